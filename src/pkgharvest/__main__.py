@@ -1,0 +1,6 @@
+"""``python -m pkgharvest``."""
+
+from pkgharvest.cli.main import run
+
+if __name__ == "__main__":
+    run()
