@@ -1,0 +1,231 @@
+"""Any git repository, read by git itself: its commits per day, its authors, its newest commit.
+
+A local one is read where it is and never written to. Of a remote one a bare, treeless clone of a
+single branch is kept: the commits, without any file. That branch is called ``default`` whatever
+the remote calls its own, so that renamed branches and rewritten histories are nothing special.
+"""
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from pkgharvest.errors import Malformed, NotFound, Unavailable
+from pkgharvest.locators import Locator
+from pkgharvest.records import Activity, RepositoryReading, Target
+from pkgharvest.sources.gitrefusal import from_disk, from_host
+from pkgharvest.sources.gitrepository import GitRepository, Survey, Tip, branch_of, nothing
+from pkgharvest.transport.clones import Clones, discard
+from pkgharvest.transport.gitprocess import Command, GitError, GitProcess, TooLarge
+
+_BRANCH = "default"
+_OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_SHA256_DIGITS = 64
+_MOST_PACKS = 30
+"""Every fetch that brings something leaves a pack; more than so many are made one."""
+
+_UNBORN = "does not have any commits yet"
+_PARTIAL = r"^remote\..*\.promisor$|^extensions\.partialclone$"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long git may take, in seconds, and how large a clone may be, in bytes."""
+
+    probe: float = 60
+    """To ask a remote for its newest commit."""
+    fetch: float = 1800
+    read: float = 600
+    clone: int = 2 << 30
+
+
+class Git:
+    """The source of whole histories, and of repositories on hosts that are nothing but git."""
+
+    def __init__(
+        self, process: GitProcess, clones: Clones, *, limits: Limits | None = None
+    ) -> None:
+        self._process = process
+        self._clones = clones
+        self._limits = limits or Limits()
+
+    async def read(self, target: Target, today: dt.date) -> RepositoryReading:
+        """Read a repository of which git is all there is.
+
+        The days are those of its whole history, so ``today`` does not matter. Raises SourceError
+        where it cannot be read.
+        """
+        history = await self.history(target, today)
+        empty = history.activity is not None and history.activity.head is None
+        return RepositoryReading(
+            activity=history.activity,
+            contributors=history.contributors,
+            status="empty" if empty else "active",
+        )
+
+    async def history(self, target: Target, today: dt.date) -> RepositoryReading:
+        """Read the commits and authors of a repository, and say nothing else about it.
+
+        As with `read`, of all time, whatever is ``today``.
+        """
+        activity, contributors = await self._survey(target, None)
+        return RepositoryReading(activity=activity, contributors=contributors)
+
+    async def history_at(self, target: Target, instant: dt.datetime) -> Activity:
+        """Read the activity as it was at ``instant``, an aware datetime.
+
+        The head of that time is the first one, on the way along first parents from today's, whose
+        committer date is not later; with none that old, the activity is empty.
+        """
+        activity, _ = await self._survey(target, instant)
+        return activity
+
+    async def _survey(self, target: Target, instant: dt.datetime | None) -> Survey:
+        locator = target.locator
+        if locator is None:
+            raise NotFound(f"{target.slug} has no repository")
+        try:
+            if locator.is_local:
+                return await self._local(locator, instant)
+            return await self._remote(locator, instant)
+        except GitError as error:
+            raise from_host(error, locator) or from_disk(error, locator) from error
+        except TooLarge as error:
+            raise Malformed(f"{locator.url} is too large: {error.message}") from error
+
+    # ── a directory of this machine ──────────────────────────────────────────────────────
+
+    async def _local(self, locator: Locator, instant: dt.datetime | None) -> Survey:
+        repository = GitRepository(
+            process=self._process, seconds=self._limits.read, place=_directory(locator)
+        )
+        if await repository.ask("rev-parse", "--is-shallow-repository") == "true":
+            raise Malformed(
+                f"{locator.path} is a shallow clone: its older commits are not there",
+                hint="git fetch --unshallow completes it",
+            )
+        whole = await repository.ask("config", "--get-regexp", _PARTIAL) is None
+        tip = await repository.tip()
+        if tip.head is None:
+            await self._expect_no_commit(repository, locator)
+        return await repository.survey(tip, instant, mailmap=whole)
+
+    async def _expect_no_commit(self, repository: GitRepository, locator: Locator) -> None:
+        """Raise where it is not because of its youth that HEAD leads to no commit."""
+        try:
+            await self._process.run(repository.asked("log", "-1", "--format="))
+        except GitError as error:
+            if _UNBORN not in error.stderr:
+                raise
+        if await repository.ask("for-each-ref", "--count=1", "refs/heads"):
+            raise Malformed(
+                f"{locator.path}: HEAD is on a branch that has no commit, but others have",
+                hint="git symbolic-ref HEAD refs/heads/BRANCH sets another",
+            )
+
+    # ── a remote ─────────────────────────────────────────────────────────────────────────
+
+    async def _remote(self, locator: Locator, instant: dt.datetime | None) -> Survey:
+        """Bring the clone up to date and read it; one that is damaged is made anew, once."""
+        tip = await self._tip_at(locator)
+        if tip.head is None:
+            return nothing(tip.branch), ()
+        async with self._clones.hold(locator, self._limits.fetch) as path:
+            fresh = not path.exists()
+            try:
+                return await self._cloned(locator, path, tip, instant)
+            except GitError as error:
+                if fresh or from_host(error, locator) is not None:
+                    raise
+            except TooLarge:
+                discard(path)
+                raise
+            discard(path)
+            return await self._cloned(locator, path, tip, instant)
+
+    async def _cloned(
+        self, locator: Locator, path: Path, tip: Tip, instant: dt.datetime | None
+    ) -> Survey:
+        clone = GitRepository(process=self._process, seconds=self._limits.read, clone=path)
+        known = await clone.tip() if _exists(path) else None
+        if known is None or known.head != tip.head:
+            await self._fetch(locator, clone, path, tip)
+            known = await clone.tip()
+        return await clone.survey(Tip(head=known.head, branch=tip.branch), instant, mailmap=False)
+
+    async def _tip_at(self, locator: Locator) -> Tip:
+        """Ask the remote of ``locator`` for its default branch and newest commit: one request."""
+        answer = await self._process.run(self._remotely(locator, "--symref", "HEAD"))
+        head = branch = None
+        for line in answer.decode(errors="replace").splitlines():
+            value, _, name = line.partition("\t")
+            if name != "HEAD":  # refs/remotes/origin/HEAD is listed too
+                continue
+            if value.startswith("ref: "):
+                branch = branch_of(value.removeprefix("ref: "))
+            elif _OID.fullmatch(value):
+                head = value
+        if head is None:
+            async with self._process.start(self._remotely(locator, "--heads")) as running:
+                if await running.read():
+                    raise Malformed(f"{locator.url}: its HEAD is on a branch that has no commit")
+        return Tip(head=head, branch=branch)
+
+    def _remotely(self, locator: Locator, option: str, *patterns: str) -> Command:
+        return Command(
+            arguments=("ls-remote", option, "--", locator.clone_url, *patterns),
+            seconds=self._limits.probe,
+            protocol=locator.scheme,
+        )
+
+    async def _fetch(self, locator: Locator, clone: GitRepository, path: Path, tip: Tip) -> None:
+        """Make the clone of ``locator`` if need be, and bring it to the remote's HEAD.
+
+        Killed at any point, all of it can be done again. The URL is not written into the clone:
+        no other command finds its way to the network by it.
+        """
+        form = "sha256" if tip.head and len(tip.head) == _SHA256_DIGITS else "sha1"
+        branch = f"--initial-branch={_BRANCH}"
+        init = ("init", "--quiet", "--bare", "--template=", branch, f"--object-format={form}")
+        await self._process.run(clone.asked(*init))
+        await self._process.run(clone.asked("config", "core.repositoryFormatVersion", "1"))
+        await self._process.run(clone.asked("config", "extensions.partialClone", "origin"))
+        origin = (
+            *("-c", f"remote.origin.url={locator.clone_url}"),
+            *("-c", "remote.origin.promisor=true"),
+            *("-c", "remote.origin.partialCloneFilter=tree:0"),
+        )
+        options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--filter=tree:0")
+        await self._process.run(
+            Command(
+                arguments=(*origin, "fetch", *options, "origin", f"+HEAD:refs/heads/{_BRANCH}"),
+                seconds=self._limits.fetch,
+                clone=path,
+                protocol=locator.scheme,
+                bound=self._limits.clone,
+            )
+        )
+        if _packs(path) > _MOST_PACKS:
+            repack = ("repack", "-a", "-d", "--quiet")
+            await self._process.run(clone.asked(*repack, seconds=self._limits.read))
+
+
+def _directory(locator: Locator) -> Path:
+    """Return the directory that ``locator`` names, as it really is."""
+    try:
+        place = Path(locator.path).resolve(strict=True)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotFound(f"{locator.path} does not exist") from error
+    except (OSError, RuntimeError) as error:  # no right to look, or links in a circle
+        raise Unavailable(f"{locator.path} cannot be read: {error}") from error
+    if not place.is_dir():
+        raise NotFound(f"{locator.path} is not a directory")
+    return place
+
+
+def _exists(path: Path) -> bool:
+    return path.exists()
+
+
+def _packs(path: Path) -> int:
+    return sum(1 for _ in path.glob("objects/pack/*.pack"))

@@ -1,0 +1,164 @@
+"""What GitHub's REST answers say: a repository, a page of commits, and why there is none.
+
+Shapes are those of https://docs.github.com/rest; what each status means is there too, under
+"Troubleshooting" and on each endpoint's page. Nothing is sent from here.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from pkgharvest import decode, locators
+from pkgharvest.decode import DecodeError, Node
+from pkgharvest.errors import (
+    Blocked,
+    Gone,
+    LocatorError,
+    Malformed,
+    NotFound,
+    Unauthorized,
+    Unavailable,
+)
+from pkgharvest.records import Contributor, Repository
+from pkgharvest.transport.exchange import Answer
+
+API_VERSION = "2022-11-28"
+_LONGEST_MESSAGE = 200
+_SECOND = dt.timedelta(seconds=1)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_NO_CALENDAR = re.compile(r"(?:0000|[+-]\d+|\d{5,})-\d\d-\d\dT")
+"""Dates that git can hold and a calendar of the years 1 to 9999 cannot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit, as far as the histogram needs it."""
+
+    sha: str
+    authored: int | None
+    """Author date as Unix time, or the committer's where there is none; None: in no window."""
+    committed: dt.datetime | None
+
+
+def repository(answer: Answer) -> Repository:
+    """Read ``GET /repos/{owner}/{repo}``. Raises Malformed, which says what is wrong and where."""
+    told = decode.parse(answer.body, "repository")
+    full_name, licence = told["full_name"], told.get("license")
+    try:
+        locator = locators.parse(f"https://github.com/{full_name.text()}")
+    except LocatorError as error:
+        raise DecodeError(full_name.path, "owner/name", full_name.value) from error
+    if locator.path != full_name.text():
+        raise DecodeError(full_name.path, "owner/name", full_name.value)
+    spdx = _text(licence.get("spdx_id")) if licence else ""
+    topics, pushed_at = told.get("topics"), told.get("pushed_at")
+    return Repository(
+        repo_id=str(told["id"].integer()),
+        locator=locator,
+        description=_text(told.get("description")),
+        homepage=_text(told.get("homepage")).strip() or None,
+        topics=tuple(topic.text() for topic in topics.sequence()) if topics else (),
+        license=None if spdx in {"", "NOASSERTION"} else spdx,
+        stars=told["stargazers_count"].integer(),
+        forks=told["forks_count"].integer(),
+        open_issues=told["open_issues_count"].integer(),
+        default_branch=told["default_branch"].text(),
+        archived=told["archived"].boolean(),
+        archived_at=None,
+        disabled=told["disabled"].boolean(),
+        pushed_at=pushed_at.instant() if pushed_at else None,
+    )
+
+
+def commits(answer: Answer) -> Iterator[Commit]:
+    """Read a page of ``GET …/commits``, newest first. Raises Malformed."""
+    for item in decode.parse(answer.body, "commits").sequence():
+        author, committer = item["commit"].get("author"), item["commit"].get("committer")
+        committed = committer.get("date") if committer else None
+        authored = (author.get("date") if author else None) or committed
+        at = _on_calendar(authored)
+        yield Commit(
+            sha=item["sha"].text(),
+            authored=None if at is None else (at - _EPOCH) // _SECOND,
+            committed=_on_calendar(committed),
+        )
+
+
+def contributors(answer: Answer) -> list[Contributor | None]:
+    """Read a page of ``GET …/contributors``; None stands for an anonymous one. Raises Malformed."""
+    people: list[Contributor | None] = []
+    for item in decode.parse(answer.body, "contributors").sequence():
+        login, contributed = _text(item.get("login")), item["contributions"].integer()
+        people.append(Contributor(name=login, commits=contributed) if login else None)
+    return people
+
+
+def whole(answer: Answer, name: str) -> Answer:
+    """Return ``answer`` where it is a 200; raise what another status means for ``name``."""
+    if answer.status == HTTPStatus.OK:
+        return answer
+    message, block = _line(_said(answer, "message")), _said(answer, "block")
+    match answer.status:
+        case HTTPStatus.NOT_FOUND:
+            raise NotFound(f"GitHub has no repository {name}, or none that it shows to us")
+        case HTTPStatus.GONE if "version" in message.lower():  # the API's, not the repository's
+            raise Unavailable(
+                f"GitHub no longer serves version {API_VERSION} of its API",
+                hint="update pkgharvest",
+            )
+        case HTTPStatus.GONE:
+            raise Gone(f"the repository {name} is gone from GitHub")
+        case HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS | HTTPStatus.FORBIDDEN if block:
+            reason = _line(_said(answer, "block", "reason")) or message
+            raise Blocked(f"GitHub blocks access to {name}: {reason or 'no reason given'}")
+        case HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS:
+            raise Blocked(f"GitHub blocks access to {name}: {message or 'no reason given'}")
+        case HTTPStatus.FORBIDDEN:
+            raise Unauthorized(f"GitHub refuses access to {name}: {message or 'no reason given'}")
+        case HTTPStatus.UNAUTHORIZED:
+            raise Unauthorized("GitHub refused the token", hint="is it mistyped, or expired?")
+        case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise Unavailable(f"GitHub answered {status} for {name}")
+        case status:
+            raise Malformed(f"GitHub answered {status} for {name}, which has no meaning there")
+
+
+def lists_too_many(answer: Answer) -> bool:
+    """Tell whether ``answer`` refuses contributors because there are too many: no failure."""
+    told = answer.status == HTTPStatus.FORBIDDEN and _line(_said(answer, "message"))
+    return bool(told) and "too large to list contributors" in str(told)
+
+
+def _on_calendar(date: Node | None) -> dt.datetime | None:
+    if date is None:
+        return None
+    try:
+        return date.instant()
+    except DecodeError:
+        if isinstance(date.value, str) and _NO_CALENDAR.match(date.value):
+            return None
+        raise
+
+
+def _text(node: Node | None) -> str:
+    return node.text() if node else ""
+
+
+def _said(answer: Answer, *keys: str) -> Node | None:
+    """Return what an error's body has at ``keys``; None where it has not, or is no JSON."""
+    try:
+        node: Node | None = decode.parse(answer.body, "error")
+        for key in keys:
+            node = node.get(key) if node else None
+    except Malformed:
+        return None
+    return node
+
+
+def _line(node: Node | None) -> str:
+    """Return foreign text as one line, printable and bounded; "" where it is no text."""
+    text = node.value if node and isinstance(node.value, str) else ""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line[:_LONGEST_MESSAGE].rstrip(". ")

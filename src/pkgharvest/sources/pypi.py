@@ -1,0 +1,188 @@
+"""PyPI: the Simple API first, the JSON API only where the project's serial has moved.
+
+Two requests for a project that was never seen, one where nothing changed. Redirects, retries and
+quotas are the transport's.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from pkgharvest.errors import (
+    Blocked,
+    Gone,
+    Malformed,
+    NotFound,
+    RateLimited,
+    SourceError,
+    Unauthorized,
+    Unavailable,
+)
+from pkgharvest.locators import Locator, points_back
+from pkgharvest.records import Project, ProjectReading, Target, Validator
+from pkgharvest.sources.pypi_answers import Details, Index, canonical, read_details, read_index
+from pkgharvest.transport.exchange import Answer, Exchange, Request, conditional, validator_of
+from pkgharvest.versions import latest
+
+PARSER = 1
+"""Revision of the reading code below: validators of another revision are not used."""
+
+PUBLIC_URL = "https://pypi.org"
+"""Where people look at a project, whatever server the figures came from."""
+
+_SIMPLE = "application/vnd.pypi.simple.v1+json"
+_JSON = "application/json"
+
+
+class PyPI:
+    """A ProjectSource; ``url`` is the base of PyPI, or of a mirror with both of its APIs.
+
+    ``conditional=False`` sends no validators and asks for everything: a recording is replayed
+    into a catalogue that knows nothing yet.
+    """
+
+    def __init__(
+        self, client: Exchange, *, url: str = PUBLIC_URL, conditional: bool = True
+    ) -> None:
+        self._client = client
+        self._url = url.rstrip("/")
+        self._conditional = conditional
+
+    async def read(self, target: Target) -> ProjectReading:
+        """Look at the project of ``target``, or for one that is named like its repository.
+
+        A project that was only guessed becomes the package's when one of its links points back
+        to the repository; until then the reading says what was ``tried``. Raises SourceError
+        where nothing could be read; BudgetSpent passes through.
+        """
+        if target.pypi_name is not None:
+            name = canonical(target.pypi_name)
+            if name is None:
+                raise NotFound(f"{target.pypi_name!r} cannot be the name of a project at PyPI")
+            return await self._look(target, name, guessed=None)
+        if target.locator is None or target.locator.is_local:
+            return ProjectReading(tried="no name given, and no repository that a link can point to")
+        name = canonical(target.locator.name)
+        if name is None:
+            return ProjectReading(tried=f"{target.locator.name!r} cannot be a name at PyPI")
+        where = f"{target.locator.host}/{target.locator.path}"
+        guessed = f"{name} exists at PyPI, but none of its links points to {where}"
+        return await self._look(target, name, guessed=guessed)
+
+    async def _look(self, target: Target, name: str, *, guessed: str | None) -> ProjectReading:
+        """Look at the project ``name``.
+
+        ``guessed`` is None where the name is the package's own, else what to say where the
+        project does not point back. What was kept of the last look counts only where the same
+        was looked for: after a rename or a new name everything is asked for afresh.
+        """
+        known = self._conditional and target.pypi_tried == guessed
+        kept = target.validators if known else {}
+        nothing_new = ProjectReading(name=name, serial=target.pypi_serial, tried=target.pypi_tried)
+
+        simple_url = f"{self._url}/simple/{name}/"
+        answer = await self._get(simple_url, _SIMPLE, kept.get(simple_url))
+        if answer is None:
+            return nothing_new
+        if answer.status == HTTPStatus.NOT_FOUND:
+            if guessed is None:
+                raise NotFound(f"no project {name!r} at PyPI")
+            return ProjectReading(name=name, tried=f"{name}: no such project at PyPI")
+        index = read_index(answer, name)
+        vouched = [validator_of(answer, simple_url, PARSER)]
+        serial = index.serial
+        if known and serial is not None and serial == target.pypi_serial:
+            return replace(nothing_new, validators=_given(vouched))
+
+        json_url = f"{self._url}/pypi/{name}/json"
+        answer = await self._get(json_url, _JSON, kept.get(json_url))
+        if answer is None:
+            # The caches of the two APIs expire apart: this one has yet to hear of the news, and
+            # nothing is kept that would keep us from asking again.
+            return nothing_new
+        if answer.status == HTTPStatus.NOT_FOUND:
+            # Quarantined, or without any release; with releases the two disagree: ask again.
+            details = Details(serial=serial, name=target.pypi_name or name)
+            if index.releases:
+                serial, vouched = target.pypi_serial, []
+        else:
+            details = read_details(answer, name)
+            if _is_earlier(details.serial, serial):
+                serial, vouched = details.serial, []
+            vouched.append(validator_of(answer, json_url, PARSER))
+
+        reading = ProjectReading(name=name, serial=serial, validators=_given(vouched))
+        if guessed is None or points_back(details.links, _locators(target)):
+            return replace(reading, project=_project(name, index, details))
+        return replace(reading, tried=guessed)
+
+    async def _get(self, url: str, accept: str, validator: Validator | None) -> Answer | None:
+        """Return the answer, a 200 with JSON or a 404; None where it is a 304."""
+        if validator is not None and validator.parser != PARSER:
+            validator = None
+        request = conditional(Request(url=url, headers={"Accept": accept}), validator)
+        answer = await self._client.send(request)
+        match answer.status:
+            case HTTPStatus.OK:
+                kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+                if kind != _JSON and not kind.endswith("+json"):
+                    raise Malformed(f"{url}: expected JSON, got {kind or 'no content type'}")
+                return answer
+            case HTTPStatus.NOT_MODIFIED if validator is not None:
+                return None
+            case HTTPStatus.NOT_FOUND:
+                return answer
+            case _:
+                raise _refusal(answer.status, url)
+
+
+def _project(name: str, index: Index, details: Details) -> Project:
+    newest = latest(index.releases)
+    requires_python = details.requires_python
+    if newest is not None and (newest.requires_python or newest.version != details.version):
+        requires_python = newest.requires_python
+    return Project(
+        name=details.name,
+        url=f"{PUBLIC_URL}/project/{name}/",
+        version=newest.version if newest else None,
+        releases=index.releases,
+        status=index.status,
+        requires_python=requires_python,
+        license=details.license,
+        classifiers=details.classifiers,
+        summary=details.summary,
+        documentation_url=details.documentation_url,
+        links=details.links,
+    )
+
+
+def _locators(target: Target) -> list[Locator]:
+    return [] if target.locator is None else [target.locator, *target.previous]
+
+
+def _is_earlier(one: str | None, other: str | None) -> bool:
+    if one is None or other is None or not (one.isdecimal() and other.isdecimal()):
+        return False
+    return (len(one), one) < (len(other), other)
+
+
+def _given(validators: Iterable[Validator | None]) -> tuple[Validator, ...]:
+    return tuple(validator for validator in validators if validator is not None)
+
+
+def _refusal(status: int, url: str) -> SourceError:
+    host = urlsplit(url).hostname or url
+    match status:
+        case HTTPStatus.GONE:
+            return Gone(f"{url}: gone")
+        case HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS:
+            return Blocked(f"{url}: withheld for legal reasons")
+        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
+            return Unauthorized(f"{host} refused access to {url} ({status})")
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            return RateLimited(host, None, f"{host} asks to slow down")
+        case _ if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return Unavailable(f"{url}: the server failed ({status})")
+        case _:
+            return Malformed(f"{url}: unexpected status {status}")

@@ -1,0 +1,99 @@
+"""The chain, put together: redirects(retry(limits(recorder(meter(wire or replay)))))."""
+
+import random
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from pkgharvest import PROJECT_URL, __version__
+from pkgharvest.clock import Clock
+from pkgharvest.events import Listener
+from pkgharvest.transport.archive import Archive
+from pkgharvest.transport.credentials import Credentials
+from pkgharvest.transport.exchange import Answer, Exchange, Request
+from pkgharvest.transport.limits import Limits
+from pkgharvest.transport.recorder import Recorder
+from pkgharvest.transport.redirects import Redirects
+from pkgharvest.transport.replay import Replay
+from pkgharvest.transport.retry import Retry
+from pkgharvest.transport.traffic import Metered, Traffic
+
+USER_AGENT = f"pkgharvest/{__version__} (+{PROJECT_URL})"
+
+
+class Client:
+    """What sources send their requests through, and what it counted and recorded."""
+
+    def __init__(self, chain: Exchange, *, traffic: Traffic, recorder: Recorder | None) -> None:
+        self._chain = chain
+        self.traffic = traffic
+        self.recorder = recorder
+        """None where the run is not recorded."""
+
+    async def send(self, request: Request) -> Answer:
+        """Send ``request`` and return its answer, whatever its status; see ``Exchange``."""
+        return await self._chain.send(request)
+
+
+@asynccontextmanager
+async def open_client(
+    *,
+    clock: Clock,
+    listener: Listener,
+    credentials: Credentials,
+    concurrency: int = 8,
+    wait: bool = False,
+    max_wait: float = 7200.0,
+    request_budget: int | None = None,
+    archive: Archive | None = None,
+    record: Mapping[str, str] | None = None,
+    randomness: random.Random | None = None,
+) -> AsyncIterator[Client]:
+    """Open the way to the hosts, or, with ``archive``, to what they said once.
+
+    ``concurrency`` is requests at once to each host; ``wait`` sleeps through a used-up quota,
+    ``max_wait`` seconds at most. ``record`` turns recording on: it holds the base URLs by name,
+    which the archive shall remember. A replay knows no credentials and should be given the
+    archive's own clock. Raises InvalidValue where the environment's proxy or certificates
+    cannot be used.
+    """
+    async with AsyncExitStack() as stack:
+        chain: Exchange
+        if archive is not None:
+            credentials = Credentials.none()
+            chain = Replay(archive)
+        else:
+            # Here, as a replay should not pay for httpx.
+            from pkgharvest.transport.wire import Wire  # noqa: PLC0415
+
+            wire = Wire(credentials=credentials, user_agent=USER_AGENT)
+            chain = await stack.enter_async_context(wire)
+        traffic = Traffic()
+        chain = Metered(
+            chain, traffic=traffic, credentials=credentials, clock=clock, listener=listener
+        )
+        recorder = None
+        if record is not None:
+            chain = recorder = Recorder(
+                chain,
+                clock=clock,
+                creator_version=__version__,
+                hosts=record,
+                secret_texts=credentials.secrets,
+            )
+        chain = Limits(
+            chain,
+            clock=clock,
+            listener=listener,
+            concurrency=concurrency,
+            wait=wait,
+            max_wait=max_wait,
+            request_budget=request_budget,
+            obey_quota=archive is None,
+        )
+        chain = Retry(
+            chain,
+            clock=clock,
+            listener=listener,
+            randomness=randomness or random.Random(),  # noqa: S311 - jitter is no secret
+        )
+        yield Client(Redirects(chain), traffic=traffic, recorder=recorder)

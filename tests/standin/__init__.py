@@ -1,0 +1,1 @@
+"""Stand-ins of hosts on the loopback interface: real sockets, made-up repositories."""

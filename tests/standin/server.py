@@ -1,0 +1,289 @@
+"""A loopback HTTP/1.1 server for stand-ins: keep-alive, a log of what was asked, faults on demand.
+
+It knows no host: a ``Handler`` makes the replies. Standard library only, so that benchmarks and
+subprocesses can use it too.
+"""
+
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+from urllib.parse import parse_qsl, urlsplit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A request as it arrived."""
+
+    method: str
+    path: str
+    """As sent, without the query."""
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What is sent back; ``content-length`` and ``date`` are added."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logged:
+    """A request that was answered, or not: ``status`` is 0 where the connection was dropped."""
+
+    method: str
+    target: str
+    """Path and query, as sent."""
+    headers: Mapping[str, str]
+    status: int
+    sent: int
+    """Bytes of the body that went out."""
+
+    @property
+    def path(self) -> str:
+        """The target without its query."""
+        return self.target.partition("?")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What goes wrong. Fields that are None leave the true reply as it is."""
+
+    status: int | None = None
+    headers: Mapping[str, str] | None = None
+    """Replace all headers of the true reply."""
+    body: bytes | None = None
+    drop: bool = False
+    """Close the connection without a reply."""
+    cut: int | None = None
+    """Close it after that many bytes of the body."""
+    delay: float = 0.0
+    """Seconds before the reply."""
+    drip: float = 0.0
+    """Seconds between the bytes of the body."""
+
+    def applied(self, reply: Reply) -> Reply:
+        """Return ``reply`` with this fault's status, headers and body."""
+        return Reply(
+            status=reply.status if self.status is None else self.status,
+            headers=reply.headers if self.headers is None else self.headers,
+            body=reply.body if self.body is None else self.body,
+        )
+
+
+@dataclass(slots=True)
+class _Armed:
+    pattern: re.Pattern[str]
+    fault: Fault
+    left: int | None
+    skip: int
+
+
+Handler = Callable[[Call], Reply]
+
+
+class LoopbackServer:
+    """Serves ``handler`` on 127.0.0.1 between ``with`` and its end, at ``url``."""
+
+    def __init__(self, handler: Handler, *, latency: float = 0.0) -> None:
+        self.log: list[Logged] = []
+        self.latency = latency
+        """Seconds that every reply takes."""
+        self.busiest = 0
+        """The most requests that were being answered at one time."""
+        self._handler = handler
+        self._faults: list[_Armed] = []
+        self._lock = threading.Lock()
+        self._busy = 0
+        self._closing = threading.Event()
+        self._server = _Server(self)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+
+    @property
+    def url(self) -> str:
+        """Where it listens: ``http://127.0.0.1:port``."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._closing.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.hang_up()
+        self._server.server_close()
+
+    def fault(self, pattern: str, fault: Fault, *, times: int | None = None, skip: int = 0) -> None:
+        """Let ``fault`` befall requests whose path and query match ``pattern`` (``re.search``).
+
+        ``times`` of them (None: all), after ``skip`` that go well. The first that fits is used.
+        """
+        with self._lock:
+            self._faults.append(_Armed(re.compile(pattern), fault, times, skip))
+
+    def heal(self) -> None:
+        """Forget all faults."""
+        with self._lock:
+            self._faults.clear()
+
+    # ── used by the connections ──
+
+    def enter_call(self, target: str) -> Fault | None:
+        """Count a call that begins, and return what is to go wrong with it."""
+        with self._lock:
+            self._busy += 1
+            self.busiest = max(self.busiest, self._busy)
+            for armed in self._faults:
+                if armed.left == 0 or not armed.pattern.search(target):
+                    continue
+                if armed.skip:
+                    armed.skip -= 1
+                    continue
+                if armed.left is not None:
+                    armed.left -= 1
+                return armed.fault
+        return None
+
+    def leave_call(self, logged: Logged) -> None:
+        """Note a call that is over."""
+        with self._lock:
+            self._busy -= 1
+            self.log.append(logged)
+
+    def reply(self, call: Call) -> Reply:
+        """Ask the handler, one call at a time."""
+        with self._lock:
+            return self._handler(call)
+
+    def wait(self, seconds: float) -> None:
+        """Wait, but not beyond the server's end."""
+        if seconds > 0:
+            self._closing.wait(seconds)
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+    daemon_threads = False
+    block_on_close = True
+
+    def __init__(self, owner: LoopbackServer) -> None:
+        self.owner = owner
+        self._open: set[socket.socket] = set()
+        self._open_lock = threading.Lock()
+        super().__init__(("127.0.0.1", 0), _Connection)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: a client that hangs up is the client's business."""
+
+    def track(self, connection: socket.socket, *, is_open: bool) -> None:
+        with self._open_lock:
+            (self._open.add if is_open else self._open.discard)(connection)
+
+    def hang_up(self) -> None:
+        with self._open_lock:
+            for connection in self._open:
+                try:
+                    connection.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    continue  # the other side was quicker
+
+
+class _Connection(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    timeout = 60
+    server: _Server
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.track(self.connection, is_open=True)
+
+    def finish(self) -> None:
+        self.server.track(self.connection, is_open=False)
+        super().finish()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
+        """Write nothing to standard error."""
+
+    def _answer(self) -> None:
+        length = int(self.headers.get("content-length") or 0)
+        parts = urlsplit(self.path)
+        call = Call(
+            method=self.command,
+            path=parts.path,
+            query=dict(parse_qsl(parts.query, keep_blank_values=True)),
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=self.rfile.read(length) if length else b"",
+        )
+        fault = self.server.owner.enter_call(self.path)
+        status = sent = 0
+        try:
+            self.server.owner.wait(self.server.owner.latency)
+            if fault is None:
+                reply = self.server.owner.reply(call)
+            else:
+                self.server.owner.wait(fault.delay)
+                if fault.drop:
+                    self.close_connection = True
+                    return
+                reply = fault.applied(self.server.owner.reply(call))
+            status = reply.status
+            sent = self._send(reply, fault)
+        finally:
+            self.server.owner.leave_call(
+                Logged(
+                    method=call.method,
+                    target=self.path,
+                    headers=call.headers,
+                    status=status,
+                    sent=sent,
+                )
+            )
+
+    def _send(self, reply: Reply, fault: Fault | None) -> int:
+        self.send_response(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        bodiless = reply.status in {204, 304} or self.command == "HEAD"
+        if reply.status not in {204, 304}:
+            self.send_header("Content-Length", str(len(reply.body)))
+        self.end_headers()
+        body = b"" if bodiless else reply.body
+        if fault is not None and fault.cut is not None:
+            body = body[: fault.cut]
+            self.close_connection = True
+        if fault is not None and fault.drip:
+            for index in range(len(body)):
+                self.wfile.write(body[index : index + 1])
+                self.wfile.flush()
+                self.server.owner.wait(fault.drip)
+        else:
+            self.wfile.write(body)
+        self.wfile.flush()
+        return len(body)
+
+    do_GET = do_HEAD = do_POST = _answer  # noqa: N815 - names of http.server
+
+
+def unix_now() -> int:
+    """Return this instant as whole Unix seconds: the clock of a stand-in that is given none."""
+    return int(time.time())

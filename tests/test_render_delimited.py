@@ -1,0 +1,72 @@
+"""CSV and TSV: what their readers read back."""
+
+import csv
+import io
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from packages import NOW, package
+from pkgharvest.render.delimited import comma_separated, tab_separated
+from pkgharvest.render.fields import FULL, RECORD, Style, select
+from pkgharvest.render.terminal import clean
+
+STYLE = Style(now=NOW)
+ANYTHING = st.text(st.characters())
+NAMES = [field.name for field in FULL]
+
+
+@given(ANYTHING, ANYTHING, st.lists(ANYTHING, max_size=3))
+def test_csv_is_read_back(title: str, description: str, people: list[str]) -> None:
+    wild = package(title=title, repo_description=description, participants=tuple(people))
+    text = "".join(comma_separated([wild, wild], FULL, STYLE))
+    header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    assert header == NAMES
+    assert [len(row) for row in rows] == [len(NAMES)] * 2
+    row = dict(zip(header, rows[0], strict=True))
+    assert row["title"] == clean(title)
+    assert row["repo_description"] == clean(description)
+    assert len(json.loads(row["participants"])) == len(people)
+    assert text.count("\n") == 3
+
+
+@given(ANYTHING, st.lists(ANYTHING, max_size=3))
+def test_tsv_is_read_back_by_splitting(title: str, people: list[str]) -> None:
+    wild = package(title=title, participants=tuple(people))
+    text = "".join(tab_separated([wild], FULL, STYLE))
+    header, row, rest = text.split("\n")
+    assert header.split("\t") == NAMES
+    assert len(row.split("\t")) == len(NAMES)
+    assert row.split("\t")[NAMES.index("title")] == clean(title)
+    assert rest == ""
+
+
+def test_lists_are_json_null_is_empty_and_truth_is_a_word() -> None:
+    fields = select("slug,category,grids,commits_over_52,archived,repo_forks,downloads")
+    plain = package(category_id=None, commits_over_52=(1, 2), grid_ids=(), archived=True)
+    header, row = tab_separated([plain], fields, STYLE)
+    assert header == "slug\tcategory\tgrids\tcommits_over_52\tarchived\trepo_forks\tdownloads\n"
+    assert row.removesuffix("\n").split("\t") == [
+        "django-ltree",
+        "",
+        "[]",
+        "[1, 2]",
+        "true",
+        "19",
+        '{"last_day": null, "last_week": null, "last_month": null}',
+    ]
+
+
+def test_csv_quotes_what_it_must_and_ends_lines_simply() -> None:
+    fields = select("slug,repo_description")
+    wild = package(repo_description='say "hi", \x1b[31mred\nnext')
+    assert list(comma_separated([wild], fields, STYLE)) == [
+        "slug,repo_description\n",
+        'django-ltree,"say ""hi"", \\x1b[31mred next"\n',
+    ]
+
+
+def test_no_packages_are_a_header() -> None:
+    assert list(comma_separated([], RECORD, STYLE)) == [",".join(NAMES[:18]) + "\n"]
+    assert list(tab_separated([], RECORD, STYLE)) == ["\t".join(NAMES[:18]) + "\n"]
