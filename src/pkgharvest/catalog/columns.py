@@ -1,0 +1,37 @@
+"""How values stand in the tables: instants, days and lists as text, flags as 0 and 1."""
+
+import datetime as dt
+import json
+from collections.abc import Iterable
+
+
+def instant_text(moment: dt.datetime | None) -> str | None:
+    """Return UTC with six digits of microseconds, so that text sorts as time does."""
+    if moment is None:
+        return None
+    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+
+
+def instant(text: str | None) -> dt.datetime | None:
+    """Return the instant that ``instant_text`` wrote."""
+    return None if text is None else dt.datetime.fromisoformat(text)
+
+
+def required_instant(text: str) -> dt.datetime:
+    """Return the instant of a column that is never null."""
+    return dt.datetime.fromisoformat(text)
+
+
+def list_text(items: Iterable[str | int]) -> str:
+    """Return a list as JSON."""
+    return json.dumps(list(items), ensure_ascii=False)
+
+
+def texts(text: str) -> tuple[str, ...]:
+    """Return a JSON list of strings."""
+    return tuple(json.loads(text))
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Return a JSON list of whole numbers."""
+    return tuple(json.loads(text))

@@ -1,0 +1,230 @@
+"""Records out of the tables, a few hundred packages at a time."""
+
+import datetime as dt
+import itertools
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pkgharvest.catalog.columns import instant, instant_text, numbers, required_instant, texts
+from pkgharvest.records import Freshness, Package, Release
+
+_CHUNK = 500
+
+SortKey = Literal["name", "stars", "updated", "fetched", "commits", "score", "downloads"]
+SORT_KEYS: tuple[SortKey, ...] = (
+    "name",
+    "stars",
+    "updated",
+    "fetched",
+    "commits",
+    "score",
+    "downloads",
+)
+
+_COMMITS = "(SELECT sum(value) FROM json_each(commits_over_52))"
+
+_ORDER: dict[str, str] = {
+    "name": "title COLLATE NOCASE",
+    "stars": "repo_watchers DESC",
+    "updated": "last_updated DESC NULLS LAST",
+    "fetched": "last_fetched DESC NULLS LAST",
+    "commits": f"{_COMMITS} DESC NULLS LAST",
+}
+_REVERSED: dict[str, str] = {
+    "name": "title COLLATE NOCASE DESC",
+    "stars": "repo_watchers",
+    "updated": "last_updated NULLS LAST",
+    "fetched": "last_fetched NULLS LAST",
+    "commits": f"{_COMMITS} NULLS LAST",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which packages a list shows; all of them where nothing is said."""
+
+    category: str | None = None
+    grid: str | None = None
+    status: str | None = None
+    fetched_before: dt.datetime | None = None
+    """Only what was fetched earlier than that, or never."""
+    failing: bool = False
+    """Only what has a source that failed when it was last asked."""
+
+
+def select(
+    connection: sqlite3.Connection,
+    wanted: Filter,
+    *,
+    sort: str = "name",
+    reverse: bool = False,
+    limit: int | None = None,
+) -> list[int]:
+    """Return the ids of the packages that ``wanted`` lets through, sorted; ties by slug.
+
+    Names ascend, figures and dates descend, ``reverse`` turns both; null comes last either way.
+    """
+    conditions, values = ["1"], []
+    if wanted.category is not None:
+        conditions.append("category_id = (SELECT id FROM categories WHERE slug = ?)")
+        values.append(wanted.category)
+    if wanted.grid is not None:
+        conditions.append(
+            "id IN (SELECT package_id FROM grid_packages JOIN grids ON grids.id = grid_id"
+            " WHERE grids.slug = ?)"
+        )
+        values.append(wanted.grid)
+    if wanted.status is not None:
+        conditions.append("status = ?")
+        values.append(wanted.status)
+    if wanted.fetched_before is not None:
+        conditions.append("(last_fetched IS NULL OR last_fetched < ?)")
+        values.append(str(instant_text(wanted.fetched_before)))
+    if wanted.failing:
+        conditions.append("id IN (SELECT package_id FROM fetches WHERE consecutive_failures > 0)")
+    order = (_REVERSED if reverse else _ORDER)[sort]
+    query = (
+        f"SELECT id FROM packages WHERE {' AND '.join(conditions)}"  # noqa: S608 - fixed pieces
+        f" ORDER BY {order}, slug LIMIT {-1 if limit is None else int(limit)}"
+    )
+    return [int(row[0]) for row in connection.execute(query, values)]
+
+
+def packages(
+    connection: sqlite3.Connection, ids: Iterable[int], *, full: bool = False
+) -> Iterator[Package]:
+    """Yield the packages with ``ids``, in that order; ids that have gone meanwhile are left out.
+
+    The versions are read with ``full`` only; without, that list is empty.
+    """
+    remaining = iter(ids)
+    while chunk := list(itertools.islice(remaining, _CHUNK)):
+        yield from _chunk(connection, chunk, full=full)
+
+
+def _chunk(connection: sqlite3.Connection, ids: Sequence[int], *, full: bool) -> Iterator[Package]:
+    these = json.dumps(ids)
+
+    def gather(query: str) -> dict[int, list[sqlite3.Row]]:
+        """Run ``query`` over these packages; its first column says whose a row is."""
+        found: dict[int, list[sqlite3.Row]] = defaultdict(list)
+        for row in connection.execute(query, (these,)):
+            found[row[0]].append(row)
+        return found
+
+    among = "(SELECT value FROM json_each(?))"
+    rows = gather(f"SELECT id, * FROM packages WHERE id IN {among}")  # noqa: S608
+    grids = gather(
+        f"SELECT package_id, grid_id FROM grid_packages WHERE package_id IN {among}"  # noqa: S608
+        " ORDER BY package_id, position"
+    )
+    names = gather(
+        f"SELECT package_id, name FROM participants WHERE package_id IN {among}"  # noqa: S608
+        " ORDER BY package_id, position"
+    )
+    previous = gather(
+        f"SELECT package_id, url FROM previous_urls WHERE package_id IN {among}"  # noqa: S608
+        " ORDER BY package_id, until"
+    )
+    fetches = gather(
+        f"SELECT package_id, * FROM fetches WHERE package_id IN {among}"  # noqa: S608
+        " ORDER BY package_id, source DESC"
+    )
+    versions: dict[int, list[sqlite3.Row]] = {}
+    if full:
+        versions = gather(
+            f"SELECT package_id, * FROM versions WHERE package_id IN {among}"  # noqa: S608
+            " ORDER BY package_id, position"
+        )
+    for package_id in ids:
+        if package_id in rows:
+            yield _package(
+                rows[package_id][0],
+                grid_ids=tuple(row["grid_id"] for row in grids.get(package_id, ())),
+                participants=tuple(row["name"] for row in names.get(package_id, ())),
+                previous_urls=tuple(row["url"] for row in previous.get(package_id, ())),
+                fetches=tuple(map(_freshness, fetches.get(package_id, ()))),
+                versions=tuple(map(_release, versions.get(package_id, ()))),
+            )
+
+
+def _package(
+    row: sqlite3.Row,
+    *,
+    grid_ids: tuple[int, ...],
+    participants: tuple[str, ...],
+    previous_urls: tuple[str, ...],
+    fetches: tuple[Freshness, ...],
+    versions: tuple[Release, ...],
+) -> Package:
+    documentation_url = row["documentation_url"]
+    return Package(
+        id=row["id"],
+        category_id=row["category_id"],
+        grid_ids=grid_ids,
+        title=row["title"],
+        slug=row["slug"],
+        last_updated=instant(row["last_updated"]),
+        last_fetched=instant(row["last_fetched"]),
+        repo_url=row["repo_url"],
+        pypi_version=row["pypi_version"],
+        created=required_instant(row["created"]),
+        modified=required_instant(row["modified"]),
+        repo_forks=row["repo_forks"],
+        repo_description=row["repo_description"],
+        pypi_url=row["pypi_url"],
+        documentation_url=(
+            row["pypi_documentation_url"] if documentation_url is None else documentation_url
+        ),
+        repo_watchers=row["repo_watchers"],
+        commits_over_52=numbers(row["commits_over_52"]),
+        participants=participants,
+        repo_host=row["repo_host"],
+        repo_id=row["repo_id"],
+        default_branch=row["default_branch"],
+        commit_count=row["commit_count"],
+        archived=None if row["archived"] is None else bool(row["archived"]),
+        archived_at=instant(row["archived_at"]),
+        status=row["status"],
+        previous_urls=previous_urls,
+        topics=texts(row["topics"]),
+        license=row["license"],
+        homepage=row["homepage"],
+        open_issues=row["open_issues"],
+        pypi_name=row["pypi_name"],
+        pypi_tried=row["pypi_tried"],
+        pypi_status=row["pypi_status"],
+        pypi_requires_python=row["pypi_requires_python"],
+        pypi_license=row["pypi_license"],
+        pypi_classifiers=texts(row["pypi_classifiers"]),
+        pypi_summary=row["pypi_summary"],
+        versions=versions,
+        fetches=fetches,
+    )
+
+
+def _freshness(row: sqlite3.Row) -> Freshness:
+    return Freshness(
+        source=row["source"],
+        last_success=instant(row["last_success"]),
+        last_attempt=instant(row["last_attempt"]),
+        last_error=row["last_error"],
+        message=row["message"],
+        consecutive_failures=row["consecutive_failures"],
+        next_due=instant(row["next_due"]),
+    )
+
+
+def _release(row: sqlite3.Row) -> Release:
+    return Release(
+        version=row["number"],
+        upload_time=instant(row["upload_time"]),
+        yanked=bool(row["yanked"]),
+        yanked_reason=row["yanked_reason"],
+        requires_python=row["requires_python"],
+        is_prerelease=bool(row["is_prerelease"]),
+    )

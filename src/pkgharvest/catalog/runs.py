@@ -1,0 +1,53 @@
+"""The runs of ``fetch``: begun, ended, and gone on with where one did not end."""
+
+import datetime as dt
+import sqlite3
+from typing import TYPE_CHECKING
+
+from pkgharvest.catalog.columns import instant_text
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+_STILL_FRESH = dt.timedelta(days=1)
+"""What an unfinished run fetched longer ago than this is fetched again."""
+
+
+def begin(db: "Database", now: dt.datetime, *, whole: bool, continues: int | None) -> int:
+    """Note that a run begins; return its id. ``whole``: it was asked for every package."""
+    run = {"started": instant_text(now), "whole": int(whole), "continues": continues}
+    run_id = db.table("runs").insert(run).last_pk
+    assert isinstance(run_id, int)
+    return run_id
+
+
+def end(db: "Database", run_id: int, now: dt.datetime, *, stopped: str | None, report: str) -> None:
+    """Note that a run has ended, why it was stopped, and its report (JSON)."""
+    db.table("runs").update(
+        run_id, {"finished": instant_text(now), "stopped": stopped, "report": report}
+    )
+
+
+def unfinished(connection: sqlite3.Connection, now: dt.datetime) -> tuple[int, ...]:
+    """Return the runs that a run for every package goes on with, newest first.
+
+    The last such run, where it was killed or stopped early within a day, and those it went on
+    with itself. Call it while holding the fetch lock: a run at work looks like a killed one.
+    """
+    rows = connection.execute(
+        """
+        WITH RECURSIVE chain (id, continues, started, depth) AS (
+            SELECT * FROM (
+                SELECT id, continues, started, 0 FROM runs
+                WHERE whole AND id = (SELECT max(id) FROM runs WHERE whole)
+                      AND (finished IS NULL OR stopped IS NOT NULL)
+            )
+            UNION ALL
+            SELECT runs.id, runs.continues, runs.started, depth + 1
+            FROM runs JOIN chain ON runs.id = chain.continues
+        )
+        SELECT id FROM chain WHERE started > ? ORDER BY depth
+        """,
+        (instant_text(now - _STILL_FRESH),),
+    )
+    return tuple(int(row[0]) for row in rows)

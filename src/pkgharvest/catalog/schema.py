@@ -1,0 +1,207 @@
+"""The tables, and the migrations that lead to them.
+
+The schema's version is ``PRAGMA user_version``; each migration takes it one further, in one
+transaction. Names are plain, so that Datasette or ``sqlite-utils`` show sense at first sight.
+Instants are ISO 8601 in UTC, always with six digits of microseconds, so that text sorts as time.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+APPLICATION_ID = 0x706B6768
+"""``PRAGMA application_id`` of a catalogue: "pkgh"."""
+
+Migration = Callable[["Database"], None]
+
+MIGRATIONS: list[Migration] = []
+"""In order; the schema's version is how many of them have run."""
+
+
+def migration(step: Migration) -> Migration:
+    """Register ``step`` as the next migration. One that was released is never edited."""
+    MIGRATIONS.append(step)
+    return step
+
+
+@migration
+def first_tables(db: "Database") -> None:
+    """Make the tables of packages, what surrounds them, and what is known of their fetches."""
+    for statement in _FIRST_TABLES:
+        db.execute(statement)
+
+
+_FIRST_TABLES = (
+    """
+    CREATE TABLE properties (   -- of the catalogue itself
+        name TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE categories (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        title TEXT NOT NULL,
+        slug TEXT NOT NULL UNIQUE,
+        description TEXT NOT NULL DEFAULT '',
+        title_plural TEXT NOT NULL DEFAULT '',
+        show_pypi INTEGER NOT NULL DEFAULT 1,
+        created TEXT NOT NULL,
+        modified TEXT NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE grids (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        title TEXT NOT NULL,
+        slug TEXT NOT NULL UNIQUE,
+        description TEXT NOT NULL DEFAULT '',
+        is_locked INTEGER NOT NULL DEFAULT 0,
+        header INTEGER NOT NULL DEFAULT 0,
+        created TEXT NOT NULL,
+        modified TEXT NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE packages (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        slug TEXT NOT NULL UNIQUE,
+        title TEXT NOT NULL,
+        category_id INTEGER REFERENCES categories(id),
+        created TEXT NOT NULL,
+        modified TEXT NOT NULL,
+        last_fetched TEXT,
+        repo_url TEXT NOT NULL DEFAULT '',
+        repo_key TEXT,              -- what all spellings of repo_url have in common
+        repo_host TEXT,
+        repo_id TEXT,               -- the host's own id, which stays through renames
+        repo_description TEXT NOT NULL DEFAULT '',
+        repo_watchers INTEGER NOT NULL DEFAULT 0,
+        repo_forks INTEGER NOT NULL DEFAULT 0,
+        open_issues INTEGER,
+        homepage TEXT,
+        topics TEXT NOT NULL DEFAULT '[]',
+        license TEXT,
+        archived INTEGER,
+        archived_at TEXT,
+        status TEXT NOT NULL DEFAULT 'active',
+        default_branch TEXT,
+        head TEXT,                  -- the commit that commit_days were counted from
+        last_updated TEXT,
+        commit_count INTEGER,
+        days_known INTEGER NOT NULL DEFAULT 0,
+        days_since TEXT,            -- commit_days were last read from this day on; null: whole
+        commits_over_52 TEXT NOT NULL DEFAULT '[]',
+        contributors_read TEXT,
+        pypi_choice TEXT NOT NULL DEFAULT 'auto',
+        pypi_name TEXT,
+        pypi_key TEXT,              -- pypi_name, normalised by PEP 503
+        pypi_url TEXT NOT NULL DEFAULT '',
+        pypi_version TEXT,
+        pypi_serial TEXT,
+        pypi_tried TEXT,
+        pypi_status TEXT,
+        pypi_requires_python TEXT,
+        pypi_license TEXT,
+        pypi_classifiers TEXT NOT NULL DEFAULT '[]',
+        pypi_summary TEXT,
+        pypi_documentation_url TEXT,
+        documentation_url TEXT      -- what a person set
+    ) STRICT
+    """,
+    "CREATE UNIQUE INDEX packages_repo_key ON packages(repo_key) WHERE repo_key IS NOT NULL",
+    "CREATE INDEX packages_pypi_key ON packages(pypi_key) WHERE pypi_key IS NOT NULL",
+    "CREATE INDEX packages_category ON packages(category_id)",
+    """
+    CREATE TABLE grid_packages (
+        package_id INTEGER NOT NULL REFERENCES packages(id) ON DELETE CASCADE,
+        grid_id INTEGER NOT NULL REFERENCES grids(id) ON DELETE CASCADE,
+        position INTEGER NOT NULL,  -- the package's grids in the order it was put into them
+        PRIMARY KEY (package_id, grid_id)
+    ) STRICT
+    """,
+    "CREATE INDEX grid_packages_grid ON grid_packages(grid_id)",
+    """
+    CREATE TABLE previous_urls (
+        package_id INTEGER NOT NULL REFERENCES packages(id) ON DELETE CASCADE,
+        url TEXT NOT NULL,
+        key TEXT NOT NULL,
+        until TEXT NOT NULL,
+        PRIMARY KEY (package_id, key)
+    ) STRICT
+    """,
+    "CREATE INDEX previous_urls_key ON previous_urls(key)",
+    """
+    CREATE TABLE participants (
+        package_id INTEGER NOT NULL REFERENCES packages(id) ON DELETE CASCADE,
+        position INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        commits INTEGER NOT NULL,
+        PRIMARY KEY (package_id, position)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE commit_days (
+        package_id INTEGER NOT NULL REFERENCES packages(id) ON DELETE CASCADE,
+        day TEXT NOT NULL,
+        commits INTEGER NOT NULL,
+        PRIMARY KEY (package_id, day)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE versions (
+        package_id INTEGER NOT NULL REFERENCES packages(id) ON DELETE CASCADE,
+        position INTEGER NOT NULL,  -- newest first by PEP 440
+        number TEXT NOT NULL,
+        upload_time TEXT,
+        yanked INTEGER NOT NULL,
+        yanked_reason TEXT,
+        is_prerelease INTEGER NOT NULL,
+        requires_python TEXT,
+        PRIMARY KEY (package_id, position)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        started TEXT NOT NULL,
+        finished TEXT,              -- null: it was killed, or it is at work
+        whole INTEGER NOT NULL,     -- it was asked for every package
+        continues INTEGER REFERENCES runs(id) ON DELETE SET NULL,
+        stopped TEXT,
+        report TEXT
+    ) STRICT
+    """,
+    "CREATE INDEX runs_continues ON runs(continues)",
+    """
+    CREATE TABLE fetches (
+        package_id INTEGER NOT NULL REFERENCES packages(id) ON DELETE CASCADE,
+        source TEXT NOT NULL,
+        last_success TEXT,
+        last_attempt TEXT,
+        last_error TEXT,
+        message TEXT,
+        consecutive_failures INTEGER NOT NULL DEFAULT 0,
+        not_found_in_a_row INTEGER NOT NULL DEFAULT 0,
+        next_due TEXT,
+        run_id INTEGER REFERENCES runs(id) ON DELETE SET NULL,
+        PRIMARY KEY (package_id, source)
+    ) STRICT
+    """,
+    "CREATE INDEX fetches_run ON fetches(run_id)",
+    """
+    CREATE TABLE validators (
+        package_id INTEGER NOT NULL REFERENCES packages(id) ON DELETE CASCADE,
+        source TEXT NOT NULL,
+        key TEXT NOT NULL,          -- the URL that was asked
+        etag TEXT,
+        last_modified TEXT,
+        parser INTEGER NOT NULL,    -- revision of the code that read the answer
+        PRIMARY KEY (package_id, source, key)
+    ) STRICT
+    """,
+)
+
+SCHEMA_VERSION = len(MIGRATIONS)

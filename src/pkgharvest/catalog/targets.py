@@ -1,0 +1,162 @@
+"""What a fetch is to do: which packages, which of their sources, in which order."""
+
+import datetime as dt
+import itertools
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from pkgharvest.catalog.columns import instant, instant_text
+from pkgharvest.errors import LocatorError
+from pkgharvest.locators import Locator, parse
+from pkgharvest.records import SOURCES, SourceName, Target, Validator
+
+_CHUNK = 200
+
+_HAS_SOURCE: dict[SourceName, str] = {
+    "repo": "p.repo_key IS NOT NULL",
+    "pypi": "p.pypi_choice <> 'none'",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which packages a fetch was asked for."""
+
+    package_ids: tuple[int, ...] | None
+    """None: every package, less those in back-off and those that ``continues`` has done."""
+    sources: tuple[SourceName, ...] = SOURCES
+    older_than: dt.datetime | None = None
+    """Only sources that last succeeded before that, or never."""
+    retry_failed: bool = False
+    limit: int | None = None
+    continues: tuple[int, ...] = ()
+    """The unfinished runs that this one goes on with."""
+
+
+Selected = tuple[int, tuple[SourceName, ...]]
+
+
+def select(connection: sqlite3.Connection, wanted: Selection, now: dt.datetime) -> list[Selected]:
+    """Return ids with the sources that are due: never fetched first, then the oldest."""
+    values: dict[str, object] = {"now": instant_text(now), "limit": -1}
+    conditions = ["1"]
+    if wanted.package_ids is not None:
+        conditions.append("p.id IN (SELECT value FROM json_each(:ids))")
+        values["ids"] = json.dumps(wanted.package_ids)
+    elif not wanted.retry_failed:
+        conditions.append("(f.next_due IS NULL OR f.next_due <= :now)")
+    if wanted.older_than is not None:
+        conditions.append("(f.last_success IS NULL OR f.last_success < :older_than)")
+        values["older_than"] = instant_text(wanted.older_than)
+    if wanted.continues:
+        conditions.append(
+            "(f.run_id IS NULL OR f.run_id NOT IN (SELECT value FROM json_each(:runs)))"
+        )
+        values["runs"] = json.dumps(wanted.continues)
+    if wanted.limit is not None:
+        values["limit"] = wanted.limit
+    due = " UNION ALL ".join(
+        f"""
+        SELECT p.id, '{source}' AS source, coalesce(f.last_success, '') AS age
+        FROM packages AS p
+        LEFT JOIN fetches AS f ON f.package_id = p.id AND f.source = '{source}'
+        WHERE {_HAS_SOURCE[source]} AND {" AND ".join(conditions)}
+        """  # noqa: S608 - fixed pieces
+        for source in wanted.sources
+    )
+    rows = connection.execute(
+        f"""
+        SELECT id, group_concat(source) AS sources FROM ({due})
+        GROUP BY id ORDER BY min(age), id LIMIT :limit
+        """,  # noqa: S608
+        values,
+    )
+    return [
+        (int(row["id"]), tuple(name for name in SOURCES if name in row["sources"].split(",")))
+        for row in rows
+    ]
+
+
+def targets(connection: sqlite3.Connection, selected: Iterable[Selected]) -> Iterator[Target]:
+    """Yield the targets of ``selected``, read a few hundred at a time.
+
+    A package that was removed meanwhile is left out.
+    """
+    remaining = iter(selected)
+    while chunk := list(itertools.islice(remaining, _CHUNK)):
+        yield from _chunk(connection, chunk)
+
+
+def _chunk(connection: sqlite3.Connection, selected: Sequence[Selected]) -> Iterator[Target]:
+    these = json.dumps([package_id for package_id, _ in selected])
+    among = "(SELECT value FROM json_each(?))"
+    rows = {
+        row["id"]: row
+        for row in connection.execute(
+            f"SELECT * FROM packages WHERE id IN {among}",  # noqa: S608
+            (these,),
+        )
+    }
+    previous: dict[int, list[Locator]] = defaultdict(list)
+    for row in connection.execute(
+        f"SELECT package_id, url FROM previous_urls WHERE package_id IN {among}",  # noqa: S608
+        (these,),
+    ):
+        previous[row["package_id"]].append(parse(row["url"]))
+    validators: dict[int, dict[str, Validator]] = defaultdict(dict)
+    for row in connection.execute(
+        f"SELECT * FROM validators WHERE package_id IN {among}",  # noqa: S608
+        (these,),
+    ):
+        validators[row["package_id"]][row["key"]] = Validator(
+            key=row["key"],
+            etag=row["etag"],
+            last_modified=row["last_modified"],
+            parser=row["parser"],
+        )
+    for package_id, sources in selected:
+        if package_id in rows:
+            yield _target(
+                rows[package_id],
+                sources=sources,
+                previous=tuple(previous[package_id]),
+                validators=validators[package_id],
+            )
+
+
+def _target(
+    row: sqlite3.Row,
+    *,
+    sources: tuple[SourceName, ...],
+    previous: tuple[Locator, ...],
+    validators: dict[str, Validator],
+) -> Target:
+    days_since = row["days_since"]
+    return Target(
+        package_id=row["id"],
+        slug=row["slug"],
+        sources=sources,
+        locator=_locator(row["repo_url"]),
+        previous=previous,
+        repo_id=row["repo_id"],
+        default_branch=row["default_branch"],
+        head=row["head"],
+        days_since=None if days_since is None else dt.date.fromisoformat(days_since),
+        contributors_known=row["contributors_read"] is not None,
+        contributors_read=instant(row["contributors_read"]),
+        pypi_choice=row["pypi_choice"],
+        pypi_name=row["pypi_name"],
+        pypi_serial=row["pypi_serial"],
+        pypi_tried=row["pypi_tried"],
+        validators=validators,
+    )
+
+
+def _locator(url: str) -> Locator | None:
+    try:
+        return parse(url) if url else None
+    except LocatorError:
+        return None

@@ -1,0 +1,56 @@
+r"""CSV and TSV: a line of field names, then a line for each package.
+
+A list or an object is JSON, null is empty, text is made harmless and fits on its line. Lines
+end in ``\n``: RFC 4180's ``\r\n`` trips the line tools that such output is piped into, and
+every reader of CSV takes both.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+
+from pkgharvest.records import Package
+from pkgharvest.render.document import compact
+from pkgharvest.render.fields import Field, Json, Style
+from pkgharvest.render.terminal import clean
+
+
+class _Echo:
+    """A file that hands back what is written to it: csv builds the line, we pass it on."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+def cell(value: Json) -> str:
+    """Return ``value`` as the text of one cell, on one line, harmless."""
+    match value:
+        case None:
+            return ""
+        case str():
+            return clean(value)
+        case _:
+            return compact(value)
+
+
+def rows(packages: Iterable[Package], fields: Sequence[Field], style: Style) -> Iterator[list[str]]:
+    """Yield the field names, then the cells of each package."""
+    yield [field.name for field in fields]
+    for package in packages:
+        yield [cell(field.read(package, style)) for field in fields]
+
+
+def comma_separated(
+    packages: Iterable[Package], fields: Sequence[Field], style: Style
+) -> Iterator[str]:
+    """Yield the lines of a CSV file (RFC 4180, but for the line ends)."""
+    writer = csv.writer(_Echo(), lineterminator="\n")
+    for row in rows(packages, fields, style):
+        yield writer.writerow(row)
+
+
+def tab_separated(
+    packages: Iterable[Package], fields: Sequence[Field], style: Style
+) -> Iterator[str]:
+    """Yield the lines of a TSV file: no quoting, for no cell holds a tab or a line end."""
+    for row in rows(packages, fields, style):
+        yield "\t".join(row) + "\n"

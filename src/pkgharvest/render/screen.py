@@ -1,0 +1,104 @@
+"""The terminal, or the file in its place: how wide it is, and which characters it can hold.
+
+Only here and in what builds on it (``table``, ``sheet``) is rich imported. Foreign text gets to
+rich as ``Text`` alone, never as markup: nothing in it is a tag, an emoji code or a link.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from pkgharvest.records import Package, Status
+from pkgharvest.render.document import compact
+from pkgharvest.render.fields import Field, Json, Style
+from pkgharvest.render.sparkline import ZERO, sparkline
+from pkgharvest.render.terminal import clean
+
+WIDE = 160
+"""Columns where the output is no terminal: a pipe has no edge to cut at."""
+
+TONES: Mapping[Status, str] = {
+    "active": "",
+    "archived": "yellow",
+    "moved": "yellow",
+    "gone": "red",
+    "blocked": "red",
+    "empty": "yellow",
+}
+"""Colours beside the words, never instead of them."""
+
+_ROOMY = 100
+"""A screen of this width has room for all weeks among other columns."""
+
+CELLS = (52, 26, 13)
+"""The lengths of a sparkline: a year fits evenly into each."""
+
+
+def open_console(file: TextIO, environ: Mapping[str, str] = os.environ) -> Console:
+    """Return a console that writes to ``file``; rich itself heeds NO_COLOR and FORCE_COLOR.
+
+    It is as wide as ``COLUMNS`` says, else as the terminal is, else ``WIDE``.
+    """
+    columns = environ.get("COLUMNS", "")
+    width = None if file.isatty() else WIDE
+    if columns.isascii() and columns.isdigit() and int(columns):
+        width = int(columns)
+    return Console(file=file, width=width, markup=False, emoji=False, highlight=False)
+
+
+class Screen:
+    """What can be written on a console, in characters that it has."""
+
+    def __init__(self, console: Console) -> None:
+        self.width = console.width
+        self.ascii_only = console.options.ascii_only or console.legacy_windows
+        """No blocks and no stars; rich goes by the same for its boxes."""
+        self.nothing = "-" if self.ascii_only else "–"  # noqa: RUF001 - a dash
+        """Stands for a value that is not known."""
+        self._encoding = console.encoding
+
+    def held(self, foreign: str) -> str:
+        """Return ``foreign`` harmless, on one line, and within the console's encoding."""
+        return clean(foreign).encode(self._encoding, "backslashreplace").decode(self._encoding)
+
+    def text(self, foreign: str, style: str = "") -> Text:
+        """Return ``foreign`` as ``held`` has it, to be folded where it is too long."""
+        return Text(self.held(foreign), style=style, overflow="fold")
+
+    def bars(self, counts: Sequence[int], cells: int) -> Text:
+        """Return the sparkline of ``counts`` in at most ``cells`` characters."""
+        text = Text(no_wrap=True)
+        drawn = sparkline(counts, cells, ascii_only=self.ascii_only)
+        for is_zero, run in groupby(drawn, ZERO.__eq__):
+            text.append("".join(run), "dim" if is_zero else "green")
+        return text
+
+    def value(self, field: Field, package: Package, style: Style) -> Text:
+        """Return any field for a person to read; the histogram as bars."""
+        if field.name == "commits_over_52" and package.commits_over_52:
+            return self.bars(
+                package.commits_over_52, CELLS[0] if self.width >= _ROOMY else CELLS[1]
+            )
+        words = _worded(field.read(package, style))
+        return self.text(words) if words else Text(self.nothing, style="dim")
+
+
+def _worded(value: Json) -> str:
+    """Return ``value`` for a person to read; nothing where there is nothing to tell."""
+    match value:
+        case None:
+            return ""
+        case str():
+            return value
+        case bool():
+            return "yes" if value else "no"
+        case Mapping() if not any(part is not None for part in value.values()):
+            return ""
+        case [*items] if all(isinstance(item, str) for item in items):
+            return ", ".join(map(str, items))
+        case _:
+            return compact(value)

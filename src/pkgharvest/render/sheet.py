@@ -1,0 +1,252 @@
+"""One package as a sheet: what a person wants to know of it, and how old that is."""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from pkgharvest.activity import window_start
+from pkgharvest.instants import midnight
+from pkgharvest.records import Freshness, Package
+from pkgharvest.render.age import ago
+from pkgharvest.render.fields import FULL, RECORD, Field, Style
+from pkgharvest.render.screen import CELLS, TONES, Screen
+
+_WIDEST = 100
+"""Lines of prose longer than this are hard to read, whatever the screen has."""
+
+_LABELS = 13
+_PEOPLE = 10
+_VERSIONS = 10
+_FRAME = 4
+_GAP = 2
+
+_STATUS = {
+    "active": "active",
+    "archived": "archived by its owner",
+    "moved": "moved: its address no longer leads to it, or to another repository",
+    "gone": "gone: the host has it no more; the figures are the last good ones",
+    "blocked": "blocked: withheld by its host; the figures are the last good ones",
+    "empty": "empty: the repository has no commit",
+}
+
+_TOLD_ABOVE = frozenset({"fetches", "pypi_name"})
+
+Row = tuple[str, RenderableType]
+
+
+def show(
+    packages: Iterable[Package],
+    console: Console,
+    style: Style,
+    *,
+    full: bool = False,
+    fields: Sequence[Field] | None = None,
+) -> None:
+    """Print a sheet for each package; with ``full`` all that is known, with ``fields`` these."""
+    screen = Screen(console)
+    for number, package in enumerate(packages):
+        if number:
+            console.print()
+        if fields is None:
+            console.print(_panel(package, _sheet(package, screen, style, full=full), screen))
+        else:
+            rows = ((field.name, screen.value(field, package, style)) for field in fields)
+            console.print(_panel(package, [_grid(rows)], screen))
+
+
+def _panel(package: Package, parts: Iterable[RenderableType], screen: Screen) -> Panel:
+    width = min(screen.width, _WIDEST)
+    title = screen.text(package.title or package.slug, "bold not dim")
+    fits = title.cell_len <= width - 2 * _FRAME  # the frame would cut it
+    return Panel(
+        Group(*(() if fits else (title, Text())), *parts),
+        title=title if fits else None,
+        title_align="left",
+        border_style="dim",
+        padding=(0, 1),
+        width=width,
+    )
+
+
+def _sheet(
+    package: Package, screen: Screen, style: Style, *, full: bool
+) -> Iterator[RenderableType]:
+    if package.repo_description:
+        yield screen.text(package.repo_description)
+        yield Text()
+    yield _grid([*_figures(package, screen, style), *_commits(package, screen, style)])
+    yield Text()
+    yield _grid(_links(package, screen))
+    yield Text()
+    yield _grid([*_place(package, style), *_freshness(package, screen, style)])
+    if full:
+        yield Text()
+        yield _grid(_rest(package, screen, style))
+
+
+def _grid(rows: Iterable[Row]) -> Table:
+    grid = Table.grid(padding=(0, _GAP, 0, 0), pad_edge=False)
+    grid.add_column(style="dim", min_width=_LABELS, overflow="fold")
+    grid.add_column(overflow="fold")
+    for label, value in rows:
+        grid.add_row(Text(label), value)
+    return grid
+
+
+def _figures(package: Package, screen: Screen, style: Style) -> Iterator[Row]:
+    if package.title != package.slug:
+        yield "slug", screen.text(package.slug)
+    if package.status != "active":
+        since = f" (since {_day(package.archived_at, style)})" if package.archived_at else ""
+        yield "status", Text(_STATUS[package.status] + since, style=TONES[package.status])
+    if package.last_fetched or package.repo_watchers or package.repo_forks:
+        star = "* " if screen.ascii_only else "★ "
+        forks = f"{package.repo_forks} {'fork' if package.repo_forks == 1 else 'forks'}"
+        yield "stars", Text.assemble((star, "yellow"), f"{package.repo_watchers}, {forks}")
+    else:
+        yield "stars", Text("unknown", style="dim")
+    yield "version", _version(package, screen)
+
+
+def _version(package: Package, screen: Screen) -> Text:
+    if package.pypi_version is None:
+        return Text("no release" if package.pypi_url else "none", style="dim")
+    text = screen.text(package.pypi_version, "bold")
+    if package.pypi_name:
+        text.append_text(screen.text(f"  {package.pypi_name} on PyPI", "not bold"))
+    if package.pypi_status not in (None, "active"):
+        text.append_text(screen.text(f", {package.pypi_status}", "not bold yellow"))
+    return text
+
+
+def _commits(package: Package, screen: Screen, style: Style) -> Iterator[Row]:
+    if package.last_updated is None:
+        yield "last commit", Text("unknown", style="dim")
+    else:
+        day = _day(package.last_updated, style)
+        yield "last commit", Text(f"{day}, {ago(package.last_updated, style.now)}")
+    yield "commits", _histogram(package, screen)
+    yield "participants", _people(package.participants, screen)
+
+
+def _histogram(package: Package, screen: Screen) -> RenderableType:
+    counts = package.commits_over_52
+    if not counts:
+        return Text("unknown", style="dim")
+    room = min(screen.width, _WIDEST) - _FRAME - _LABELS - _GAP
+    cells = next((cells for cells in CELLS if cells <= room), CELLS[-1])
+    end = _window_end(package)
+    first = window_start(end) if end else None
+    total = Text(f"{sum(counts)} in 52 weeks")
+    if any(counts):
+        peak = max(counts)
+        total.append(f", at most {peak} in one")
+        if first:
+            total.append(f" (from {first + dt.timedelta(weeks=counts.index(peak))})")
+    parts: list[Text] = [total, screen.bars(counts, cells)]
+    if first and end:
+        last = end - dt.timedelta(days=1)
+        gap = max(1, cells - len(f"{first}{last}"))
+        parts.append(Text(f"{first}{' ' * gap}{last}", style="dim"))
+    return Group(*parts)
+
+
+def _window_end(package: Package) -> dt.date | None:
+    """Return the day before which the 52 weeks end: that of the repository's last fetch."""
+    read = next((fetch.last_success for fetch in package.fetches if fetch.source == "repo"), None)
+    at = read or package.last_fetched
+    return midnight(at) if at else None
+
+
+def _people(names: Sequence[str], screen: Screen) -> Text:
+    if not names:
+        return Text("unknown", style="dim")
+    more = len(names) - _PEOPLE
+    text = screen.text(", ".join(names[:_PEOPLE]))
+    if more > 0:
+        text.append(f", +{more} more", style="dim")
+    return text
+
+
+def _links(package: Package, screen: Screen) -> Iterator[Row]:
+    none = Text("none", style="dim")
+    yield "repository", screen.text(package.repo_url) if package.repo_url else none
+    if package.pypi_url:
+        yield "PyPI", screen.text(package.pypi_url)
+    else:
+        tried = f"none; tried {package.pypi_tried}" if package.pypi_tried else "none"
+        yield "PyPI", screen.text(tried, "dim")
+    docs = package.documentation_url
+    yield "documentation", screen.text(docs) if docs else none
+
+
+def _place(package: Package, style: Style) -> Iterator[Row]:
+    place = f"id {package.id}"
+    if package.category_id is not None:
+        place += f", category {package.category_id}"
+    if package.grid_ids:
+        noun = "grid" if len(package.grid_ids) == 1 else "grids"
+        place += f", {noun} {', '.join(map(str, package.grid_ids))}"
+    yield "catalogue", Text(place)
+    changed = ago(package.modified, style.now)
+    yield "added", Text(f"{_day(package.created, style)}, last change of content {changed}")
+
+
+def _freshness(package: Package, screen: Screen, style: Style) -> Iterator[Row]:
+    if not package.fetches:
+        at = package.last_fetched
+        words = f"fetched {ago(at, style.now)}" if at else "never fetched"
+        yield "data", Text(words)
+    for fetch in package.fetches:
+        yield f"{fetch.source} data", _age(fetch, screen, style)
+
+
+def _age(fetch: Freshness, screen: Screen, style: Style) -> Text:
+    at = fetch.last_success
+    text = Text(f"fetched {ago(at, style.now)}" if at else "never fetched")
+    if fetch.last_error:
+        when = f" {ago(fetch.last_attempt, style.now)}" if fetch.last_attempt else ""
+        often = fetch.consecutive_failures
+        row = f" ({often} in a row)" if often > 1 else ""
+        why = fetch.message or fetch.last_error
+        text.append_text(screen.text(f", failed{when}{row}: {why}", "yellow"))
+    if fetch.next_due:
+        due = ago(fetch.next_due, style.now) if fetch.next_due > style.now else "now"
+        text.append(f", next due {due}", style="dim")
+    return text
+
+
+def _rest(package: Package, screen: Screen, style: Style) -> Iterator[Row]:
+    for field in FULL[len(RECORD) :]:
+        if field.name == "versions":
+            yield "versions", _releases(package, screen, style)
+        elif field.name not in _TOLD_ABOVE:
+            yield field.name, screen.value(field, package, style)
+
+
+def _releases(package: Package, screen: Screen, style: Style) -> RenderableType:
+    if not package.versions:
+        return Text(screen.nothing, style="dim")
+    lines = []
+    for release in package.versions[:_VERSIONS]:
+        line = screen.text(release.version)
+        if release.upload_time:
+            line.append(f"  {_day(release.upload_time, style)}", style="dim")
+        if release.is_prerelease:
+            line.append("  pre-release", style="dim")
+        if release.yanked:
+            why = f": {release.yanked_reason}" if release.yanked_reason else ""
+            line.append_text(screen.text(f"  yanked{why}", "yellow"))
+        lines.append(line)
+    more = len(package.versions) - _VERSIONS
+    if more > 0:
+        lines.append(Text(f"+{more} more", style="dim"))
+    return Group(*lines)
+
+
+def _day(moment: dt.datetime | None, style: Style) -> str:
+    return "" if moment is None else f"{moment.astimezone(style.zone):%Y-%m-%d}"
