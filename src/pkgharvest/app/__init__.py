@@ -1,0 +1,1 @@
+"""Use-cases that join the engine and the catalogue: what any front door calls."""

@@ -1,0 +1,124 @@
+"""Packages are added: from any spelling of their repositories to lines of the catalogue."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from pkgharvest.catalog import connection, packages
+from pkgharvest.errors import InvalidValue, LocatorError
+from pkgharvest.locators import Locator, normalized, parse, redacted
+from pkgharvest.records import PypiChoice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a person asked to have added, and how."""
+
+    repositories: tuple[str, ...]
+    title: str | None = None
+    slug: str | None = None
+    category: str | None = None
+    grids: tuple[str, ...] = ()
+    documentation_url: str | None = None
+    pypi_choice: PypiChoice = "auto"
+    pypi_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """What became of one repository."""
+
+    input: str
+    """As it was given, credentials aside."""
+    outcome: Literal["added", "exists", "refused"]
+    slug: str | None = None
+    repo_url: str | None = None
+    message: str = ""
+    hint: str | None = None
+
+
+def add(db_path: Path, wish: Wish, now: dt.datetime) -> list[Added]:
+    """Add what can be understood, in one transaction; say of each repository what became of it.
+
+    The catalogue is made where it is missing, unless nothing is to be added.
+    Raises CatalogError, UnknownCategory, UnknownGrid, and InvalidValue for a slug that cannot be.
+    """
+    read = [_read(text) for text in wish.repositories]
+    if not any(isinstance(one, Locator) for one in read):
+        return [one for one in read if isinstance(one, Added)]
+    results = []
+    with (
+        connection.explained(db_path),
+        connection.writing(db_path, create=True) as db,
+        connection.transaction(db),
+    ):
+        for text, one in zip(wish.repositories, read, strict=True):
+            if isinstance(one, Added):
+                results.append(one)
+                continue
+            slug, new = packages.add(db, _addition(one, wish), now)
+            results.append(
+                Added(
+                    input=redacted(text),
+                    outcome="added" if new else "exists",
+                    slug=slug,
+                    repo_url=one.url,
+                    message="" if new else f"{slug} is this repository already",
+                )
+            )
+    return results
+
+
+def read_list(lines: Sequence[str]) -> tuple[str, ...]:
+    """Return the repositories of a list: one a line; ``#`` begins a comment, blank lines are none.
+
+    A ``#`` inside a URL is a fragment: a comment's has white space or nothing before it.
+    """
+    found = []
+    for line in lines:
+        words = f" {line}".replace("\t", " ").split(" #", 1)[0].strip()
+        if words:
+            found.append(words)
+    return tuple(found)
+
+
+def _read(text: str) -> Locator | Added:
+    try:
+        here, home = PurePosixPath(Path.cwd()), PurePosixPath(Path.home())
+        locator = parse(text, base=here, home=home)
+        return _on_disk(locator) if locator.is_local else locator
+    except LocatorError as error:
+        return Added(
+            input=redacted(text), outcome="refused", message=error.message, hint=error.hint
+        )
+
+
+def _on_disk(locator: Locator) -> Locator:
+    """Return the local repository by its real path: a link to it is the same package."""
+    path = Path(locator.path)
+    if not path.is_dir():
+        raise LocatorError(f"no directory {redacted(locator.path)}")
+    real = path.resolve()
+    if not ((real / ".git").exists() or (real / "HEAD").is_file()):
+        raise LocatorError(
+            f"{redacted(locator.path)} is not a git repository",
+            hint="name the directory that holds .git, or a bare repository",
+        )
+    return parse(str(real))
+
+
+def _addition(locator: Locator, wish: Wish) -> packages.Addition:
+    if wish.pypi_name is not None and not normalized(wish.pypi_name).strip("-"):
+        raise InvalidValue(f"{wish.pypi_name!r} is not the name of a project")
+    return packages.Addition(
+        locator=locator,
+        title=wish.title,
+        slug=wish.slug,
+        category=wish.category,
+        grids=wish.grids,
+        documentation_url=wish.documentation_url,
+        pypi_choice=wish.pypi_choice,
+        pypi_name=wish.pypi_name,
+    )

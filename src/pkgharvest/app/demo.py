@@ -1,0 +1,69 @@
+"""The demonstration: a catalogue made from the recorded answers that come with the package."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pkgharvest.app.additions import Wish, add
+from pkgharvest.catalog import connection
+from pkgharvest.catalog.lock import fetch_lock
+from pkgharvest.errors import CatalogError
+from pkgharvest.transport.archive import Archive
+
+DEFAULT_DB = Path("pkgharvest-demo.db")
+MARK = "demo"
+
+SLUG = "django-ltree"
+"""The package that is shown whole."""
+
+REPOSITORIES = (
+    "mariocesar/django-ltree",
+    "fabiocaccamo/django-extra-settings",
+    "danirus/django-comments-xtd",
+    "apragacz/django-rest-registration",
+    "django-otp/django-otp",
+    "codingjoe/django-select2",
+    "Suor/django-cacheops",
+    "dj-stripe/dj-stripe",
+)
+
+
+def archive_path() -> Path:
+    """Return the bundled archive: installed with the package, or in the project's ``data/``."""
+    package = Path(__file__).parent.parent
+    for directory in (package / "data", package.parent.parent / "data"):
+        if (directory / "demo.har.gz").is_file():
+            return directory / "demo.har.gz"
+    raise CatalogError("the demonstration's data is not installed", hint="install pkgharvest anew")
+
+
+def prepare(db: Path) -> None:
+    """Make the fresh catalogue at ``db``, with the bundled packages in it.
+
+    What an earlier demonstration made is replaced; any other file is refused with CatalogError.
+    """
+    if db.exists():
+        _require_own(db)
+        with fetch_lock(db):
+            for path in _files(db):
+                path.unlink(missing_ok=True)
+    started = Archive.read(archive_path()).started
+    with connection.writing(db, create=True) as catalogue:
+        catalogue.table("properties").insert({"name": "made_by", "value": MARK})
+    add(db, Wish(repositories=REPOSITORIES), started)
+
+
+def _require_own(db: Path) -> None:
+    refused = CatalogError(
+        f"{db} is there, and no demonstration made it", hint="name another file with --db"
+    )
+    try:
+        with connection.explained(db), connection.reading(db) as conn:
+            mark = conn.execute("SELECT value FROM properties WHERE name = 'made_by'").fetchone()
+    except CatalogError as error:
+        raise refused from error
+    if mark is None or mark["value"] != MARK:
+        raise refused
+
+
+def _files(db: Path) -> Iterable[Path]:
+    return (db, db.with_name(db.name + "-wal"), db.with_name(db.name + "-shm"))

@@ -1,0 +1,284 @@
+"""A run of ``fetch``: chosen packages are harvested, and saved one by one as they come."""
+
+import asyncio
+import contextlib
+import datetime as dt
+import json
+import signal
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pkgharvest import settings
+from pkgharvest.app.report import RunReport, Stopped, Tally
+from pkgharvest.app.sourcing import History, Hosts, open_sources
+from pkgharvest.catalog import connection, harvests, packages, runs, targets
+from pkgharvest.catalog.lock import fetch_lock
+from pkgharvest.clock import Clock, FixedClock
+from pkgharvest.errors import InvalidValue
+from pkgharvest.events import Finished, Listener, Settled, Started
+from pkgharvest.harvest import Halt, Limits, harvest
+from pkgharvest.records import SOURCES, Failure, Outcome, RepositoryReading, SourceName
+from pkgharvest.settings import Settings
+from pkgharvest.transport.archive import Archive
+from pkgharvest.transport.client import Client, open_client
+from pkgharvest.transport.credentials import Credentials
+from pkgharvest.transport.recorder import ensure_writable
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a fetch was asked to do."""
+
+    names: tuple[str, ...] = ()
+    """Packages by any name that ``show`` takes; none of them: every package."""
+    sources: tuple[SourceName, ...] = SOURCES
+    stale: dt.timedelta | None = None
+    limit: int | None = None
+    time_budget: dt.timedelta | None = None
+    request_budget: int | None = None
+    jobs: int = 8
+    as_of: dt.datetime | None = None
+    history: History = "auto"
+    wait: bool = False
+    retry_failed: bool = False
+    record: Path | None = None
+    replay: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself."""
+        if self.as_of is not None and self.history == "api":
+            raise InvalidValue("--as-of reads git, and --history api forbids it")
+        if self.as_of is not None and "repo" not in self.sources:
+            raise InvalidValue("--as-of reads repositories, and --source leaves them out")
+        if self.record is not None and self.replay is not None:
+            raise InvalidValue("--record and --replay exclude each other")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a run takes from where it runs."""
+
+    settings: Settings
+    environ: Mapping[str, str]
+    clock: Clock
+    listener: Listener
+    stop_signals: tuple[signal.Signals, ...] = ()
+    """Signals that stop the run cleanly; they reach the main thread only."""
+
+
+def plan(order: Order, around: Surroundings) -> list[tuple[str, tuple[SourceName, ...]]]:
+    """Return what a run would fetch now: slugs, with their sources. Nothing is done."""
+    path = around.settings.db_path
+    with connection.explained(path), connection.reading(path) as conn:
+        now = around.clock.now()
+        selected = targets.select(
+            conn, _selection(order, package_ids=_ids(conn, order), continues=(), now=now), now
+        )
+        return [(one.slug, one.sources) for one in targets.targets(conn, selected)]
+
+
+def fetch(order: Order, around: Surroundings) -> RunReport:
+    """Do what ``order`` says, and report.
+
+    Every package is committed when it is done, so that a run that dies has lost nothing of what
+    came before. Raises HarvestLocked where another fetch is at work, UnknownPackage, CatalogError,
+    ArchiveError; a source that fails is in the report instead.
+    """
+    path = around.settings.db_path
+    archive = None if order.replay is None else Archive.read(order.replay)
+    if order.record is not None:
+        ensure_writable(order.record)
+    clock = around.clock if archive is None else FixedClock(archive.started)
+    with (
+        connection.explained(path),
+        connection.writing(path) as db,
+        fetch_lock(path),
+    ):
+        return asyncio.run(_Run(order, around, db, clock, archive).run())
+
+
+class _Run:
+    """One run, from its first line in the catalogue to its last."""
+
+    def __init__(
+        self,
+        order: Order,
+        around: Surroundings,
+        db: "Database",
+        clock: Clock,
+        archive: Archive | None,
+    ) -> None:
+        self._order = order
+        self._around = around
+        self._db = db
+        self._clock = clock
+        self._archive = archive
+        self._halt = Halt()
+
+    async def run(self) -> RunReport:
+        order, listener = self._order, self._around.listener
+        started = self._clock.now()
+        whole = not order.names
+        continues = runs.unfinished(self._db.conn, started) if whole else ()
+        selection = _selection(
+            order, package_ids=_ids(self._db.conn, order), continues=continues, now=started
+        )
+        selected = targets.select(self._db.conn, selection, started)
+        run_id = runs.begin(
+            self._db, started, whole=whole, continues=continues[0] if continues else None
+        )
+        listener(Started(packages=len(selected)))
+        tally = Tally(selected=len(selected))
+        hosts = Hosts.chosen(self._around.settings, self._archive)
+        async with open_client(
+            clock=self._clock,
+            listener=listener,
+            credentials=Credentials.none()
+            if self._archive is not None
+            else Credentials.from_environment(self._around.environ, hosts.github),
+            concurrency=order.jobs,
+            wait=order.wait,
+            request_budget=order.request_budget,
+            archive=self._archive,
+            record=None if order.record is None else hosts.as_mapping(),
+        ) as client:
+            with self._stopped_by_signals(), self._stopped_by_time():
+                try:
+                    await self._harvest(client, hosts, selected, run_id, tally)
+                finally:
+                    if order.record is not None and client.recorder is not None:
+                        client.recorder.write(order.record)
+            report = self._report(tally, client, started)
+        runs.end(
+            self._db,
+            run_id,
+            report.finished,
+            stopped=report.stopped,
+            report=json.dumps(report.as_json()),
+        )
+        listener(Finished(stopped=report.stopped))
+        return report
+
+    async def _harvest(
+        self,
+        client: Client,
+        hosts: Hosts,
+        selected: list[targets.Selected],
+        run_id: int,
+        tally: Tally,
+    ) -> None:
+        order = self._order
+        sources = open_sources(
+            client,
+            hosts,
+            clock=self._clock,
+            environ=self._around.environ,
+            cache=settings.cache_directory(),
+            history=order.history,
+            as_of=order.as_of,
+            # A recording and its replay must ask the same of a catalogue that knows nothing.
+            conditional=order.record is None and self._archive is None,
+            network=self._archive is None,
+        )
+        harvesting = harvest(
+            targets.targets(self._db.conn, selected),
+            sources,
+            clock=self._clock,
+            limits=Limits(jobs=order.jobs),
+            halt=self._halt,
+        )
+        async with contextlib.aclosing(harvesting):
+            async for outcomes in harvesting:
+                saved = self._save(outcomes, run_id)
+                tally.count(outcomes, saved)
+                for outcome, result in zip(outcomes, saved, strict=True):
+                    self._around.listener(
+                        Settled(outcome=outcome, changed=result.changed, failure=result.failure)
+                    )
+
+    def _save(self, outcomes: tuple[Outcome, ...], run_id: int) -> tuple[harvests.Saved, ...]:
+        with connection.transaction(self._db):
+            if self._order.as_of is None:
+                return tuple(harvests.save(self._db, outcome, run_id) for outcome in outcomes)
+            return tuple(self._save_as_of(outcome, self._order.as_of) for outcome in outcomes)
+
+    def _save_as_of(self, outcome: Outcome, instant: dt.datetime) -> harvests.Saved:
+        match outcome.result:
+            case RepositoryReading(activity=past) if past is not None:
+                harvests.save_as_of(self._db, outcome.target, past, instant)
+                return harvests.Saved(changed=True)
+            case Failure() as failure:
+                return harvests.Saved(changed=False, failure=failure)
+            case _:
+                return harvests.Saved(changed=False)
+
+    def _report(self, tally: Tally, client: Client, started: dt.datetime) -> RunReport:
+        settled = tally.verdicts.total() - tally.verdicts["deferred"]
+        stopped: Stopped | None = self._halt.reason
+        if stopped is None and tally.out_of_quota:
+            stopped = "quota"
+        return RunReport(
+            started=started,
+            finished=self._clock.now(),
+            selected=tally.selected,
+            updated=tally.verdicts["updated"],
+            unchanged=tally.verdicts["unchanged"],
+            failed=tally.verdicts["failed"],
+            deferred=tally.selected - settled,
+            traffic=client.traffic.report(),
+            failures=tuple(tally.failures),
+            stopped=stopped,
+        )
+
+    @contextlib.contextmanager
+    def _stopped_by_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for one in self._around.stop_signals:
+            loop.add_signal_handler(one, self._halt.stop, "interrupted")
+        try:
+            yield
+        finally:
+            for one in self._around.stop_signals:
+                loop.remove_signal_handler(one)
+
+    @contextlib.contextmanager
+    def _stopped_by_time(self) -> Iterator[None]:
+        if self._order.time_budget is None:
+            yield
+            return
+        timer = asyncio.get_running_loop().call_later(
+            self._order.time_budget.total_seconds(), self._halt.stop, "time-budget"
+        )
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
+def _ids(conn: sqlite3.Connection, order: Order) -> tuple[int, ...] | None:
+    if not order.names:
+        return None
+    return tuple(dict.fromkeys(packages.find(conn, name) for name in order.names))
+
+
+def _selection(
+    order: Order,
+    *,
+    package_ids: tuple[int, ...] | None,
+    continues: tuple[int, ...],
+    now: dt.datetime,
+) -> targets.Selection:
+    return targets.Selection(
+        package_ids=package_ids,
+        sources=order.sources if order.as_of is None else ("repo",),
+        older_than=None if order.stale is None else now - order.stale,
+        retry_failed=order.retry_failed,
+        limit=order.limit,
+        continues=continues,
+    )

@@ -1,0 +1,128 @@
+"""The record of a run, as ``fetch --json`` prints it and the catalogue keeps it."""
+
+import datetime as dt
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pkgharvest.catalog.harvests import Saved
+from pkgharvest.errors import ErrorKind, RateLimited
+from pkgharvest.harvest import StopReason
+from pkgharvest.instants import format_instant
+from pkgharvest.records import Deferred, Outcome, RepositoryReading
+from pkgharvest.transport.traffic import TrafficReport
+
+Stopped = StopReason | Literal["quota"]
+Verdict = Literal["updated", "unchanged", "failed", "deferred"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFailure:
+    """A source of a package that failed."""
+
+    slug: str
+    source: str
+    error: ErrorKind
+    message: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """What a run has come to so far; the only thing of a run that changes."""
+
+    selected: int
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    failures: list[SourceFailure] = field(default_factory=list)
+    out_of_quota: bool = False
+
+    def count(self, outcomes: tuple[Outcome, ...], saved: tuple[Saved, ...]) -> None:
+        """Count a package: its worst source is what became of it."""
+        deferred = False
+        failed = False
+        for outcome, result in zip(outcomes, saved, strict=True):
+            if result.failure is not None:
+                failed = True
+                self.failures.append(
+                    SourceFailure(
+                        slug=outcome.target.slug,
+                        source=outcome.source,
+                        error=result.failure.kind,
+                        message=result.failure.message,
+                    )
+                )
+            if out_of_quota(outcome):
+                self.out_of_quota = True
+            if out_of_quota(outcome) or isinstance(outcome.result, Deferred):
+                deferred = True
+        if failed:
+            self.verdicts["failed"] += 1
+        elif deferred:
+            self.verdicts["deferred"] += 1
+        else:
+            changed = any(result.changed for result in saved)
+            self.verdicts["updated" if changed else "unchanged"] += 1
+
+
+def out_of_quota(outcome: Outcome) -> bool:
+    """Tell whether a host's quota kept a source from being read, wholly or in part."""
+    match outcome.result:
+        case Deferred(reason="quota"):
+            return True
+        case RepositoryReading(problem=RateLimited()):
+            return True
+        case _:
+            return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """What a run did, when it is over."""
+
+    started: dt.datetime
+    finished: dt.datetime
+    selected: int
+    updated: int
+    unchanged: int
+    failed: int
+    deferred: int
+    traffic: TrafficReport
+    failures: tuple[SourceFailure, ...]
+    stopped: Stopped | None
+
+    def as_json(self) -> dict[str, object]:
+        """Return the object that ``fetch --json`` prints (contract, section 8)."""
+        return {
+            "started": format_instant(self.started),
+            "finished": format_instant(self.finished),
+            "packages": {
+                "selected": self.selected,
+                "updated": self.updated,
+                "unchanged": self.unchanged,
+                "failed": self.failed,
+                "deferred": self.deferred,
+            },
+            "requests": {
+                "total": self.traffic.requests,
+                "by_host": {
+                    host: {
+                        "requests": one.requests,
+                        "not_modified": one.not_modified,
+                        "points": one.points,
+                        "remaining": one.remaining,
+                        "reset": None if one.reset is None else format_instant(one.reset),
+                    }
+                    for host, one in self.traffic.by_host.items()
+                },
+            },
+            "bytes": self.traffic.bytes,
+            "failures": [
+                {
+                    "slug": failure.slug,
+                    "source": failure.source,
+                    "error": failure.error,
+                    "message": failure.message,
+                }
+                for failure in self.failures
+            ],
+            "stopped": self.stopped,
+        }

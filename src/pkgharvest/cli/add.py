@@ -1,0 +1,99 @@
+"""``pkgharvest add``."""
+
+import json
+import sys
+
+import click
+
+from pkgharvest.app.additions import Added, Wish, add, read_list
+from pkgharvest.cli.exits import Exit
+from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
+from pkgharvest.render.terminal import clean
+from pkgharvest.settings import prepare_default_directory
+
+
+@click.command("add")
+@click.argument("repositories", metavar="REPO...", nargs=-1, required=True)
+@click.option("--pypi", metavar="NAME", help="The project's name at PyPI.")
+@click.option("--no-pypi", is_flag=True, help="It has no project at PyPI.")
+@click.option("--title", help="Its title.  [default: the repository's name]")
+@click.option("--slug", help="Its slug.  [default: from the repository's name]")
+@click.option("--category", metavar="SLUG", help="Its category.")
+@click.option("--grid", "grids", metavar="SLUG", multiple=True, help="A grid; may be repeated.")
+@click.option("--docs", metavar="URL", help="Its documentation.")
+@click.option("--fetch", "fetch_now", is_flag=True, help="Fetch its figures at once.")
+@click.option("--json", "as_json", is_flag=True, help="Print what became of each as JSON.")
+@global_options
+@pass_invocation
+def command(
+    invocation: Invocation,
+    repositories: tuple[str, ...],
+    pypi: str | None,
+    no_pypi: bool,
+    title: str | None,
+    slug: str | None,
+    category: str | None,
+    grids: tuple[str, ...],
+    docs: str | None,
+    fetch_now: bool,
+    as_json: bool,
+) -> int:
+    """Follow repositories: owner/name, a URL, a path to a clone, or - for a list to be read.
+
+    Of several, the good ones are added, and the others refused.
+    """
+    if pypi is not None and no_pypi:
+        raise click.UsageError("--pypi and --no-pypi exclude each other")
+    if "-" in repositories:
+        listed = read_list(sys.stdin.read().splitlines())
+        repositories = tuple(name for name in repositories if name != "-") + listed
+    for option, value in (("--pypi", pypi), ("--title", title), ("--slug", slug)):
+        if value is not None and len(repositories) != 1:
+            raise click.UsageError(f"{option} goes with one REPO")
+    prepare_default_directory(invocation.settings())
+    results = add(
+        invocation.db_path,
+        Wish(
+            repositories=repositories,
+            title=title,
+            slug=slug,
+            category=category,
+            grids=grids,
+            documentation_url=docs,
+            pypi_choice="none" if no_pypi else "auto" if pypi is None else "set",
+            pypi_name=pypi,
+        ),
+        invocation.clock.now(),
+    )
+    _print(invocation, results, as_json=as_json)
+    code = Exit.USAGE if any(one.outcome == "refused" for one in results) else Exit.OK
+    slugs = tuple(one.slug for one in results if one.slug is not None)
+    if fetch_now and slugs:
+        from pkgharvest.cli.fetch import run_order  # noqa: PLC0415 - brings the whole engine
+
+        return code or run_order(invocation, names=slugs)
+    return code
+
+
+def _print(invocation: Invocation, results: list[Added], *, as_json: bool) -> None:
+    if as_json:
+        write([json.dumps([_as_json(one) for one in results], indent=4) + "\n"])
+    for one in results:
+        if one.outcome == "refused":
+            click.echo(f"error: {one.message}", err=True)
+        elif not as_json and not invocation.quiet:
+            what = "added" if one.outcome == "added" else "is there already:"
+            write([f"{what} {one.slug}  {clean(one.repo_url or '')}\n"])
+    hints = dict.fromkeys(one.hint for one in results if one.outcome == "refused" and one.hint)
+    for hint in hints:
+        click.echo(f"\nhint: {hint}", err=True)
+
+
+def _as_json(one: Added) -> dict[str, str | None]:
+    return {
+        "input": one.input,
+        "slug": one.slug,
+        "repo_url": one.repo_url,
+        "outcome": one.outcome,
+        "message": one.message,
+    }

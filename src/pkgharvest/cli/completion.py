@@ -1,0 +1,28 @@
+"""``pkgharvest completion``."""
+
+import click
+
+from pkgharvest.cli.invocation import global_options, write
+
+_HOW = {
+    "bash": 'eval "$(pkgharvest completion bash)" in ~/.bashrc',
+    "zsh": 'eval "$(pkgharvest completion zsh)" in ~/.zshrc',
+    "fish": "pkgharvest completion fish | source, in ~/.config/fish/config.fish",
+}
+
+
+@click.command(
+    "completion",
+    epilog="\b\n" + "\n".join(_HOW.values()),
+)
+@click.argument("shell", type=click.Choice(list(_HOW)))
+@global_options
+@click.pass_context
+def command(context: click.Context, shell: str) -> None:
+    """Print the script that completes commands and options in SHELL."""
+    from click.shell_completion import get_completion_class  # noqa: PLC0415
+
+    kind = get_completion_class(shell)
+    assert kind is not None
+    root = context.find_root()
+    write([kind(root.command, {}, "pkgharvest", "_PKGHARVEST_COMPLETE").source() + "\n"])

@@ -1,0 +1,148 @@
+"""``pkgharvest fetch``."""
+
+import datetime as dt
+import json
+import os
+import signal
+from pathlib import Path
+
+import click
+
+from pkgharvest.app.sourcing import History
+from pkgharvest.cli.exits import Exit, exit_of_run
+from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
+from pkgharvest.cli.values import DURATION, INSTANT
+from pkgharvest.records import SOURCES, SourceName
+
+
+@click.command("fetch")
+@click.argument("names", metavar="[SLUG]...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every package that is due.")
+@click.option("--stale", type=DURATION, help="Only sources that last succeeded longer ago: 24h.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N packages.")
+@click.option("--time-budget", type=DURATION, help="Stop after this long: 50m.")
+@click.option(
+    "--request-budget", type=click.IntRange(min=0), metavar="N", help="Send at most N requests."
+)
+@click.option(
+    "--source",
+    "sources",
+    type=click.Choice(SOURCES),
+    multiple=True,
+    help="Only this source; may be repeated.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=8,
+    show_default=True,
+    metavar="N",
+    help="Packages at once.",
+)
+@click.option(
+    "--as-of",
+    type=INSTANT,
+    help="The curve, last commit and commit count as they were at this instant, from git.",
+)
+@click.option(
+    "--history",
+    type=click.Choice(["auto", "api", "git"]),
+    default="auto",
+    show_default=True,
+    help="Where GitHub's commits are read: its API, or a clone.",
+)
+@click.option(
+    "--wait/--no-wait", default=False, help="Sleep through a used-up quota.  [default: --no-wait]"
+)
+@click.option("--retry-failed", is_flag=True, help="Also what failed and is not due yet.")
+@click.option("--dry-run", is_flag=True, help="Say what would be fetched, and do nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the record of the run.")
+@click.option(
+    "--record", type=click.Path(path_type=Path), metavar="FILE.har", help="Keep every answer."
+)
+@click.option(
+    "--replay",
+    type=click.Path(path_type=Path),
+    metavar="FILE.har",
+    help="Take the answers from a recording; no network is used.",
+)
+@global_options
+@pass_invocation
+def command(
+    invocation: Invocation,
+    names: tuple[str, ...],
+    everything: bool,
+    stale: dt.timedelta | None,
+    limit: int | None,
+    time_budget: dt.timedelta | None,
+    request_budget: int | None,
+    sources: tuple[SourceName, ...],
+    jobs: int,
+    as_of: dt.datetime | None,
+    history: History,
+    wait: bool,
+    retry_failed: bool,
+    dry_run: bool,
+    as_json: bool,
+    record: Path | None,
+    replay: Path | None,
+) -> int:
+    """Harvest the figures of packages: each SLUG, or with --all every package.
+
+    Each package is saved when it is done; an interrupted run is continued by the next.
+    """
+    if bool(names) == everything:
+        raise click.UsageError(
+            "SLUG and --all exclude each other" if names else "name a SLUG, or say --all"
+        )
+    return run_order(
+        invocation,
+        names=names,
+        dry_run=dry_run,
+        as_json=as_json,
+        stale=stale,
+        limit=limit,
+        time_budget=time_budget,
+        request_budget=request_budget,
+        sources=tuple(name for name in SOURCES if name in (sources or SOURCES)),
+        jobs=jobs,
+        as_of=as_of,
+        history=history,
+        wait=wait,
+        retry_failed=retry_failed,
+        record=record,
+        replay=replay,
+    )
+
+
+def run_order(
+    invocation: Invocation,
+    *,
+    dry_run: bool = False,
+    as_json: bool = False,
+    **order: object,
+) -> int:
+    """Fetch as ``order`` says (see ``app.fetching.Order``), tell how it went, return the code."""
+    # Here and not above: what the engine brings with it is not for fetch --help to pay.
+    from pkgharvest.app.fetching import Order, Surroundings, fetch, plan  # noqa: PLC0415
+    from pkgharvest.cli.progress import Progress  # noqa: PLC0415
+
+    wanted = Order(**order)  # type: ignore[arg-type]  # checked where the command is declared
+    with Progress(invocation, os.environ) as progress:
+        around = Surroundings(
+            settings=invocation.settings(),
+            environ=os.environ,
+            clock=invocation.clock,
+            listener=progress,
+            stop_signals=(signal.SIGINT, signal.SIGTERM),
+        )
+        if dry_run:
+            planned = plan(wanted, around)
+            write(f"{slug}  {' '.join(sources)}\n" for slug, sources in planned)
+            invocation.say(f"{len(planned)} packages would be fetched")
+            return Exit.OK
+        report = fetch(wanted, around)
+    if as_json:
+        write([json.dumps(report.as_json(), indent=4) + "\n"])
+    progress.conclude(report)
+    return exit_of_run(report)

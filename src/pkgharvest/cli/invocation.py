@@ -1,0 +1,107 @@
+"""What one call of the program carries: its global options, its settings, its streams."""
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from pkgharvest.clock import Clock, SystemClock
+from pkgharvest.settings import Settings, load
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Invocation:
+    """The global options, wherever they stood, and what follows from them."""
+
+    def __init__(self) -> None:
+        self.flags: dict[str, str | None] = {}
+        self.config: str | None = None
+        self.quiet = False
+        self.verbosity = 0
+        self.clock: Clock = SystemClock()
+
+    def settings(self) -> Settings:
+        """Return the settings of this call."""
+        return load(self.flags, os.environ, config=self.config)
+
+    @property
+    def db_path(self) -> Path:
+        """Where the catalogue is."""
+        return self.settings().db_path
+
+    def say(self, line: str) -> None:
+        """Tell the person something, on standard error; nothing with ``--quiet``."""
+        if not self.quiet:
+            click.echo(line, err=True)
+
+
+def write(pieces: Iterable[str], output: str | None = None) -> None:
+    """Write data to standard output, or to the file ``output``.
+
+    A reader that has seen enough (``| head``) ends the program silently.
+    """
+    if output is not None:
+        try:
+            with Path(output).open("w", encoding="utf-8", newline="") as file:
+                file.writelines(pieces)
+        except OSError as error:
+            raise click.ClickException(f"{output} cannot be written: {error.strerror}") from error
+        return
+    try:
+        for piece in pieces:
+            sys.stdout.write(piece)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still buffered has no reader either: let it go where nobody complains.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.exceptions.Exit(0) from None
+
+
+def _flag(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value is not None and parameter.name is not None:
+        context.ensure_object(Invocation).flags[parameter.name] = value
+
+
+def _config(context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        context.ensure_object(Invocation).config = value
+
+
+def _quiet(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value:
+        context.ensure_object(Invocation).quiet = True
+
+
+def _verbose(context: click.Context, _parameter: click.Parameter, value: int) -> None:
+    context.ensure_object(Invocation).verbosity += value
+
+
+def global_options(command: Command) -> Command:
+    """Add the options that may stand before the command or after it."""
+    for option in (
+        click.option(
+            "-v", "--verbose", count=True, expose_value=False, callback=_verbose,
+            help="Say more: -v a line per request, -vv tracebacks too.",
+        ),
+        click.option(
+            "-q", "--quiet", is_flag=True, expose_value=False, callback=_quiet,
+            help="Say nothing unless something is wrong.",
+        ),
+        click.option(
+            "--config", metavar="PATH", expose_value=False, callback=_config,
+            help="Configuration file.  [env: PKGHARVEST_CONFIG; default: ./pkgharvest.toml]",
+        ),
+        click.option(
+            "--db", metavar="PATH", expose_value=False, callback=_flag,
+            help="The catalogue.  [env: PKGHARVEST_DB; default: see db path]",
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+pass_invocation = click.make_pass_decorator(Invocation, ensure=True)

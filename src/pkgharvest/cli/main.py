@@ -1,0 +1,138 @@
+"""The front door: the group of commands, and how every way to end it is told."""
+
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from types import FrameType, TracebackType
+from typing import NoReturn
+
+import click
+
+from pkgharvest import __version__
+from pkgharvest.cli.exits import Exit, exit_of
+from pkgharvest.cli.invocation import Invocation, global_options
+from pkgharvest.errors import PkgharvestError
+
+_COMMANDS = {
+    "add": "pkgharvest.cli.add",
+    "completion": "pkgharvest.cli.completion",
+    "db": "pkgharvest.cli.db",
+    "demo": "pkgharvest.cli.demo",
+    "fetch": "pkgharvest.cli.fetch",
+    "list": "pkgharvest.cli.listing",
+    "remove": "pkgharvest.cli.remove",
+    "show": "pkgharvest.cli.show",
+}
+"""Each module's ``command``, imported when it is called for."""
+
+_TRACEBACKS = 2
+"""So many -v ask for them."""
+
+
+class _Group(click.Group):
+    """A group that imports a command when it is called for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = import_module(_COMMANDS[cmd_name]).command
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(
+    cls=_Group,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 1 error, 2 usage, 3 some packages failed, 4 credentials,"
+    " 5 stopped early, 6 another fetch is at work, 130 interrupted.",
+)
+@global_options
+@click.version_option(__version__, message="pkgharvest %(version)s")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Keep the figures of many packages in one SQLite file, and show them.
+
+    \b
+    pkgharvest add django/django      follow a repository
+    pkgharvest fetch --all            harvest its figures
+    pkgharvest show django            look at them (--json for programs)
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+def run(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit."""
+    sys.excepthook = _unexpected
+    sys.exit(main(arguments))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code. Errors are told on standard error."""
+    # A name or a description may hold what the terminal's encoding does not.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    invocation = Invocation()
+    try:
+        # An interrupt and SIGTERM are told apart by nobody: both end what is under way.
+        signal.signal(signal.SIGTERM, _interrupt)
+        code = cli.main(
+            None if arguments is None else list(arguments),
+            prog_name="pkgharvest",
+            standalone_mode=False,
+            obj=invocation,
+        )
+        return code if isinstance(code, int) else Exit.OK
+    except click.UsageError as error:
+        return _tell(_usage_line(error), _usage_hint(error), Exit.USAGE)
+    except click.ClickException as error:
+        return _tell(error.format_message(), None, Exit.ERROR)
+    except click.exceptions.Abort:
+        return _tell("interrupted", None, Exit.INTERRUPTED)
+    except PkgharvestError as error:
+        if invocation.verbosity >= _TRACEBACKS:
+            traceback.print_exc()
+        return _tell(error.message, error.hint, exit_of(error))
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _tell(message: str, hint: str | None, code: Exit) -> Exit:
+    click.echo(f"error: {message}", err=True)
+    if hint:
+        click.echo(f"\nhint: {hint}", err=True)
+    return code
+
+
+def _usage_line(error: click.UsageError) -> str:
+    message = " ".join(error.format_message().split())
+    return message[:1].lower() + message[1:].removesuffix(".")
+
+
+def _usage_hint(error: click.UsageError) -> str | None:
+    if error.ctx is None:
+        return None
+    return f"{error.ctx.command_path} --help shows what it takes"
+
+
+def _unexpected(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Tell of a fault of the program itself in one line; -vv shows where it is."""
+    if any(word.startswith("-vv") for word in sys.argv):
+        sys.__excepthook__(kind, error, trace)
+        return
+    _tell(
+        f"a fault of pkgharvest itself: {kind.__name__}: {error}",
+        "run it again with -vv, and report what it prints",
+        Exit.ERROR,
+    )

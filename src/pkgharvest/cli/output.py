@@ -1,0 +1,177 @@
+"""The options that say how packages are printed, and the printing."""
+
+import datetime as dt
+import functools
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import click
+
+from pkgharvest.cli.invocation import Invocation, write
+from pkgharvest.errors import InvalidValue
+from pkgharvest.records import Package
+from pkgharvest.render.fields import FULL, RECORD, Field, Style, select
+
+Format = Literal["table", "json", "jsonl", "csv", "tsv", "md"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """How packages are to be printed."""
+
+    format: Format
+    fields: tuple[Field, ...] | None
+    """What was asked for with ``--fields``."""
+    full: bool
+    file: str | None
+    tz: str | None
+    base_url: str | None
+
+    @property
+    def columns(self) -> Sequence[Field]:
+        """The fields to print."""
+        return self.fields or (FULL if self.full else RECORD)
+
+    @property
+    def needs_versions(self) -> bool:
+        """Whether a field is asked for that only a full reading of the catalogue fills."""
+        return self.full or any(field.name == "versions" for field in self.columns)
+
+
+def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options; the command gets them as ``output``, an Output."""
+
+    @functools.wraps(command)
+    def with_output(
+        *args: Any,
+        as_json: bool,
+        format_: Format | None,
+        fields: str | None,
+        full: bool,
+        tz: str | None,
+        base_url: str | None,
+        file: str | None,
+        **options: Any,
+    ) -> Any:
+        if as_json and format_ not in {None, "json"}:
+            raise click.UsageError(f"--json and --format {format_} exclude each other")
+        output = Output(
+            format=format_ or ("json" if as_json else "table"),
+            fields=None if fields is None else select(fields),
+            full=full,
+            file=file,
+            tz=tz,
+            base_url=base_url,
+        )
+        return command(*args, output=output, **options)
+
+    for option in (
+        click.option("-o", "--output", "file", metavar="FILE", help="Write to FILE."),
+        click.option("--base-url", metavar="URL", help="Before links.  [env: PKGHARVEST_BASE_URL]"),
+        click.option(
+            "--tz", metavar="ZONE",
+            help="Print times in this IANA zone, or local.  [env: PKGHARVEST_TZ; default: UTC]",
+        ),
+        click.option("--full", is_flag=True, help="All that is known, not the record alone."),
+        click.option("--fields", metavar="A,B,C", help="These fields, in this order."),
+        click.option(
+            "--format", "format_",
+            type=click.Choice(["table", "json", "jsonl", "csv", "tsv", "md"]),
+            help="How to print.  [default: table]",
+        ),
+        click.option("--json", "as_json", is_flag=True, help="The same as --format json."),
+    ):  # fmt: skip
+        with_output = option(with_output)
+    return with_output
+
+
+def style(invocation: Invocation, output: Output) -> Style:
+    """Return the reader's choices of zone and links; InvalidValue for an unknown zone."""
+    settings = invocation.settings()
+    return Style(
+        now=invocation.clock.now(),
+        zone=_zone(output.tz or settings.tz.value),
+        base_url=settings.base_url.value if output.base_url is None else output.base_url,
+    )
+
+
+def print_one(invocation: Invocation, package: Package, output: Output) -> None:
+    """Print one package: in JSON it is an object, not a list of one."""
+    if output.format == "json":
+        from pkgharvest.render import document  # noqa: PLC0415 - as the others below
+
+        write([document.one(package, output.columns, style(invocation, output))], output.file)
+        return
+    print_many(invocation, [package], output, whole=True)
+
+
+def print_many(
+    invocation: Invocation, packages: Iterable[Package], output: Output, *, whole: bool
+) -> None:
+    """Print packages; in a table ``whole`` shows each by itself, otherwise a line each."""
+    chosen = style(invocation, output)
+    write(_pieces(packages, output, chosen, whole=whole), output.file)
+
+
+def _pieces(
+    packages: Iterable[Package], output: Output, chosen: Style, *, whole: bool
+) -> Iterator[str]:
+    # Each format is imported when it is asked for: show --json pays for no table.
+    match output.format:
+        case "json":
+            from pkgharvest.render import document  # noqa: PLC0415
+
+            yield from document.array(packages, output.columns, chosen)
+        case "jsonl":
+            from pkgharvest.render import document  # noqa: PLC0415
+
+            yield from document.lines(packages, output.columns, chosen)
+        case "csv":
+            from pkgharvest.render import delimited  # noqa: PLC0415
+
+            yield from delimited.comma_separated(packages, output.columns, chosen)
+        case "tsv":
+            from pkgharvest.render import delimited  # noqa: PLC0415
+
+            yield from delimited.tab_separated(packages, output.columns, chosen)
+        case "md":
+            from pkgharvest.render import markdown  # noqa: PLC0415
+
+            yield from markdown.table(packages, output.columns, chosen)
+        case "table":
+            yield from _table(packages, output, chosen, whole=whole)
+
+
+def _table(
+    packages: Iterable[Package], output: Output, chosen: Style, *, whole: bool
+) -> Iterator[str]:
+    import io  # noqa: PLC0415
+
+    from pkgharvest.render import screen, sheet, table  # noqa: PLC0415
+
+    to_file = output.file is not None
+    console = screen.open_console(io.StringIO() if to_file else sys.stdout)
+    with console.capture() as captured:
+        if output.fields is not None or not whole:
+            table.listing(list(packages), console, chosen, fields=output.fields)
+        else:
+            sheet.show(packages, console, chosen, full=output.full)
+    yield captured.get()
+
+
+def _zone(name: str) -> dt.tzinfo | None:
+    """Return the zone called ``name``; None is the machine's own."""
+    if name.upper() in {"UTC", "Z"}:
+        return dt.UTC
+    if name.lower() == "local":
+        return None
+    import zoneinfo  # noqa: PLC0415 - most people read UTC
+
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise InvalidValue(
+            f"no time zone {name!r}", hint="an IANA name such as America/New_York, or local"
+        ) from error

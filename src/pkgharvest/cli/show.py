@@ -1,0 +1,27 @@
+"""``pkgharvest show``."""
+
+import click
+
+from pkgharvest.catalog import connection, packages, reading
+from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation
+from pkgharvest.cli.output import Output, output_options, print_many, print_one
+
+
+@click.command("show")
+@click.argument("names", metavar="SLUG...", nargs=-1, required=True)
+@output_options
+@global_options
+@pass_invocation
+def command(invocation: Invocation, names: tuple[str, ...], output: Output) -> None:
+    """Show packages, each by slug, id, PyPI name or repository URL.
+
+    One SLUG with --json prints an object, several print a list.
+    """
+    path = invocation.db_path
+    with connection.explained(path), connection.reading(path) as conn:
+        ids = dict.fromkeys(packages.find(conn, name) for name in names)
+        found = list(reading.packages(conn, ids, full=output.needs_versions))
+    if len(names) == 1:
+        print_one(invocation, found[0], output)
+    else:
+        print_many(invocation, found, output, whole=True)

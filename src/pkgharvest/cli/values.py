@@ -1,0 +1,43 @@
+"""Option values that are read by pkgharvest's own rules."""
+
+import datetime as dt
+from typing import Any
+
+import click
+
+from pkgharvest.errors import InvalidValue
+from pkgharvest.instants import parse_duration, parse_instant
+
+
+class Duration(click.ParamType[dt.timedelta]):
+    """``90s``, ``50m``, ``24h``, ``7d``, ``2w``."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> dt.timedelta:
+        """Read the duration, or fail as a usage error."""
+        try:
+            return parse_duration(str(value))
+        except InvalidValue as error:
+            self.fail(f"{error.message} ({error.hint})", param, ctx)
+
+
+class Instant(click.ParamType[dt.datetime]):
+    """ISO 8601, UTC where no offset is given."""
+
+    name = "instant"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> dt.datetime:
+        """Read the instant, or fail as a usage error."""
+        try:
+            return parse_instant(str(value))
+        except InvalidValue as error:
+            self.fail(f"{error.message} ({error.hint})", param, ctx)
+
+
+DURATION = Duration()
+INSTANT = Instant()

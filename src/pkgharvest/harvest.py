@@ -1,0 +1,199 @@
+"""The engine: targets go in, outcomes come out, many packages at once.
+
+It knows neither SQLite nor the terminal: who runs it saves and shows.
+"""
+
+import asyncio
+import dataclasses
+import datetime as dt
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, assert_never
+
+from pkgharvest.clock import Clock
+from pkgharvest.errors import BudgetSpent, RateLimited, SourceError, TimedOut
+from pkgharvest.instants import midnight
+from pkgharvest.records import (
+    Deferred,
+    Failure,
+    Outcome,
+    Reading,
+    RepositoryReading,
+    SourceName,
+    Target,
+)
+from pkgharvest.sources.interface import ProjectSource, RepositorySource
+
+StopReason = Literal["time-budget", "request-budget", "interrupted"]
+
+
+class Halt:
+    """A flag that stops a run from outside: at once, and for the first reason given."""
+
+    def __init__(self) -> None:
+        self.reason: StopReason | None = None
+        self._event = asyncio.Event()
+
+    def stop(self, reason: StopReason) -> None:
+        """Stop the run; what is saved already stays, what is under way is given up."""
+        self.reason = self.reason or reason
+        self._event.set()
+
+    async def wait(self) -> None:
+        """Return when the run is to stop."""
+        await self._event.wait()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Who answers for what."""
+
+    repositories: Mapping[str, RepositorySource]
+    """By ``Locator.kind``."""
+    projects: ProjectSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What bounds a run."""
+
+    jobs: int = 8
+    """Packages under way at once."""
+    seconds_per_source: float = 900.0
+    """The longest that one source of one package may take, waits for its host included."""
+
+
+async def harvest(
+    targets: Iterable[Target], sources: Sources, *, clock: Clock, limits: Limits, halt: Halt
+) -> AsyncGenerator[tuple[Outcome, ...], None]:
+    """Yield the outcomes of each package, one for each of its sources, as packages are done.
+
+    ``targets`` is drawn on only as there is room, so it may be long and lazy. After ``halt``
+    no further package is begun, and what is under way comes out as deferred.
+    """
+    remaining = iter(targets)
+    done: asyncio.Queue[tuple[Outcome, ...] | None] = asyncio.Queue()
+    today = midnight(clock.now())
+
+    async def work(queue: Iterator[Target]) -> None:
+        for target in queue:
+            if halt.reason is not None:
+                break
+            one = _Package(target, sources, clock=clock, limits=limits, halt=halt, today=today)
+            done.put_nowait(await one.outcomes())
+
+    async def work_all() -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(limits.jobs):
+                    group.create_task(work(remaining))
+        finally:
+            done.put_nowait(None)
+
+    workers = asyncio.create_task(work_all())
+    try:
+        while (outcomes := await done.get()) is not None:
+            yield outcomes
+        await workers
+    finally:
+        workers.cancel()
+        await asyncio.gather(workers, return_exceptions=True)
+
+
+class _Package:
+    """One package on its way through its sources."""
+
+    def __init__(
+        self,
+        target: Target,
+        sources: Sources,
+        *,
+        clock: Clock,
+        limits: Limits,
+        halt: Halt,
+        today: dt.date,
+    ) -> None:
+        self._target = target
+        self._as_selected = target
+        self._sources = sources
+        self._clock = clock
+        self._limits = limits
+        self._halt = halt
+        self._today = today
+
+    async def outcomes(self) -> tuple[Outcome, ...]:
+        """Read the sources in turn: what the repository says helps to find its project."""
+        found = []
+        for source in self._target.sources:
+            result = await self._result(source)
+            found.append(
+                Outcome(
+                    target=self._as_selected, source=source, at=self._clock.now(), result=result
+                )
+            )
+            if isinstance(result, RepositoryReading):
+                self._learn(result)
+        return tuple(found)
+
+    async def _result(self, source: SourceName) -> Reading | Failure | Deferred:
+        if self._halt.reason is not None:
+            return _halted(self._halt.reason)
+        try:
+            return await self._read(source)
+        except RateLimited as error:
+            return Deferred(reason="quota", message=error.message)
+        except BudgetSpent as error:
+            self._halt.stop("request-budget")
+            return Deferred(reason="request-budget", message=error.message)
+        except SourceError as error:
+            return Failure(kind=error.kind, message=error.message)
+
+    async def _read(self, source: SourceName) -> Reading | Deferred:
+        """Read one source, unless the run is stopped or time is up before it is done."""
+        reading = asyncio.create_task(self._reader(source))
+        halted = asyncio.create_task(self._halt.wait())
+        try:
+            await asyncio.wait(
+                {reading, halted},
+                timeout=self._limits.seconds_per_source,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if reading.done():
+                return reading.result()
+            if self._halt.reason is not None:
+                return _halted(self._halt.reason)
+            raise TimedOut(f"not done after {self._limits.seconds_per_source:g} s")
+        finally:
+            for task in (reading, halted):
+                task.cancel()
+            await asyncio.gather(reading, halted, return_exceptions=True)
+
+    def _reader(self, source: SourceName) -> Coroutine[object, object, Reading]:
+        match source:
+            case "repo":
+                if self._target.locator is None:
+                    return _no_repository()
+                source_of_kind = self._sources.repositories[self._target.locator.kind]
+                return source_of_kind.read(self._target, self._today)
+            case "pypi":
+                return self._sources.projects.read(self._target)
+            case _:
+                assert_never(source)
+
+    def _learn(self, reading: RepositoryReading) -> None:
+        """Let the project be looked for under the repository's new name, and its old one."""
+        news, locator = reading.repository, self._target.locator
+        if news is not None and locator is not None and news.locator != locator:
+            self._target = dataclasses.replace(
+                self._target,
+                locator=news.locator,
+                previous=(locator, *self._target.previous),
+            )
+
+
+def _halted(reason: StopReason) -> Deferred:
+    return Deferred(reason=reason, message="the run was stopped before this was done")
+
+
+async def _no_repository() -> Reading:
+    raise SourceError("the repository's URL cannot be understood")
