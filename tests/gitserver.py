@@ -1,58 +1,38 @@
-"""A real ``git daemon`` on the loopback interface."""
+"""git's own ``http-backend`` on the loopback interface."""
 
+import contextlib
 import os
-import signal
-import socket
 import subprocess
-import time
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import unquote
 
 from pkgharvest.locators import Locator
 
 
 class GitServer:
-    """Serves every repository under ``directory`` by the git protocol, while it is entered."""
+    """Serves every repository under ``directory`` by git's smart HTTP, while it is entered.
+
+    Under ``status/CODE/`` it answers everything with that status, and from ``moved/`` it sends
+    whoever asks on to what follows.
+    """
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._process: subprocess.Popen[bytes] | None = None
-        self.port = 0
+        self.directory = directory
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(directory))
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self.port = self._server.server_port
 
     def locator(self, path: str) -> Locator:
         """Return where the repository at ``path`` under the directory is."""
-        return Locator(scheme="git", host="127.0.0.1", port=self.port, path=path)
+        return Locator(scheme="http", host="127.0.0.1", port=self.port, path=path)
 
     def __enter__(self) -> Self:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self._directory),
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_CONFIG_NOSYSTEM": "1",
-        }
-        self._process = subprocess.Popen(
-            (
-                *("git", "daemon", "--reuseaddr", "--export-all", "--listen=127.0.0.1"),
-                *(f"--port={self.port}", f"--base-path={self._directory}", str(self._directory)),
-            ),
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        for _ in range(200):
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            except OSError:
-                time.sleep(0.02)
-            else:
-                return self
-        self._stop()
-        raise AssertionError("git daemon does not answer")
+        self._thread.start()
+        return self
 
     def __exit__(
         self,
@@ -60,9 +40,71 @@ class GitServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stop()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
 
-    def _stop(self) -> None:
-        assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGTERM)
-        self._process.wait(10)
+
+def _handler(directory: Path) -> type[BaseHTTPRequestHandler]:
+    fixed = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(directory),
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_HTTP_EXPORT_ALL": "1",
+        "GIT_PROJECT_ROOT": str(directory),
+    }
+
+    class Handler(BaseHTTPRequestHandler):
+        """One request, given to a CGI program (RFC 3875)."""
+
+        def do_GET(self) -> None:
+            self._answer(b"")
+
+        def do_POST(self) -> None:
+            self._answer(self.rfile.read(int(self.headers["Content-Length"])))
+
+        def _answer(self, body: bytes) -> None:
+            path, _, query = self.path.partition("?")
+            if path.startswith("/status/"):
+                self._refuse(int(path.split("/")[2]), "WWW-Authenticate", 'Basic realm="x"')
+                return
+            if path.startswith("/moved/"):
+                self._refuse(301, "Location", self.path.removeprefix("/moved"))
+                return
+            variables = {
+                "REQUEST_METHOD": self.command,
+                "PATH_INFO": unquote(path),
+                "QUERY_STRING": query,
+                "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+                "CONTENT_LENGTH": str(len(body)),
+                "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+                "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+                "REMOTE_ADDR": self.client_address[0],
+            }
+            done = subprocess.run(
+                ("git", "http-backend"),
+                input=body,
+                env=fixed | variables,
+                capture_output=True,
+                check=False,
+            )
+            head, _, content = done.stdout.partition(b"\r\n\r\n")
+            headers = dict(line.split(": ", 1) for line in head.decode().splitlines())
+            with contextlib.suppress(ConnectionError):  # whoever asked may have been killed
+                self.send_response(int(headers.pop("Status", "200").split()[0]))
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(content)
+
+        def _refuse(self, status: int, header: str, value: str) -> None:
+            self.send_response(status)
+            self.send_header(header, value)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Say nothing."""
+
+    return Handler

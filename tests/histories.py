@@ -123,7 +123,12 @@ def build(history: History, directory: Path, *, branch: str = "main") -> None:
     git(directory, "init", "--quiet", "--bare", f"--initial-branch={branch}")
     git(directory, "config", "uploadpack.allowFilter", "true")
     if history.commits:
-        git(directory, "fast-import", "--quiet", data=_stream(history.commits, branch))
+        write(directory, history.commits, branch)
+
+
+def write(directory: Path, commits: Sequence[Commit], branch: str) -> None:
+    """Write ``commits``, newest first as in a `History`, onto ``branch`` of a repository."""
+    git(directory, "fast-import", "--quiet", data=_stream(commits, branch))
 
 
 def _stream(commits: Sequence[Commit], branch: str) -> bytes:

@@ -170,7 +170,7 @@ def test_a_cancellation_kills_the_whole_group(tmp_path: Path) -> None:
     async def cancelled() -> None:
         process = GitProcess({"PATH": PATH}, executable=git)
         task = asyncio.create_task(process.run(Command(arguments=("fetch",), seconds=60)))
-        while not pid_file.exists() or not pid_file.read_text("utf-8"):
+        while not (pid_file.exists() and pid_file.read_text("utf-8")):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

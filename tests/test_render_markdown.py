@@ -42,7 +42,7 @@ def test_text_is_read_back_and_never_another_cell(text: str) -> None:
 @given(MARKUP)
 def test_no_tag_no_link_no_emphasis(text: str) -> None:
     *_, row = table([package(repo_description=text)], select("repo_description"), STYLE)
-    bare = re.sub(r"\\.", "", row)
+    bare = re.sub(r"\\.", ".", row)  # an escaped character is none, but it stands between
     assert not re.search(r"[<*`~]|\]\(|\]\[|\]:", bare)
     assert not re.search(r"&(?!amp;|lt;)(#|\w+;)", bare)
 

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Mapping
 
 import pytest
-from loopback import Asked, Loopback, Say, reply, saying, serve
 
+from loopback import Asked, Loopback, Say, reply, saying, serve
 from pkgharvest.errors import Malformed
 from pkgharvest.transport.credentials import Credentials
 from pkgharvest.transport.exchange import Answer, Request

@@ -35,7 +35,9 @@ class Host:
 class Trial:
     """One request through ``Retry``, its delays and what was told."""
 
-    def __init__(self, host: Host, *, seed: int = 1, attempts: int = 3, budget: float = 120) -> None:
+    def __init__(
+        self, host: Host, *, seed: int = 1, attempts: int = 3, budget: float = 120
+    ) -> None:
         self.clock = FixedClock(START)
         self.told: list[Retried] = []
         self.retry = Retry(

@@ -8,8 +8,8 @@ import zlib
 from collections.abc import Callable
 
 import pytest
-from loopback import Asked, Loopback, Say, packed, reply, saying, serve
 
+from loopback import Asked, Loopback, Say, packed, reply, saying, serve
 from pkgharvest.errors import InvalidValue, Malformed, SourceError, TimedOut, Unavailable
 from pkgharvest.transport.credentials import Credentials
 from pkgharvest.transport.exchange import Answer, Request
@@ -193,9 +193,7 @@ async def _nonsense(_asked: Asked, writer: asyncio.StreamWriter) -> None:
 
 @pytest.mark.parametrize("say", [_reset, _truncated, _nothing, _nonsense])
 def test_broken_connections(say: Say) -> None:
-    message = failure(
-        say, Unavailable, lambda url: wire(credentials=Credentials.of({url: SECRET}))
-    )
+    message = failure(say, Unavailable, lambda url: wire(credentials=Credentials.of({url: SECRET})))
     assert message.startswith("the connection to 127.0.0.1:")
     assert SECRET not in message
 

@@ -16,6 +16,9 @@ from pkgharvest.errors import Malformed
 _LONGEST = 2**63 - 1
 """What an INTEGER of SQLite holds."""
 
+_LONGEST_SHOWN = 60
+"""Of foreign text in a message: enough to recognise it, short enough for a line."""
+
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -24,8 +27,8 @@ class DecodeError(Malformed):
 
     def __init__(self, path: str, expected: str, got: object) -> None:
         shown = repr(got) if isinstance(got, str | int | float) else _kind(got)
-        if len(shown) > 60:  # noqa: PLR2004 - long enough to recognise, short enough for a line
-            shown = shown[:57] + "..."
+        if len(shown) > _LONGEST_SHOWN:
+            shown = shown[: _LONGEST_SHOWN - 3] + "..."
         super().__init__(f"{path}: expected {expected}, got {shown}")
         self.path = path
 
@@ -79,7 +82,8 @@ class Node:
     def items(self) -> Iterator[tuple[str, "Node"]]:
         """Go through an object's members."""
         for key, value in self._members().items():
-            yield _clean(key), Node(value, f"{self.path}.{key}")
+            # The key is foreign text as well: its escapes are not for the terminal.
+            yield _clean(key), Node(value, f"{self.path}.{ascii(key)[1:-1][:_LONGEST_SHOWN]}")
 
     def sequence(self) -> "list[Node]":
         """Return the items of a list."""

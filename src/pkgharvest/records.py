@@ -134,6 +134,9 @@ class Project:
     documentation_url: str | None
     links: tuple[str, ...]
     """Every link that the project gives, in its order."""
+    described: bool = True
+    """False where the index had files and no description: then the fields from
+    ``requires_python`` to ``links`` are not told, but for what the files say of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,25 @@
 import calendar
 import datetime as dt
 
+from pkgharvest.records import Package
+
 _LOWEST = -500
 _MOST_FOR_PYTHON = 1000
 _QUARTER = 3
 """Months."""
+
+
+def score_of(package: Package, now: dt.datetime) -> int:
+    """Return the score of ``package`` as of its last fetch (``now`` where there was none).
+
+    Python 3 is given up only by a project that names versions, and none of them is a 3.x.
+    """
+    from pkgharvest.versions import supported_pythons  # noqa: PLC0415 - brings packaging
+
+    pythons = supported_pythons(package.pypi_requires_python, package.pypi_classifiers)
+    python3 = not pythons or any(version.startswith("3.") for version in pythons)
+    at = package.last_fetched or now
+    return score(package.repo_watchers, package.last_updated, python3, at)
 
 
 def score(stars: int, last_updated: dt.datetime | None, python3: bool, at: dt.datetime) -> int:

@@ -268,7 +268,7 @@ def _json(body: object, modified: Moment, link: str = "") -> Reply:
     return Reply(status=200, headers=headers, body=encoded)
 
 
-class _Refused(Exception):  # noqa: N818 - a reply, not an error
+class _Refused(Exception):
     """Anything but a 200."""
 
     def __init__(self, status: int, message: str, **more: object) -> None:

@@ -6,13 +6,14 @@ subprocesses can use it too.
 
 import re
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 
@@ -47,8 +48,8 @@ class Logged:
     """Path and query, as sent."""
     headers: Mapping[str, str]
     status: int
-    sent: int
-    """Bytes of the body that went out."""
+    length: int
+    """Bytes of the reply's body."""
 
     @property
     def path(self) -> str:
@@ -188,17 +189,23 @@ class _Server(ThreadingHTTPServer):
         self.owner = owner
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
+        self._hung_up = False
         super().__init__(("127.0.0.1", 0), _Connection)
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: a client that hangs up is the client's business."""
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Tell of a mistake in a handler; a client that hangs up is the client's business."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
     def track(self, connection: socket.socket, *, is_open: bool) -> None:
         with self._open_lock:
             (self._open.add if is_open else self._open.discard)(connection)
+        if self._hung_up:
+            self.hang_up()
 
     def hang_up(self) -> None:
         with self._open_lock:
+            self._hung_up = True
             for connection in self._open:
                 try:
                     connection.shutdown(socket.SHUT_RDWR)
@@ -234,40 +241,38 @@ class _Connection(BaseHTTPRequestHandler):
             headers={name.lower(): value for name, value in self.headers.items()},
             body=self.rfile.read(length) if length else b"",
         )
-        fault = self.server.owner.enter_call(self.path)
-        status = sent = 0
+        owner = self.server.owner
+        fault = owner.enter_call(self.path)
+        reply = None
         try:
-            self.server.owner.wait(self.server.owner.latency)
-            if fault is None:
-                reply = self.server.owner.reply(call)
-            else:
-                self.server.owner.wait(fault.delay)
-                if fault.drop:
-                    self.close_connection = True
-                    return
-                reply = fault.applied(self.server.owner.reply(call))
-            status = reply.status
-            sent = self._send(reply, fault)
-        finally:
-            self.server.owner.leave_call(
+            owner.wait(owner.latency + (fault.delay if fault else 0.0))
+            if fault is None or not fault.drop:
+                reply = owner.reply(call)
+                reply = fault.applied(reply) if fault else reply
+        finally:  # noted before it is sent: who has the reply may read the log
+            owner.leave_call(
                 Logged(
                     method=call.method,
                     target=self.path,
                     headers=call.headers,
-                    status=status,
-                    sent=sent,
+                    status=reply.status if reply else 0,
+                    length=len(reply.body) if reply else 0,
                 )
             )
+        if reply is None:
+            self.close_connection = True
+        else:
+            self._send(reply, fault)
 
-    def _send(self, reply: Reply, fault: Fault | None) -> int:
+    def _send(self, reply: Reply, fault: Fault | None) -> None:
         self.send_response(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)
-        bodiless = reply.status in {204, 304} or self.command == "HEAD"
-        if reply.status not in {204, 304}:
+        bodiless = reply.status in {204, 304}
+        if not bodiless:
             self.send_header("Content-Length", str(len(reply.body)))
         self.end_headers()
-        body = b"" if bodiless else reply.body
+        body = b"" if bodiless or self.command == "HEAD" else reply.body
         if fault is not None and fault.cut is not None:
             body = body[: fault.cut]
             self.close_connection = True
@@ -279,7 +284,6 @@ class _Connection(BaseHTTPRequestHandler):
         else:
             self.wfile.write(body)
         self.wfile.flush()
-        return len(body)
 
     do_GET = do_HEAD = do_POST = _answer  # noqa: N815 - names of http.server
 

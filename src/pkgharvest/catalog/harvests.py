@@ -275,12 +275,15 @@ class _Saving:
             "pypi_url": project.url,
             "pypi_version": project.version,
             "pypi_status": project.status,
-            "pypi_requires_python": project.requires_python,
-            "pypi_license": project.license,
-            "pypi_classifiers": list_text(project.classifiers),
-            "pypi_summary": project.summary,
-            "pypi_documentation_url": project.documentation_url,
         }
+        if project.described:
+            self._content |= {
+                "pypi_requires_python": project.requires_python,
+                "pypi_license": project.license,
+                "pypi_classifiers": list_text(project.classifiers),
+                "pypi_summary": project.summary,
+                "pypi_documentation_url": project.documentation_url,
+            }
         self._replace(
             "versions",
             (

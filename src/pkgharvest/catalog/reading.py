@@ -33,6 +33,8 @@ _ORDER: dict[str, str] = {
     "updated": "last_updated DESC NULLS LAST",
     "fetched": "last_fetched DESC NULLS LAST",
     "commits": f"{_COMMITS} DESC NULLS LAST",
+    "score": "slug",  # sorted again, by what no column holds
+    "downloads": "slug",  # none are known
 }
 _REVERSED: dict[str, str] = {
     "name": "title COLLATE NOCASE DESC",
@@ -40,6 +42,8 @@ _REVERSED: dict[str, str] = {
     "updated": "last_updated NULLS LAST",
     "fetched": "last_fetched NULLS LAST",
     "commits": f"{_COMMITS} NULLS LAST",
+    "score": "slug",
+    "downloads": "slug",
 }
 
 
@@ -60,6 +64,7 @@ def select(
     connection: sqlite3.Connection,
     wanted: Filter,
     *,
+    now: dt.datetime,
     sort: str = "name",
     reverse: bool = False,
     limit: int | None = None,
@@ -67,6 +72,7 @@ def select(
     """Return the ids of the packages that ``wanted`` lets through, sorted; ties by slug.
 
     Names ascend, figures and dates descend, ``reverse`` turns both; null comes last either way.
+    ``now`` is for the score of what was never fetched.
     """
     conditions, values = ["1"], []
     if wanted.category is not None:
@@ -87,11 +93,18 @@ def select(
     if wanted.failing:
         conditions.append("id IN (SELECT package_id FROM fetches WHERE consecutive_failures > 0)")
     order = (_REVERSED if reverse else _ORDER)[sort]
+    cut = -1 if limit is None or sort == "score" else limit
     query = (
         f"SELECT id FROM packages WHERE {' AND '.join(conditions)}"  # noqa: S608 - fixed pieces
-        f" ORDER BY {order}, slug LIMIT {-1 if limit is None else int(limit)}"
+        f" ORDER BY {order}, slug LIMIT {cut:d}"
     )
-    return [int(row[0]) for row in connection.execute(query, values)]
+    ids = [int(row[0]) for row in connection.execute(query, values)]
+    if sort == "score":
+        from pkgharvest.score import score_of  # noqa: PLC0415 - show needs none of it
+
+        scores = {package.id: score_of(package, now) for package in packages(connection, ids)}
+        ids.sort(key=lambda number: scores[number] if reverse else -scores[number])
+    return ids[:limit]
 
 
 def packages(

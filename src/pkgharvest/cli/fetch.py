@@ -5,14 +5,17 @@ import json
 import os
 import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from pkgharvest.app.sourcing import History
 from pkgharvest.cli.exits import Exit, exit_of_run
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
 from pkgharvest.cli.values import DURATION, INSTANT
 from pkgharvest.records import SOURCES, SourceName
+
+if TYPE_CHECKING:
+    from pkgharvest.app.sourcing import History
 
 
 @click.command("fetch")
@@ -79,7 +82,7 @@ def command(
     sources: tuple[SourceName, ...],
     jobs: int,
     as_of: dt.datetime | None,
-    history: History,
+    history: "History",
     wait: bool,
     retry_failed: bool,
     dry_run: bool,

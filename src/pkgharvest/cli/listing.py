@@ -55,6 +55,7 @@ def command(
             fetched_before=None if stale is None else invocation.clock.now() - stale,
             failing=failing,
         )
-        ids = reading.select(conn, wanted, sort=sort, reverse=reverse, limit=limit)
+        now = invocation.clock.now()
+        ids = reading.select(conn, wanted, now=now, sort=sort, reverse=reverse, limit=limit)
         found = reading.packages(conn, ids, full=output.needs_versions)
         print_many(invocation, found, output, whole=False)

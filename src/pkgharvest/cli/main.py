@@ -2,7 +2,6 @@
 
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from types import FrameType, TracebackType
@@ -98,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _tell("interrupted", None, Exit.INTERRUPTED)
     except PkgharvestError as error:
         if invocation.verbosity >= _TRACEBACKS:
-            traceback.print_exc()
+            sys.__excepthook__(type(error), error, error.__traceback__)
         return _tell(error.message, error.hint, exit_of(error))
 
 

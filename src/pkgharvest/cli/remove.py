@@ -4,7 +4,6 @@ import sys
 
 import click
 
-from pkgharvest.app.removal import remove
 from pkgharvest.catalog import connection, packages, reading
 from pkgharvest.cli.exits import Exit
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation
@@ -17,6 +16,8 @@ from pkgharvest.cli.invocation import Invocation, global_options, pass_invocatio
 @pass_invocation
 def command(invocation: Invocation, names: tuple[str, ...], yes: bool) -> int:
     """Remove packages, with all that is known of them: history, validators, cached clones."""
+    from pkgharvest.app.removal import remove  # noqa: PLC0415 - not for remove --help to pay
+
     path = invocation.db_path
     with connection.explained(path), connection.reading(path) as conn:
         ids = tuple(dict.fromkeys(packages.find(conn, name) for name in names))

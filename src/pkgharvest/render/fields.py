@@ -75,16 +75,10 @@ def supported_pythons(package: Package) -> tuple[str, ...]:
     return read(package.pypi_requires_python, package.pypi_classifiers)
 
 
-def score(package: Package, now: dt.datetime) -> int:
-    """Return the site's score, as of the last fetch (``now`` where there was none).
+def _score(package: Package, style: Style) -> Json:
+    from pkgharvest.score import score_of  # noqa: PLC0415 - only --full wants it
 
-    Python 3 is given up only by a project that names versions, and none of them is a 3.x.
-    """
-    from pkgharvest.score import score as reckon  # noqa: PLC0415 - only --full wants it
-
-    pythons = supported_pythons(package)
-    python3 = not pythons or any(version.startswith("3.") for version in pythons)
-    return reckon(package.repo_watchers, package.last_updated, python3, package.last_fetched or now)
+    return score_of(package, style.now)
 
 
 def _versions(package: Package, style: Style) -> Json:
@@ -181,7 +175,7 @@ FULL: tuple[Field, ...] = (
     ),
     Field("versions", "all versions, newest first by PEP 440", _versions),
     Field("downloads", "downloads of the last day, week and month", _downloads),
-    Field("score", "the site's score", lambda p, s: score(p, s.now)),
+    Field("score", "the site's score", _score),
     Field("fetches", "how each source is doing", _fetches),
 )
 """What ``--full`` prints: the record, then everything else that is known."""

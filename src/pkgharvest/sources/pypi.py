@@ -103,7 +103,7 @@ class PyPI:
             return nothing_new
         if answer.status == HTTPStatus.NOT_FOUND:
             # Quarantined, or without any release; with releases the two disagree: ask again.
-            details = Details(serial=serial, name=target.pypi_name or name)
+            details = Details(serial=serial, name=target.pypi_name or name, told=False)
             if index.releases:
                 serial, vouched = target.pypi_serial, []
         else:
@@ -154,6 +154,7 @@ def _project(name: str, index: Index, details: Details) -> Project:
         summary=details.summary,
         documentation_url=details.documentation_url,
         links=details.links,
+        described=details.told,
     )
 
 

@@ -50,6 +50,7 @@ class Details:
     summary: str | None = None
     documentation_url: str | None = None
     links: tuple[str, ...] = ()
+    told: bool = True
 
 
 def canonical(name: str) -> str | None:
