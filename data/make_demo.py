@@ -21,15 +21,15 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
 from histories import head_at, load, records  # noqa: E402
-from standin.github import FakeContributor, FakeRepository, GitHubStandIn, repository_of  # noqa: E402
-
 from pkgharvest.app.additions import Wish, add  # noqa: E402
 from pkgharvest.app.demo import REPOSITORIES, SLUG  # noqa: E402
 from pkgharvest.app.fetching import Order, Surroundings, fetch  # noqa: E402
 from pkgharvest.clock import Clock, FixedClock, SystemClock  # noqa: E402
 from pkgharvest.events import nobody  # noqa: E402
 from pkgharvest.records import SourceName  # noqa: E402
-from pkgharvest.settings import GITHUB_API_URL, PYPI_URL, load as load_settings  # noqa: E402
+from pkgharvest.settings import GITHUB_API_URL, PYPI_URL  # noqa: E402
+from pkgharvest.settings import load as load_settings  # noqa: E402
+from standin.github import FakeContributor, FakeRepository, GitHubStandIn, repository_of  # noqa: E402
 
 
 def seed() -> dict[str, Any]:

@@ -102,12 +102,15 @@ def commit(
     committed: int | str | None = None,
     parents: tuple[str, ...] = (),
     encoding: str = "",
+    signed: bool = False,
 ) -> str:
     """Write a commit just as it is told, however wrong, and put ``branch`` on it; return its id."""
     lines = [f"tree {_empty_tree(repository)}", *(f"parent {parent}" for parent in parents)]
     lines.append(f"author {name} <{email}> {at} +0000")
     lines.append(f"committer C <c@example.invalid> {at if committed is None else committed} +0000")
     lines += [f"encoding {encoding}"] if encoding else []
+    if signed:
+        lines += ["gpgsig -----BEGIN PGP SIGNATURE-----", " ", " x", " -----END PGP SIGNATURE-----"]
     body = ("\n".join(lines) + "\n\nx\n").encode(encoding or "utf-8", "surrogateescape")
     options = ("-t", "commit", "-w", "--stdin", "--literally")
     oid = git(repository, "hash-object", *options, data=body)

@@ -27,7 +27,7 @@ from pkgharvest.errors import (
     Unavailable,
 )
 from pkgharvest.records import Activity, Contributor, RepositoryReading, Target
-from pkgharvest.sources import github as module
+from pkgharvest.sources import github_rest as module
 from standin.github import FakeCommit, FakeRepository, GitHubStandIn
 from standin.server import Fault
 from standin.wire import Wire
@@ -114,7 +114,7 @@ def test_pages_that_lead_astray(github: GitHubStandIn, link: str, words: str) ->
 
 def test_pages_are_bounded(github: GitHubStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     github.add(repository(commits=commits(*[1.0] * 301)))
-    monkeypatch.setattr(module, "_MOST_PAGES", 3)
+    monkeypatch.setattr(module, "MOST_PAGES", 3)
 
     problem = read(github, new_target()).problem
 

@@ -250,6 +250,16 @@ def test_chosen_fields_are_the_columns() -> None:
     ]
 
 
+@pytest.mark.parametrize("width", range(40, 140, 5))
+def test_bars_are_whole_among_chosen_fields(width: int) -> None:
+    fields = select("slug,title,commits_over_52,participants")
+    text = printed(rows(package(), fields=fields), width=width)
+    drawn = max(re.findall("[.▁▂▃▄▅▆▇█]{9,}", text), key=len)
+    assert len(drawn) == (52 if width >= 100 else 26 if width >= 60 else 13)
+    sheet_text = printed(sheet(package(), fields=FULL), width=width)
+    assert drawn in sheet_text
+
+
 def test_too_many_chosen_fields_make_a_sheet_each() -> None:
     text = printed(rows(package(), package(), fields=FULL), width=80)
     assert text.count("╭") == 2

@@ -196,6 +196,15 @@ def test_several_answers_come_in_order_and_the_last_stays(tmp_path: Path) -> Non
     assert replay(archive, get())[0].status == 503  # a new replay begins anew
 
 
+def test_what_was_on_the_wire_only_is_left_out() -> None:
+    headers = dict.fromkeys(("Content-Encoding", "Content-Length", "Transfer-Encoding"), "x")
+    held = Answer(status=200, headers=headers | {"etag": '"1"'}, body=b"", url=URL)
+    noted: Any = record((Request(url=URL, headers=headers), held)).har()
+    entry = noted["log"]["entries"][0]
+    assert entry["request"]["headers"] == []
+    assert entry["response"]["headers"] == [{"name": "etag", "value": '"1"'}]
+
+
 # ── secrets ──────────────────────────────────────────────────────────────────────────────
 
 

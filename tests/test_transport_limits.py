@@ -413,6 +413,20 @@ def test_eight_refusals_at_once_are_one_strike() -> None:
     asyncio.run(run())
 
 
+def test_an_answer_from_before_forgives_nothing() -> None:
+    host = Host((429, {}, b""), (200, {}, b""), (429, {}, b""))
+    trial = Trial(host)
+
+    async def run() -> None:
+        assert await trial.all(REST, REST) == ["RateLimited", 200]
+        await trial.clock.sleep(60)
+        with pytest.raises(RateLimited) as caught:
+            await trial.limits.send(Request(url=REST))
+        assert caught.value.reset == trial.clock.now() + dt.timedelta(seconds=120)
+
+    asyncio.run(run())
+
+
 # ── waiting ──────────────────────────────────────────────────────────────────────────────
 
 
@@ -433,6 +447,19 @@ def test_wait_sleeps_until_the_reset_and_says_so_once() -> None:
     assert [event.host for event in trial.told] == ["api.github.com"]
     assert trial.told[0].seconds == 1001
     assert trial.told[0].until == START + dt.timedelta(seconds=1001)
+
+
+def test_many_that_wait_are_one_wait_to_tell() -> None:
+    class Slow(FixedClock):
+        async def sleep(self, seconds: float) -> None:
+            await asyncio.sleep(0.01)  # time for the others to come to the door
+            if self.monotonic() == 0:
+                await super().sleep(seconds)
+
+    host = Host((429, {"retry-after": "100"}, b""), (200, {}, b""))
+    trial = Trial(host, wait=True, concurrency=1, clock=Slow(START))
+    assert asyncio.run(trial.all(*[REST] * 5)) == [200] * 5
+    assert [event.seconds for event in trial.told] == [100]
 
 
 def test_wait_ends_after_three_times() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import socket
 import struct
+import tracemalloc
 import zlib
 from collections.abc import Callable
 
@@ -249,7 +250,14 @@ def test_gzip_bomb() -> None:
     packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
     bomb = b"".join(packer.compress(bytes(2**20)) for _ in range(unpacked // 2**20))
     say = saying(reply(headers={"Content-Encoding": "gzip"}, body=bomb + packer.flush()))
-    assert failure(say, Malformed, lambda _: wire()).endswith("larger than 64 MiB")
+    tracemalloc.start()
+    try:
+        message = failure(say, Malformed, lambda _: wire(max_body=2**20))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert message.endswith("larger than 1 MiB")
+    assert peak < 16 * 2**20
 
 
 @pytest.mark.parametrize(

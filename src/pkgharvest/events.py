@@ -66,7 +66,7 @@ Event = Started | Requested | Throttled | Retried | Settled | Finished
 class Listener(Protocol):
     """Somebody who wants to know."""
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: Event, /) -> None:
         """Take note of ``event``; must not raise."""
 
 

@@ -28,7 +28,7 @@ StopReason = Literal["time-budget", "request-budget", "interrupted"]
 
 
 class Halt:
-    """A flag that stops a run from outside: at once, and for the first reason given."""
+    """A flag that stops a run, for the first reason given."""
 
     def __init__(self) -> None:
         self.reason: StopReason | None = None
@@ -39,8 +39,12 @@ class Halt:
         self.reason = self.reason or reason
         self._event.set()
 
+    def begin_no_more(self, reason: StopReason) -> None:
+        """Let what is under way come to its end, and begin nothing else."""
+        self.reason = self.reason or reason
+
     async def wait(self) -> None:
-        """Return when the run is to stop."""
+        """Return when the run is to stop at once."""
         await self._event.wait()
 
 
@@ -143,7 +147,8 @@ class _Package:
         except RateLimited as error:
             return Deferred(reason="quota", message=error.message)
         except BudgetSpent as error:
-            self._halt.stop("request-budget")
+            # The others have sent what they may, and should have the answers.
+            self._halt.begin_no_more("request-budget")
             return Deferred(reason="request-budget", message=error.message)
         except SourceError as error:
             return Failure(kind=error.kind, message=error.message)

@@ -10,12 +10,14 @@ from typing import Literal
 
 from pkgharvest.errors import ErrorKind, SourceError
 from pkgharvest.locators import Locator
+from pkgharvest.package import STATUSES as STATUSES
+from pkgharvest.package import Freshness as Freshness
+from pkgharvest.package import Package as Package
+from pkgharvest.package import Release as Release
+from pkgharvest.package import Status as Status
 
 SourceName = Literal["repo", "pypi"]
 SOURCES: tuple[SourceName, ...] = ("repo", "pypi")
-
-Status = Literal["active", "archived", "moved", "gone", "blocked", "empty"]
-STATUSES: tuple[Status, ...] = ("active", "archived", "moved", "gone", "blocked", "empty")
 
 PypiChoice = Literal["auto", "set", "none"]
 """Who says which PyPI project it is: found out, set by a person, or a person said none."""
@@ -99,20 +101,6 @@ class RepositoryReading:
     """Set where it is not ``repository`` that tells: moved, gone, blocked."""
     problem: SourceError | None = None
     """A part that failed; the others stand."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
-    """One version of a PyPI project, with the files that it has."""
-
-    version: str
-    upload_time: dt.datetime | None
-    """When its first file was uploaded."""
-    yanked: bool
-    """True where all of its files are (PEP 592)."""
-    yanked_reason: str | None
-    requires_python: str | None
-    is_prerelease: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,66 +198,3 @@ class Outcome:
     source: SourceName
     at: dt.datetime
     result: Reading | Failure | Deferred
-
-
-# ── what is kept ─────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Freshness:
-    """How one source of one package is doing."""
-
-    source: str
-    last_success: dt.datetime | None
-    last_attempt: dt.datetime | None
-    last_error: str | None
-    message: str | None
-    consecutive_failures: int
-    next_due: dt.datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Package:
-    """One package of the catalogue: the record, and what ``--full`` adds to it."""
-
-    id: int
-    category_id: int | None
-    grid_ids: tuple[int, ...]
-    title: str
-    slug: str
-    last_updated: dt.datetime | None
-    last_fetched: dt.datetime | None
-    repo_url: str
-    pypi_version: str | None
-    created: dt.datetime
-    modified: dt.datetime
-    repo_forks: int
-    repo_description: str
-    pypi_url: str
-    documentation_url: str | None
-    repo_watchers: int
-    """Stars: the name is the API's, from a time when they were called so."""
-    commits_over_52: tuple[int, ...]
-    participants: tuple[str, ...]
-    # --full
-    repo_host: str | None
-    repo_id: str | None
-    default_branch: str | None
-    commit_count: int | None
-    archived: bool | None
-    archived_at: dt.datetime | None
-    status: Status
-    previous_urls: tuple[str, ...]
-    topics: tuple[str, ...]
-    license: str | None
-    homepage: str | None
-    open_issues: int | None
-    pypi_name: str | None
-    pypi_tried: str | None
-    pypi_status: str | None
-    pypi_requires_python: str | None
-    pypi_license: str | None
-    pypi_classifiers: tuple[str, ...]
-    pypi_summary: str | None
-    versions: tuple[Release, ...]
-    fetches: tuple[Freshness, ...]

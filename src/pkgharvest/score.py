@@ -3,7 +3,7 @@
 import calendar
 import datetime as dt
 
-from pkgharvest.records import Package
+from pkgharvest.package import Package
 
 _LOWEST = -500
 _MOST_FOR_PYTHON = 1000

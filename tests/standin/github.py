@@ -200,7 +200,7 @@ class GitHubStandIn(LoopbackServer):
         return moved
 
     def _commits(self, repo: FakeRepository, call: Call) -> Reply:
-        if repo.empty or not repo.commits:
+        if not repo.has_branch:
             raise _Refused(409, "Git Repository is empty.")
         start = call.query.get("sha", repo.default_branch)
         found = repo.commits if start == repo.default_branch else _reachable(repo, start)
@@ -218,7 +218,7 @@ class GitHubStandIn(LoopbackServer):
         )
 
     def _contributors(self, repo: FakeRepository, call: Call) -> Reply:
-        if repo.empty or not repo.commits:
+        if not repo.has_branch:
             return Reply(status=204)
         if repo.too_large:
             raise _Refused(403, _TOO_LARGE)

@@ -108,8 +108,12 @@ class FakeRepository:
     renamed_from: list[str] = field(default_factory=list)
     """Full names that lead here by 301."""
     archived: bool = False
+    archived_at: dt.datetime | None = None
+    """Told by GraphQL alone."""
     disabled: bool = False
     empty: bool = False
+    headless: bool = False
+    """Its default branch is not there, though others may be."""
     blocked: bool = False
     """451."""
     dmca_403: bool = False
@@ -120,12 +124,18 @@ class FakeRepository:
     """403 for its contributors."""
 
     def __post_init__(self) -> None:
-        self.id = self.id or 1_000_000 + zlib.crc32(self.full_name.lower().encode())
+        # Below 2^31: GraphQL holds it in an Int.
+        self.id = self.id or 1_000_000 + zlib.crc32(self.full_name.lower().encode()) % 10**9
 
     @property
     def full_name(self) -> str:
         """``owner/name``."""
         return f"{self.owner}/{self.name}"
+
+    @property
+    def has_branch(self) -> bool:
+        """Whether there is a commit on the default branch."""
+        return bool(self.commits) and not self.empty and not self.headless
 
 
 def stamp(moment: Moment) -> str | None:

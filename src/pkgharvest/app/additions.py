@@ -1,6 +1,7 @@
 """Packages are added: from any spelling of their repositories to lines of the catalogue."""
 
 import datetime as dt
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -48,12 +49,13 @@ def add(db_path: Path, wish: Wish, now: dt.datetime) -> list[Added]:
     read = [_read(text) for text in wish.repositories]
     if not any(isinstance(one, Locator) for one in read):
         return [one for one in read if isinstance(one, Added)]
-    results = []
+    results: list[Added] = []
     with (
         connection.explained(db_path),
         connection.writing(db_path, create=True) as db,
         connection.transaction(db),
     ):
+        _require_shelves(db.conn, wish)
         for text, one in zip(wish.repositories, read, strict=True):
             if isinstance(one, Added):
                 results.append(one)
@@ -69,6 +71,14 @@ def add(db_path: Path, wish: Wish, now: dt.datetime) -> list[Added]:
                 )
             )
     return results
+
+
+def _require_shelves(conn: sqlite3.Connection, wish: Wish) -> None:
+    """Refuse a category or a grid that is not there, even where no package is new."""
+    if wish.category is not None:
+        packages.category_id(conn, wish.category)
+    for grid in wish.grids:
+        packages.grid_id(conn, grid)
 
 
 def read_list(lines: Sequence[str]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pkgharvest import settings
+from pkgharvest.app.loop import run_loop
 from pkgharvest.app.report import RunReport, Stopped, Tally
 from pkgharvest.app.sourcing import History, Hosts, open_sources
 from pkgharvest.catalog import connection, harvests, packages, runs, targets
@@ -29,6 +30,10 @@ from pkgharvest.transport.recorder import ensure_writable
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
+
+
+_REQUESTS_FOR_ONE = 5
+"""What a new package takes, as a rule: three requests of GitHub, two of PyPI."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +64,18 @@ class Order:
         if self.record is not None and self.replay is not None:
             raise InvalidValue("--record and --replay exclude each other")
 
+    @property
+    def at_once(self) -> int:
+        """Packages under way at once: so few that a small budget is enough for some of them."""
+        if self.request_budget is None:
+            return self.jobs
+        return max(1, min(self.jobs, self.request_budget // _REQUESTS_FOR_ONE))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a run for every package, which goes on with one that did not end."""
+        return not self.names and self.as_of is None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
@@ -76,10 +93,10 @@ def plan(order: Order, around: Surroundings) -> list[tuple[str, tuple[SourceName
     """Return what a run would fetch now: slugs, with their sources. Nothing is done."""
     path = around.settings.db_path
     with connection.explained(path), connection.reading(path) as conn:
-        now = around.clock.now()
-        selected = targets.select(
-            conn, _selection(order, package_ids=_ids(conn, order), continues=(), now=now), now
-        )
+        now = _clock(around, _archive(order)).now()
+        continues = runs.unfinished(conn, now) if order.is_whole else ()
+        selection = _selection(order, package_ids=_ids(conn, order), continues=continues, now=now)
+        selected = targets.select(conn, selection, now)
         return [(one.slug, one.sources) for one in targets.targets(conn, selected)]
 
 
@@ -91,16 +108,15 @@ def fetch(order: Order, around: Surroundings) -> RunReport:
     ArchiveError; a source that fails is in the report instead.
     """
     path = around.settings.db_path
-    archive = None if order.replay is None else Archive.read(order.replay)
+    archive = _archive(order)
     if order.record is not None:
         ensure_writable(order.record)
-    clock = around.clock if archive is None else FixedClock(archive.started)
     with (
         connection.explained(path),
         connection.writing(path) as db,
         fetch_lock(path),
     ):
-        return asyncio.run(_Run(order, around, db, clock, archive).run())
+        return run_loop(_Run(order, around, db, archive).run())
 
 
 class _Run:
@@ -111,27 +127,28 @@ class _Run:
         order: Order,
         around: Surroundings,
         db: "Database",
-        clock: Clock,
         archive: Archive | None,
     ) -> None:
         self._order = order
         self._around = around
         self._db = db
-        self._clock = clock
+        self._clock = _clock(around, archive)
         self._archive = archive
         self._halt = Halt()
 
     async def run(self) -> RunReport:
         order, listener = self._order, self._around.listener
         started = self._clock.now()
-        whole = not order.names
-        continues = runs.unfinished(self._db.conn, started) if whole else ()
+        continues = runs.unfinished(self._db.conn, started) if order.is_whole else ()
         selection = _selection(
             order, package_ids=_ids(self._db.conn, order), continues=continues, now=started
         )
         selected = targets.select(self._db.conn, selection, started)
         run_id = runs.begin(
-            self._db, started, whole=whole, continues=continues[0] if continues else None
+            self._db,
+            started,
+            whole=order.is_whole,
+            continues=continues[0] if continues else None,
         )
         listener(Started(packages=len(selected)))
         tally = Tally(selected=len(selected))
@@ -190,7 +207,7 @@ class _Run:
             targets.targets(self._db.conn, selected),
             sources,
             clock=self._clock,
-            limits=Limits(jobs=order.jobs),
+            limits=Limits(jobs=order.at_once),
             halt=self._halt,
         )
         async with contextlib.aclosing(harvesting):
@@ -239,13 +256,15 @@ class _Run:
     @contextlib.contextmanager
     def _stopped_by_signals(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
-        for one in self._around.stop_signals:
+        before = {one: signal.getsignal(one) for one in self._around.stop_signals}
+        for one in before:
             loop.add_signal_handler(one, self._halt.stop, "interrupted")
         try:
             yield
         finally:
-            for one in self._around.stop_signals:
+            for one, handler in before.items():
                 loop.remove_signal_handler(one)
+                signal.signal(one, handler)  # asyncio leaves the system's own
 
     @contextlib.contextmanager
     def _stopped_by_time(self) -> Iterator[None]:
@@ -259,6 +278,14 @@ class _Run:
             yield
         finally:
             timer.cancel()
+
+
+def _archive(order: Order) -> Archive | None:
+    return None if order.replay is None else Archive.read(order.replay)
+
+
+def _clock(around: Surroundings, archive: Archive | None) -> Clock:
+    return around.clock if archive is None else FixedClock(archive.started)
 
 
 def _ids(conn: sqlite3.Connection, order: Order) -> tuple[int, ...] | None:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from pkgharvest.clock import Clock
-from pkgharvest.errors import NotRecorded
+from pkgharvest.errors import InvalidValue, Malformed, NotRecorded
 from pkgharvest.harvest import Sources
 from pkgharvest.records import Activity, RepositoryReading, Target
-from pkgharvest.settings import GITHUB_API_URL, PYPI_URL, Settings
+from pkgharvest.settings import GITHUB_API_URL, PYPI_URL, Setting, Settings
 from pkgharvest.sources.git import Git
 from pkgharvest.sources.github import GitHub
 from pkgharvest.sources.interface import HistorySource, RepositorySource
@@ -19,6 +19,7 @@ from pkgharvest.transport.archive import Archive
 from pkgharvest.transport.clones import Clones
 from pkgharvest.transport.exchange import Exchange
 from pkgharvest.transport.gitprocess import GitProcess
+from pkgharvest.transport.origin import bare
 
 History = Literal["auto", "api", "git"]
 """Where GitHub's commits are read: auto and api from its API, git from a clone."""
@@ -35,7 +36,7 @@ class Hosts:
     def chosen(cls, settings: Settings, archive: Archive | None) -> "Hosts":
         """Return the settings' addresses; of a replay, those that its archive was made with."""
         if archive is None:
-            return cls(github=settings.github_api_url.value, pypi=settings.pypi_url.value)
+            return cls(github=_address(settings.github_api_url), pypi=_address(settings.pypi_url))
         return cls(**{name: url for name, url in archive.hosts.items() if name in _NAMES})
 
     def as_mapping(self) -> Mapping[str, str]:
@@ -44,6 +45,14 @@ class Hosts:
 
 
 _NAMES = frozenset({"github", "pypi"})
+
+
+def _address(setting: Setting) -> str:
+    """Return a setting's address; a password in it would get into the catalogue with it."""
+    try:
+        return bare(setting.value)
+    except Malformed as error:
+        raise InvalidValue(f"{setting.origin}: {error.message}") from error
 
 
 def clones_directory(cache: Path) -> Path:

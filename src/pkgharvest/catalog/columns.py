@@ -4,12 +4,15 @@ import datetime as dt
 import json
 from collections.abc import Iterable
 
+from pkgharvest.errors import LocatorError
+from pkgharvest.locators import Locator, parse
+
 
 def instant_text(moment: dt.datetime | None) -> str | None:
     """Return UTC with six digits of microseconds, so that text sorts as time does."""
     if moment is None:
         return None
-    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+    return moment.astimezone(dt.UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def instant(text: str | None) -> dt.datetime | None:
@@ -35,3 +38,11 @@ def texts(text: str) -> tuple[str, ...]:
 def numbers(text: str) -> tuple[int, ...]:
     """Return a JSON list of whole numbers."""
     return tuple(json.loads(text))
+
+
+def locator(url: str) -> Locator | None:
+    """Return where a repository is; None for "", and for what nobody can read."""
+    try:
+        return parse(url) if url else None
+    except LocatorError:
+        return None

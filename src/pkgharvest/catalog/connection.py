@@ -1,7 +1,10 @@
 """Opening a catalogue, for reading or for writing, and what can go wrong with its file."""
 
 import contextlib
+import os
 import sqlite3
+import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +22,28 @@ OLDEST_SQLITE = (3, 37, 0)
 BUSY_SECONDS = 30.0
 """How long to wait for another writer; a fetch holds the file for milliseconds at a time."""
 
+_PRIMARY = 0xFF
+"""The part of an extended result code that says what kind it is."""
+
+_SAYINGS: dict[int, tuple[str, str | None]] = {
+    sqlite3.SQLITE_FULL: (
+        "no space left for {path}",
+        "what was saved before is whole; make room and run again",
+    ),
+    sqlite3.SQLITE_READONLY: ("{path} is read-only", None),
+    sqlite3.SQLITE_NOTADB: ("{path} is not a database", "name another file with --db"),
+    sqlite3.SQLITE_BUSY: ("{path} is held by another program", "try again when it is done"),
+    sqlite3.SQLITE_CANTOPEN: (
+        "{path} cannot be opened",
+        "look at the rights of the file and of its directory",
+    ),
+    sqlite3.SQLITE_CORRUPT: (
+        "{path} is damaged: {said}",
+        "go back to a copy that pkgharvest db backup made",
+    ),
+}
+"""Primary result codes (https://sqlite.org/rescode.html), in words, and what to do."""
+
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
@@ -28,13 +53,12 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     Raises CatalogError where it is missing, foreign, damaged or made by a newer program.
     """
     check_sqlite()
-    if not path.exists():
+    if not _is_there(path):
         raise _missing(path)
     with explained(path):
         connection = _open_read_only(path)
         try:
-            version = _version(connection, path)
-            if version != SCHEMA_VERSION:
+            if _version(connection, path) != SCHEMA_VERSION:
                 connection.close()
                 with writing(path):
                     pass  # opening migrates
@@ -46,24 +70,31 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 @contextlib.contextmanager
-def writing(path: Path, *, create: bool = False) -> Iterator["Database"]:
+def writing(
+    path: Path, *, create: bool = False, busy_seconds: float = BUSY_SECONDS
+) -> Iterator["Database"]:
     """Open the catalogue at ``path`` to write to it, and bring its schema up to date.
 
-    With ``create`` a missing file is made (its directory must be there).
-    Raises CatalogError as ``reading`` does, and where the file cannot be written.
+    With ``create`` a missing file is made (its directory must be there). Another writer is waited
+    for, ``busy_seconds`` each time. Raises CatalogError as ``reading`` does, and where the file
+    cannot be written.
     """
     from sqlite_utils import Database  # noqa: PLC0415 - heavy, and no reader needs it
 
     check_sqlite()
-    if not path.exists():
+    if not _is_there(path):
         if not create:
             raise _missing(path)
         if not path.parent.is_dir():
             raise CatalogError(
                 f"no directory {path.parent}", hint="make it first, or name another with --db"
             )
+    else:
+        # A file that is refused is not written to, not even by the checkpoint of a last closing.
+        with explained(path), contextlib.closing(_open_read_only(path)) as connection:
+            _version(connection, path, empty_is_fine=create)
     with explained(path):
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        connection = _connect(path, "rwc" if create else "rw", busy_seconds)
         try:
             version = _version(connection, path, empty_is_fine=create)
             connection.row_factory = sqlite3.Row
@@ -71,10 +102,7 @@ def writing(path: Path, *, create: bool = False) -> Iterator["Database"]:
             db = Database(connection, execute_plugins=False)
             if version != SCHEMA_VERSION:
                 _migrate(db, path)
-            connection.execute("PRAGMA journal_mode = WAL")
-            # WAL with NORMAL keeps every commit through the death of the process; a power cut
-            # may cost the last ones, never the file (https://sqlite.org/pragma.html).
-            connection.execute("PRAGMA synchronous = NORMAL")
+            _write_ahead(connection, busy_seconds)
             yield db
         finally:
             connection.close()
@@ -102,27 +130,11 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        said = str(error)
-        match said:
-            case "database or disk is full":
-                raise CatalogError(f"no space left for {path}", hint=_NOTHING_LOST) from error
-            case "attempt to write a readonly database":
-                raise CatalogError(f"{path} is read-only") from error
-            case "file is not a database":
-                raise CatalogError(
-                    f"{path} is not a database", hint="name another file with --db"
-                ) from error
-            case "database is locked":
-                raise CatalogError(
-                    f"{path} is held by another program", hint="try again when it is done"
-                ) from error
-            case "unable to open database file":
-                raise CatalogError(f"{path} cannot be opened") from error
-            case _:
-                raise CatalogError(f"{path}: {said}") from error
-
-
-_NOTHING_LOST = "what was saved before is whole; make room and run again"
+        code = getattr(error, "sqlite_errorcode", None)
+        if code is None:
+            raise  # Python's own module says it: the fault is in a call, not in the file
+        message, hint = _SAYINGS.get(code & _PRIMARY, ("{path}: {said}", None))
+        raise CatalogError(message.format(path=path, said=error), hint=hint) from error
 
 
 def check_sqlite(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> None:
@@ -139,27 +151,62 @@ def _missing(path: Path) -> CatalogError:
     return CatalogError(f"no catalogue at {path}", hint="pkgharvest add <repository> makes one")
 
 
+def _is_there(path: Path) -> bool:
+    """Tell whether there is a file at ``path``; CatalogError for a directory and the like."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise CatalogError(f"{path} cannot be opened: {error.strerror}") from error
+    if not stat.S_ISREG(mode):
+        kind = "a directory" if stat.S_ISDIR(mode) else "not a file"
+        raise CatalogError(f"{path} is {kind}", hint="name a file with --db")
+    return True
+
+
+def _connect(path: Path, how: str, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
+    # Absolute: sqlite3 reads :memory: and the like as something else than a file.
+    uri = f"file:{quote(os.fsencode(path.absolute()))}?mode={how}"
+    return sqlite3.connect(uri, uri=True, timeout=busy_seconds, isolation_level=None)
+
+
 def _open_read_only(path: Path) -> sqlite3.Connection:
-    uri = f"file:{quote(str(path.resolve()))}?mode=ro"
-    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+    connection = _connect(path, "ro")
     try:
         connection.execute("SELECT 1 FROM sqlite_schema")
-    except sqlite3.OperationalError:
+    except sqlite3.DatabaseError as error:
         connection.close()
-        # A WAL database needs a place for its -shm file. Where there is none, and nothing waits
-        # in a -wal file, the file itself is all there is (https://sqlite.org/wal.html#readonly).
-        wal = path.with_name(path.name + "-wal")
-        if wal.exists() and wal.stat().st_size:
+        code = error.sqlite_errorcode & _PRIMARY
+        if code not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
             raise
-        connection = sqlite3.connect(uri + "&immutable=1", uri=True, isolation_level=None)
+        # A WAL database needs a place for its -shm file. Where there is none, and nothing waits
+        # in a log, the file itself is all there is (https://sqlite.org/wal.html#readonly).
+        if _is_unsettled(path):
+            raise CatalogError(
+                f"{path} cannot be read: what is in its log must be written into it first",
+                hint="make its directory writable, or list it as somebody who may write there",
+            ) from error
+        connection = _connect(path, "ro&immutable=1")
     return connection
+
+
+def _is_unsettled(path: Path) -> bool:
+    """Tell whether commits wait in the write-ahead log, or a broken-off one in the journal."""
+    real = path.resolve()
+    logs = (real.with_name(real.name + suffix) for suffix in ("-wal", "-journal"))
+    return any(log.exists() and log.stat().st_size for log in logs)
 
 
 def _version(connection: sqlite3.Connection, path: Path, *, empty_is_fine: bool = False) -> int:
     """Return the schema's version, having made sure that the file is a catalogue."""
-    application = int(connection.execute("PRAGMA application_id").fetchone()[0])
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    tables = int(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+    # One statement sees one state: another process may be making the catalogue just now.
+    application, version, tables = connection.execute(
+        """
+        SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
+        FROM pragma_application_id, pragma_user_version
+        """
+    ).fetchone()
     if application == 0 and version == 0 and tables == 0:
         if empty_is_fine:
             return 0
@@ -176,7 +223,7 @@ def _version(connection: sqlite3.Connection, path: Path, *, empty_is_fine: bool 
             f" {SCHEMA_VERSION})",
             hint="upgrade pkgharvest",
         )
-    return version
+    return int(version)
 
 
 def _migrate(db: "Database", path: Path) -> None:
@@ -187,3 +234,24 @@ def _migrate(db: "Database", path: Path) -> None:
             step(db)
             db.conn.execute(f"PRAGMA user_version = {number}")
         db.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def _write_ahead(connection: sqlite3.Connection, busy_seconds: float) -> None:
+    """Let readers read while one writes (WAL), and keep every commit when the process dies.
+
+    A power cut may cost the last commits, never the file (https://sqlite.org/pragma.html,
+    synchronous).
+    """
+    patience = time.monotonic() + busy_seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            break
+        except sqlite3.OperationalError as error:
+            # SQLite itself does not wait here, where two processes make one catalogue at once.
+            if error.sqlite_errorcode & _PRIMARY != sqlite3.SQLITE_BUSY:
+                raise
+            if time.monotonic() > patience:
+                raise
+            time.sleep(0.01)
+    connection.execute("PRAGMA synchronous = NORMAL")

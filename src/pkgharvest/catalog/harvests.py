@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from pkgharvest import activity
-from pkgharvest.catalog.columns import instant_text, list_text
-from pkgharvest.catalog.packages import find_repository
-from pkgharvest.errors import RateLimited, SourceError
+from pkgharvest.catalog import changes, commit_days, fetches, validators
+from pkgharvest.catalog.columns import instant_text, list_text, locator
+from pkgharvest.errors import RateLimited
 from pkgharvest.instants import midnight
-from pkgharvest.locators import normalized
+from pkgharvest.locators import Locator, normalized
 from pkgharvest.records import (
     Activity,
     Contributor,
@@ -20,18 +20,16 @@ from pkgharvest.records import (
     Outcome,
     Project,
     ProjectReading,
+    Release,
     Repository,
     RepositoryReading,
     Status,
     Target,
-    Validator,
 )
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-_FIRST_RETRY = dt.timedelta(hours=1)
-_LAST_RETRY = dt.timedelta(days=7)
 _NOT_FOUND_MEANS_GONE = 3
 """A 404 can be a passing fault of the host; three in a row are believed."""
 
@@ -51,20 +49,19 @@ def save(db: "Database", outcome: Outcome, run_id: int) -> Saved:
     A failure leaves every good value as it is. A package that was removed meanwhile, or whose
     repository or project a person changed meanwhile, is left alone.
     """
-    row = db.conn.execute(
-        "SELECT * FROM packages WHERE id = ?", (outcome.target.package_id,)
-    ).fetchone()
-    if row is None or _changed_meanwhile(row, outcome):
+    if isinstance(outcome.result, Deferred):
         return Saved(changed=False)
+    row = _row(db.conn, outcome.target)
+    if row is None or _was_changed(db.conn, row, outcome):
+        return Saved(changed=False)
+    saving = _Saving(db.conn, row, outcome, run_id)
     match outcome.result:
-        case Deferred():
-            return Saved(changed=False)
         case Failure() as failure:
-            return _Saving(db, row, outcome, run_id).fail(failure)
+            return saving.fail(failure)
         case RepositoryReading() as reading:
-            return _Saving(db, row, outcome, run_id).repository(reading)
+            return saving.repository(reading)
         case ProjectReading() as reading:
-            return _Saving(db, row, outcome, run_id).project(reading)
+            return saving.project(reading)
         case _:
             assert_never(outcome.result)
 
@@ -75,105 +72,160 @@ def save_as_of(db: "Database", target: Target, past: Activity, instant: dt.datet
     The validators that vouched for today's go, so that the next fetch reads those again.
     Call inside a transaction.
     """
-    if db.table("packages").count_where("id = ?", [target.package_id]):
-        db.table("packages").update(
-            target.package_id,
-            {
-                "commits_over_52": list_text(activity.weeks(past.days, midnight(instant))),
-                "last_updated": instant_text(past.committed_at),
-                "commit_count": past.commit_count,
-                "head": None,
-            },
-        )
-    db.table("validators").delete_where("package_id = ? AND source = 'repo'", [target.package_id])
+    row = _row(db.conn, target)
+    if row is None or _has_other_repository(row, target):
+        return
+    news = {
+        "commits_over_52": list_text(activity.weeks(past.days, midnight(instant))),
+        "last_updated": instant_text(past.committed_at),
+        "commit_count": past.commit_count,
+        "head": None,
+    }
+    changes.update(db.conn, target.package_id, news)
+    validators.drop(db.conn, target.package_id, "repo")
 
 
-def _changed_meanwhile(row: sqlite3.Row, outcome: Outcome) -> bool:
+def _row(connection: sqlite3.Connection, target: Target) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = connection.execute(
+        "SELECT * FROM packages WHERE id = ?", (target.package_id,)
+    ).fetchone()
+    return row
+
+
+def _was_changed(connection: sqlite3.Connection, row: sqlite3.Row, outcome: Outcome) -> bool:
+    """Tell whether a person changed meanwhile what the outcome is about."""
     target = outcome.target
-    if outcome.source == "pypi":
-        key = None if target.pypi_name is None else normalized(target.pypi_name)
-        return bool(row["pypi_choice"] != target.pypi_choice or row["pypi_key"] != key)
-    return target.locator is None or bool(row["repo_key"] != target.locator.key)
+    if outcome.source == "repo":
+        return _has_other_repository(row, target)
+    key = None if target.pypi_name is None else normalized(target.pypi_name)
+    if row["pypi_choice"] != target.pypi_choice or row["pypi_key"] != key:
+        return True
+    if key is not None or not _has_other_repository(row, target):
+        return False
+    # A project is looked for by the repository, which this very run may have found renamed.
+    renamed = connection.execute(
+        "SELECT 1 FROM previous_urls WHERE package_id = ? AND key = ?",
+        (row["id"], target.locator and target.locator.key),
+    )
+    return renamed.fetchone() is None
+
+
+def _has_other_repository(row: sqlite3.Row, target: Target) -> bool:
+    followed = locator(row["repo_url"])
+    return target.locator is not None and (followed is None or followed.key != target.locator.key)
 
 
 class _Saving:
     """One outcome on its way into one package; lives for the length of a ``save``."""
 
-    def __init__(self, db: "Database", row: sqlite3.Row, outcome: Outcome, run_id: int) -> None:
-        self._db = db
+    def __init__(
+        self, connection: sqlite3.Connection, row: sqlite3.Row, outcome: Outcome, run_id: int
+    ) -> None:
+        self._connection = connection
         self._row = row
         self._id = int(row["id"])
+        self._followed = outcome.target.locator
         self._source = outcome.source
         self._at = outcome.at
         self._run_id = run_id
-        self._fetch = db.conn.execute(
-            "SELECT * FROM fetches WHERE package_id = ? AND source = ?", (self._id, self._source)
-        ).fetchone()
-        self._content: dict[str, object] = {}
-        """Columns that the record shows: a change of one is a change of the package."""
-        self._silent: dict[str, object] = {}
-        """Columns that change without the content having changed."""
-        self._changed = False
+        self._changes = changes.Changes(connection, row, outcome.at)
 
     # ── the three kinds of results ──
 
     def fail(self, failure: Failure) -> Saved:
         """Note a failure; it speaks about ``status`` alone, and only where the host was clear."""
+        not_found = self._note_failure(failure)
+        if self._source == "pypi":
+            return Saved(changed=False, failure=failure)
         before: Status = self._row["status"]
-        not_found = self._not_found_in_a_row() + 1 if failure.kind == "not_found" else 0
-        if self._source == "repo":
-            match failure.kind:
-                case "gone":
-                    self._content["status"] = "gone"
-                case "blocked":
-                    self._content["status"] = "blocked"
-                case "not_found" if not_found >= _NOT_FOUND_MEANS_GONE:
-                    self._content["status"] = "gone"
-                case _:
-                    pass
-        self._write_columns()
-        self._note_failure(failure, not_found)
+        match failure.kind:
+            case "gone":
+                self._changes.content["status"] = "gone"
+            case "blocked":
+                self._changes.content["status"] = "blocked"
+                # Whoever withholds it may say so by a flag of the repository too: when it is
+                # back it is to be read whole, and a 304 tells no flags.
+                validators.drop(self._connection, self._id, "repo")
+            case "not_found" if not_found >= _NOT_FOUND_MEANS_GONE:
+                self._changes.content["status"] = "gone"
+            case _:
+                pass
+        self._changes.write()
         known = (before == "gone" and failure.kind in {"not_found", "gone"}) or (
             before == "blocked" and failure.kind == "blocked"
         )
-        if self._source == "repo" and known:
-            return Saved(changed=False)
-        return Saved(changed=self._changed, failure=failure)
+        return Saved(changed=self._changes.made, failure=None if known else failure)
 
     def repository(self, reading: RepositoryReading) -> Saved:
         """Write what was read of a repository."""
-        problem = reading.problem
         if reading.repository is not None:
-            problem = self._described(reading.repository) or problem
+            other = self._package_at(reading.repository.locator)
+            if other is not None:
+                return self._moved_onto(other, reading.repository.locator)
+            self._described(reading.repository)
         if reading.activity is not None:
             self._active(reading.activity)
         if reading.contributors is not None:
             self._contributed(reading.contributors)
         if reading.contributors_asked:
-            self._silent["contributors_read"] = instant_text(self._at)
+            self._changes.silent["contributors_read"] = instant_text(self._at)
         self._move_window(reading)
-        if problem is None:
-            self._silent["last_fetched"] = instant_text(self._at)
-        self._content["status"] = self._status(reading, problem)
-        return self._finish(reading.validators, problem)
+        if reading.problem is None:
+            self._changes.silent["last_fetched"] = instant_text(self._at)
+        self._changes.content["status"] = self._status(reading)
+        self._changes.write()
+        validators.keep(self._connection, self._id, "repo", reading.validators)
+        if reading.problem is None:
+            self._note_success()
+            return Saved(changed=self._changes.made)
+        if isinstance(reading.problem, RateLimited):
+            return Saved(changed=self._changes.made)
+        failure = Failure(kind=reading.problem.kind, message=reading.problem.message)
+        self._note_failure(failure, found=True)
+        return Saved(changed=self._changes.made, failure=failure)
 
     def project(self, reading: ProjectReading) -> Saved:
         """Write what was read of a project at PyPI."""
         if reading.serial is not None:
-            self._silent["pypi_serial"] = reading.serial
+            self._changes.silent["pypi_serial"] = reading.serial
         if self._row["pypi_key"] is None or reading.project is not None:
-            self._silent["pypi_tried"] = reading.tried
+            self._changes.silent["pypi_tried"] = reading.tried
         if reading.project is not None:
             self._released(reading.project)
+            # All of it was read anew: nothing that vouched for what was before may stay.
+            validators.drop(self._connection, self._id, "pypi")
         if not self._row["repo_url"]:
-            self._silent["last_fetched"] = instant_text(self._at)
-        return self._finish(reading.validators, None)
+            self._changes.silent["last_fetched"] = instant_text(self._at)
+        self._changes.write()
+        validators.keep(self._connection, self._id, "pypi", reading.validators)
+        self._note_success()
+        return Saved(changed=self._changes.made)
 
     # ── the parts of a repository ──
 
-    def _described(self, repository: Repository) -> SourceError | None:
-        self._content |= {
+    def _package_at(self, place: Locator) -> str | None:
+        """Return the slug of another package that is followed there."""
+        row = self._connection.execute(
+            "SELECT slug FROM packages WHERE repo_key = ? AND id <> ?", (place.key, self._id)
+        ).fetchone()
+        return None if row is None else str(row["slug"])
+
+    def _moved_onto(self, other: str, place: Locator) -> Saved:
+        """Refuse to follow a rename to where another package is; nothing is taken over."""
+        failure = Failure(
+            kind="malformed",
+            message=f"the repository is now {place.url}, which is the package {other}",
+        )
+        self._changes.content["status"] = "moved"
+        self._changes.write()
+        self._note_failure(failure, found=True)
+        return Saved(changed=self._changes.made, failure=failure)
+
+    def _described(self, repository: Repository) -> None:
+        self._changes.content |= {
             "repo_id": repository.repo_id,
+            "repo_url": repository.locator.url,
+            "repo_key": repository.locator.key,
             "repo_host": repository.locator.host,
             "repo_description": repository.description,
             "homepage": repository.homepage,
@@ -186,56 +238,43 @@ class _Saving:
             "archived": int(repository.archived),
         }
         if not repository.archived:
-            self._content["archived_at"] = None
+            self._changes.content["archived_at"] = None
         elif repository.archived_at is not None:
-            self._content["archived_at"] = instant_text(repository.archived_at)
-        return self._renamed(repository)
+            self._changes.content["archived_at"] = instant_text(repository.archived_at)
+        if repository.locator.url != self._row["repo_url"]:
+            # They vouch for answers under the old name, and are asked for under the new one.
+            validators.drop(self._connection, self._id, "repo")
+        if self._followed is not None and self._followed.key != repository.locator.key:
+            self._renamed(self._followed.key, repository.locator.key)
 
-    def _renamed(self, repository: Repository) -> SourceError | None:
-        """Follow a rename: the new URL is the package's, the old one is remembered."""
-        url, key = repository.locator.url, repository.locator.key
-        if key != self._row["repo_key"]:
-            other = find_repository(self._db.conn, repository.locator)
-            if other is not None and other != self._row["slug"]:
-                return SourceError(f"the repository is now {url}, which is the package {other}")
-            previous = self._db.table("previous_urls")
-            previous.insert(
-                {
-                    "package_id": self._id,
-                    "url": self._row["repo_url"],
-                    "key": self._row["repo_key"],
-                    "until": instant_text(self._at),
-                },
-                replace=True,
-            )
-            previous.delete_where("package_id = ? AND key = ?", [self._id, key])
-            self._content["repo_key"] = key
-        self._content["repo_url"] = url
-        return None
+    def _renamed(self, old: str, new: str) -> None:
+        """Remember under which URL the package was followed before."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO previous_urls (package_id, url, key, until)"
+            " VALUES (?, ?, ?, ?)",
+            (self._id, self._row["repo_url"], old, instant_text(self._at)),
+        )
+        self._connection.execute(
+            "DELETE FROM previous_urls WHERE package_id = ? AND key = ?", (self._id, new)
+        )
 
     def _active(self, news: Activity) -> None:
-        known = self._days()
-        days = activity.merge(known, news.days, news.since)
-        if days != known:
-            self._changed = True
-            self._db.table("commit_days").delete_where("package_id = ?", [self._id])
-            self._db.table("commit_days").insert_all(
-                {"package_id": self._id, "day": day.isoformat(), "commits": commits}
-                for day, commits in days.items()
-            )
-        self._silent |= {
+        if commit_days.replace(self._connection, self._id, news):
+            self._changes.made = True
+        self._changes.silent |= {
             "head": news.head,
             "days_known": 1,
             "days_since": None if news.since is None else news.since.isoformat(),
         }
-        self._content["last_updated"] = instant_text(news.committed_at)
+        self._changes.content["last_updated"] = instant_text(news.committed_at)
         if news.default_branch is not None:
-            self._content["default_branch"] = news.default_branch
+            self._changes.content["default_branch"] = news.default_branch
+        # A count is that of its head: of another head, it is not known until it is told.
         if news.commit_count is not None or news.head != self._row["head"]:
-            self._content["commit_count"] = news.commit_count
+            self._changes.content["commit_count"] = news.commit_count
 
     def _contributed(self, contributors: Sequence[Contributor]) -> None:
-        self._replace(
+        self._changes.replace(
             "participants",
             ("name", "commits"),
             [(person.name, person.commits) for person in contributors],
@@ -243,33 +282,33 @@ class _Saving:
 
     def _move_window(self, reading: RepositoryReading) -> None:
         """Compute the 52 weeks that end today, from days that are sure to be today's."""
-        unsure = reading.activity is None and (reading.problem is not None or reading.status)
-        if unsure or not (self._row["days_known"] or reading.activity is not None):
-            return
-        self._silent["commits_over_52"] = list_text(
-            activity.weeks(self._days(), midnight(self._at))
-        )
+        if reading.activity is None:
+            told_otherwise = reading.problem is not None or reading.status is not None
+            if told_otherwise or not self._row["days_known"]:
+                return
+        today = midnight(self._at)
+        days = commit_days.read(self._connection, self._id, activity.window_start(today))
+        self._changes.silent["commits_over_52"] = list_text(activity.weeks(days, today))
 
-    def _status(self, reading: RepositoryReading, problem: SourceError | None) -> Status:
+    def _status(self, reading: RepositoryReading) -> Status:
         before: Status = self._row["status"]
+        news = reading.repository
         if reading.status is not None:
             return reading.status
-        if problem is not reading.problem:
-            return "moved"  # to where another package is already
-        if reading.repository is None and problem is not None:
-            return before
-        if reading.repository is not None and reading.repository.disabled:
+        if news is None and (reading.problem is not None or before == "blocked"):
+            return before  # not told, or as it was
+        if news is not None and news.disabled:
             return "blocked"
-        if self._content.get("archived", self._row["archived"]):
+        if self._changes.content.get("archived", self._row["archived"]):
             return "archived"
         if reading.activity is not None:
-            before = "empty" if reading.activity.head is None else "active"
+            return "active" if reading.activity.head else "empty"
         return "empty" if before == "empty" else "active"
 
     # ── the parts of a project ──
 
     def _released(self, project: Project) -> None:
-        self._content |= {
+        self._changes.content |= {
             "pypi_name": project.name,
             "pypi_key": normalized(project.name),
             "pypi_url": project.url,
@@ -277,137 +316,44 @@ class _Saving:
             "pypi_status": project.status,
         }
         if project.described:
-            self._content |= {
+            self._changes.content |= {
                 "pypi_requires_python": project.requires_python,
                 "pypi_license": project.license,
                 "pypi_classifiers": list_text(project.classifiers),
                 "pypi_summary": project.summary,
                 "pypi_documentation_url": project.documentation_url,
             }
-        self._replace(
-            "versions",
-            (
-                "number",
-                "upload_time",
-                "yanked",
-                "yanked_reason",
-                "is_prerelease",
-                "requires_python",
-            ),
-            [
-                (
-                    release.version,
-                    instant_text(release.upload_time),
-                    int(release.yanked),
-                    release.yanked_reason,
-                    int(release.is_prerelease),
-                    release.requires_python,
-                )
-                for release in project.releases
-            ],
+        self._changes.replace(
+            "versions", _VERSION, [_version(release) for release in project.releases]
         )
 
-    # ── writing ──
-
-    def _finish(self, validators: Sequence[Validator], problem: SourceError | None) -> Saved:
-        self._write_columns()
-        self._keep_validators(validators)
-        if problem is None:
-            self._note_success()
-            return Saved(changed=self._changed)
-        if isinstance(problem, RateLimited):
-            return Saved(changed=self._changed)
-        failure = Failure(kind=problem.kind, message=problem.message)
-        self._note_failure(failure, 0)
-        return Saved(changed=self._changed, failure=failure)
-
-    def _write_columns(self) -> None:
-        news = {
-            column: value for column, value in self._content.items() if value != self._row[column]
-        }
-        self._changed = self._changed or bool(news)
-        if self._changed:
-            news["modified"] = instant_text(self._at)
-        if news or self._silent:
-            self._db.table("packages").update(self._id, news | self._silent)
-
-    def _replace(
-        self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[object, ...]]
-    ) -> None:
-        """Make ``rows`` the package's rows of ``table``, in their order, where they differ."""
-        there = self._db.conn.execute(
-            f"SELECT {', '.join(columns)} FROM {table}"  # noqa: S608 - fixed names
-            " WHERE package_id = ? ORDER BY position",
-            (self._id,),
-        )
-        if [tuple(row) for row in there] == list(rows):
-            return
-        self._changed = True
-        self._db.table(table).delete_where("package_id = ?", [self._id])
-        self._db.table(table).insert_all(
-            {"package_id": self._id, "position": position} | dict(zip(columns, row, strict=True))
-            for position, row in enumerate(rows)
-        )
-
-    def _keep_validators(self, validators: Sequence[Validator]) -> None:
-        """Keep what vouches for what was read just now, in place of what did before."""
-        for validator in validators:
-            # One path is one thing that was asked; its query moves with the window.
-            path = validator.key.partition("?")[0]
-            table = self._db.table("validators")
-            table.delete_where(
-                "package_id = ? AND source = ? AND (key = ? OR substr(key, 1, ?) = ?)",
-                [self._id, self._source, path, len(path) + 1, path + "?"],
-            )
-            table.insert(
-                {
-                    "package_id": self._id,
-                    "source": self._source,
-                    "key": validator.key,
-                    "etag": validator.etag,
-                    "last_modified": validator.last_modified,
-                    "parser": validator.parser,
-                }
-            )
+    # ── how the source is doing ──
 
     def _note_success(self) -> None:
-        now = instant_text(self._at)
-        self._note(
-            last_success=now,
-            last_error=None,
-            message=None,
-            consecutive_failures=0,
-            not_found_in_a_row=0,
-            next_due=None,
+        fetches.succeeded(self._connection, self._id, self._source, self._at, self._run_id)
+
+    def _note_failure(self, failure: Failure, *, found: bool = False) -> int:
+        return fetches.failed(
+            self._connection, self._id, self._source, self._at, self._run_id, failure, found=found
         )
 
-    def _note_failure(self, failure: Failure, not_found_in_a_row: int) -> None:
-        failures = 1 + (0 if self._fetch is None else int(self._fetch["consecutive_failures"]))
-        wait = min(_FIRST_RETRY * 2 ** min(failures - 1, 16), _LAST_RETRY)
-        self._note(
-            last_success=None if self._fetch is None else self._fetch["last_success"],
-            last_error=failure.kind,
-            message=failure.message,
-            consecutive_failures=failures,
-            not_found_in_a_row=not_found_in_a_row,
-            next_due=instant_text(self._at + wait),
-        )
 
-    def _note(self, **columns: object) -> None:
-        columns |= {"last_attempt": instant_text(self._at), "run_id": self._run_id}
-        fetches = self._db.table("fetches")
-        fetches.insert({"package_id": self._id, "source": self._source}, ignore=True)
-        fetches.update((self._id, self._source), columns)
+_VERSION = (
+    "number",
+    "upload_time",
+    "yanked",
+    "yanked_reason",
+    "is_prerelease",
+    "requires_python",
+)
 
-    # ── looking back ──
 
-    def _days(self) -> dict[dt.date, int]:
-        return {
-            dt.date.fromisoformat(row["day"]): int(row["commits"])
-            for row in self._db.conn.execute(
-                "SELECT day, commits FROM commit_days WHERE package_id = ?", (self._id,)
-            )
-        }
-
-    def _not_found_in_a_row(self) -> int:
-        return 0 if self._fetch is None else int(self._fetch["not_found_in_a_row"])
+def _version(release: Release) -> tuple[object, ...]:
+    return (
+        release.version,
+        instant_text(release.upload_time),
+        int(release.yanked),
+        release.yanked_reason,
+        int(release.is_prerelease),
+        release.requires_python,
+    )

@@ -25,7 +25,7 @@ def fetch_lock(path: Path) -> Iterator[None]:
             f"another fetch is at work on {path}", hint="it continues; nothing was done here"
         ) from error
     except OSError as error:
-        raise CatalogError(f"{path.parent} cannot be written: {error.strerror}") from error
+        raise CatalogError(f"{path} cannot be locked: {error.strerror}") from error
     try:
         yield
     finally:

@@ -1,9 +1,11 @@
 """Records out of the tables, a few hundred packages at a time."""
 
+import contextlib
 import datetime as dt
 import itertools
 import json
 import sqlite3
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -93,7 +95,7 @@ def select(
     if wanted.failing:
         conditions.append("id IN (SELECT package_id FROM fetches WHERE consecutive_failures > 0)")
     order = (_REVERSED if reverse else _ORDER)[sort]
-    cut = -1 if limit is None or sort == "score" else limit
+    cut = -1 if limit is None or sort == "score" else min(limit, sys.maxsize)
     query = (
         f"SELECT id FROM packages WHERE {' AND '.join(conditions)}"  # noqa: S608 - fixed pieces
         f" ORDER BY {order}, slug LIMIT {cut:d}"
@@ -130,29 +132,30 @@ def _chunk(connection: sqlite3.Connection, ids: Sequence[int], *, full: bool) ->
         return found
 
     among = "(SELECT value FROM json_each(?))"
-    rows = gather(f"SELECT id, * FROM packages WHERE id IN {among}")  # noqa: S608
-    grids = gather(
-        f"SELECT package_id, grid_id FROM grid_packages WHERE package_id IN {among}"  # noqa: S608
-        " ORDER BY package_id, position"
-    )
-    names = gather(
-        f"SELECT package_id, name FROM participants WHERE package_id IN {among}"  # noqa: S608
-        " ORDER BY package_id, position"
-    )
-    previous = gather(
-        f"SELECT package_id, url FROM previous_urls WHERE package_id IN {among}"  # noqa: S608
-        " ORDER BY package_id, until"
-    )
-    fetches = gather(
-        f"SELECT package_id, * FROM fetches WHERE package_id IN {among}"  # noqa: S608
-        " ORDER BY package_id, source DESC"
-    )
     versions: dict[int, list[sqlite3.Row]] = {}
-    if full:
-        versions = gather(
-            f"SELECT package_id, * FROM versions WHERE package_id IN {among}"  # noqa: S608
+    with _one_moment(connection):
+        rows = gather(f"SELECT id, * FROM packages WHERE id IN {among}")  # noqa: S608
+        grids = gather(
+            f"SELECT package_id, grid_id FROM grid_packages WHERE package_id IN {among}"  # noqa: S608
             " ORDER BY package_id, position"
         )
+        names = gather(
+            f"SELECT package_id, name FROM participants WHERE package_id IN {among}"  # noqa: S608
+            " ORDER BY package_id, position"
+        )
+        previous = gather(
+            f"SELECT package_id, url FROM previous_urls WHERE package_id IN {among}"  # noqa: S608
+            " ORDER BY package_id, until"
+        )
+        fetches = gather(
+            f"SELECT package_id, * FROM fetches WHERE package_id IN {among}"  # noqa: S608
+            " ORDER BY package_id, source DESC"
+        )
+        if full:
+            versions = gather(
+                f"SELECT package_id, * FROM versions WHERE package_id IN {among}"  # noqa: S608
+                " ORDER BY package_id, position"
+            )
     for package_id in ids:
         if package_id in rows:
             yield _package(
@@ -163,6 +166,19 @@ def _chunk(connection: sqlite3.Connection, ids: Sequence[int], *, full: bool) ->
                 fetches=tuple(map(_freshness, fetches.get(package_id, ()))),
                 versions=tuple(map(_release, versions.get(package_id, ()))),
             )
+
+
+@contextlib.contextmanager
+def _one_moment(connection: sqlite3.Connection) -> Iterator[None]:
+    """Let all queries of the block see one state, so that a fetch at work leaves records whole."""
+    if connection.in_transaction:
+        yield
+        return
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
 
 
 def _package(

@@ -15,16 +15,20 @@ _STILL_FRESH = dt.timedelta(days=1)
 
 def begin(db: "Database", now: dt.datetime, *, whole: bool, continues: int | None) -> int:
     """Note that a run begins; return its id. ``whole``: it was asked for every package."""
-    run = {"started": instant_text(now), "whole": int(whole), "continues": continues}
-    run_id = db.table("runs").insert(run).last_pk
-    assert isinstance(run_id, int)
-    return run_id
+    # One statement waits for another writer; sqlite-utils would read first, and then may not.
+    cursor = db.conn.execute(
+        "INSERT INTO runs (started, whole, continues) VALUES (?, ?, ?)",
+        (instant_text(now), int(whole), continues),
+    )
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
 
 
 def end(db: "Database", run_id: int, now: dt.datetime, *, stopped: str | None, report: str) -> None:
     """Note that a run has ended, why it was stopped, and its report (JSON)."""
-    db.table("runs").update(
-        run_id, {"finished": instant_text(now), "stopped": stopped, "report": report}
+    db.conn.execute(
+        "UPDATE runs SET finished = ?, stopped = ?, report = ? WHERE id = ?",
+        (instant_text(now), stopped, report, run_id),
     )
 
 
@@ -44,7 +48,7 @@ def unfinished(connection: sqlite3.Connection, now: dt.datetime) -> tuple[int, .
             )
             UNION ALL
             SELECT runs.id, runs.continues, runs.started, depth + 1
-            FROM runs JOIN chain ON runs.id = chain.continues
+            FROM runs JOIN chain ON runs.id = chain.continues AND runs.id < chain.id
         )
         SELECT id FROM chain WHERE started > ? ORDER BY depth
         """,

@@ -120,7 +120,7 @@ _FIRST_TABLES = (
         grid_id INTEGER NOT NULL REFERENCES grids(id) ON DELETE CASCADE,
         position INTEGER NOT NULL,  -- the package's grids in the order it was put into them
         PRIMARY KEY (package_id, grid_id)
-    ) STRICT
+    ) STRICT, WITHOUT ROWID
     """,
     "CREATE INDEX grid_packages_grid ON grid_packages(grid_id)",
     """
@@ -130,7 +130,7 @@ _FIRST_TABLES = (
         key TEXT NOT NULL,
         until TEXT NOT NULL,
         PRIMARY KEY (package_id, key)
-    ) STRICT
+    ) STRICT, WITHOUT ROWID
     """,
     "CREATE INDEX previous_urls_key ON previous_urls(key)",
     """
@@ -140,7 +140,7 @@ _FIRST_TABLES = (
         name TEXT NOT NULL,
         commits INTEGER NOT NULL,
         PRIMARY KEY (package_id, position)
-    ) STRICT
+    ) STRICT, WITHOUT ROWID
     """,
     """
     CREATE TABLE commit_days (
@@ -161,7 +161,7 @@ _FIRST_TABLES = (
         is_prerelease INTEGER NOT NULL,
         requires_python TEXT,
         PRIMARY KEY (package_id, position)
-    ) STRICT
+    ) STRICT, WITHOUT ROWID
     """,
     """
     CREATE TABLE runs (
@@ -188,7 +188,7 @@ _FIRST_TABLES = (
         next_due TEXT,
         run_id INTEGER REFERENCES runs(id) ON DELETE SET NULL,
         PRIMARY KEY (package_id, source)
-    ) STRICT
+    ) STRICT, WITHOUT ROWID
     """,
     "CREATE INDEX fetches_run ON fetches(run_id)",
     """
@@ -200,7 +200,7 @@ _FIRST_TABLES = (
         last_modified TEXT,
         parser INTEGER NOT NULL,    -- revision of the code that read the answer
         PRIMARY KEY (package_id, source, key)
-    ) STRICT
+    ) STRICT, WITHOUT ROWID
     """,
 )
 

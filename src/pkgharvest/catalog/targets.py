@@ -4,13 +4,13 @@ import datetime as dt
 import itertools
 import json
 import sqlite3
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pkgharvest.catalog.columns import instant, instant_text
-from pkgharvest.errors import LocatorError
-from pkgharvest.locators import Locator, parse
+from pkgharvest.catalog.columns import instant, instant_text, locator
+from pkgharvest.locators import Locator
 from pkgharvest.records import SOURCES, SourceName, Target, Validator
 
 _CHUNK = 200
@@ -57,7 +57,7 @@ def select(connection: sqlite3.Connection, wanted: Selection, now: dt.datetime) 
         )
         values["runs"] = json.dumps(wanted.continues)
     if wanted.limit is not None:
-        values["limit"] = wanted.limit
+        values["limit"] = min(wanted.limit, sys.maxsize)
     due = " UNION ALL ".join(
         f"""
         SELECT p.id, '{source}' AS source, coalesce(f.last_success, '') AS age
@@ -105,7 +105,9 @@ def _chunk(connection: sqlite3.Connection, selected: Sequence[Selected]) -> Iter
         f"SELECT package_id, url FROM previous_urls WHERE package_id IN {among}",  # noqa: S608
         (these,),
     ):
-        previous[row["package_id"]].append(parse(row["url"]))
+        former = locator(row["url"])
+        if former is not None:
+            previous[row["package_id"]].append(former)
     validators: dict[int, dict[str, Validator]] = defaultdict(dict)
     for row in connection.execute(
         f"SELECT * FROM validators WHERE package_id IN {among}",  # noqa: S608
@@ -139,7 +141,7 @@ def _target(
         package_id=row["id"],
         slug=row["slug"],
         sources=sources,
-        locator=_locator(row["repo_url"]),
+        locator=locator(row["repo_url"]),
         previous=previous,
         repo_id=row["repo_id"],
         default_branch=row["default_branch"],
@@ -153,10 +155,3 @@ def _target(
         pypi_tried=row["pypi_tried"],
         validators=validators,
     )
-
-
-def _locator(url: str) -> Locator | None:
-    try:
-        return parse(url) if url else None
-    except LocatorError:
-        return None

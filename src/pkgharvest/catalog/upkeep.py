@@ -1,12 +1,16 @@
 """Looking after the file: is it whole, a copy of it, and its size."""
 
+import contextlib
 import sqlite3
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pkgharvest.catalog.connection import reading
 from pkgharvest.errors import CatalogError
+from pkgharvest.records import STATUSES
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -21,6 +25,8 @@ _TABLES = (
     "validators",
     "runs",
 )
+
+_INSTANT = "____-__-__T__:__:__.______Z"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,31 +43,63 @@ class Condition:
 
 def check(connection: sqlite3.Connection, path: Path) -> Condition:
     """Check the file's pages, its references, and what its records promise."""
-    problems = [
-        str(row[0]) for row in connection.execute("PRAGMA integrity_check") if str(row[0]) != "ok"
-    ]
-    problems += [
-        f"{row[0]}: row {row[1]} refers to a row of {row[2]} that is not there"
-        for row in connection.execute("PRAGMA foreign_key_check")
-    ]
-    problems += [
-        f"{row[0]}: commits_over_52 has {row[1]} weeks"
-        for row in connection.execute(
-            "SELECT slug, json_array_length(commits_over_52) AS weeks FROM packages"
-            " WHERE weeks NOT IN (0, 52)"
-        )
-    ]
-    rows = {
-        table: int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608
-        for table in _TABLES
-    }
+    problems: list[str] = []
+    rows: dict[str, int] = {}
+    try:
+        problems.extend(_problems(connection))
+        for table in _TABLES:
+            count = connection.execute(f"SELECT count(*) FROM {table}")  # noqa: S608 - our own
+            rows[table] = int(count.fetchone()[0])
+    except sqlite3.DatabaseError as error:  # so damaged that it cannot be looked at
+        problems.append(str(error))
     return Condition(problems=tuple(problems), rows=rows, size=size(path))
+
+
+def _problems(connection: sqlite3.Connection) -> Iterator[str]:
+    for (found,) in connection.execute("PRAGMA integrity_check"):
+        if found != "ok":
+            yield str(found)
+    for table, _, other, _ in connection.execute("PRAGMA foreign_key_check"):
+        yield f"{table}: a row refers to a row of {other} that is not there"
+    for column in ("topics", "pypi_classifiers", "commits_over_52"):
+        yield from _not_so(
+            connection,
+            f"{column} is not a list",
+            f"CASE WHEN json_valid({column}) THEN json_type({column}) = 'array' ELSE 0 END",
+        )
+    yield from _not_so(
+        connection,
+        "commits_over_52 is not 52 counts",
+        """
+        CASE WHEN json_valid(commits_over_52) THEN
+            json_array_length(commits_over_52) IN (0, 52) AND NOT EXISTS (
+                SELECT 1 FROM json_each(commits_over_52) WHERE type <> 'integer' OR value < 0
+            )
+        ELSE 1 END
+        """,
+    )
+    statuses = ", ".join(f"'{status}'" for status in STATUSES)
+    yield from _not_so(connection, "its status is not one", f"status IN ({statuses})")
+    for column in ("created", "modified", "last_fetched", "last_updated", "archived_at"):
+        yield from _not_so(
+            connection,
+            f"{column} is not an instant",
+            f"{column} IS NULL OR {column} LIKE '{_INSTANT}'",
+        )
+
+
+def _not_so(connection: sqlite3.Connection, problem: str, promise: str) -> Iterator[str]:
+    """Yield a line for each package that breaks ``promise``, an expression of SQL."""
+    for (slug,) in connection.execute(f"SELECT slug FROM packages WHERE NOT ({promise})"):  # noqa: S608
+        yield f"{slug}: {problem}"
 
 
 def size(path: Path) -> int:
     """Return the bytes of the file and of its write-ahead log."""
-    wal = path.with_name(path.name + "-wal")
-    return path.stat().st_size + (wal.stat().st_size if wal.exists() else 0)
+    total = path.stat().st_size
+    with contextlib.suppress(FileNotFoundError):  # the last to close it takes it away
+        total += path.with_name(path.name + "-wal").stat().st_size
+    return total
 
 
 def backup(path: Path, copy: Path) -> int:
@@ -70,26 +108,35 @@ def backup(path: Path, copy: Path) -> int:
     The copy appears whole or not at all. Raises CatalogError where it cannot be written, or
     where a file of that name is there already.
     """
-    if copy.exists():
-        raise CatalogError(f"{copy} is there already", hint="name a new file, or remove this one")
-    if not copy.parent.is_dir():
-        raise CatalogError(f"no directory {copy.parent}")
-    part = copy.with_name(copy.name + ".part")
     try:
-        part.unlink(missing_ok=True)
-        with reading(path) as source:
-            target = sqlite3.connect(part)
-            try:
-                source.backup(target)
-                # A copy is one file: without this it would want a -wal beside it.
-                target.execute("PRAGMA journal_mode = DELETE")
-            finally:
-                target.close()
-        part.rename(copy)
-    except (OSError, sqlite3.Error) as error:
-        part.unlink(missing_ok=True)
-        raise CatalogError(f"{copy} cannot be written: {error}") from error
+        if copy.exists():
+            raise CatalogError(
+                f"{copy} is there already", hint="name a new file, or remove this one"
+            )
+        if not copy.parent.is_dir():
+            raise CatalogError(f"no directory {copy.parent}")
+        with (
+            reading(path) as source,
+            tempfile.TemporaryDirectory(prefix=".pkgharvest-", dir=copy.parent) as aside,
+        ):
+            part = Path(aside) / "copy"
+            _copy(source, part, copy)
+            part.rename(copy)
+    except OSError as error:
+        raise CatalogError(f"{copy} cannot be written: {error.strerror}") from error
     return copy.stat().st_size
+
+
+def _copy(source: sqlite3.Connection, part: Path, copy: Path) -> None:
+    target = sqlite3.connect(part)
+    try:
+        source.backup(target)
+        # A copy is one file: without this it would want a -wal beside it.
+        target.execute("PRAGMA journal_mode = DELETE")
+    except sqlite3.Error as error:
+        raise CatalogError(f"{copy} cannot be written: {error}") from error
+    finally:
+        target.close()
 
 
 def vacuum(db: "Database") -> None:

@@ -71,7 +71,8 @@ def command(
     if fetch_now and slugs:
         from pkgharvest.cli.fetch import run_order  # noqa: PLC0415 - brings the whole engine
 
-        return code or run_order(invocation, names=slugs)
+        fetched = run_order(invocation, names=slugs)
+        return code or fetched
     return code
 
 

@@ -9,7 +9,8 @@ from pkgharvest.cli.exits import Exit
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
 
 
-@click.group("db")
+@click.group("db", no_args_is_help=False)
+@global_options
 def command() -> None:
     """Look after the catalogue's file."""
 

@@ -128,7 +128,7 @@ def run_order(
     """Fetch as ``order`` says (see ``app.fetching.Order``), tell how it went, return the code."""
     # Here and not above: what the engine brings with it is not for fetch --help to pay.
     from pkgharvest.app.fetching import Order, Surroundings, fetch, plan  # noqa: PLC0415
-    from pkgharvest.cli.progress import Progress  # noqa: PLC0415
+    from pkgharvest.cli.progress import Progress, counted  # noqa: PLC0415
 
     wanted = Order(**order)  # type: ignore[arg-type]  # checked where the command is declared
     with Progress(invocation, os.environ) as progress:
@@ -142,7 +142,7 @@ def run_order(
         if dry_run:
             planned = plan(wanted, around)
             write(f"{slug}  {' '.join(sources)}\n" for slug, sources in planned)
-            invocation.say(f"{len(planned)} packages would be fetched")
+            invocation.say(f"{counted(len(planned), 'package')} would be fetched")
             return Exit.OK
         report = fetch(wanted, around)
     if as_json:

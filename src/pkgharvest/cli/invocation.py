@@ -49,16 +49,24 @@ def write(pieces: Iterable[str], output: str | None = None) -> None:
             with Path(output).open("w", encoding="utf-8", newline="") as file:
                 file.writelines(pieces)
         except OSError as error:
-            raise click.ClickException(f"{output} cannot be written: {error.strerror}") from error
+            reason = (error.strerror or str(error)).lower()
+            raise click.ClickException(f"{output} cannot be written: {reason}") from error
         return
     try:
         for piece in pieces:
             sys.stdout.write(piece)
         sys.stdout.flush()
     except BrokenPipeError:
-        # What is still buffered has no reader either: let it go where nobody complains.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_unwritten()
         raise click.exceptions.Exit(0) from None
+
+
+def drop_unwritten() -> None:
+    """Let what standard output does not take go where nobody complains, Python's exit neither."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _flag(context: click.Context, parameter: click.Parameter, value: str | None) -> None:

@@ -8,7 +8,7 @@ from pkgharvest.catalog import connection, packages, reading
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation
 from pkgharvest.cli.output import Output, output_options, print_many
 from pkgharvest.cli.values import DURATION
-from pkgharvest.records import STATUSES
+from pkgharvest.package import STATUSES
 
 
 @click.command("list")

@@ -1,5 +1,7 @@
 """The front door: the group of commands, and how every way to end it is told."""
 
+import functools
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -11,8 +13,9 @@ import click
 
 from pkgharvest import __version__
 from pkgharvest.cli.exits import Exit, exit_of
-from pkgharvest.cli.invocation import Invocation, global_options
+from pkgharvest.cli.invocation import Invocation, drop_unwritten, global_options
 from pkgharvest.errors import PkgharvestError
+from pkgharvest.render.terminal import clean
 
 _COMMANDS = {
     "add": "pkgharvest.cli.add",
@@ -68,17 +71,28 @@ def cli(context: click.Context) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
-    sys.excepthook = _unexpected
-    sys.exit(main(arguments))
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code. Errors are told on standard error."""
-    # A name or a description may hold what the terminal's encoding does not.
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
     invocation = Invocation()
+    sys.excepthook = functools.partial(_unexpected, invocation)
+    code = main(arguments, invocation)
+    if code == Exit.INTERRUPTED:
+        # Python would wait for threads, of which one may ask a resolver that does not answer.
+        drop_unwritten()
+        os._exit(code)
+    sys.exit(code)
+
+
+def main(arguments: Sequence[str] | None = None, invocation: Invocation | None = None) -> int:
+    """Run the command line and return its exit code. Errors are told on standard error.
+
+    ``invocation`` brings another clock than the machine's.
+    """
+    # A name or a description may hold what the terminal's encoding does not, and a list that is
+    # read what no encoding has.
+    streams = ((sys.stdout, "backslashreplace"), (sys.stderr, "backslashreplace"))
+    for stream, errors in (*streams, (sys.stdin, "surrogateescape")):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors=errors)
+    invocation = invocation or Invocation()
     try:
         # An interrupt and SIGTERM are told apart by nobody: both end what is under way.
         signal.signal(signal.SIGTERM, _interrupt)
@@ -93,28 +107,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _tell(_usage_line(error), _usage_hint(error), Exit.USAGE)
     except click.ClickException as error:
         return _tell(error.format_message(), None, Exit.ERROR)
-    except click.exceptions.Abort:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         return _tell("interrupted", None, Exit.INTERRUPTED)
     except PkgharvestError as error:
-        if invocation.verbosity >= _TRACEBACKS:
-            sys.__excepthook__(type(error), error, error.__traceback__)
+        _trace(invocation, error)
         return _tell(error.message, error.hint, exit_of(error))
+    except OSError as error:
+        _trace(invocation, error)
+        drop_unwritten()
+        what = f"{error.filename}: " if error.filename else ""
+        return _tell(what + (error.strerror or str(error)).lower(), None, Exit.ERROR)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def _trace(invocation: Invocation, error: BaseException) -> None:
+    if invocation.verbosity >= _TRACEBACKS:
+        sys.__excepthook__(type(error), error, error.__traceback__)
+
+
 def _tell(message: str, hint: str | None, code: Exit) -> Exit:
-    click.echo(f"error: {message}", err=True)
+    click.echo(f"error: {clean(message)}", err=True)
     if hint:
-        click.echo(f"\nhint: {hint}", err=True)
+        click.echo(f"\nhint: {clean(hint)}", err=True)
     return code
 
 
 def _usage_line(error: click.UsageError) -> str:
     message = " ".join(error.format_message().split())
-    return message[:1].lower() + message[1:].removesuffix(".")
+    if message[1:2].islower():  # a sentence of click's, and no SLUG
+        message = message[:1].lower() + message[1:]
+    return message.removesuffix(".")
 
 
 def _usage_hint(error: click.UsageError) -> str | None:
@@ -124,12 +149,13 @@ def _usage_hint(error: click.UsageError) -> str | None:
 
 
 def _unexpected(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    invocation: Invocation,
+    kind: type[BaseException],
+    error: BaseException,
+    _traceback: TracebackType | None,
 ) -> None:
     """Tell of a fault of the program itself in one line; -vv shows where it is."""
-    if any(word.startswith("-vv") for word in sys.argv):
-        sys.__excepthook__(kind, error, trace)
-        return
+    _trace(invocation, error)
     _tell(
         f"a fault of pkgharvest itself: {kind.__name__}: {error}",
         "run it again with -vv, and report what it prints",

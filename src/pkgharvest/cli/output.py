@@ -11,7 +11,7 @@ import click
 
 from pkgharvest.cli.invocation import Invocation, write
 from pkgharvest.errors import InvalidValue
-from pkgharvest.records import Package
+from pkgharvest.package import Package
 from pkgharvest.render.fields import FULL, RECORD, Field, Style, select
 
 Format = Literal["table", "json", "jsonl", "csv", "tsv", "md"]

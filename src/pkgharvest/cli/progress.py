@@ -79,7 +79,7 @@ class Progress:
         troubled = report.failed or report.stopped
         if self._quiet and not troubled:
             return
-        parts = [f"{report.selected} packages"]
+        parts = [counted(report.selected, "package")]
         parts += [
             f"{number} {what}"
             for what, number in (
@@ -90,7 +90,7 @@ class Progress:
             )
             if number
         ]
-        line = ", ".join(parts) + f"; {report.traffic.requests} requests"
+        line = ", ".join(parts) + f"; {counted(report.traffic.requests, 'request')}"
         if report.stopped is not None:
             line += f"; {_STOPPED[report.stopped]}"
         self._line(line)
@@ -106,3 +106,8 @@ class Progress:
 
     def _line(self, text: str, style: str = "") -> None:
         self._console.print(Text(clean(text), style=style), soft_wrap=True)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return ``number`` of ``noun`` in words: ``1 package``, ``2 packages``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

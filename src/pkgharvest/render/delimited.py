@@ -8,7 +8,7 @@ every reader of CSV takes both.
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 
-from pkgharvest.records import Package
+from pkgharvest.package import Package
 from pkgharvest.render.document import compact
 from pkgharvest.render.fields import Field, Json, Style
 from pkgharvest.render.terminal import clean

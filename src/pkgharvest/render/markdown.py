@@ -7,7 +7,7 @@ that, so that the source can be read too.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from pkgharvest.records import Package
+from pkgharvest.package import Package
 from pkgharvest.render.delimited import rows
 from pkgharvest.render.fields import Field, Style
 

@@ -12,7 +12,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
-from pkgharvest.records import Package, Status
+from pkgharvest.package import Package, Status
 from pkgharvest.render.document import compact
 from pkgharvest.render.fields import Field, Json, Style
 from pkgharvest.render.sparkline import ZERO, sparkline
@@ -31,11 +31,11 @@ TONES: Mapping[Status, str] = {
 }
 """Colours beside the words, never instead of them."""
 
-_ROOMY = 100
-"""A screen of this width has room for all weeks among other columns."""
-
 CELLS = (52, 26, 13)
 """The lengths of a sparkline: a year fits evenly into each."""
+
+_ROOM = ((100, 52), (60, 26), (0, 13))
+"""From which width of the screen on how many cells have room beside a name, or among columns."""
 
 
 def open_console(file: TextIO, environ: Mapping[str, str] = os.environ) -> Console:
@@ -80,9 +80,8 @@ class Screen:
     def value(self, field: Field, package: Package, style: Style) -> Text:
         """Return any field for a person to read; the histogram as bars."""
         if field.name == "commits_over_52" and package.commits_over_52:
-            return self.bars(
-                package.commits_over_52, CELLS[0] if self.width >= _ROOMY else CELLS[1]
-            )
+            cells = next(cells for width, cells in _ROOM if self.width >= width)
+            return self.bars(package.commits_over_52, cells)
         words = _worded(field.read(package, style))
         return self.text(words) if words else Text(self.nothing, style="dim")
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pkgharvest.records import Package
+from pkgharvest.package import Package
 from pkgharvest.render.age import ago
 from pkgharvest.render.fields import Field, Style
 from pkgharvest.render.screen import CELLS, TONES, Screen

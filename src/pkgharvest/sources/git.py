@@ -24,7 +24,6 @@ _SHA256_DIGITS = 64
 _MOST_PACKS = 30
 """Every fetch that brings something leaves a pack; more than so many are made one."""
 
-_UNBORN = "does not have any commits yet"
 _PARTIAL = r"^remote\..*\.promisor$|^extensions\.partialclone$"
 
 
@@ -111,12 +110,7 @@ class Git:
         return await repository.survey(tip, instant, mailmap=whole)
 
     async def _expect_no_commit(self, repository: GitRepository, locator: Locator) -> None:
-        """Raise where it is not because of its youth that HEAD leads to no commit."""
-        try:
-            await self._process.run(repository.asked("log", "-1", "--format="))
-        except GitError as error:
-            if _UNBORN not in error.stderr:
-                raise
+        """Raise where HEAD leads to no commit though there are some."""
         if await repository.ask("for-each-ref", "--count=1", "refs/heads"):
             raise Malformed(
                 f"{locator.path}: HEAD is on a branch that has no commit, but others have",
@@ -195,7 +189,7 @@ class Git:
             *("-c", "remote.origin.promisor=true"),
             *("-c", "remote.origin.partialCloneFilter=tree:0"),
         )
-        options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--filter=tree:0")
+        options = ("--quiet", "--no-tags", "--no-write-fetch-head")
         await self._process.run(
             Command(
                 arguments=(*origin, "fetch", *options, "origin", f"+HEAD:refs/heads/{_BRANCH}"),

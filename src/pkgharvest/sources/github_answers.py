@@ -21,6 +21,7 @@ from pkgharvest.errors import (
     Unauthorized,
     Unavailable,
 )
+from pkgharvest.locators import Locator
 from pkgharvest.records import Contributor, Repository
 from pkgharvest.transport.exchange import Answer
 
@@ -45,22 +46,14 @@ class Commit:
 def repository(answer: Answer) -> Repository:
     """Read ``GET /repos/{owner}/{repo}``. Raises Malformed, which says what is wrong and where."""
     told = decode.parse(answer.body, "repository")
-    full_name, licence = told["full_name"], told.get("license")
-    try:
-        locator = locators.parse(f"https://github.com/{full_name.text()}")
-    except LocatorError as error:
-        raise DecodeError(full_name.path, "owner/name", full_name.value) from error
-    if locator.path != full_name.text():
-        raise DecodeError(full_name.path, "owner/name", full_name.value)
-    spdx = _text(licence.get("spdx_id")) if licence else ""
-    topics, pushed_at = told.get("topics"), told.get("pushed_at")
+    licence, topics, pushed_at = (told.get(key) for key in ("license", "topics", "pushed_at"))
     return Repository(
         repo_id=str(told["id"].integer()),
-        locator=locator,
-        description=_text(told.get("description")),
-        homepage=_text(told.get("homepage")).strip() or None,
+        locator=locator(told["full_name"]),
+        description=text(told.get("description")),
+        homepage=text(told.get("homepage")).strip() or None,
         topics=tuple(topic.text() for topic in topics.sequence()) if topics else (),
-        license=None if spdx in {"", "NOASSERTION"} else spdx,
+        license=spdx(licence.get("spdx_id") if licence else None),
         stars=told["stargazers_count"].integer(),
         forks=told["forks_count"].integer(),
         open_issues=told["open_issues_count"].integer(),
@@ -78,11 +71,10 @@ def commits(answer: Answer) -> Iterator[Commit]:
         author, committer = item["commit"].get("author"), item["commit"].get("committer")
         committed = committer.get("date") if committer else None
         authored = (author.get("date") if author else None) or committed
-        at = _on_calendar(authored)
         yield Commit(
             sha=item["sha"].text(),
-            authored=None if at is None else (at - _EPOCH) // _SECOND,
-            committed=_on_calendar(committed),
+            authored=seconds(on_calendar(authored)),
+            committed=on_calendar(committed),
         )
 
 
@@ -90,7 +82,7 @@ def contributors(answer: Answer) -> list[Contributor | None]:
     """Read a page of ``GET …/contributors``; None stands for an anonymous one. Raises Malformed."""
     people: list[Contributor | None] = []
     for item in decode.parse(answer.body, "contributors").sequence():
-        login, contributed = _text(item.get("login")), item["contributions"].integer()
+        login, contributed = text(item.get("login")), item["contributions"].integer()
         people.append(Contributor(name=login, commits=contributed) if login else None)
     return people
 
@@ -99,7 +91,7 @@ def whole(answer: Answer, name: str) -> Answer:
     """Return ``answer`` where it is a 200; raise what another status means for ``name``."""
     if answer.status == HTTPStatus.OK:
         return answer
-    message, block = _line(_said(answer, "message")), _said(answer, "block")
+    message, block = line(_said(answer, "message")), _said(answer, "block")
     match answer.status:
         case HTTPStatus.NOT_FOUND:
             raise NotFound(f"GitHub has no repository {name}, or none that it shows to us")
@@ -111,7 +103,7 @@ def whole(answer: Answer, name: str) -> Answer:
         case HTTPStatus.GONE:
             raise Gone(f"the repository {name} is gone from GitHub")
         case HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS | HTTPStatus.FORBIDDEN if block:
-            reason = _line(_said(answer, "block", "reason")) or message
+            reason = line(_said(answer, "block", "reason")) or message
             raise Blocked(f"GitHub blocks access to {name}: {reason or 'no reason given'}")
         case HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS:
             raise Blocked(f"GitHub blocks access to {name}: {message or 'no reason given'}")
@@ -127,23 +119,8 @@ def whole(answer: Answer, name: str) -> Answer:
 
 def lists_too_many(answer: Answer) -> bool:
     """Tell whether ``answer`` refuses contributors because there are too many: no failure."""
-    told = answer.status == HTTPStatus.FORBIDDEN and _line(_said(answer, "message"))
+    told = answer.status == HTTPStatus.FORBIDDEN and line(_said(answer, "message"))
     return bool(told) and "too large to list contributors" in str(told)
-
-
-def _on_calendar(date: Node | None) -> dt.datetime | None:
-    if date is None:
-        return None
-    try:
-        return date.instant()
-    except DecodeError:
-        if isinstance(date.value, str) and _NO_CALENDAR.match(date.value):
-            return None
-        raise
-
-
-def _text(node: Node | None) -> str:
-    return node.text() if node else ""
 
 
 def _said(answer: Answer, *keys: str) -> Node | None:
@@ -157,8 +134,50 @@ def _said(answer: Answer, *keys: str) -> Node | None:
     return node
 
 
-def _line(node: Node | None) -> str:
+# ── values that every answer of GitHub has, over REST and over GraphQL ───────────────────
+
+
+def locator(full_name: Node) -> Locator:
+    """Read ``owner/name``. Raises Malformed."""
+    try:
+        found = locators.parse(f"https://github.com/{full_name.text()}")
+    except LocatorError as error:
+        raise DecodeError(full_name.path, "owner/name", full_name.value) from error
+    if found.path != full_name.text():
+        raise DecodeError(full_name.path, "owner/name", full_name.value)
+    return found
+
+
+def spdx(node: Node | None) -> str | None:
+    """Read an SPDX id; None where there is none, or where GitHub cannot tell which."""
+    told = text(node)
+    return None if told in {"", "NOASSERTION"} else told
+
+
+def on_calendar(date: Node | None) -> dt.datetime | None:
+    """Read a date of git's; None where there is none, or where no calendar has it."""
+    if date is None:
+        return None
+    try:
+        return date.instant()
+    except DecodeError:
+        if isinstance(date.value, str) and _NO_CALENDAR.match(date.value):
+            return None
+        raise
+
+
+def seconds(moment: dt.datetime | None) -> int | None:
+    """Return ``moment`` as Unix time."""
+    return None if moment is None else (moment - _EPOCH) // _SECOND
+
+
+def text(node: Node | None) -> str:
+    """Read a string that may be null, or left out."""
+    return node.text() if node else ""
+
+
+def line(node: Node | None) -> str:
     """Return foreign text as one line, printable and bounded; "" where it is no text."""
-    text = node.value if node and isinstance(node.value, str) else ""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line[:_LONGEST_MESSAGE].rstrip(". ")
+    foreign = node.value if node and isinstance(node.value, str) else ""
+    shown = " ".join("".join(c if c.isprintable() else " " for c in foreign).split())
+    return shown[:_LONGEST_MESSAGE].rstrip(". ")

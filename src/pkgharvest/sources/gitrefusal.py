@@ -42,11 +42,11 @@ _SAYINGS: tuple[tuple[str, type[SourceError], str], ...] = (
     (r"transport +not allowed", Malformed, "sends us on to another protocol"),
     (
         (
-            r"could not resolve|unable to look up|failed to connect|unable to connect|couldn't connect"
-            r"|connection (refused|reset|closed)|network is unreachable|no route to host"
-            r"|returned error: \d+|ssl|tls|certificate|rpc failed|early eof|hung up|disconnect"
-            r"|unable to access|could not read from remote repository|expected flush"
-            r"|couldn't find remote ref"
+            r"could not resolve|unable to look up|failed to connect|unable to connect"
+            r"|couldn't connect|connection (refused|reset|closed)|network is unreachable"
+            r"|no route to host|returned error: \d+|ssl|tls|certificate|rpc failed"
+            r"|early eof|hung up|disconnect|unable to access|could not read from remote repository"
+            r"|expected flush|couldn't find remote ref"
         ),
         Unavailable,
         "cannot be reached",

@@ -1,4 +1,5 @@
 """How requests reach the hosts: limits, retries, archives, credentials.
 
-Links of one chain, each an ``Exchange`` around the next: redirects(retry(limits(recorder(wire)))).
+Links of one chain, each an ``Exchange`` around the next, put together in ``client.py``:
+redirects(retry(limits(recorder(meter(wire))))). A replay takes the wire's place.
 """

@@ -84,6 +84,12 @@ class Credentials:
             text = text.replace(secret, "REDACTED")
         return text
 
+    def redact_body(self, body: bytes) -> bytes:
+        """Return ``body`` without any of the tokens."""
+        for secret in self.secrets:
+            body = body.replace(secret.encode(), b"REDACTED")
+        return body
+
     def __repr__(self) -> str:
         return f"Credentials({', '.join(sorted(map(str, self._tokens)))})"
 

@@ -133,7 +133,13 @@ class Wire:
                 name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
                 headers[name] = f"{headers[name]}, {value}" if name in headers else value
             body = await self._body(response, headers, host)
-            kept = {name: value for name, value in headers.items() if name not in FRAMING}
+            # A host that repeats the token shall not bring it into a message or a file.
+            kept = {
+                name: self._credentials.redact(value)
+                for name, value in headers.items()
+                if name not in FRAMING
+            }
+            body = self._credentials.redact_body(body)
             return Answer(status=response.status_code, headers=kept, body=body, url=url)
 
     def _headers(self, request: Request, url: str) -> list[tuple[bytes, bytes]]:

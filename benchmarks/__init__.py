@@ -1,0 +1,1 @@
+"""Measurements against the budget: ``python -m benchmarks``. Nothing here fails: it tells."""

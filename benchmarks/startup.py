@@ -1,0 +1,105 @@
+"""How long it takes to start: ``show SLUG --json`` and ``--help``, as ratios within one run."""
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.figures import Figure
+from pkgharvest.catalog import connection
+from pkgharvest.catalog.columns import instant_text
+from pkgharvest.clock import SystemClock
+
+REFERENCE = ("-c", "import click, sqlite3, json")
+RUN = ("-m", "pkgharvest")
+TARGET = 1.5
+HEAVY = ("httpx", "rich", "sqlite_utils", "asyncio")
+
+
+def measure(directory: Path, repetitions: int = 21) -> list[Figure]:
+    """Time the commands by turns, so that a busy machine is unfair to none; medians."""
+    small, large = directory / "100.db", directory / "100000.db"
+    fill(small, 100)
+    fill(large, 100_000)
+    commands = {
+        "reference": REFERENCE,
+        "show, 100 packages": (*RUN, "--db", str(small), "show", "package-42", "--json"),
+        "show, 100,000 packages": (*RUN, "--db", str(large), "show", "package-42", "--json"),
+        "--help": (*RUN, "--help"),
+    }
+    times: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(repetitions):
+        for name, command in commands.items():
+            times[name].append(seconds(command))
+    medians = {name: statistics.median(taken) for name, taken in times.items()}
+    reference = medians.pop("reference")
+    figures = [
+        Figure(what="python -c 'import click, sqlite3, json'", measured=f"{reference * 1e3:.0f} ms")
+    ]
+    for name, median in medians.items():
+        ratio = median / reference
+        figures.append(
+            Figure(
+                what=name,
+                measured=f"{median * 1e3:.0f} ms, {ratio:.2f} x",
+                target="" if name == "--help" else f"{TARGET} x",
+                met=None if name == "--help" else ratio <= TARGET,
+            )
+        )
+    loaded = heavy_imports()
+    figures.append(
+        Figure(
+            what="--help imports",
+            measured=", ".join(loaded) or "none of them",
+            target="no " + ", ".join(HEAVY),
+            met=not loaded,
+        )
+    )
+    return figures
+
+
+def seconds(command: Sequence[str]) -> float:
+    """Run Python with ``command``; return how long it took from start to finish."""
+    started = time.perf_counter()
+    subprocess.run([sys.executable, *command], check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+def heavy_imports() -> list[str]:
+    """Return which of the heavy modules ``--help`` imports."""
+    command = [sys.executable, "-X", "importtime", *RUN, "--help"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stderr
+    imported = {line.rpartition("|")[2].strip() for line in said.splitlines()}
+    return [name for name in HEAVY if name in imported]
+
+
+def fill(path: Path, count: int) -> None:
+    """Make a catalogue of ``count`` made-up packages."""
+    now = instant_text(SystemClock().now())
+    with connection.writing(path, create=True) as db, connection.transaction(db):
+        db.conn.executemany(
+            "INSERT INTO packages (slug, title, created, modified, repo_url, repo_key, repo_host,"
+            " commits_over_52, pypi_name, pypi_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                (
+                    f"package-{number}",
+                    f"Package {number}",
+                    now,
+                    now,
+                    f"https://github.com/owner/package-{number}",
+                    f"github.com/owner/package-{number}",
+                    "github.com",
+                    str([number % 7] * 52),
+                    f"package-{number}",
+                    f"package-{number}",
+                )
+                for number in range(count)
+            ),
+        )
+        db.conn.executemany(
+            "INSERT INTO participants (package_id, position, name, commits) VALUES (?, ?, ?, ?)",
+            ((number + 1, place, f"login{place}", 9 - place) for number in range(count)
+             for place in range(3)),
+        )  # fmt: skip

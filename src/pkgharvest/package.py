@@ -1,0 +1,85 @@
+"""A package of the catalogue as it is shown: the record, its releases, its freshness.
+
+Apart from the records of a harvest, because to show a package is to need no more than this.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["active", "archived", "moved", "gone", "blocked", "empty"]
+STATUSES: tuple[Status, ...] = ("active", "archived", "moved", "gone", "blocked", "empty")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """One version of a PyPI project, with the files that it has."""
+
+    version: str
+    upload_time: dt.datetime | None
+    """When its first file was uploaded."""
+    yanked: bool
+    """True where all of its files are (PEP 592)."""
+    yanked_reason: str | None
+    requires_python: str | None
+    is_prerelease: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freshness:
+    """How one source of one package is doing."""
+
+    source: str
+    last_success: dt.datetime | None
+    last_attempt: dt.datetime | None
+    last_error: str | None
+    message: str | None
+    consecutive_failures: int
+    next_due: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """One package of the catalogue: the record, and what ``--full`` adds to it."""
+
+    id: int
+    category_id: int | None
+    grid_ids: tuple[int, ...]
+    title: str
+    slug: str
+    last_updated: dt.datetime | None
+    last_fetched: dt.datetime | None
+    repo_url: str
+    pypi_version: str | None
+    created: dt.datetime
+    modified: dt.datetime
+    repo_forks: int
+    repo_description: str
+    pypi_url: str
+    documentation_url: str | None
+    repo_watchers: int
+    """Stars: the name is the API's, from a time when they were called so."""
+    commits_over_52: tuple[int, ...]
+    participants: tuple[str, ...]
+    # --full
+    repo_host: str | None
+    repo_id: str | None
+    default_branch: str | None
+    commit_count: int | None
+    archived: bool | None
+    archived_at: dt.datetime | None
+    status: Status
+    previous_urls: tuple[str, ...]
+    topics: tuple[str, ...]
+    license: str | None
+    homepage: str | None
+    open_issues: int | None
+    pypi_name: str | None
+    pypi_tried: str | None
+    pypi_status: str | None
+    pypi_requires_python: str | None
+    pypi_license: str | None
+    pypi_classifiers: tuple[str, ...]
+    pypi_summary: str | None
+    versions: tuple[Release, ...]
+    fetches: tuple[Freshness, ...]

@@ -1,0 +1,245 @@
+"""A catalogue for tests: a package in it, and what sources may have read of it."""
+
+import contextlib
+import dataclasses
+import datetime as dt
+import sqlite3
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pkgharvest.catalog import connection, harvests, packages, reading, runs, targets
+from pkgharvest.locators import parse
+from pkgharvest.records import (
+    SOURCES,
+    Activity,
+    Contributor,
+    Deferred,
+    Failure,
+    Outcome,
+    Package,
+    Project,
+    ProjectReading,
+    PypiChoice,
+    Reading,
+    Release,
+    Repository,
+    RepositoryReading,
+    SourceName,
+    Target,
+    Validator,
+)
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+NOW = dt.datetime(2026, 2, 15, 18, 30, tzinfo=dt.UTC)
+TODAY = NOW.date()
+DAY = dt.timedelta(days=1)
+HOUR = dt.timedelta(hours=1)
+GITHUB = "https://api.github.com/repos/octo/cat"
+
+
+@dataclasses.dataclass(slots=True)
+class Shelf:
+    """An open catalogue, and the run that writes to it."""
+
+    db: "Database"
+    run: int
+
+    @property
+    def conn(self) -> sqlite3.Connection:
+        return self.db.conn
+
+    def add(
+        self,
+        text: str = "octo/cat",
+        *,
+        slug: str | None = None,
+        title: str | None = None,
+        pypi_choice: PypiChoice = "auto",
+        pypi_name: str | None = None,
+    ) -> int:
+        """Add a package; return its id."""
+        addition = packages.Addition(
+            locator=parse(text),
+            slug=slug,
+            title=title,
+            pypi_choice=pypi_choice,
+            pypi_name=pypi_name,
+        )
+        with connection.transaction(self.db):
+            slug, _ = packages.add(self.db, addition, NOW)
+        return packages.find(self.conn, slug)
+
+    def target(self, package_id: int = 1) -> Target:
+        """Return the package as the engine gets it."""
+        return next(targets.targets(self.conn, [(package_id, SOURCES)]))
+
+    def save(
+        self,
+        result: Reading | Failure | Deferred,
+        at: dt.datetime = NOW,
+        *,
+        package_id: int = 1,
+        target: Target | None = None,
+        source: SourceName | None = None,
+        run: int | None = None,
+    ) -> harvests.Saved:
+        """Save what a source of a package came to; the source is the reading's, or ``repo``."""
+        if source is None:
+            source = "pypi" if isinstance(result, ProjectReading) else "repo"
+        outcome = Outcome(
+            target=target or self.target(package_id), source=source, at=at, result=result
+        )
+        with connection.transaction(self.db):
+            return harvests.save(self.db, outcome, run or self.run)
+
+    def package(self, package_id: int = 1) -> Package:
+        """Return the record, whole."""
+        return next(reading.packages(self.conn, [package_id], full=True))
+
+    def column(self, name: str, package_id: int = 1) -> object:
+        """Return what stands in a column."""
+        query = f"SELECT {name} FROM packages WHERE id = ?"
+        return self.conn.execute(query, (package_id,)).fetchone()[0]
+
+    def days(self, package_id: int = 1) -> dict[dt.date, int]:
+        """Return the commits per day that are kept."""
+        rows = self.conn.execute(
+            "SELECT day, commits FROM commit_days WHERE package_id = ?", (package_id,)
+        )
+        return {dt.date.fromisoformat(day): commits for day, commits in rows}
+
+    def validator_keys(self, source: SourceName, package_id: int = 1) -> list[str]:
+        """Return what is vouched for."""
+        rows = self.conn.execute(
+            "SELECT key FROM validators WHERE package_id = ? AND source = ? ORDER BY key",
+            (package_id, source),
+        )
+        return [str(row[0]) for row in rows]
+
+
+@contextlib.contextmanager
+def shelf(path: Path) -> Iterator[Shelf]:
+    """Open the catalogue at ``path`` and begin a run; make it where it is missing."""
+    with connection.writing(path, create=True) as db:
+        yield Shelf(db, runs.begin(db, NOW, whole=True, continues=None))
+
+
+def made_catalogue(path: Path) -> Path:
+    """Make a catalogue with octo/cat in it, read once; return its path."""
+    with shelf(path) as cat:
+        cat.add()
+        cat.save(repository_reading())
+    return path
+
+
+def repository(
+    text: str = "octo/cat",
+    *,
+    repo_id: str = "42",
+    stars: int = 7,
+    archived: bool = False,
+    disabled: bool = False,
+    description: str = "A cat",
+) -> Repository:
+    return Repository(
+        repo_id=repo_id,
+        locator=parse(text),
+        description=description,
+        homepage=None,
+        topics=("cats",),
+        license="MIT",
+        stars=stars,
+        forks=3,
+        open_issues=1,
+        default_branch="main",
+        archived=archived,
+        archived_at=None,
+        disabled=disabled,
+        pushed_at=NOW - DAY,
+    )
+
+
+def activity(
+    days: Mapping[dt.date, int],
+    *,
+    head: str | None = "a" * 40,
+    since: dt.date | None = None,
+    count: int | None = None,
+    committed_at: dt.datetime | None = NOW - DAY,
+) -> Activity:
+    return Activity(
+        head=head,
+        committed_at=committed_at,
+        default_branch="main",
+        commit_count=count,
+        since=since,
+        days=days,
+    )
+
+
+EMPTY = Activity(
+    head=None, committed_at=None, default_branch="main", commit_count=0, since=None, days={}
+)
+
+
+def repository_reading(**changes: object) -> RepositoryReading:
+    """Return what a whole look at octo/cat brings."""
+    whole = RepositoryReading(
+        repository=repository(),
+        activity=activity({TODAY - 2 * DAY: 2, TODAY - 30 * DAY: 1}),
+        contributors=(Contributor(name="ann", commits=2), Contributor(name="bob", commits=1)),
+        contributors_asked=True,
+        validators=(validator(GITHUB), validator(f"{GITHUB}/commits?since=1")),
+    )
+    return dataclasses.replace(whole, **changes)  # type: ignore[arg-type]
+
+
+def validator(key: str, etag: str | None = '"x"') -> Validator:
+    return Validator(key=key, etag=etag, last_modified=None, parser=1)
+
+
+def release(number: str, **changes: object) -> Release:
+    plain = Release(
+        version=number,
+        upload_time=NOW - 9 * DAY,
+        yanked=False,
+        yanked_reason=None,
+        requires_python=">=3.11",
+        is_prerelease=False,
+    )
+    return dataclasses.replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def project(name: str = "cat", **changes: object) -> Project:
+    plain = Project(
+        name=name,
+        url=f"https://pypi.org/project/{name}/",
+        version="1.1",
+        releases=(release("1.1"), release("1.0", yanked=True, yanked_reason="broken")),
+        status="active",
+        requires_python=">=3.11",
+        license="MIT",
+        classifiers=("Topic :: Cats",),
+        summary="A cat",
+        documentation_url="https://cat.example/docs",
+        links=(),
+    )
+    return dataclasses.replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def project_reading(name: str = "cat", **changes: object) -> ProjectReading:
+    """Return what a whole look at the project of octo/cat brings."""
+    whole = ProjectReading(
+        project=project(name),
+        name=name,
+        serial="5",
+        validators=(validator(f"https://pypi.org/simple/{name}/"),),
+    )
+    return dataclasses.replace(whole, **changes)  # type: ignore[arg-type]
+
+
+NOTHING_NEW = RepositoryReading()
+"""What GitHub's 304 come to."""

@@ -1,0 +1,59 @@
+"""GitHub and PyPI on the loopback interface at once, for runs of the command line."""
+
+import contextlib
+from types import TracebackType
+from typing import Self
+
+from github_case import NOW, repository
+from standin.github import FakeRepository, GitHubStandIn
+from standin.pypi import FakeProject, FakePyPI, released
+from standin.server import LoopbackServer
+
+
+class Hosts:
+    """Both hosts, while they are entered; their clock stands at NOW."""
+
+    def __init__(self, *repositories: FakeRepository, latency: float = 0.0) -> None:
+        self.github = GitHubStandIn(repositories, latency=latency, now=lambda: int(NOW.timestamp()))
+        self.projects = FakePyPI(*(project_of(repo) for repo in repositories))
+        self.pypi = LoopbackServer(self.projects.reply, latency=latency)
+        self._stack = contextlib.ExitStack()
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Return what leads pkgharvest to these hosts and to no others."""
+        return {"GITHUB_API_URL": self.github.url, "PKGHARVEST_PYPI_URL": self.pypi.url}
+
+    def asked(self) -> tuple[int, int]:
+        """Return how many requests GitHub and PyPI got since this was asked last."""
+        counts = len(self.github.log), len(self.pypi.log)
+        self.github.log.clear()
+        self.pypi.log.clear()
+        return counts
+
+    def __enter__(self) -> Self:
+        self._stack.enter_context(self.github)
+        self._stack.enter_context(self.pypi)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+
+def project_of(repo: FakeRepository, *versions: str) -> FakeProject:
+    """Make the project of ``repo``: its name, and a link back."""
+    link = f"https://github.com/{repo.full_name}"
+    return released(repo.name, versions or ("1.0", "1.1"), project_urls={"Source": link})
+
+
+def some(count: int, owner: str = "octo") -> list[FakeRepository]:
+    """Make ``count`` repositories: ``octo/r000`` and so on."""
+    return [
+        repository(owner=owner, name=f"r{number:03}", id=1000 + number, stars=number)
+        for number in range(count)
+    ]

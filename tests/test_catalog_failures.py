@@ -1,0 +1,250 @@
+"""Sources that fail: nothing is destroyed, and what they say of the status."""
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from catalogs import (
+    DAY,
+    EMPTY,
+    GITHUB,
+    HOUR,
+    NOTHING_NEW,
+    NOW,
+    Shelf,
+    project_reading,
+    repository,
+    repository_reading,
+    shelf,
+)
+from pkgharvest.catalog import harvests
+from pkgharvest.errors import ErrorKind, NotFound, RateLimited, SourceError, Unavailable
+from pkgharvest.records import (
+    Deferred,
+    Failure,
+    Freshness,
+    RepositoryReading,
+    Status,
+)
+
+
+@pytest.fixture
+def cat(tmp_path: Path) -> Iterator[Shelf]:
+    """A catalogue with octo/cat, of which nothing is known yet."""
+    with shelf(tmp_path / "cat.db") as open_shelf:
+        open_shelf.add()
+        yield open_shelf
+
+
+def freshness(cat: Shelf, source: str = "repo") -> Freshness:
+    return next(one for one in cat.package().fetches if one.source == source)
+
+
+def failure(kind: ErrorKind) -> Failure:
+    return Failure(kind=kind, message=f"it is {kind}")
+
+
+@pytest.mark.parametrize("kind", ["not_found", "unavailable", "malformed", "timeout", "gone"])
+def test_a_failure_leaves_the_last_good_values_and_says_so(cat: Shelf, kind: ErrorKind) -> None:
+    cat.save(repository_reading())
+    good = cat.package()
+    saved = cat.save(failure(kind), NOW + DAY)
+    assert saved.failure == failure(kind)
+    package = cat.package()
+    for name in (
+        "repo_watchers",
+        "last_updated",
+        "commits_over_52",
+        "participants",
+        "last_fetched",
+        "default_branch",
+    ):
+        assert getattr(package, name) == getattr(good, name)
+    assert freshness(cat) == Freshness(
+        source="repo",
+        last_success=NOW,
+        last_attempt=NOW + DAY,
+        last_error=kind,
+        message=f"it is {kind}",
+        consecutive_failures=1,
+        next_due=NOW + DAY + HOUR,
+    )
+    assert cat.validator_keys("repo") == [GITHUB, f"{GITHUB}/commits?since=1"]
+
+
+def test_failures_wait_twice_as_long_each_time_up_to_a_week(cat: Shelf) -> None:
+    waits = []
+    for _ in range(30):
+        cat.save(failure("timeout"))
+        due = freshness(cat).next_due
+        assert due is not None
+        waits.append(due - NOW)
+    assert waits[:4] == [HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR]
+    assert waits[-1] == 7 * DAY
+    assert freshness(cat).consecutive_failures == 30
+
+
+@pytest.mark.parametrize("kind", ["unauthorized", "not_recorded"])
+def test_what_is_not_the_packages_fault_is_due_at_once(cat: Shelf, kind: ErrorKind) -> None:
+    cat.save(failure(kind))
+    cat.save(failure(kind))
+    assert freshness(cat).next_due == NOW
+    assert freshness(cat).consecutive_failures == 2
+
+
+def test_a_success_clears_the_failures(cat: Shelf) -> None:
+    cat.save(failure("not_found"))
+    cat.save(failure("not_found"))
+    cat.save(repository_reading(), NOW + DAY)
+    assert freshness(cat).consecutive_failures == 0
+    assert freshness(cat).last_error is None
+    assert freshness(cat).next_due is None
+    cat.save(failure("not_found"), NOW + 2 * DAY)
+    assert cat.package().status == "active"
+
+
+def test_the_sources_fail_apart(cat: Shelf) -> None:
+    cat.save(project_reading())
+    cat.save(failure("not_found"))
+    assert freshness(cat, "pypi").consecutive_failures == 0
+    assert cat.package().pypi_version == "1.1"
+
+
+def test_what_was_deferred_leaves_no_trace(cat: Shelf) -> None:
+    cat.save(failure("timeout"))
+    before = cat.package()
+    saved = cat.save(Deferred(reason="quota", message="used up"), NOW + DAY)
+    assert saved == harvests.Saved(changed=False)
+    assert cat.package() == before
+
+
+def test_a_part_that_fails_leaves_the_others_to_stand(cat: Shelf) -> None:
+    cat.save(repository_reading())
+    broken = RepositoryReading(
+        repository=repository(stars=9), problem=Unavailable("commits: 502"), validators=()
+    )
+    saved = cat.save(broken, NOW + DAY)
+    assert saved == harvests.Saved(
+        changed=True, failure=Failure(kind="unavailable", message="commits: 502")
+    )
+    package = cat.package()
+    assert (package.repo_watchers, package.last_fetched) == (9, NOW)
+    assert freshness(cat).last_success == NOW
+    assert freshness(cat).last_error == "unavailable"
+
+
+def test_a_quota_that_runs_out_half_way_is_no_failure(cat: Shelf) -> None:
+    cut = repository_reading(problem=RateLimited("api.github.com", None), contributors=None)
+    assert cat.save(cut) == harvests.Saved(changed=True)
+    package = cat.package()
+    assert package.repo_watchers == 7
+    assert package.last_fetched is None
+    assert package.fetches == ()  # not one that the unfinished run has done
+
+
+# ── status ──
+
+
+def statuses(cat: Shelf, *results: RepositoryReading | Failure) -> list[Status]:
+    found = []
+    for days, result in enumerate(results):
+        cat.save(result, NOW + days * DAY)
+        found.append(cat.package().status)
+    return found
+
+
+NOT_FOUND = failure("not_found")
+ACTIVE = repository_reading()
+ARCHIVED = repository_reading(repository=repository(archived=True))
+DISABLED = repository_reading(repository=repository(disabled=True))
+WITHOUT_COMMITS = repository_reading(activity=EMPTY)
+
+
+def test_a_404_is_believed_the_third_time_in_a_row(cat: Shelf) -> None:
+    assert statuses(cat, NOT_FOUND, NOT_FOUND, NOT_FOUND) == ["active", "active", "gone"]
+
+
+def test_anything_in_between_counts_404s_anew(cat: Shelf) -> None:
+    results = (NOT_FOUND, failure("unavailable"), NOT_FOUND, NOT_FOUND)
+    assert statuses(cat, *results) == ["active"] * 4
+    partial = RepositoryReading(repository=repository(), problem=NotFound("contributors: 404"))
+    results_with_part = (partial, NOT_FOUND, NOT_FOUND)
+    assert statuses(cat, *results_with_part) == ["active"] * 3
+    assert statuses(cat, NOT_FOUND) == ["gone"]
+
+
+@pytest.mark.parametrize(("kind", "status"), [("gone", "gone"), ("blocked", "blocked")])
+def test_410_and_451_are_believed_at_once(cat: Shelf, kind: ErrorKind, status: Status) -> None:
+    cat.save(ACTIVE)
+    assert cat.save(failure(kind), NOW + DAY) == harvests.Saved(changed=True, failure=failure(kind))
+    assert cat.package().status == status
+    assert cat.package().modified == NOW + DAY
+
+
+def test_what_is_known_to_be_gone_fails_no_more(cat: Shelf) -> None:
+    for _ in range(3):
+        assert cat.save(NOT_FOUND).failure is not None
+    assert cat.save(NOT_FOUND) == harvests.Saved(changed=False)
+    assert cat.save(failure("gone")) == harvests.Saved(changed=False)
+    assert freshness(cat).consecutive_failures == 5  # and is in back-off all the same
+    assert cat.save(failure("timeout")).failure == failure("timeout")
+
+
+def test_what_is_known_to_be_blocked_fails_no_more(cat: Shelf) -> None:
+    assert cat.save(failure("blocked")).failure is not None
+    assert cat.save(failure("blocked")) == harvests.Saved(changed=False)
+    assert cat.save(NOT_FOUND).failure == NOT_FOUND
+
+
+def test_a_project_that_is_gone_says_nothing_of_the_repository(cat: Shelf) -> None:
+    for _ in range(4):
+        assert cat.save(failure("gone"), source="pypi").failure is not None
+        assert cat.save(NOT_FOUND, source="pypi").failure is not None
+    assert cat.package().status == "active"
+
+
+def test_a_package_comes_back(cat: Shelf) -> None:
+    results = (failure("gone"), ACTIVE, failure("blocked"), ACTIVE, WITHOUT_COMMITS, ACTIVE)
+    assert statuses(cat, *results) == ["gone", "active", "blocked", "active", "empty", "active"]
+
+
+def test_archived_and_back(cat: Shelf) -> None:
+    assert statuses(cat, ARCHIVED, NOTHING_NEW, ACTIVE) == ["archived", "archived", "active"]
+    assert cat.package().archived is False
+
+
+def test_when_it_was_archived_is_kept_until_it_is_not(cat: Shelf) -> None:
+    cat.save(ARCHIVED)
+    cat.conn.execute("UPDATE packages SET archived_at = '2026-01-01T00:00:00.000000Z'")
+    cat.save(ARCHIVED)  # REST does not tell it
+    assert cat.package().archived_at == dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    cat.save(ACTIVE)
+    assert cat.package().archived_at is None
+
+
+def test_a_304_says_that_all_is_as_it_was(cat: Shelf) -> None:
+    assert statuses(cat, DISABLED, NOTHING_NEW) == ["blocked", "blocked"]
+    assert statuses(cat, ACTIVE, failure("gone"), NOTHING_NEW) == ["active", "gone", "active"]
+    assert statuses(cat, WITHOUT_COMMITS, NOTHING_NEW) == ["empty", "empty"]
+
+
+def test_what_was_withheld_is_read_whole_when_it_is_back(cat: Shelf) -> None:
+    cat.save(ACTIVE)
+    cat.save(failure("blocked"))
+    assert cat.validator_keys("repo") == []
+
+
+def test_a_failure_of_everything_leaves_the_status(cat: Shelf) -> None:
+    broken = RepositoryReading(problem=Unavailable("commits: 502"))
+    assert statuses(cat, ARCHIVED, broken) == ["archived", "archived"]
+
+
+def test_another_repository_at_the_old_name_is_a_move(cat: Shelf) -> None:
+    cat.save(ACTIVE)
+    stranger = RepositoryReading(status="moved", problem=SourceError("its id is 43"))
+    saved = cat.save(stranger, NOW + DAY)
+    assert saved.failure == Failure(kind="unavailable", message="its id is 43")
+    package = cat.package()
+    assert (package.status, package.repo_watchers, package.last_fetched) == ("moved", 7, NOW)
