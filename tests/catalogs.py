@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pkgharvest.catalog import connection, harvests, packages, reading, runs, targets
+from pkgharvest.catalog import connection, finding, harvests, packages, reading, runs, targets
 from pkgharvest.locators import parse
+from pkgharvest.package import Package, Release
 from pkgharvest.records import (
     SOURCES,
     Activity,
@@ -17,12 +18,10 @@ from pkgharvest.records import (
     Deferred,
     Failure,
     Outcome,
-    Package,
     Project,
     ProjectReading,
     PypiChoice,
     Reading,
-    Release,
     Repository,
     RepositoryReading,
     SourceName,
@@ -70,7 +69,7 @@ class Shelf:
         )
         with connection.transaction(self.db):
             slug, _ = packages.add(self.db, addition, NOW)
-        return packages.find(self.conn, slug)
+        return finding.find(self.conn, slug)
 
     def target(self, package_id: int = 1) -> Target:
         """Return the package as the engine gets it."""
@@ -210,7 +209,7 @@ def release(number: str, **changes: object) -> Release:
         requires_python=">=3.11",
         is_prerelease=False,
     )
-    return dataclasses.replace(plain, **changes)  # type: ignore[arg-type]
+    return plain._replace(**changes)  # type: ignore[arg-type]
 
 
 def project(name: str = "cat", **changes: object) -> Project:

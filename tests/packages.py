@@ -3,11 +3,10 @@
 import datetime as dt
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pkgharvest.records import Freshness, Package, Release
+from pkgharvest.package import Freshness, Package, Release
 
 NOW = dt.datetime(2026, 2, 15, 23, 8, 42, tzinfo=dt.UTC)
 """The instant that ``package`` lives at: three hours after its last fetch."""
@@ -26,7 +25,7 @@ TRUTH = next(
 
 def package(**overrides: Any) -> Package:
     """Return a package with something in every field, but for what ``overrides`` says."""
-    return replace(_PACKAGE, **overrides)
+    return _PACKAGE._replace(**overrides)
 
 
 def published(record: Mapping[str, Any]) -> Package:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from catalogs import made_catalogue, shelf
-from pkgharvest.catalog import connection, packages
+from pkgharvest.catalog import connection, finding
 from pkgharvest.catalog.schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
 from pkgharvest.errors import CatalogError
 
@@ -114,7 +114,7 @@ def test_a_name_that_sqlite_would_take_for_something_else(
         made_catalogue(Path(name))
         assert Path(name).is_file()
         with connection.reading(Path(name)) as conn:
-            assert packages.find(conn, "cat") == 1
+            assert finding.find(conn, "cat") == 1
 
 
 # ── migrations ──
@@ -147,7 +147,7 @@ def test_an_older_schema_is_brought_up_to_date_by_opening(
             conn = opened.enter_context(connection.reading(path))
         assert conn.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION + 1
         assert conn.execute("SELECT count(*) FROM notes").fetchone()[0] == 0
-        assert packages.find(conn, "cat") == 1
+        assert finding.find(conn, "cat") == 1
 
 
 def test_a_migration_that_fails_changes_nothing(
@@ -169,7 +169,7 @@ def test_a_migration_that_fails_changes_nothing(
 
 OPENER = """
 import pathlib, sys
-from pkgharvest.catalog import connection
+from pkgharvest.catalog import connection, finding
 import sqlite_utils
 print("ready", flush=True)
 for line in sys.stdin:
@@ -277,7 +277,7 @@ def test_a_newer_schema_that_waits_in_the_log_is_refused_and_not_settled(tmp_pat
     path = made_catalogue(tmp_path / "cat.db")
     killed = f"""
 import os, pathlib
-from pkgharvest.catalog import connection
+from pkgharvest.catalog import connection, finding
 with connection.writing(pathlib.Path({str(path)!r})) as db:
     db.conn.execute("PRAGMA user_version = {SCHEMA_VERSION + 1}")
     os._exit(0)

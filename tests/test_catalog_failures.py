@@ -21,13 +21,8 @@ from catalogs import (
 )
 from pkgharvest.catalog import harvests
 from pkgharvest.errors import ErrorKind, NotFound, RateLimited, SourceError, Unavailable
-from pkgharvest.records import (
-    Deferred,
-    Failure,
-    Freshness,
-    RepositoryReading,
-    Status,
-)
+from pkgharvest.package import Freshness, Status
+from pkgharvest.records import Deferred, Failure, RepositoryReading
 
 
 @pytest.fixture

@@ -23,13 +23,8 @@ from catalogs import (
     shelf,
 )
 from pkgharvest.catalog import connection, harvests, packages
-from pkgharvest.records import (
-    Contributor,
-    Failure,
-    Freshness,
-    ProjectReading,
-    RepositoryReading,
-)
+from pkgharvest.package import Freshness
+from pkgharvest.records import Contributor, Failure, ProjectReading, RepositoryReading
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from catalogs import NOW, Shelf, project_reading, repository_reading, shelf
-from pkgharvest.catalog import packages
+from pkgharvest.catalog import finding, packages
 from pkgharvest.errors import InvalidValue, UnknownCategory, UnknownGrid, UnknownPackage
 from pkgharvest.locators import parse
 
@@ -110,29 +110,29 @@ def test_a_package_answers_to_all_of_its_names(catalogue: Shelf) -> None:
         https://github.com/octo/Big.Cat/ git@github.com:octo/Big.Cat.git
         http://www.github.com/OCTO/BIG.CAT/tree/main?x#y"""
     for name in names.split():
-        assert packages.find(catalogue.conn, name) == 2, name
+        assert finding.find(catalogue.conn, name) == 2, name
 
 
 def test_of_two_things_that_it_may_be_the_slug_counts(catalogue: Shelf) -> None:
     catalogue.add("octo/one", pypi_choice="set", pypi_name="two")
     catalogue.add("octo/two")
-    assert packages.find(catalogue.conn, "two") == 2
-    assert packages.find(catalogue.conn, "one") == 1
+    assert finding.find(catalogue.conn, "two") == 2
+    assert finding.find(catalogue.conn, "one") == 1
     catalogue.conn.execute("UPDATE packages SET slug = '1' WHERE id = 2")  # as an import may
-    assert packages.find(catalogue.conn, "1") == 2
+    assert finding.find(catalogue.conn, "1") == 2
 
 
 def test_a_project_of_two_packages_is_the_first_ones(catalogue: Shelf) -> None:
     catalogue.add("octo/one", pypi_choice="set", pypi_name="both")
     catalogue.add("octo/two", pypi_choice="set", pypi_name="Both")
-    assert packages.find(catalogue.conn, "both") == 1
+    assert finding.find(catalogue.conn, "both") == 1
 
 
 def test_an_unknown_name_is_told_with_what_is_near(catalogue: Shelf) -> None:
     for name in ("django-cat", "django-bat", "flask"):
         catalogue.add(f"octo/{name}")
     with pytest.raises(UnknownPackage) as unknown:
-        packages.find(catalogue.conn, "Django-Cot")
+        finding.find(catalogue.conn, "Django-Cot")
     assert unknown.value.near == ("django-cat", "django-bat")
     assert unknown.value.hint == "did you mean django-cat or django-bat?"
 
@@ -143,13 +143,13 @@ def test_an_unknown_name_is_told_with_what_is_near(catalogue: Shelf) -> None:
 def test_what_is_no_name_at_all_is_unknown(catalogue: Shelf, name: str) -> None:
     catalogue.add()
     with pytest.raises(UnknownPackage):
-        packages.find(catalogue.conn, name)
+        finding.find(catalogue.conn, name)
 
 
 def test_who_is_there_and_who_is_not(catalogue: Shelf) -> None:
     catalogue.add()
-    assert packages.find_repository(catalogue.conn, parse("Octo/Cat")) == "cat"
-    assert packages.find_repository(catalogue.conn, parse("octo/dog")) is None
+    assert finding.find_repository(catalogue.conn, parse("Octo/Cat")) == "cat"
+    assert finding.find_repository(catalogue.conn, parse("octo/dog")) is None
 
 
 # ── remove ──
@@ -194,7 +194,7 @@ def test_finding_searches_nothing_from_end_to_end(catalogue: Shelf, name: str) -
     )
     asked: list[str] = []
     catalogue.conn.set_trace_callback(asked.append)
-    assert packages.find(catalogue.conn, name) == 1
+    assert finding.find(catalogue.conn, name) == 1
     catalogue.conn.set_trace_callback(None)
     assert asked
     for query in asked:

@@ -19,7 +19,7 @@ from catalogs import (
     repository_reading,
     shelf,
 )
-from pkgharvest.catalog import connection, packages, reading
+from pkgharvest.catalog import connection, finding, reading
 from pkgharvest.catalog.columns import instant, instant_text
 from pkgharvest.catalog.reading import Filter
 from pkgharvest.records import Failure
@@ -183,7 +183,7 @@ def test_reading_a_package_searches_nothing_from_end_to_end(catalogue: Shelf) ->
     """So that showing one of 100,000 packages costs what showing one of 100 does."""
     asked: list[str] = []
     catalogue.conn.set_trace_callback(asked.append)
-    list(reading.packages(catalogue.conn, [packages.find(catalogue.conn, "cat")], full=True))
+    list(reading.packages(catalogue.conn, [finding.find(catalogue.conn, "cat")], full=True))
     catalogue.conn.set_trace_callback(None)
     assert len(asked) == 9  # with the begin and the end of one moment
     for query in [one for one in asked if one.startswith("SELECT")]:

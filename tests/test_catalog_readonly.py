@@ -13,7 +13,7 @@ from catalogs import made_catalogue, shelf
 READER = """
 import os, pathlib, sys
 import sqlite_utils
-from pkgharvest.catalog import connection, packages, reading
+from pkgharvest.catalog import connection, finding, reading
 from pkgharvest.errors import CatalogError
 if os.getuid() == 0:  # whom no permission binds
     os.setgroups([])
@@ -25,7 +25,7 @@ if not os.access(path.parent.parent, os.X_OK):
 try:
     if sys.argv[2] == "read":
         with connection.reading(path) as conn:
-            print(next(reading.packages(conn, [packages.find(conn, "cat")])).repo_watchers)
+            print(next(reading.packages(conn, [finding.find(conn, "cat")])).repo_watchers)
     else:
         with connection.writing(path, create=True) as db, connection.transaction(db):
             db.conn.execute("UPDATE packages SET title = 'x'")

@@ -16,7 +16,7 @@ from catalogs import (
     shelf,
     validator,
 )
-from pkgharvest.catalog import harvests, packages
+from pkgharvest.catalog import finding, harvests, packages
 from pkgharvest.errors import UnknownPackage
 from pkgharvest.locators import parse
 from pkgharvest.records import Failure
@@ -45,8 +45,8 @@ def test_a_rename_is_followed_and_remembered(cat: Shelf) -> None:
     assert cat.target().locator == parse("octo/Lion")
     assert cat.target().previous == (parse("octo/cat"),)
     for name in ("octo/cat", "https://github.com/octo/lion"):
-        assert packages.find(cat.conn, name) == 1
-        assert packages.find_repository(cat.conn, parse(name)) == "cat"
+        assert finding.find(cat.conn, name) == 1
+        assert finding.find_repository(cat.conn, parse(name)) == "cat"
 
 
 def test_what_vouched_for_the_old_name_goes(cat: Shelf) -> None:
@@ -105,7 +105,7 @@ def test_a_rename_onto_another_package_is_reported_and_not_taken_over(cat: Shelf
     for name in ("repo_watchers", "last_fetched", "participants", "commits_over_52"):
         assert getattr(package, name) == getattr(before, name)
     assert cat.validator_keys("repo") == [GITHUB, f"{GITHUB}/commits?since=1"]
-    assert packages.find(cat.conn, "octo/lion") == 2
+    assert finding.find(cat.conn, "octo/lion") == 2
 
 
 def test_it_is_followed_when_the_other_package_has_gone(cat: Shelf) -> None:
@@ -124,14 +124,14 @@ def test_a_name_that_another_package_has_left_is_free(cat: Shelf) -> None:
     news = repository_reading(repository=repository("octo/cat", repo_id="43"))
     assert cat.save(news, package_id=2).failure is None
     assert cat.package(2).repo_url == "https://github.com/octo/cat"
-    assert packages.find(cat.conn, "octo/cat") == 2  # who is there now, not who was
-    assert packages.find(cat.conn, "octo/puma") == 2
-    assert packages.find(cat.conn, "octo/lion") == 1
+    assert finding.find(cat.conn, "octo/cat") == 2  # who is there now, not who was
+    assert finding.find(cat.conn, "octo/puma") == 2
+    assert finding.find(cat.conn, "octo/lion") == 1
 
 
 def test_a_removed_package_takes_its_former_names_along(cat: Shelf) -> None:
     cat.save(repository_reading(repository=repository("octo/lion")))
     packages.remove(cat.db, 1)
     with pytest.raises(UnknownPackage):
-        packages.find(cat.conn, "octo/cat")
+        finding.find(cat.conn, "octo/cat")
     assert cat.add("octo/cat") == 2

@@ -17,9 +17,9 @@ from catalogs import (
     repository_reading,
     shelf,
 )
-from pkgharvest.catalog import connection, packages, reading, upkeep
+from pkgharvest.catalog import connection, finding, packages, reading, upkeep
 from pkgharvest.errors import CatalogError
-from pkgharvest.records import STATUSES
+from pkgharvest.package import STATUSES
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_damaged_pages_are_told_wherever_they_are(path: Path, fill: bytes) -> No
 
 def record(path: Path) -> object:
     with connection.reading(path) as conn:
-        return next(reading.packages(conn, [packages.find(conn, "cat")], full=True))
+        return next(reading.packages(conn, [finding.find(conn, "cat")], full=True))
 
 
 def test_a_copy_is_one_whole_file(path: Path, tmp_path: Path) -> None:

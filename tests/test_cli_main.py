@@ -290,6 +290,18 @@ def test_a_fault_of_the_program_itself(shell: CommandLine) -> None:
     assert "Traceback" in shell.process("show", "cat", "-v", "-v").err
 
 
+@pytest.mark.parametrize("option", ["title", "slug", "category", "grid", "docs", "pypi"])
+def test_what_is_no_text(shell: CommandLine, option: str) -> None:
+    shell.ok("add", "octo/cat")
+    result = shell.run("add", "octo/dog", f"--{option}", "caf\udce9")  # Latin-1, as Python has it
+    assert result.code == 2
+    assert f"--{option}" in result.error
+    if option in {"category", "grid"}:
+        assert shell.run("list", f"--{option}", "caf\udce9").code == 2
+    for arguments in (("show", "caf\udce9"), ("list", "--db", "caf\udce9.db")):
+        assert shell.run(*arguments).code == 1
+
+
 def test_messages_are_harmless(shell: CommandLine) -> None:
     result = shell.run("list", "--db", "a\x1b[31mb\nc/x.db")
     assert "\x1b" not in result.err

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packages import NOW, TRUTH, package, published, published_lines, published_records
-from pkgharvest.records import Package
+from pkgharvest.package import Package
 from pkgharvest.render import document
 from pkgharvest.render.fields import FULL, RECORD, Style, select, values
 

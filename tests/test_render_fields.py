@@ -9,7 +9,7 @@ import pytest
 
 from packages import NOW, package
 from pkgharvest.errors import InvalidValue
-from pkgharvest.records import Package
+from pkgharvest.package import Package
 from pkgharvest.render.fields import FULL, RECORD, Json, Style, select, values
 
 STYLE = Style(now=NOW)

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from packages import COMMITS, NOW, package, published, published_records
-from pkgharvest.records import STATUSES, Freshness, Package
+from pkgharvest.package import STATUSES, Freshness, Package
 from pkgharvest.render.fields import FULL, RECORD, Style, select
 from pkgharvest.render.screen import WIDE, open_console
 from pkgharvest.render.sheet import show

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from packaging.version import InvalidVersion, Version
 
-from pkgharvest.records import Release
+from pkgharvest.package import Release
 from pkgharvest.versions import File, latest, releases, supported_pythons
 
 NOON = dt.datetime(2024, 5, 1, 12, tzinfo=dt.UTC)

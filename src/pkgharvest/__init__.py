@@ -15,7 +15,7 @@ PROJECT_URL = "https://github.com/pkgharvest/pkgharvest"
 if TYPE_CHECKING:
     from pkgharvest.errors import PkgharvestError
     from pkgharvest.locators import Locator
-    from pkgharvest.records import Package
+    from pkgharvest.package import Package
 
 __all__ = ["PROJECT_URL", "Locator", "Package", "PkgharvestError", "__version__"]
 

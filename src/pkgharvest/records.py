@@ -10,11 +10,7 @@ from typing import Literal
 
 from pkgharvest.errors import ErrorKind, SourceError
 from pkgharvest.locators import Locator
-from pkgharvest.package import STATUSES as STATUSES
-from pkgharvest.package import Freshness as Freshness
-from pkgharvest.package import Package as Package
-from pkgharvest.package import Release as Release
-from pkgharvest.package import Status as Status
+from pkgharvest.package import Release, Status
 
 SourceName = Literal["repo", "pypi"]
 SOURCES: tuple[SourceName, ...] = ("repo", "pypi")
@@ -138,6 +134,25 @@ class ProjectReading:
     """The project's serial at PyPI, as last seen."""
     tried: str | None = None
     """Where the package has no project: what was tried, in words."""
+    validators: tuple[Validator, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Downloads:
+    """How often a project was downloaded from PyPI, up to yesterday and without mirrors."""
+
+    last_day: int
+    last_week: int
+    """Seven days."""
+    last_month: int
+    """Thirty days."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadsReading:
+    """What one look at a project's downloads brought; None where there are no (new) figures."""
+
+    downloads: Downloads | None = None
     validators: tuple[Validator, ...] = ()
 
 

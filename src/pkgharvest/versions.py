@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from pkgharvest.records import Release
+from pkgharvest.package import Release
 
 _NEWEST_PYTHON = 15
 """The newest minor of CPython 3 that is out; a project may name a newer one itself."""

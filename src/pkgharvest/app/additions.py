@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from pkgharvest.catalog import connection, packages
+from pkgharvest.catalog import connection, finding, packages
 from pkgharvest.errors import InvalidValue, LocatorError
 from pkgharvest.locators import Locator, normalized, parse, redacted
 from pkgharvest.records import PypiChoice
@@ -76,9 +76,9 @@ def add(db_path: Path, wish: Wish, now: dt.datetime) -> list[Added]:
 def _require_shelves(conn: sqlite3.Connection, wish: Wish) -> None:
     """Refuse a category or a grid that is not there, even where no package is new."""
     if wish.category is not None:
-        packages.category_id(conn, wish.category)
+        finding.category_id(conn, wish.category)
     for grid in wish.grids:
-        packages.grid_id(conn, grid)
+        finding.grid_id(conn, grid)
 
 
 def read_list(lines: Sequence[str]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from pkgharvest import settings
 from pkgharvest.app.loop import run_loop
 from pkgharvest.app.report import RunReport, Stopped, Tally
 from pkgharvest.app.sourcing import History, Hosts, open_sources
-from pkgharvest.catalog import connection, harvests, packages, runs, targets
+from pkgharvest.catalog import connection, finding, harvests, runs, targets
 from pkgharvest.catalog.lock import fetch_lock
 from pkgharvest.clock import Clock, FixedClock
 from pkgharvest.errors import InvalidValue
@@ -291,7 +291,7 @@ def _clock(around: Surroundings, archive: Archive | None) -> Clock:
 def _ids(conn: sqlite3.Connection, order: Order) -> tuple[int, ...] | None:
     if not order.names:
         return None
-    return tuple(dict.fromkeys(packages.find(conn, name) for name in order.names))
+    return tuple(dict.fromkeys(finding.find(conn, name) for name in order.names))
 
 
 def _selection(

@@ -3,9 +3,12 @@
 import datetime as dt
 import json
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from pkgharvest.errors import LocatorError
-from pkgharvest.locators import Locator, parse
+
+if TYPE_CHECKING:
+    from pkgharvest.locators import Locator
 
 
 def instant_text(moment: dt.datetime | None) -> str | None:
@@ -40,8 +43,10 @@ def numbers(text: str) -> tuple[int, ...]:
     return tuple(json.loads(text))
 
 
-def locator(url: str) -> Locator | None:
+def locator(url: str) -> "Locator | None":
     """Return where a repository is; None for "", and for what nobody can read."""
+    from pkgharvest.locators import parse  # noqa: PLC0415 - not for show to pay
+
     try:
         return parse(url) if url else None
     except LocatorError:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from pkgharvest.catalog.schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
 from pkgharvest.errors import CatalogError
@@ -167,7 +166,10 @@ def _is_there(path: Path) -> bool:
 
 def _connect(path: Path, how: str, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
     # Absolute: sqlite3 reads :memory: and the like as something else than a file.
-    uri = f"file:{quote(os.fsencode(path.absolute()))}?mode={how}"
+    name = os.fsencode(path.absolute())
+    for special in (b"%", b"?", b"#"):  # https://sqlite.org/uri.html; urllib costs every start
+        name = name.replace(special, b"%%%02X" % ord(special))
+    uri = b"file:%s?mode=%s" % (name, how.encode())
     return sqlite3.connect(uri, uri=True, timeout=busy_seconds, isolation_level=None)
 
 

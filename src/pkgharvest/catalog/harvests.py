@@ -12,6 +12,7 @@ from pkgharvest.catalog.columns import instant_text, list_text, locator
 from pkgharvest.errors import RateLimited
 from pkgharvest.instants import midnight
 from pkgharvest.locators import Locator, normalized
+from pkgharvest.package import Release, Status
 from pkgharvest.records import (
     Activity,
     Contributor,
@@ -20,10 +21,8 @@ from pkgharvest.records import (
     Outcome,
     Project,
     ProjectReading,
-    Release,
     Repository,
     RepositoryReading,
-    Status,
     Target,
 )
 
@@ -186,10 +185,9 @@ class _Saving:
 
     def project(self, reading: ProjectReading) -> Saved:
         """Write what was read of a project at PyPI."""
+        self._changes.silent["pypi_tried"] = reading.tried
         if reading.serial is not None:
             self._changes.silent["pypi_serial"] = reading.serial
-        if self._row["pypi_key"] is None or reading.project is not None:
-            self._changes.silent["pypi_tried"] = reading.tried
         if reading.project is not None:
             self._released(reading.project)
             # All of it was read anew: nothing that vouched for what was before may stay.

@@ -1,26 +1,20 @@
-"""Packages come in, are found, and go."""
+"""Packages come in, and go."""
 
-import contextlib
 import datetime as dt
 import itertools
-import re
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pkgharvest import slugs
 from pkgharvest.catalog.columns import instant_text
-from pkgharvest.errors import InvalidValue, LocatorError, UnknownCategory, UnknownGrid
-from pkgharvest.errors import UnknownPackage as Unknown
-from pkgharvest.locators import Locator, normalized, parse, redacted
+from pkgharvest.catalog.finding import category_id, find_repository, grid_id
+from pkgharvest.errors import InvalidValue
+from pkgharvest.locators import Locator, normalized
 from pkgharvest.records import PypiChoice
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
-
-_MOST_COMPARED = 10_000
-"""Slugs that are looked through for near names: of a larger catalogue those of like length."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,26 +71,6 @@ def add(db: "Database", new: Addition, now: dt.datetime) -> tuple[str, bool]:
     return slug, True
 
 
-def find(connection: sqlite3.Connection, name: str) -> int:
-    """Return the id of the package that answers to ``name``.
-
-    A slug, the id, the repository's URL in any spelling, now or before a rename, or the name of
-    the PyPI project in any spelling of PEP 503. Raises UnknownPackage, with names that are near.
-    """
-    if not name.isprintable():
-        raise Unknown(name)  # half a character is no text to SQLite
-    for found in _ids(connection, name):
-        if found is not None:
-            return int(found[0])
-    raise Unknown(redacted(name), _near(connection, name))
-
-
-def find_repository(connection: sqlite3.Connection, locator: Locator) -> str | None:
-    """Return the slug of the package whose repository this is, or was; None where there is none."""
-    row = _at(connection, locator)
-    return None if row is None else str(row["slug"])
-
-
 def remove(db: "Database", package_id: int) -> tuple[str, str] | None:
     """Take a package out, with all that is known of it; return its slug and repository's URL.
 
@@ -119,33 +93,6 @@ def repository_urls(connection: sqlite3.Connection) -> list[str]:
     ]
 
 
-def _ids(connection: sqlite3.Connection, name: str) -> Iterator[sqlite3.Row | None]:
-    """Look ``name`` up as each of the things that it may be."""
-    by_slug = "SELECT id FROM packages WHERE slug = ?"
-    yield connection.execute(by_slug, (name,)).fetchone()
-    if re.fullmatch("[0-9]{1,18}", name):  # 64 bits
-        yield connection.execute("SELECT id FROM packages WHERE id = ?", (int(name),)).fetchone()
-    yield connection.execute(
-        "SELECT id FROM packages WHERE pypi_key = ? ORDER BY id", (normalized(name),)
-    ).fetchone()
-    yield connection.execute(by_slug, (slugs.slug(name),)).fetchone()
-    with contextlib.suppress(LocatorError):
-        yield _at(connection, parse(name))
-
-
-def _at(connection: sqlite3.Connection, locator: Locator) -> sqlite3.Row | None:
-    """Return id and slug of the package that is, or else was, followed under ``locator``."""
-    row: sqlite3.Row | None = connection.execute(
-        """
-        SELECT id, slug FROM packages WHERE repo_key = :key
-        UNION ALL
-        SELECT id, slug FROM packages JOIN previous_urls ON package_id = id WHERE key = :key
-        """,
-        {"key": locator.key},
-    ).fetchone()
-    return row
-
-
 def _free_slug(connection: sqlite3.Connection, new: Addition) -> str:
     def taken(slug: str) -> bool:
         query = "SELECT 1 FROM packages WHERE slug = ?"
@@ -161,29 +108,3 @@ def _free_slug(connection: sqlite3.Connection, new: Addition) -> str:
     if taken(new.slug):
         raise InvalidValue(f"the slug {new.slug!r} is taken")
     return new.slug
-
-
-def category_id(connection: sqlite3.Connection, slug: str) -> int:
-    """Return the id of a category; raises UnknownCategory."""
-    row = connection.execute("SELECT id FROM categories WHERE slug = ?", (slug,)).fetchone()
-    if row is None:
-        raise UnknownCategory(slug)
-    return int(row[0])
-
-
-def grid_id(connection: sqlite3.Connection, slug: str) -> int:
-    """Return the id of a grid; raises UnknownGrid."""
-    row = connection.execute("SELECT id FROM grids WHERE slug = ?", (slug,)).fetchone()
-    if row is None:
-        raise UnknownGrid(slug)
-    return int(row[0])
-
-
-def _near(connection: sqlite3.Connection, name: str) -> tuple[str, ...]:
-    import difflib  # noqa: PLC0415 - only where a name is wrong
-
-    rows = connection.execute(
-        "SELECT slug FROM packages ORDER BY abs(length(slug) - ?), slug LIMIT ?",
-        (len(name), _MOST_COMPARED),
-    )
-    return tuple(difflib.get_close_matches(name.lower(), [str(row[0]) for row in rows], n=3))

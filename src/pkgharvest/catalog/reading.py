@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pkgharvest.catalog.columns import instant, instant_text, numbers, required_instant, texts
-from pkgharvest.records import Freshness, Package, Release
+from pkgharvest.package import Freshness, Package, Release
 
 _CHUNK = 500
 

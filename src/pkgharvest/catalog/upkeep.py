@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pkgharvest.catalog.connection import reading
 from pkgharvest.errors import CatalogError
-from pkgharvest.records import STATUSES
+from pkgharvest.package import STATUSES
 
 if TYPE_CHECKING:
     from sqlite_utils import Database

@@ -8,19 +8,22 @@ import click
 from pkgharvest.app.additions import Added, Wish, add, read_list
 from pkgharvest.cli.exits import Exit
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
+from pkgharvest.cli.values import TEXT
 from pkgharvest.render.terminal import clean
 from pkgharvest.settings import prepare_default_directory
 
 
 @click.command("add")
 @click.argument("repositories", metavar="REPO...", nargs=-1, required=True)
-@click.option("--pypi", metavar="NAME", help="The project's name at PyPI.")
+@click.option("--pypi", type=TEXT, metavar="NAME", help="The project's name at PyPI.")
 @click.option("--no-pypi", is_flag=True, help="It has no project at PyPI.")
-@click.option("--title", help="Its title.  [default: the repository's name]")
-@click.option("--slug", help="Its slug.  [default: from the repository's name]")
-@click.option("--category", metavar="SLUG", help="Its category.")
-@click.option("--grid", "grids", metavar="SLUG", multiple=True, help="A grid; may be repeated.")
-@click.option("--docs", metavar="URL", help="Its documentation.")
+@click.option("--title", type=TEXT, help="Its title.  [default: the repository's name]")
+@click.option("--slug", type=TEXT, help="Its slug.  [default: from the repository's name]")
+@click.option("--category", type=TEXT, metavar="SLUG", help="Its category.")
+@click.option(
+    "--grid", "grids", type=TEXT, metavar="SLUG", multiple=True, help="A grid; may be repeated."
+)
+@click.option("--docs", type=TEXT, metavar="URL", help="Its documentation.")
 @click.option("--fetch", "fetch_now", is_flag=True, help="Fetch its figures at once.")
 @click.option("--json", "as_json", is_flag=True, help="Print what became of each as JSON.")
 @global_options

@@ -4,10 +4,10 @@ import datetime as dt
 
 import click
 
-from pkgharvest.catalog import connection, packages, reading
+from pkgharvest.catalog import connection, finding, reading
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation
 from pkgharvest.cli.output import Output, output_options, print_many
-from pkgharvest.cli.values import DURATION
+from pkgharvest.cli.values import DURATION, TEXT
 from pkgharvest.package import STATUSES
 
 
@@ -21,8 +21,8 @@ from pkgharvest.package import STATUSES
 )
 @click.option("--reverse", is_flag=True, help="The other way round; unknown stays last.")
 @click.option("--limit", type=click.IntRange(min=0), metavar="N", help="Only the first N.")
-@click.option("--category", metavar="SLUG", help="Only those of this category.")
-@click.option("--grid", metavar="SLUG", help="Only those in this grid.")
+@click.option("--category", type=TEXT, metavar="SLUG", help="Only those of this category.")
+@click.option("--grid", type=TEXT, metavar="SLUG", help="Only those in this grid.")
 @click.option("--status", type=click.Choice(STATUSES), help="Only those of this status.")
 @click.option("--stale", type=DURATION, help="Only those last fetched longer ago than this.")
 @click.option("--failing", is_flag=True, help="Only those with a source that failed last time.")
@@ -45,9 +45,9 @@ def command(
     path = invocation.db_path
     with connection.explained(path), connection.reading(path) as conn:
         if category is not None:
-            packages.category_id(conn, category)
+            finding.category_id(conn, category)
         if grid is not None:
-            packages.grid_id(conn, grid)
+            finding.grid_id(conn, grid)
         wanted = reading.Filter(
             category=category,
             grid=grid,

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from pkgharvest.catalog import connection, packages, reading
+from pkgharvest.catalog import connection, finding, reading
 from pkgharvest.cli.exits import Exit
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation
 
@@ -20,7 +20,7 @@ def command(invocation: Invocation, names: tuple[str, ...], yes: bool) -> int:
 
     path = invocation.db_path
     with connection.explained(path), connection.reading(path) as conn:
-        ids = tuple(dict.fromkeys(packages.find(conn, name) for name in names))
+        ids = tuple(dict.fromkeys(finding.find(conn, name) for name in names))
         slugs = [package.slug for package in reading.packages(conn, ids)]
     if not yes:
         if not sys.stdin.isatty():

@@ -2,7 +2,7 @@
 
 import click
 
-from pkgharvest.catalog import connection, packages, reading
+from pkgharvest.catalog import connection, finding, reading
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation
 from pkgharvest.cli.output import Output, output_options, print_many, print_one
 
@@ -19,7 +19,7 @@ def command(invocation: Invocation, names: tuple[str, ...], output: Output) -> N
     """
     path = invocation.db_path
     with connection.explained(path), connection.reading(path) as conn:
-        ids = dict.fromkeys(packages.find(conn, name) for name in names)
+        ids = dict.fromkeys(finding.find(conn, name) for name in names)
         found = list(reading.packages(conn, ids, full=output.needs_versions))
     if len(names) == 1:
         print_one(invocation, found[0], output)

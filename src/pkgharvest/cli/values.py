@@ -39,5 +39,19 @@ class Instant(click.ParamType[dt.datetime]):
             self.fail(f"{error.message} ({error.hint})", param, ctx)
 
 
+class Text(click.ParamType[str]):
+    """What the catalogue can hold: bytes that are no text in the terminal's encoding it cannot."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Take the text, or fail as a usage error."""
+        text = str(value)
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            self.fail(f"{text!r} is not text", param, ctx)
+        return text
+
+
+TEXT = Text()
 DURATION = Duration()
 INSTANT = Instant()

@@ -15,7 +15,7 @@ from pkgharvest.render.fields import Field, Json, Style, values
 from pkgharvest.render.terminal import HIDDEN
 
 if TYPE_CHECKING:
-    from pkgharvest.records import Package
+    from pkgharvest.package import Package
 
 _INDENT = 4
 

@@ -18,7 +18,7 @@ from pkgharvest.errors import InvalidValue
 from pkgharvest.instants import format_instant
 
 if TYPE_CHECKING:
-    from pkgharvest.records import Package
+    from pkgharvest.package import Package
 
 Json: TypeAlias = Union[  # noqa: UP007 - a forward reference cannot be joined by |
     str, int, float, bool, Sequence["Json"], Mapping[str, "Json"], None

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from pkgharvest.activity import window_start
 from pkgharvest.instants import midnight
-from pkgharvest.records import Freshness, Package
+from pkgharvest.package import Freshness, Package
 from pkgharvest.render.age import ago
 from pkgharvest.render.fields import FULL, RECORD, Field, Style
 from pkgharvest.render.screen import CELLS, TONES, Screen

@@ -64,6 +64,8 @@ class GitHubBatches:
         self._rest = Rest(client, api_url=api_url)
         self._commits = Commits(self._rest)
         self._contributors = Contributors(self._rest, clock)
+        self._on_the_way = 0
+        """Reads that may yet ask for commits."""
         self._facts: Batches[str, Facts] = Batches(
             self._ask_facts, most=graphql.MOST_FACTS, clock=clock
         )
@@ -73,8 +75,6 @@ class GitHubBatches:
             clock=clock,
             expected=lambda: self._on_the_way,
         )
-        self._on_the_way = 0
-        """Reads that may yet ask for commits."""
 
     async def read(self, target: Target, today: dt.date) -> RepositoryReading:
         """Look at the repository of ``target``, together with others that are read now.

@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Protocol
 
-from pkgharvest.records import Activity, ProjectReading, RepositoryReading, Target
+from pkgharvest.records import Activity, DownloadsReading, ProjectReading, RepositoryReading, Target
 
 
 class RepositorySource(Protocol):
@@ -36,5 +36,16 @@ class ProjectSource(Protocol):
     async def read(self, target: Target) -> ProjectReading:
         """Look at the project of ``target``, or for one.
 
+        Raises SourceError where nothing could be read.
+        """
+
+
+class DownloadsSource(Protocol):
+    """A place that counts downloads from a package index."""
+
+    async def read(self, target: Target) -> DownloadsReading:
+        """Look at the figures of the project of ``target``.
+
+        A package without a project, and a project without figures, is a reading without any.
         Raises SourceError where nothing could be read.
         """

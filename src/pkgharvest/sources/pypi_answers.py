@@ -14,7 +14,7 @@ from packaging.utils import InvalidName, canonicalize_name
 
 from pkgharvest import decode
 from pkgharvest.decode import DecodeError, Node
-from pkgharvest.records import Release
+from pkgharvest.package import Release
 from pkgharvest.transport.exchange import Answer
 from pkgharvest.versions import File, releases
 

@@ -11,6 +11,7 @@ from pkgharvest.transport.archive import Archive
 from pkgharvest.transport.credentials import Credentials
 from pkgharvest.transport.exchange import Answer, Exchange, Request
 from pkgharvest.transport.limits import Limits
+from pkgharvest.transport.pace import Pace
 from pkgharvest.transport.recorder import Recorder
 from pkgharvest.transport.redirects import Redirects
 from pkgharvest.transport.replay import Replay
@@ -44,6 +45,7 @@ async def open_client(
     wait: bool = False,
     max_wait: float = 7200.0,
     request_budget: int | None = None,
+    paces: Mapping[str, Pace] | None = None,
     archive: Archive | None = None,
     record: Mapping[str, str] | None = None,
     randomness: random.Random | None = None,
@@ -51,9 +53,10 @@ async def open_client(
     """Open the way to the hosts, or, with ``archive``, to what they said once.
 
     ``concurrency`` is requests at once to each host; ``wait`` sleeps through a used-up quota,
-    ``max_wait`` seconds at most. ``record`` turns recording on: it holds the base URLs by name,
-    which the archive shall remember. A replay knows no credentials and should be given the
-    archive's own clock. Raises InvalidValue where the environment's proxy or certificates
+    ``max_wait`` seconds at most. ``paces`` say how fast hosts may be asked (``paces_of`` knows
+    the public ones'); a replay has none. ``record`` turns recording on: it holds the base URLs
+    by name, which the archive shall remember. A replay knows no credentials and should be given
+    the archive's own clock. Raises InvalidValue where the environment's proxy or certificates
     cannot be used.
     """
     async with AsyncExitStack() as stack:
@@ -88,6 +91,7 @@ async def open_client(
             wait=wait,
             max_wait=max_wait,
             request_budget=request_budget,
+            paces=paces if archive is None else None,
             obey_quota=archive is None,
         )
         chain = Retry(

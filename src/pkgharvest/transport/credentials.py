@@ -50,19 +50,26 @@ class Credentials:
 
     @classmethod
     def from_environment(
-        cls, environ: Mapping[str, str], github_api_url: str, netrc_path: Path | None = None
+        cls,
+        environ: Mapping[str, str],
+        github_api_url: str,
+        netrc_path: Path | None = None,
+        *,
+        graphql_url: str | None = None,
     ) -> "Credentials":
         """Find GitHub's token: GH_TOKEN, then GITHUB_TOKEN, then netrc. Empty is unset.
 
         Netrc is ``netrc_path``, else ``$NETRC``, else ``~/.netrc``. Its entry for the API's host
         counts, and for api.github.com that of github.com, where git looks; never ``default``.
         A netrc that is not there or not ours to read is none; one that cannot be understood is
-        InvalidValue, for who has one relies on it.
+        InvalidValue, for who has one relies on it. ``graphql_url``, which may be at another
+        origin than the API, gets the token too.
         """
         token = environ.get("GH_TOKEN") or environ.get("GITHUB_TOKEN")
         if not token:
             token = _from_netrc(netrc_path or _netrc_path(environ), Origin.of(github_api_url).host)
-        return cls.of({github_api_url: token} if token else {})
+        urls = (github_api_url, graphql_url or github_api_url)
+        return cls.of(dict.fromkeys(urls, token) if token else {})
 
     def header(self, origin: Origin) -> str | None:
         """Return the ``Authorization`` for exactly ``origin``, or None."""

@@ -12,6 +12,13 @@ FRAMING = frozenset(
 """Headers about the bytes on the wire. An ``Answer`` is decoded and whole, and has none."""
 
 
+@dataclass(slots=True)
+class Held:
+    """Seconds that a request was kept from its host by us: they count against no time-out."""
+
+    seconds: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """What is asked. Headers hold no credentials: the wire adds those, by origin."""
@@ -20,6 +27,7 @@ class Request:
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
+    held: Held = field(default_factory=Held, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

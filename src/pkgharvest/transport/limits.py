@@ -1,13 +1,15 @@
-"""Keeping to what each host allows: requests at once, its quota, its "slow down".
+"""Keeping to what each host allows: requests at once, its pace, its quota, its "slow down".
 
 A host that is used up stops for itself; the others go on. All waiting is reckoned on the
 monotonic clock, so that a machine's clock that jumps neither opens a host nor shuts it for ever.
 
     Limits ── Lane per host: slots, closure ── Gate per quota of it: what is left, what is under way
+           ── Turns per pace: when the next may go
 """
 
 import asyncio
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
@@ -16,6 +18,7 @@ from pkgharvest.errors import BudgetSpent, RateLimited
 from pkgharvest.events import Listener, Throttled
 from pkgharvest.transport.exchange import Answer, Exchange, Request
 from pkgharvest.transport.origin import Origin
+from pkgharvest.transport.pace import Pace, Turns, pace_of
 from pkgharvest.transport.quota import Quota, retry_after
 from pkgharvest.transport.throttle import throttle_of
 
@@ -151,6 +154,7 @@ class Limits:
 
     Without ``wait`` a closed host is RateLimited at once, unless it opens within ten seconds;
     with it, its opening is waited for, up to ``max_wait`` seconds and three times a request.
+    ``paces`` are by host, as ``pace_of`` has it; a turn is always waited for, as it comes soon.
     ``obey_quota`` is off for replays: the quota of a recording binds nobody.
     """
 
@@ -164,6 +168,7 @@ class Limits:
         wait: bool = False,
         max_wait: float = 7200.0,
         request_budget: int | None = None,
+        paces: Mapping[str, Pace] | None = None,
         obey_quota: bool = True,
     ) -> None:
         self._inner = inner
@@ -173,11 +178,13 @@ class Limits:
         self._bearable = max_wait if wait else _PATIENCE
         self._naps = _NAPS if wait else 1
         self._budget = request_budget
+        self._paces = paces or {}
         self._obey_quota = obey_quota
         self._lanes: dict[str, _Lane] = {}
+        self._turns: dict[str, Turns] = {}
 
     async def send(self, request: Request) -> Answer:
-        """Send ``request`` when its host has room for it.
+        """Send ``request`` when its host has room for it, and its turn has come.
 
         Raises RateLimited where the host is closed, without sending, or closes itself now;
         BudgetSpent where the run may send no more.
@@ -185,30 +192,60 @@ class Limits:
         host = str(Origin.of(request.url))
         resource = "graphql" if urlsplit(request.url).path.endswith("/graphql") else "core"
         lane = self._lanes.setdefault(host, _Lane(self._clock, self._concurrency))
+        queue, pace = pace_of(request.url, self._paces)
+        turns = self._turns.setdefault(queue, Turns(pace, self._clock))
         naps = 0
         while True:
-            async with lane.slots:
-                # Asked only now: much may have happened while others had the slots.
-                closure = lane.closed() or await lane.gate(resource).closed() or lane.closed()
+            # Asked before the queue as well: nobody waits for a turn only to be refused.
+            closure = lane.closed() or await self._admit(request, lane, resource, turns)
+            if closure is None:
+                answer, closure = await self._forward(request, lane, resource, turns)
                 if closure is None:
-                    answer, closure = await self._forward(request, lane, resource)
-                    if closure is None:
-                        return answer
+                    return answer
             if naps == self._naps:
                 raise self._refusal(host, closure)
-            await self._nap(host, lane, closure)
+            await self._nap(request, host, lane, closure)
             naps += 1
 
-    async def _forward(
-        self, request: Request, lane: _Lane, resource: str
-    ) -> tuple[Answer, _Closure | None]:
+    async def _admit(
+        self, request: Request, lane: _Lane, resource: str, turns: Turns
+    ) -> _Closure | None:
+        """Wait for the request's turn and take a slot; or return what keeps the host closed.
+
+        Who waits for a turn has no slot. Who has it keeps it until there is a slot, so that
+        those who got theirs meanwhile do not go all at once. With the slot, the request counts
+        as under way: ``_forward`` is to follow without an ``await`` between.
+        """
+        began = self._clock.monotonic()
+        gate = lane.gate(resource)
+        async with turns.turn():
+            await lane.slots.acquire()
+            admitted = False
+            try:
+                # Asked only now: much may have happened while others had the slots.
+                closure = lane.closed() or await gate.closed() or lane.closed()
+                if closure is None:
+                    self._pay()
+                    turns.take()
+                    gate.start()
+                    admitted = True
+            finally:
+                if not admitted:
+                    lane.slots.release()
+        request.held.seconds += self._clock.monotonic() - began
+        return closure
+
+    def _pay(self) -> None:
         if self._budget is not None:
             if self._budget <= 0:
                 raise BudgetSpent
             self._budget -= 1
+
+    async def _forward(
+        self, request: Request, lane: _Lane, resource: str, turns: Turns
+    ) -> tuple[Answer, _Closure | None]:
         gate = lane.gate(resource)
         quota, seconds_left = None, None
-        gate.start()
         try:
             answer = await self._inner.send(request)
             now = self._clock.now()
@@ -219,6 +256,7 @@ class Limits:
                 seconds_left = quota.seconds_left(answer.headers, now)
         finally:
             gate.settle(quota, seconds_left if self._obey_quota else None)
+            lane.slots.release()
         throttle = throttle_of(answer, resource, quota.remaining if quota else None)
         if throttle is None:
             lane.answered()
@@ -228,9 +266,11 @@ class Limits:
             if closure := await gate.closed():
                 return answer, closure
             asked = seconds_left
-        return answer, lane.refused(asked)
+        closure = lane.refused(asked)
+        turns.rest_until(closure.until)
+        return answer, closure
 
-    async def _nap(self, host: str, lane: _Lane, closure: _Closure) -> None:
+    async def _nap(self, request: Request, host: str, lane: _Lane, closure: _Closure) -> None:
         seconds = closure.until - self._clock.monotonic()
         if seconds > self._bearable:
             raise self._refusal(host, closure)
@@ -239,6 +279,7 @@ class Limits:
                 until = self._clock.now() + dt.timedelta(seconds=seconds)
                 self._listener(Throttled(host=host, seconds=seconds, until=until))
             await self._clock.sleep(seconds)
+            request.held.seconds += seconds
 
     def _refusal(self, host: str, closure: _Closure) -> RateLimited:
         seconds = max(0.0, closure.until - self._clock.monotonic())

@@ -28,7 +28,8 @@ class Retry:
 
     ``attempts`` in all. Delays are exponential from ``base`` with full jitter, at most ``cap``
     seconds. A ``Retry-After`` wins; one above ``cap`` ends the attempts. After
-    ``budget_seconds`` since the first attempt began, no other is begun.
+    ``budget_seconds`` since the first attempt began, no other is begun; what the request was
+    held back by limits and paces is not counted.
     """
 
     def __init__(
@@ -54,11 +55,11 @@ class Retry:
 
     async def send(self, request: Request) -> Answer:
         """Send ``request``; what the last attempt brought, answer or error, is the result."""
-        started = self._clock.monotonic()
+        started = self._spent(request)
         passing = _PASSING if request.method != "POST" else _PASSING_FOR_POST
 
         def enough(state: RetryCallState) -> bool:
-            elapsed = self._clock.monotonic() - started
+            elapsed = self._spent(request) - started
             return (
                 state.attempt_number >= self._attempts
                 or state.upcoming_sleep > self._cap
@@ -86,6 +87,9 @@ class Retry:
         )
         answer: Answer = await retrying(self._inner.send, request)
         return answer
+
+    def _spent(self, request: Request) -> float:
+        return self._clock.monotonic() - request.held.seconds
 
     def _delay(self, state: RetryCallState) -> float:
         match _brought(state):

@@ -1,0 +1,111 @@
+"""How fast a host may be asked: so many requests a minute, evenly, in the order they came.
+
+``Pace`` says how fast; ``Turns`` is the queue that keeps to it. What a host says of itself as it
+goes (quotas, refusals) is not known here: see ``limits.py``.
+"""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from pkgharvest.clock import Clock
+from pkgharvest.transport.origin import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """A rate of requests; after a pause, ``burst`` of them may go at once.
+
+    In any 60 seconds no more than ``per_minute + burst`` go out, both ends included: together
+    they are what the host allows in a minute, whichever way it counts its minutes.
+    """
+
+    per_minute: float
+    burst: int = field(default=1, kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Refuse what would stop a host for ever."""
+        if not self.per_minute > 0 or self.burst < 1:
+            raise ValueError(f"{self} lets nothing through")
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two requests."""
+        return 60.0 / self.per_minute
+
+
+UNPACED = Pace(math.inf)
+"""As fast as there is room."""
+
+PYPISTATS = Pace(29)
+"""30 a minute and 5 a second for each address (psf/pypistats.org, its default limits)."""
+
+GITHUB = Pace(870, burst=30)
+"""900 points a minute for REST, a GET being one ("Rate limits for the REST API", secondary limits,
+docs.github.com). GraphQL may have 2,000, but is asked far less often: its queries take longer."""
+
+_GITHUB_COM = "api.github.com"
+
+
+def paces_of(*, github: str, pypistats: str) -> Mapping[str, Pace]:
+    """Return the paces of the hosts at these base URLs, as ``pace_of`` looks for them.
+
+    A GitHub of one's own has no limits but what its owner sets, and tells those itself.
+    """
+    paces = {f"{_place(pypistats)}/api/packages": PYPISTATS}
+    if Origin.of(github).host == _GITHUB_COM:
+        paces[_place(github)] = GITHUB
+    return paces
+
+
+def pace_of(url: str, paces: Mapping[str, Pace]) -> tuple[str, Pace]:
+    """Return the pace of ``url``, and the name of the queue for it.
+
+    The keys of ``paces`` are hosts as ``Origin`` prints them, or a host with the beginning of a
+    path, where one server stands in for several hosts; the longest that fits counts.
+    """
+    place = _place(url)
+    fitting = [key for key in paces if place == key or place.startswith(f"{key}/")]
+    if not fitting:
+        return str(Origin.of(url)), UNPACED
+    key = max(fitting, key=len)
+    return key, paces[key]
+
+
+def _place(url: str) -> str:
+    return str(Origin.of(url)) + urlsplit(url).path.rstrip("/")
+
+
+class Turns:
+    """The queue before a host.
+
+    Who is cancelled, or in the end sends nothing, leaves the turn to the next at once.
+    """
+
+    def __init__(self, pace: Pace, clock: Clock) -> None:
+        self._clock = clock
+        self._interval = pace.interval
+        self._ahead = (pace.burst - 1) * pace.interval if pace.burst > 1 else 0.0
+        self._line = asyncio.Lock()  # serves in the order of asking, and survives cancellations
+        # When the next one would go if all had gone evenly: the generic cell rate algorithm.
+        self._due = -math.inf
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for the turn, and have it: inside, nobody else does."""
+        async with self._line:
+            seconds = self._due - self._ahead - self._clock.monotonic()
+            if seconds > 0:
+                await self._clock.sleep(seconds)
+            yield
+
+    def take(self) -> None:
+        """Take note, inside the turn, that a request goes out now."""
+        self._due = max(self._due, self._clock.monotonic()) + self._interval
+
+    def rest_until(self, moment: float) -> None:
+        """Let nothing go before ``moment`` (monotonic), and no burst then: the host complained."""
+        self._due = max(self._due, moment + self._ahead)

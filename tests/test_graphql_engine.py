@@ -1,0 +1,110 @@
+"""GitHub in batches under the engine: what a whole run costs, and that it can be stopped."""
+
+import asyncio
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import pytest
+
+from github_case import DAY, NOW, commits
+from graphql_case import crowd, stand_in
+from pkgharvest.clock import SystemClock
+from pkgharvest.events import nobody
+from pkgharvest.harvest import Halt, Limits, Sources, harvest
+from pkgharvest.records import Deferred, Outcome, ProjectReading, RepositoryReading, Target
+from pkgharvest.sources.github_batches import GitHubBatches
+from pkgharvest.transport.client import open_client
+from pkgharvest.transport.credentials import Credentials
+from pkgharvest.transport.origin import Origin
+from standin.github_graphql import GitHubGraphQL
+from targets import learned
+
+
+class StillClock(SystemClock):
+    """The machine's clock, whose instant stands still."""
+
+    def __init__(self, now: dt.datetime) -> None:
+        self._now = now
+
+    def now(self) -> dt.datetime:
+        return self._now
+
+
+class Index:
+    """A ProjectSource that lets packages go one by one."""
+
+    def __init__(self) -> None:
+        self._door = asyncio.Semaphore(1)
+
+    async def read(self, target: Target) -> ProjectReading:
+        async with self._door:
+            await asyncio.sleep(0.001)
+        return ProjectReading()
+
+
+@pytest.fixture
+def github() -> Iterator[GitHubGraphQL]:
+    with stand_in() as server:
+        yield server
+
+
+async def run(
+    github: GitHubGraphQL, targets: Sequence[Target], now: dt.datetime, halt: Halt
+) -> list[Outcome]:
+    clock = StillClock(now)
+    credentials = Credentials.from_environment({"GH_TOKEN": "a-token"}, github.url)
+    outcomes: list[Outcome] = []
+    async with open_client(clock=clock, listener=nobody, credentials=credentials) as client:
+        source = GitHubBatches(client, api_url=github.url, clock=clock)
+        sources = Sources(repositories={"github": source}, projects=Index())
+        limits = Limits(jobs=100)
+        async for found in harvest(targets, sources, clock=clock, limits=limits, halt=halt):
+            outcomes += found
+    return outcomes
+
+
+def test_what_a_package_costs_the_first_time_and_when_nothing_is_new(
+    github: GitHubGraphQL,
+) -> None:
+    every = [replace(one, package_id=n) for n, one in enumerate(crowd(github, 200))]
+    both = [replace(target, sources=("repo", "pypi")) for target in every]
+
+    first = asyncio.run(run(github, both, NOW, Halt()))
+    cost = len(github.log)
+    known = [
+        learned(outcome.target, outcome.result, NOW)
+        for outcome in first
+        if isinstance(outcome.result, RepositoryReading)
+    ]
+    asyncio.run(run(github, known, NOW + DAY, Halt()))
+
+    assert len(known) == 200
+    assert cost <= 1.1 * 200
+    assert len(github.log) - cost <= 0.04 * 200
+
+
+def test_a_run_that_is_stopped_leaves_nothing_behind(github: GitHubGraphQL) -> None:
+    targets = crowd(github, 60, commits=commits(1, 500))
+    github.latency = 0.2
+
+    async def act() -> list[Outcome]:
+        halt = Halt()
+        asyncio.get_running_loop().call_later(0.1, halt.stop, "interrupted")
+        outcomes = await run(github, targets, NOW, halt)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        return outcomes
+
+    outcomes = asyncio.run(act())
+
+    assert {type(outcome.result) for outcome in outcomes} == {Deferred}
+
+
+def test_the_token_goes_to_graphql_wherever_that_is() -> None:
+    api, graphql_url = "https://api.example", "https://graphql.example/graphql"
+    known = Credentials.from_environment({"GH_TOKEN": "a-token"}, api, graphql_url=graphql_url)
+
+    for url in (api, graphql_url):
+        assert known.header(Origin.of(url)) == "Bearer a-token"
+    assert known.header(Origin.of("https://example")) is None
+    assert Credentials.from_environment({"NETRC": "/none"}, api).secrets == frozenset()
