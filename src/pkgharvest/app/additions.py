@@ -63,7 +63,8 @@ def add(db_path: Path, wish: Wish, now: dt.datetime) -> list[Added]:
             slug, new = packages.add(db, _addition(one, wish), now)
             results.append(
                 Added(
-                    input=redacted(text),
+                    # What was understood holds no password; what a query holds nobody knows.
+                    input=redacted(text) if "?" in text else text,
                     outcome="added" if new else "exists",
                     slug=slug,
                     repo_url=one.url,

@@ -1,5 +1,6 @@
 """The demonstration: a catalogue made from the recorded answers that come with the package."""
 
+import datetime as dt
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -36,8 +37,8 @@ def archive_path() -> Path:
     raise CatalogError("the demonstration's data is not installed", hint="install pkgharvest anew")
 
 
-def prepare(db: Path) -> None:
-    """Make the fresh catalogue at ``db``, with the bundled packages in it.
+def prepare(db: Path) -> dt.datetime:
+    """Make the fresh catalogue at ``db``, with the bundled packages in it; return its instant.
 
     What an earlier demonstration made is replaced; any other file is refused with CatalogError.
     """
@@ -50,6 +51,7 @@ def prepare(db: Path) -> None:
     with connection.writing(db, create=True) as catalogue:
         catalogue.table("properties").insert({"name": "made_by", "value": MARK})
     add(db, Wish(repositories=REPOSITORIES), started)
+    return started
 
 
 def _require_own(db: Path) -> None:

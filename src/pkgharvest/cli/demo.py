@@ -18,14 +18,19 @@ def command(invocation: Invocation) -> int:
     from pkgharvest.app import demo  # noqa: PLC0415 - brings the engine
     from pkgharvest.cli.fetch import run_order  # noqa: PLC0415
     from pkgharvest.cli.main import cli  # noqa: PLC0415 - the group is complete by now
+    from pkgharvest.clock import FixedClock  # noqa: PLC0415
 
     # The environment's catalogue is somebody's real one.
     db = invocation.flags.setdefault("db", str(demo.DEFAULT_DB))
-    demo.prepare(invocation.db_path)
+    # Ages are told as of the recording: what was fetched a moment ago is a moment old.
+    invocation.clock = FixedClock(demo.prepare(invocation.db_path))
     invocation.say(f"$ pkgharvest --db {db} fetch --all --replay {demo.archive_path().name}")
     code = run_order(invocation, replay=demo.archive_path())
     for words in (["list"], ["show", demo.SLUG]):
         invocation.say(f"\n$ pkgharvest --db {db} {' '.join(words)}")
         cli.main(words, prog_name="pkgharvest", standalone_mode=False, obj=invocation)
-    invocation.say(f"\n$ pkgharvest --db {db} show {demo.SLUG} --json   prints it for programs")
+    invocation.say(
+        f"\nThe recording's clock is {invocation.clock.now():%Y-%m-%d}. Programs read this:"
+        f"\n$ pkgharvest --db {db} show {demo.SLUG} --json"
+    )
     return code or Exit.OK

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import functools
+import io
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -102,7 +103,9 @@ def print_one(invocation: Invocation, package: Package, output: Output) -> None:
     if output.format == "json":
         from pkgharvest.render import document  # noqa: PLC0415 - as the others below
 
-        write([document.one(package, output.columns, style(invocation, output))], output.file)
+        chosen = style(invocation, output)
+        _speak_utf8()
+        write([document.one(package, output.columns, chosen)], output.file)
         return
     print_many(invocation, [package], output, whole=True)
 
@@ -112,7 +115,15 @@ def print_many(
 ) -> None:
     """Print packages; in a table ``whole`` shows each by itself, otherwise a line each."""
     chosen = style(invocation, output)
+    if output.format != "table":
+        _speak_utf8()
     write(_pieces(packages, output, chosen, whole=whole), output.file)
+
+
+def _speak_utf8() -> None:
+    """Let programs read UTF-8 whatever the locale is (RFC 8259, section 8.1)."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
+        sys.stdout.reconfigure(encoding="utf-8")
 
 
 def _pieces(
@@ -147,8 +158,6 @@ def _pieces(
 def _table(
     packages: Iterable[Package], output: Output, chosen: Style, *, whole: bool
 ) -> Iterator[str]:
-    import io  # noqa: PLC0415
-
     from pkgharvest.render import screen, sheet, table  # noqa: PLC0415
 
     to_file = output.file is not None

@@ -15,7 +15,7 @@ from pkgharvest.errors import (
 
 
 def refusal(status: int, url: str) -> SourceError:
-    """Return the error that ``status`` is, in answer to ``url``; a 404 is for the caller to judge."""
+    """Return the error that ``status`` is, in answer to ``url``; a 404 is judged by who asks."""
     host = urlsplit(url).hostname or url
     match status:
         case HTTPStatus.GONE:

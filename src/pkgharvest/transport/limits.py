@@ -196,8 +196,9 @@ class Limits:
         turns = self._turns.setdefault(queue, Turns(pace, self._clock))
         naps = 0
         while True:
-            # Asked before the queue as well: nobody waits for a turn only to be refused.
-            closure = lane.closed() or await self._admit(request, lane, resource, turns)
+            began = self._clock.monotonic()
+            closure = lane.closed() or await self._admit(lane, resource, turns)
+            request.held.seconds += self._clock.monotonic() - began
             if closure is None:
                 answer, closure = await self._forward(request, lane, resource, turns)
                 if closure is None:
@@ -207,18 +208,18 @@ class Limits:
             await self._nap(request, host, lane, closure)
             naps += 1
 
-    async def _admit(
-        self, request: Request, lane: _Lane, resource: str, turns: Turns
-    ) -> _Closure | None:
+    async def _admit(self, lane: _Lane, resource: str, turns: Turns) -> _Closure | None:
         """Wait for the request's turn and take a slot; or return what keeps the host closed.
 
         Who waits for a turn has no slot. Who has it keeps it until there is a slot, so that
         those who got theirs meanwhile do not go all at once. With the slot, the request counts
         as under way: ``_forward`` is to follow without an ``await`` between.
         """
-        began = self._clock.monotonic()
         gate = lane.gate(resource)
-        async with turns.turn():
+        async with turns.line:
+            if closure := lane.closed():
+                return closure  # nobody waits for the pace only to be refused
+            await turns.due()
             await lane.slots.acquire()
             admitted = False
             try:
@@ -232,7 +233,6 @@ class Limits:
             finally:
                 if not admitted:
                     lane.slots.release()
-        request.held.seconds += self._clock.monotonic() - began
         return closure
 
     def _pay(self) -> None:

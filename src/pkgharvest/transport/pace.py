@@ -6,8 +6,7 @@ goes (quotas, refusals) is not known here: see ``limits.py``.
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -82,30 +81,32 @@ def _place(url: str) -> str:
 class Turns:
     """The queue before a host.
 
+        async with turns.line:   # next, and alone in that
+            await turns.due()
+            turns.take()
+
     Who is cancelled, or in the end sends nothing, leaves the turn to the next at once.
     """
 
     def __init__(self, pace: Pace, clock: Clock) -> None:
+        self.line = asyncio.Lock()
+        """Serves in the order of asking, whoever is cancelled meanwhile."""
         self._clock = clock
         self._interval = pace.interval
         self._ahead = (pace.burst - 1) * pace.interval if pace.burst > 1 else 0.0
-        self._line = asyncio.Lock()  # serves in the order of asking, and survives cancellations
         # When the next one would go if all had gone evenly: the generic cell rate algorithm.
-        self._due = -math.inf
+        self._even = -math.inf
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait for the turn, and have it: inside, nobody else does."""
-        async with self._line:
-            seconds = self._due - self._ahead - self._clock.monotonic()
-            if seconds > 0:
-                await self._clock.sleep(seconds)
-            yield
+    async def due(self) -> None:
+        """Wait until the pace lets the next one go."""
+        seconds = self._even - self._ahead - self._clock.monotonic()
+        if seconds > 0:
+            await self._clock.sleep(seconds)
 
     def take(self) -> None:
-        """Take note, inside the turn, that a request goes out now."""
-        self._due = max(self._due, self._clock.monotonic()) + self._interval
+        """Take note that a request goes out now."""
+        self._even = max(self._even, self._clock.monotonic()) + self._interval
 
     def rest_until(self, moment: float) -> None:
         """Let nothing go before ``moment`` (monotonic), and no burst then: the host complained."""
-        self._due = max(self._due, moment + self._ahead)
+        self._even = max(self._even, moment + self._ahead)
