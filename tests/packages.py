@@ -53,6 +53,7 @@ def published(record: Mapping[str, Any]) -> Package:
         created=_instant(record["created"]),
         modified=_instant(record["modified"]),
         commits_over_52=tuple(record["commits_over_52"]),
+        commits_until=None,
         participants=tuple(record["participants"]),
         fetches=(),
     )
@@ -106,6 +107,7 @@ _PACKAGE = Package(
     documentation_url="https://django-ltree.readthedocs.io/",
     repo_watchers=72,
     commits_over_52=COMMITS,
+    commits_until=_FETCHED.date(),
     participants=tuple(f"login{number}" for number in range(1, 13)),
     repo_host="github.com",
     repo_id="193379013",

@@ -59,6 +59,8 @@ class Package(NamedTuple):
     """Stars: the name is the API's, from a time when they were called so."""
     commits_over_52: tuple[int, ...]
     participants: tuple[str, ...]
+    commits_until: dt.date | None
+    """The day before which the 52 weeks end; no field of the record."""
     # --full
     repo_host: str | None
     repo_id: str | None

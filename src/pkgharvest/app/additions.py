@@ -51,7 +51,6 @@ def add(db_path: Path, wish: Wish, now: dt.datetime) -> list[Added]:
         return [one for one in read if isinstance(one, Added)]
     results: list[Added] = []
     with (
-        connection.explained(db_path),
         connection.writing(db_path, create=True) as db,
         connection.transaction(db),
     ):

@@ -59,7 +59,7 @@ def _require_own(db: Path) -> None:
         f"{db} is there, and no demonstration made it", hint="name another file with --db"
     )
     try:
-        with connection.explained(db), connection.reading(db) as conn:
+        with connection.reading(db) as conn:
             mark = conn.execute("SELECT value FROM properties WHERE name = 'made_by'").fetchone()
     except CatalogError as error:
         raise refused from error

@@ -92,7 +92,7 @@ class Surroundings:
 def plan(order: Order, around: Surroundings) -> list[tuple[str, tuple[SourceName, ...]]]:
     """Return what a run would fetch now: slugs, with their sources. Nothing is done."""
     path = around.settings.db_path
-    with connection.explained(path), connection.reading(path) as conn:
+    with connection.reading(path) as conn:
         now = _clock(around, _archive(order)).now()
         continues = runs.unfinished(conn, now) if order.is_whole else ()
         selection = _selection(order, package_ids=_ids(conn, order), continues=continues, now=now)
@@ -112,7 +112,6 @@ def fetch(order: Order, around: Surroundings) -> RunReport:
     if order.record is not None:
         ensure_writable(order.record)
     with (
-        connection.explained(path),
         connection.writing(path) as db,
         fetch_lock(path),
     ):

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from pkgharvest.app.sourcing import clones_directory
 from pkgharvest.catalog import connection, packages
-from pkgharvest.errors import LocatorError
-from pkgharvest.locators import Locator, parse
+from pkgharvest.catalog.columns import locator as locator_of
 from pkgharvest.settings import cache_directory
 from pkgharvest.transport.clones import Clones
 
@@ -15,7 +14,6 @@ def remove(db_path: Path, package_ids: Sequence[int]) -> list[str]:
     """Remove packages and their clones; return the slugs of those that were still there."""
     removed = []
     with (
-        connection.explained(db_path),
         connection.writing(db_path) as db,
         connection.transaction(db),
     ):
@@ -25,7 +23,7 @@ def remove(db_path: Path, package_ids: Sequence[int]) -> list[str]:
                 removed.append(gone)
     clones = kept_clones()
     for _, url in removed:
-        locator = readable(url)
+        locator = locator_of(url)
         if locator is not None:
             clones.remove(locator)
     return [slug for slug, _ in removed]
@@ -33,19 +31,11 @@ def remove(db_path: Path, package_ids: Sequence[int]) -> list[str]:
 
 def clear_unused_clones(db_path: Path) -> int:
     """Remove the clones of repositories that this catalogue does not follow; return bytes freed."""
-    with connection.explained(db_path), connection.reading(db_path) as conn:
+    with connection.reading(db_path) as conn:
         urls = packages.repository_urls(conn)
-    return kept_clones().keep_only([one for one in map(readable, urls) if one is not None])
+    return kept_clones().keep_only([one for one in map(locator_of, urls) if one is not None])
 
 
 def kept_clones() -> Clones:
     """Return the clones in the user's cache directory."""
     return Clones(clones_directory(cache_directory()))
-
-
-def readable(url: str) -> Locator | None:
-    """Return the locator of ``url``; None for what an import brought and nobody can clone."""
-    try:
-        return parse(url) if url else None
-    except LocatorError:
-        return None

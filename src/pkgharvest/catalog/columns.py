@@ -28,6 +28,11 @@ def required_instant(text: str) -> dt.datetime:
     return dt.datetime.fromisoformat(text)
 
 
+def day(text: str | None) -> dt.date | None:
+    """Return the day that stands as ISO 8601."""
+    return None if text is None else dt.date.fromisoformat(text)
+
+
 def list_text(items: Iterable[str | int]) -> str:
     """Return a list as JSON."""
     return json.dumps(list(items), ensure_ascii=False)

@@ -74,8 +74,10 @@ def save_as_of(db: "Database", target: Target, past: Activity, instant: dt.datet
     row = _row(db.conn, target)
     if row is None or _has_other_repository(row, target):
         return
+    today = midnight(instant)
     news = {
-        "commits_over_52": list_text(activity.weeks(past.days, midnight(instant))),
+        "commits_over_52": list_text(activity.weeks(past.days, today)),
+        "commits_until": today.isoformat(),
         "last_updated": instant_text(past.committed_at),
         "commit_count": past.commit_count,
         "head": None,
@@ -286,7 +288,10 @@ class _Saving:
                 return
         today = midnight(self._at)
         days = commit_days.read(self._connection, self._id, activity.window_start(today))
-        self._changes.silent["commits_over_52"] = list_text(activity.weeks(days, today))
+        self._changes.silent |= {
+            "commits_over_52": list_text(activity.weeks(days, today)),
+            "commits_until": today.isoformat(),
+        }
 
     def _status(self, reading: RepositoryReading) -> Status:
         before: Status = self._row["status"]

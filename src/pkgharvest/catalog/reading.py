@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pkgharvest.catalog.columns import instant, instant_text, numbers, required_instant, texts
+from pkgharvest.catalog.columns import day, instant, instant_text, numbers, required_instant, texts
 from pkgharvest.package import Freshness, Package, Release
 
 _CHUNK = 500
@@ -211,6 +211,7 @@ def _package(
         ),
         repo_watchers=row["repo_watchers"],
         commits_over_52=numbers(row["commits_over_52"]),
+        commits_until=day(row["commits_until"]),
         participants=participants,
         repo_host=row["repo_host"],
         repo_id=row["repo_id"],

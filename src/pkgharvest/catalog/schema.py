@@ -94,6 +94,7 @@ _FIRST_TABLES = (
         days_known INTEGER NOT NULL DEFAULT 0,
         days_since TEXT,            -- commit_days were last read from this day on; null: whole
         commits_over_52 TEXT NOT NULL DEFAULT '[]',
+        commits_until TEXT,         -- the day before which those weeks end
         contributors_read TEXT,
         pypi_choice TEXT NOT NULL DEFAULT 'auto',
         pypi_name TEXT,

@@ -52,6 +52,7 @@ def select(connection: sqlite3.Connection, wanted: Selection, now: dt.datetime) 
         conditions.append("(f.last_success IS NULL OR f.last_success < :older_than)")
         values["older_than"] = instant_text(wanted.older_than)
     if wanted.continues:
+        # Its failures too, even with retry_failed: else every run would begin with those.
         conditions.append(
             "(f.run_id IS NULL OR f.run_id NOT IN (SELECT value FROM json_each(:runs)))"
         )

@@ -31,7 +31,7 @@ def check(invocation: Invocation) -> int:
     from pkgharvest.app.removal import kept_clones  # noqa: PLC0415 - db path needs none of it
 
     where = invocation.db_path
-    with connection.explained(where), connection.reading(where) as conn:
+    with connection.reading(where) as conn:
         condition = upkeep.check(conn, where)
     for problem in condition.problems:
         click.echo(f"error: {problem}", err=True)
@@ -66,7 +66,7 @@ def vacuum(invocation: Invocation) -> None:
     from pkgharvest.app.removal import clear_unused_clones  # noqa: PLC0415
 
     where = invocation.db_path
-    with connection.explained(where), connection.writing(where) as db:
+    with connection.writing(where) as db:
         before = upkeep.size(where)
         upkeep.vacuum(db)
     freed = max(0, before - upkeep.size(where))

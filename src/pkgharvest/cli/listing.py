@@ -43,7 +43,7 @@ def command(
 ) -> None:
     """List the packages of the catalogue."""
     path = invocation.db_path
-    with connection.explained(path), connection.reading(path) as conn:
+    with connection.reading(path) as conn:
         if category is not None:
             finding.category_id(conn, category)
         if grid is not None:

@@ -19,7 +19,7 @@ def command(invocation: Invocation, names: tuple[str, ...], yes: bool) -> int:
     from pkgharvest.app.removal import remove  # noqa: PLC0415 - not for remove --help to pay
 
     path = invocation.db_path
-    with connection.explained(path), connection.reading(path) as conn:
+    with connection.reading(path) as conn:
         ids = tuple(dict.fromkeys(finding.find(conn, name) for name in names))
         slugs = [package.slug for package in reading.packages(conn, ids)]
     if not yes:

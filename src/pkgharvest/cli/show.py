@@ -18,10 +18,10 @@ def command(invocation: Invocation, names: tuple[str, ...], output: Output) -> N
     One SLUG with --json prints an object, several print a list.
     """
     path = invocation.db_path
-    with connection.explained(path), connection.reading(path) as conn:
+    with connection.reading(path) as conn:
         ids = dict.fromkeys(finding.find(conn, name) for name in names)
         found = list(reading.packages(conn, ids, full=output.needs_versions))
-    if len(names) == 1:
+    if len(names) == 1 and found:  # it may be removed while it is looked for
         print_one(invocation, found[0], output)
     else:
         print_many(invocation, found, output, whole=True)

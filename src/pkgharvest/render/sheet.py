@@ -9,7 +9,6 @@ from rich.table import Table
 from rich.text import Text
 
 from pkgharvest.activity import window_start
-from pkgharvest.instants import midnight
 from pkgharvest.package import Freshness, Package
 from pkgharvest.render.age import ago
 from pkgharvest.render.fields import FULL, RECORD, Field, Style
@@ -139,7 +138,7 @@ def _histogram(package: Package, screen: Screen) -> RenderableType:
         return Text("unknown", style="dim")
     room = min(screen.width, _WIDEST) - _FRAME - _LABELS - _GAP
     cells = next((cells for cells in CELLS if cells <= room), CELLS[-1])
-    end = _window_end(package)
+    end = package.commits_until
     first = window_start(end) if end else None
     total = Text(f"{sum(counts)} in 52 weeks")
     if any(counts):
@@ -153,13 +152,6 @@ def _histogram(package: Package, screen: Screen) -> RenderableType:
         gap = max(1, cells - len(f"{first}{last}"))
         parts.append(Text(f"{first}{' ' * gap}{last}", style="dim"))
     return Group(*parts)
-
-
-def _window_end(package: Package) -> dt.date | None:
-    """Return the day before which the 52 weeks end: that of the repository's last fetch."""
-    read = next((fetch.last_success for fetch in package.fetches if fetch.source == "repo"), None)
-    at = read or package.last_fetched
-    return midnight(at) if at else None
 
 
 def _people(names: Sequence[str], screen: Screen) -> Text:
