@@ -58,7 +58,7 @@ async def run(
     async with open_client(clock=clock, listener=nobody, credentials=credentials) as client:
         source = GitHubBatches(client, api_url=github.url, clock=clock)
         sources = Sources(repositories={"github": source}, projects=Index())
-        limits = Limits(jobs=100)
+        limits = Limits(jobs=100, seconds_per_source=60)
         async for found in harvest(targets, sources, clock=clock, limits=limits, halt=halt):
             outcomes += found
     return outcomes

@@ -61,9 +61,9 @@ class Sources:
 class Limits:
     """What bounds a run."""
 
-    jobs: int = 8
+    jobs: int
     """Packages under way at once."""
-    seconds_per_source: float = 900.0
+    seconds_per_source: float
     """The longest that one source of one package may take, waits for its host included."""
 
 

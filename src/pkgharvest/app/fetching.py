@@ -26,6 +26,7 @@ from pkgharvest.settings import Settings
 from pkgharvest.transport.archive import Archive
 from pkgharvest.transport.client import Client, open_client
 from pkgharvest.transport.credentials import Credentials
+from pkgharvest.transport.pace import paces_of
 from pkgharvest.transport.recorder import ensure_writable
 
 if TYPE_CHECKING:
@@ -34,6 +35,13 @@ if TYPE_CHECKING:
 
 _REQUESTS_FOR_ONE = 5
 """What a new package takes, as a rule: three requests of GitHub, two of PyPI."""
+
+
+_LONGEST_SOURCE = 900.0
+"""Seconds for one source of one package, apart from waits for a quota that were asked for."""
+
+_LONGEST_WAIT = 7200.0
+"""Seconds: quotas begin anew each hour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +168,8 @@ class _Run:
             else Credentials.from_environment(self._around.environ, hosts.github),
             concurrency=order.jobs,
             wait=order.wait,
+            max_wait=_LONGEST_WAIT,
+            paces=paces_of(github=hosts.github),
             request_budget=order.request_budget,
             archive=self._archive,
             record=None if order.record is None else hosts.as_mapping(),
@@ -206,7 +216,7 @@ class _Run:
             targets.targets(self._db.conn, selected),
             sources,
             clock=self._clock,
-            limits=Limits(jobs=order.at_once),
+            limits=Limits(jobs=order.at_once, seconds_per_source=_patience(wait=order.wait)),
             halt=self._halt,
         )
         async with contextlib.aclosing(harvesting):
@@ -277,6 +287,11 @@ class _Run:
             yield
         finally:
             timer.cancel()
+
+
+def _patience(*, wait: bool) -> float:
+    """Return the seconds that one source of one package may take."""
+    return _LONGEST_SOURCE + (_LONGEST_WAIT if wait else 0)
 
 
 def _archive(order: Order) -> Archive | None:

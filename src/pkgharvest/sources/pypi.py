@@ -7,29 +7,21 @@ quotas are the transport's.
 from collections.abc import Iterable
 from dataclasses import replace
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 from pkgharvest.errors import (
-    Blocked,
-    Gone,
     Malformed,
     NotFound,
-    RateLimited,
-    SourceError,
-    Unauthorized,
-    Unavailable,
 )
 from pkgharvest.locators import Locator, points_back
 from pkgharvest.records import Project, ProjectReading, Target, Validator
+from pkgharvest.settings import PYPI_URL
 from pkgharvest.sources.pypi_answers import Details, Index, canonical, read_details, read_index
+from pkgharvest.sources.refusal import refusal
 from pkgharvest.transport.exchange import Answer, Exchange, Request, conditional, validator_of
 from pkgharvest.versions import latest
 
 PARSER = 1
 """Revision of the reading code below: validators of another revision are not used."""
-
-PUBLIC_URL = "https://pypi.org"
-"""Where people look at a project, whatever server the figures came from."""
 
 _SIMPLE = "application/vnd.pypi.simple.v1+json"
 _JSON = "application/json"
@@ -42,9 +34,7 @@ class PyPI:
     into a catalogue that knows nothing yet.
     """
 
-    def __init__(
-        self, client: Exchange, *, url: str = PUBLIC_URL, conditional: bool = True
-    ) -> None:
+    def __init__(self, client: Exchange, *, url: str = PYPI_URL, conditional: bool = True) -> None:
         self._client = client
         self._url = url.rstrip("/")
         self._conditional = conditional
@@ -134,7 +124,7 @@ class PyPI:
             case HTTPStatus.NOT_FOUND:
                 return answer
             case _:
-                raise _refusal(answer.status, url)
+                raise refusal(answer.status, url)
 
 
 def _project(name: str, index: Index, details: Details) -> Project:
@@ -144,7 +134,8 @@ def _project(name: str, index: Index, details: Details) -> Project:
         requires_python = newest.requires_python
     return Project(
         name=details.name,
-        url=f"{PUBLIC_URL}/project/{name}/",
+        # Where people look at it, whatever server the figures came from.
+        url=f"{PYPI_URL}/project/{name}/",
         version=newest.version if newest else None,
         releases=index.releases,
         status=index.status,
@@ -170,20 +161,3 @@ def _is_earlier(one: str | None, other: str | None) -> bool:
 
 def _given(validators: Iterable[Validator | None]) -> tuple[Validator, ...]:
     return tuple(validator for validator in validators if validator is not None)
-
-
-def _refusal(status: int, url: str) -> SourceError:
-    host = urlsplit(url).hostname or url
-    match status:
-        case HTTPStatus.GONE:
-            return Gone(f"{url}: gone")
-        case HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS:
-            return Blocked(f"{url}: withheld for legal reasons")
-        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
-            return Unauthorized(f"{host} refused access to {url} ({status})")
-        case HTTPStatus.TOO_MANY_REQUESTS:
-            return RateLimited(host, None, f"{host} asks to slow down")
-        case _ if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return Unavailable(f"{url}: the server failed ({status})")
-        case _:
-            return Malformed(f"{url}: unexpected status {status}")

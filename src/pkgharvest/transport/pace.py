@@ -49,12 +49,14 @@ docs.github.com). GraphQL may have 2,000, but is asked far less often: its queri
 _GITHUB_COM = "api.github.com"
 
 
-def paces_of(*, github: str, pypistats: str) -> Mapping[str, Pace]:
+def paces_of(*, github: str, pypistats: str | None = None) -> Mapping[str, Pace]:
     """Return the paces of the hosts at these base URLs, as ``pace_of`` looks for them.
 
     A GitHub of one's own has no limits but what its owner sets, and tells those itself.
     """
-    paces = {f"{_place(pypistats)}/api/packages": PYPISTATS}
+    paces = {}
+    if pypistats is not None:
+        paces[f"{_place(pypistats)}/api/packages"] = PYPISTATS
     if Origin.of(github).host == _GITHUB_COM:
         paces[_place(github)] = GITHUB
     return paces
