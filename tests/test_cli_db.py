@@ -158,7 +158,7 @@ def completed(shell: CommandLine, line: str) -> list[str]:
 
 
 def test_commands_and_options_are_completed(shell: CommandLine) -> None:
-    assert completed(shell, "pkgharvest co") == ["completion"]
+    assert completed(shell, "pkgharvest com") == ["completion"]
     assert completed(shell, "pkgharvest db b") == ["backup"]
     assert "--request-budget" in completed(shell, "pkgharvest fetch --re")
     assert completed(shell, "pkgharvest list --sort st") == ["stars"]

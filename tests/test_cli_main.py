@@ -9,7 +9,10 @@ import pytest
 from command_line import CommandLine
 from pkgharvest import __version__
 
-COMMANDS = ("add", "completion", "db", "demo", "fetch", "list", "remove", "show")
+COMMANDS = (
+    *("add", "completion", "config", "db", "demo", "fetch"),
+    *("list", "remove", "show", "status"),
+)
 
 
 @pytest.fixture

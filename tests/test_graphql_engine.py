@@ -86,12 +86,19 @@ def test_what_a_package_costs_the_first_time_and_when_nothing_is_new(
 
 def test_a_run_that_is_stopped_leaves_nothing_behind(github: GitHubGraphQL) -> None:
     targets = crowd(github, 60, commits=commits(1, 500))
-    github.latency = 0.2
+    github.latency = 1.0
 
     async def act() -> list[Outcome]:
         halt = Halt()
-        asyncio.get_running_loop().call_later(0.1, halt.stop, "interrupted")
+
+        async def stop_in_the_middle() -> None:
+            while not github.busiest:  # noqa: ASYNC110 - it lives in another thread
+                await asyncio.sleep(0.005)
+            halt.stop("interrupted")
+
+        stopping = asyncio.create_task(stop_in_the_middle())
         outcomes = await run(github, targets, NOW, halt)
+        await stopping
         assert asyncio.all_tasks() == {asyncio.current_task()}
         return outcomes
 

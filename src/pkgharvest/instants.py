@@ -6,6 +6,9 @@ import re
 from pkgharvest.errors import InvalidValue
 
 _DURATION = re.compile(r"(\d{1,9})([smhdw])", re.ASCII)
+_LONGEST = 100 * 365 * 86_400
+"""Seconds; what is subtracted from today must still be a date."""
+
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -16,10 +19,10 @@ def parse_duration(text: str) -> dt.timedelta:
         raise InvalidValue(
             f"{text!r} is not a duration", hint="a number with s, m, h, d or w: 90s, 50m, 24h, 7d"
         )
-    try:
-        return dt.timedelta(seconds=int(match[1]) * _UNITS[match[2]])
-    except OverflowError as error:
-        raise InvalidValue(f"{text!r} is longer than any clock runs") from error
+    seconds = int(match[1]) * _UNITS[match[2]]
+    if seconds > _LONGEST:
+        raise InvalidValue(f"{text!r} is longer than a century")
+    return dt.timedelta(seconds=seconds)
 
 
 def parse_instant(text: str) -> dt.datetime:

@@ -15,7 +15,7 @@ from pkgharvest.records import SOURCES, SourceName, Target, Validator
 
 _CHUNK = 200
 
-_HAS_SOURCE: dict[SourceName, str] = {
+HAS_SOURCE: dict[SourceName, str] = {
     "repo": "p.repo_key IS NOT NULL",
     "pypi": "p.pypi_choice <> 'none'",
 }
@@ -64,7 +64,7 @@ def select(connection: sqlite3.Connection, wanted: Selection, now: dt.datetime) 
         SELECT p.id, '{source}' AS source, coalesce(f.last_success, '') AS age
         FROM packages AS p
         LEFT JOIN fetches AS f ON f.package_id = p.id AND f.source = '{source}'
-        WHERE {_HAS_SOURCE[source]} AND {" AND ".join(conditions)}
+        WHERE {HAS_SOURCE[source]} AND {" AND ".join(conditions)}
         """  # noqa: S608 - fixed pieces
         for source in wanted.sources
     )

@@ -20,12 +20,14 @@ from pkgharvest.render.terminal import clean
 _COMMANDS = {
     "add": "pkgharvest.cli.add",
     "completion": "pkgharvest.cli.completion",
+    "config": "pkgharvest.cli.config",
     "db": "pkgharvest.cli.db",
     "demo": "pkgharvest.cli.demo",
     "fetch": "pkgharvest.cli.fetch",
     "list": "pkgharvest.cli.listing",
     "remove": "pkgharvest.cli.remove",
     "show": "pkgharvest.cli.show",
+    "status": "pkgharvest.cli.status",
 }
 """Each module's ``command``, imported when it is called for."""
 

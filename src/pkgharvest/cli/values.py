@@ -21,7 +21,7 @@ class Duration(click.ParamType[dt.timedelta]):
         try:
             return parse_duration(str(value))
         except InvalidValue as error:
-            self.fail(f"{error.message} ({error.hint})", param, ctx)
+            self.fail(_told(error), param, ctx)
 
 
 class Instant(click.ParamType[dt.datetime]):
@@ -36,7 +36,7 @@ class Instant(click.ParamType[dt.datetime]):
         try:
             return parse_instant(str(value))
         except InvalidValue as error:
-            self.fail(f"{error.message} ({error.hint})", param, ctx)
+            self.fail(_told(error), param, ctx)
 
 
 class Text(click.ParamType[str]):
@@ -50,6 +50,10 @@ class Text(click.ParamType[str]):
         if any("\ud800" <= character <= "\udfff" for character in text):
             self.fail(f"{text!r} is not text", param, ctx)
         return text
+
+
+def _told(error: InvalidValue) -> str:
+    return f"{error.message} ({error.hint})" if error.hint else error.message
 
 
 TEXT = Text()

@@ -71,7 +71,7 @@ class GitHubBatches:
         )
         self._pages: Batches[Page, History] = Batches(
             self._ask_pages,
-            most=graphql.MOST_PAGES,
+            most=graphql.MOST_HISTORIES,
             clock=clock,
             expected=lambda: self._on_the_way,
         )

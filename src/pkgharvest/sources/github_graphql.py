@@ -3,7 +3,7 @@
 What is asked about comes in variables, never in the text of a query; repositories are told apart
 by aliases, ``r0`` to ``rN``. Fields are those of GitHub's public schema; how queries are counted
 is in its documentation under "Rate limits and query limits for the GraphQL API". A batch of
-``MOST_FACTS`` costs 2 points, one of ``MOST_PAGES`` costs 1. Nothing is sent from here.
+``MOST_FACTS`` costs 2 points, one of ``MOST_HISTORIES`` costs 1. Nothing is sent from here.
 """
 
 import datetime as dt
@@ -22,7 +22,7 @@ from pkgharvest.sources import github_answers as rest
 from pkgharvest.sources.batches import TooMuch
 from pkgharvest.transport.exchange import Answer, Request
 
-MOST_FACTS, MOST_PAGES = 50, 25
+MOST_FACTS, MOST_HISTORIES = 50, 25
 """Repositories in one query: of facts, which are cheap, and of commits, which are not."""
 
 PER_PAGE = 100
