@@ -5,8 +5,8 @@ user's own file, then the default.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pkgharvest.errors import InvalidValue
 
@@ -35,16 +35,14 @@ _OTHER_TABLES = {"hosts"}
 """Tables of the file that are not settings of one value."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(NamedTuple):
     """A value, and who said so: ``--db``, ``PKGHARVEST_DB``, a file's path, or ``default``."""
 
     value: str
     origin: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(NamedTuple):
     """All settings of one invocation."""
 
     db: Setting

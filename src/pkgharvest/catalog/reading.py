@@ -8,8 +8,7 @@ import sqlite3
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pkgharvest.catalog.columns import day, instant, instant_text, numbers, required_instant, texts
 from pkgharvest.package import Freshness, Package, Release
@@ -49,8 +48,7 @@ _REVERSED: dict[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
+class Filter(NamedTuple):
     """Which packages a list shows; all of them where nothing is said."""
 
     category: str | None = None

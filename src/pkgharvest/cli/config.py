@@ -1,6 +1,5 @@
 """``pkgharvest config``: what the program goes by."""
 
-import dataclasses
 import json
 import os
 import sys
@@ -64,7 +63,7 @@ def show(invocation: Invocation, as_json: bool) -> None:
 
 
 def _settings(settings: Settings) -> dict[str, Setting]:
-    return {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+    return settings._asdict()
 
 
 def _shown(name: str, setting: Setting) -> _Row:

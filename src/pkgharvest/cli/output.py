@@ -5,8 +5,7 @@ import functools
 import io
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import click
 
@@ -18,8 +17,7 @@ from pkgharvest.render.fields import FULL, RECORD, Field, Style, select
 Format = Literal["table", "json", "jsonl", "csv", "tsv", "md"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
+class Output(NamedTuple):
     """How packages are to be printed."""
 
     format: Format
