@@ -102,6 +102,30 @@ def test_a_new_serial_is_read_whole() -> None:
     assert (project_of(again).version, again.serial) == ("0.8.0", "40418260")
 
 
+@pytest.mark.parametrize("etags", [True, False])
+def test_a_project_that_was_found_is_followed_while_it_points_back(etags: bool) -> None:
+    project = seed()
+    line = Line(FakePyPI(project, etags=etags))
+    found = after(target(), read(line, target()))
+    links = project.info["project_urls"]
+    project.serial, project.info["project_urls"] = 40418260, {"Source": "https://github.com/evil/x"}
+    lost = read(line, found)
+    assert lost.project is None
+    assert lost.tried == (
+        "django-ltree at PyPI links to github.com/mariocesar/django-ltree no longer: not followed"
+    )
+    line.asked.clear()
+    still = read(line, after(found, lost))
+    assert (still.project, still.tried, len(line.asked)) == (None, lost.tried, 1)
+    project.serial, project.info["project_urls"] = 40418261, links
+    again = read(line, after(after(found, lost), still))
+    assert (project_of(again).name, again.tried) == ("django-ltree", None)
+    del line
+    named_by_hand = dataclasses.replace(found, pypi_choice="set")
+    project.serial, project.info["project_urls"] = 40418262, {}
+    assert project_of(read(Line(FakePyPI(project)), named_by_hand)).name == "django-ltree"
+
+
 def test_the_same_serial_in_another_body_is_nothing_new_but_vouches_anew() -> None:
     project = seed()
     line = Line(FakePyPI(project))

@@ -43,31 +43,39 @@ class PyPI:
         """Look at the project of ``target``, or for one that is named like its repository.
 
         A project that was only guessed becomes the package's when one of its links points back
-        to the repository; until then the reading says what was ``tried``. Raises SourceError
-        where nothing could be read; BudgetSpent passes through.
+        to the repository; until then the reading says what was ``tried``. One that became so and
+        points back no longer (somebody else may have its name now) brings nothing more. Raises
+        SourceError where nothing could be read; BudgetSpent passes through.
         """
         if target.pypi_name is not None:
             name = canonical(target.pypi_name)
             if name is None:
                 raise NotFound(f"{target.pypi_name!r} cannot be the name of a project at PyPI")
-            return await self._look(target, name, guessed=None)
+            lost = None
+            if target.pypi_choice == "auto" and target.locator is not None:
+                lost = f"{name} at PyPI links to {_where(target.locator)} no longer: not followed"
+            return await self._look(target, name, guessed=lost, adopted=True)
         if target.locator is None or target.locator.is_local:
             return ProjectReading(tried="no name given, and no repository that a link can point to")
         name = canonical(target.locator.name)
         if name is None:
             return ProjectReading(tried=f"{target.locator.name!r} cannot be a name at PyPI")
-        where = f"{target.locator.host}/{target.locator.path}"
+        where = _where(target.locator)
         guessed = f"{name} exists at PyPI, but none of its links points to {where}"
-        return await self._look(target, name, guessed=guessed)
+        return await self._look(target, name, guessed=guessed, adopted=False)
 
-    async def _look(self, target: Target, name: str, *, guessed: str | None) -> ProjectReading:
+    async def _look(
+        self, target: Target, name: str, *, guessed: str | None, adopted: bool
+    ) -> ProjectReading:
         """Look at the project ``name``.
 
-        ``guessed`` is None where the name is the package's own, else what to say where the
-        project does not point back. What was kept of the last look counts only where the same
-        was looked for: after a rename or a new name everything is asked for afresh.
+        ``guessed`` is None where a person gave the name, else what to say where the project does
+        not point back; ``adopted`` is one that is the package's already. What was kept of the
+        last look counts only where the same was looked for: after a rename or a new name
+        everything is asked for afresh.
         """
-        known = self._conditional and target.pypi_tried == guessed
+        expected = {guessed, None} if adopted else {guessed}
+        known = self._conditional and target.pypi_tried in expected
         kept = target.validators if known else {}
         nothing_new = ProjectReading(name=name, serial=target.pypi_serial, tried=target.pypi_tried)
 
@@ -76,7 +84,7 @@ class PyPI:
         if answer is None:
             return nothing_new
         if answer.status == HTTPStatus.NOT_FOUND:
-            if guessed is None:
+            if adopted:
                 raise NotFound(f"no project {name!r} at PyPI")
             return ProjectReading(name=name, tried=f"{name}: no such project at PyPI")
         index = read_index(answer, name)
@@ -103,7 +111,8 @@ class PyPI:
             vouched.append(validator_of(answer, json_url, PARSER))
 
         reading = ProjectReading(name=name, serial=serial, validators=_given(vouched))
-        if guessed is None or points_back(details.links, _locators(target)):
+        untold = adopted and not details.told
+        if guessed is None or untold or points_back(details.links, _locators(target)):
             return replace(reading, project=_project(name, index, details))
         return replace(reading, tried=guessed)
 
@@ -147,6 +156,10 @@ def _project(name: str, index: Index, details: Details) -> Project:
         links=details.links,
         described=details.told,
     )
+
+
+def _where(locator: Locator) -> str:
+    return f"{locator.host}/{locator.path}"
 
 
 def _locators(target: Target) -> list[Locator]:
