@@ -12,12 +12,21 @@ from urllib.parse import unquote
 
 from pkgharvest.locators import Locator
 
+PAGES = {
+    "nothing": ("text/html", b""),
+    "line": ("text/html", b"<html>please sign in</html>"),
+    "lines": ("text/html", b"<html>\n<body>please sign in</body>\n</html>\n"),
+    "advertisement": ("application/x-git-upload-pack-advertisement", b""),
+}
+"""What answers everything without being a git server: content types and contents."""
+
 
 class GitServer:
     """Serves every repository under ``directory`` by git's smart HTTP, while it is entered.
 
-    Under ``status/CODE/`` it answers everything with that status, and from ``moved/`` it sends
-    whoever asks on to what follows.
+    Under ``status/CODE/`` it answers everything with that status, under ``page/NAME/`` with 200
+    and one of `PAGES`, and from ``moved/`` it sends whoever asks on to what follows. Under ``old/``
+    it is a server that has never heard of protocol version 2.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -45,6 +54,21 @@ class GitServer:
         self._server.server_close()
 
 
+def _by_rote(path: str) -> tuple[int, dict[str, str], bytes] | None:
+    """Answer with status, headers and content, or not at all."""
+    match path.split("/"):
+        case ["", "status", code, *_]:
+            refusal = {"WWW-Authenticate": 'Basic realm="x"', "Content-Length": "0"}
+            return int(code), refusal, b""
+        case ["", "moved", *_]:
+            return 301, {"Location": path.removeprefix("/moved"), "Content-Length": "0"}, b""
+        case ["", "page", name, *_]:
+            kind, page = PAGES[name]
+            return 200, {"Content-Type": kind, "Content-Length": str(len(page))}, page
+        case _:
+            return None
+
+
 def _handler(directory: Path) -> type[BaseHTTPRequestHandler]:
     fixed = {
         "PATH": os.environ["PATH"],
@@ -66,20 +90,19 @@ def _handler(directory: Path) -> type[BaseHTTPRequestHandler]:
 
         def _answer(self, body: bytes) -> None:
             path, _, query = self.path.partition("?")
-            if path.startswith("/status/"):
-                self._refuse(int(path.split("/")[2]), "WWW-Authenticate", 'Basic realm="x"')
+            answer = _by_rote(self.path)
+            if answer is not None:
+                self._send(*answer)
                 return
-            if path.startswith("/moved/"):
-                self._refuse(301, "Location", self.path.removeprefix("/moved"))
-                return
+            old = path.startswith("/old/")
             variables = {
                 "REQUEST_METHOD": self.command,
-                "PATH_INFO": unquote(path),
+                "PATH_INFO": unquote(path.removeprefix("/old")),
                 "QUERY_STRING": query,
                 "CONTENT_TYPE": self.headers.get("Content-Type", ""),
                 "CONTENT_LENGTH": str(len(body)),
                 "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-                "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+                "GIT_PROTOCOL": "" if old else self.headers.get("Git-Protocol", ""),
                 "REMOTE_ADDR": self.client_address[0],
             }
             done = subprocess.run(
@@ -91,18 +114,15 @@ def _handler(directory: Path) -> type[BaseHTTPRequestHandler]:
             )
             head, _, content = done.stdout.partition(b"\r\n\r\n")
             headers = dict(line.split(": ", 1) for line in head.decode().splitlines())
+            self._send(int(headers.pop("Status", "200").split()[0]), headers, content)
+
+        def _send(self, status: int, headers: dict[str, str], content: bytes) -> None:
             with contextlib.suppress(ConnectionError):  # whoever asked may have been killed
-                self.send_response(int(headers.pop("Status", "200").split()[0]))
+                self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(content)
-
-        def _refuse(self, status: int, header: str, value: str) -> None:
-            self.send_response(status)
-            self.send_header(header, value)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Say nothing."""

@@ -1,7 +1,12 @@
 """git repositories that are elsewhere, and the clones that are kept of them."""
 
 import asyncio
+import datetime as dt
+import os
 import shutil
+import socket
+import subprocess
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gitbench import NOON, TODAY, Bench, chain, commit, local, target
-from gitserver import GitServer
+from gitserver import PAGES, GitServer
 from histories import git
 from pkgharvest.errors import (
     Blocked,
@@ -24,6 +29,7 @@ from pkgharvest.errors import (
 )
 from pkgharvest.locators import Locator
 from pkgharvest.sources.git import Git, Limits
+from pkgharvest.transport.gitprocess import GitProcess
 
 
 @pytest.fixture(scope="module")
@@ -238,6 +244,75 @@ def test_what_a_host_may_answer(status: int, error: type[SourceError], bench: Be
     with pytest.raises(error):
         bench.read(bench.server.locator(f"status/{status}/x.git"))
     assert bench.spy.networked == ["ls-remote"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_neither_an_empty_repository_nor_none(page: str, bench: Bench) -> None:
+    error = Unavailable if page == "advertisement" else Malformed
+    with pytest.raises(error):
+        bench.read(bench.server.locator(f"page/{page}/x.git"))
+
+
+def test_an_empty_repository_of_an_old_server(bench: Bench) -> None:
+    bench.make()
+    old = replace(bench.remote(), path=f"old/{bench.remote().path}")
+    assert bench.read(old).status == "empty"
+
+
+def test_an_empty_repository_of_a_git_daemon(bench: Bench) -> None:
+    bench.make()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        port = server.getsockname()[1]
+        daemon = threading.Thread(target=_serve_twice, args=(server, bench.served))
+        daemon.start()
+        locator = Locator(scheme="git", host="127.0.0.1", port=port, path="x.git")
+        assert bench.read(locator).status == "empty"
+        daemon.join()
+
+
+def _serve_twice(server: socket.socket, directory: Path) -> None:
+    """Be the daemon of ``directory`` for two connections, as its inetd would have it."""
+    options = ("--inetd", "--export-all", f"--base-path={directory}")
+    for _ in range(2):
+        connection, _ = server.accept()
+        there = connection.fileno()
+        with connection:
+            subprocess.run(("git", "daemon", *options), stdin=there, stdout=there, check=False)
+
+
+def test_what_was_there_is_not_taken_for_emptied(bench: Bench) -> None:
+    bench.make()
+    known = replace(target(bench.remote()), head="a" * 40)
+    with pytest.raises(Malformed, match="has no commit any more"):
+        asyncio.run(bench.git.read(known, TODAY))
+    # As of a time before the first commit there is rightly nothing.
+    oids = chain(bench.make("y.git"), 1)
+    known = replace(target(bench.remote("y.git")), head=oids[0])
+    early = dt.datetime.fromtimestamp(NOON - 1, dt.UTC)
+    assert asyncio.run(bench.git.history_at(known, early)).head is None
+
+
+@pytest.mark.parametrize(
+    ("entry", "error"),
+    [
+        ("machine 127.0.0.1 login me password s3cret\n", Unauthorized),
+        ("default login me password s3cret\n", Unauthorized),
+        ("machine example.org login me password s3cret\n", NotFound),
+        ("machine\n", NotFound),
+        (None, NotFound),
+    ],
+)
+def test_a_password_that_is_refused(
+    entry: str | None, error: type[SourceError], bench: Bench, tmp_path: Path
+) -> None:
+    if entry is not None:
+        (tmp_path / ".netrc").write_text(entry, encoding="utf-8")
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    signed_in = Git(GitProcess(environ), bench.clones)
+    with pytest.raises(error) as caught:
+        asyncio.run(signed_in.read(target(bench.server.locator("status/401/x.git")), TODAY))
+    assert "s3cret" not in caught.value.message
 
 
 def test_a_repository_that_moved_is_followed(bench: Bench) -> None:

@@ -72,7 +72,12 @@ BLOCK = {"message": "Repository access blocked", "block": {"reason": "dmca"}}
 @pytest.mark.parametrize(
     ("status", "body", "kind", "words"),
     [
-        (401, {"message": "Bad credentials"}, Unauthorized, "refused the token"),
+        (
+            401,
+            {"message": "Bad credentials"},
+            Unauthorized,
+            "refused the credentials, or wants some",
+        ),
         (403, {"message": "Resource not accessible."}, Unauthorized, "Resource not accessible"),
         (403, {}, Unauthorized, "no reason given"),
         (403, BLOCK, Blocked, "dmca"),

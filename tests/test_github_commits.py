@@ -178,6 +178,51 @@ def test_an_empty_repository_is_a_fact(github: GitHubStandIn) -> None:
     assert not github.requests("/contributors")
 
 
+@pytest.mark.parametrize("body", [b"[]", b"[ ]\n"])
+def test_a_list_of_nothing_is_not_an_empty_repository(github: GitHubStandIn, body: bytes) -> None:
+    github.add(repository())
+    _, known = read_and_learn(github, new_target())
+    github.fault("/commits", Fault(status=200, body=body, headers={"etag": '"nonsense"'}))
+
+    for target in (new_target(), known):
+        reading = read(github, target)
+
+        assert isinstance(reading.problem, Malformed)
+        assert "no commit of Octo/Cat" in reading.problem.message
+        assert reading.activity is None
+        assert reading.contributors is None or reading.contributors
+        assert not [v for v in reading.validators if "/commits" in v.key]
+
+
+def test_a_list_without_its_newest_commits_is_malformed(github: GitHubStandIn) -> None:
+    github.add(repository())
+    github.fault("since=", Fault(body=b"[]"))
+
+    reading = read(github, new_target())
+
+    assert isinstance(reading.problem, Malformed)
+    assert "leaves the newest commits of Octo/Cat out" in reading.problem.message
+    assert reading.activity is None
+
+
+@pytest.mark.parametrize("authored", [None, days_ago(2)])
+@pytest.mark.parametrize("age", [2, 400])
+def test_a_head_that_nobody_dated_is_malformed(
+    github: GitHubStandIn, authored: dt.datetime | None, age: float
+) -> None:
+    github.add(repository(commits=[FakeCommit(sha="a" * 40, authored=authored, committed=None)]))
+    if age == 400:
+        github.fault("since=", Fault(body=b"[]"))
+
+    reading = read(github, new_target())
+
+    assert isinstance(reading.problem, Malformed)
+    assert "does not date the newest commit of Octo/Cat" in reading.problem.message
+    assert reading.activity is None
+    assert reading.repository is not None
+    assert not [v for v in reading.validators if "/commits" in v.key]
+
+
 def test_who_is_not_known_to_have_written_a_commit(github: GitHubStandIn) -> None:
     entries = [
         FakeCommit(sha="a" * 40, authored=None, committed=days_ago(5)),

@@ -57,6 +57,40 @@ def test_only_one_protocol_is_allowed(tmp_path: Path) -> None:
     assert seen(tmp_path, {}, protocol="http")["GIT_ALLOW_PROTOCOL"] == "http:https"
 
 
+def test_packets_are_told_apart_from_complaints(tmp_path: Path) -> None:
+    script = (
+        "echo >&2 '12:00:00.123456 pkt-line.c:80           packet:          git< version 2'\n"
+        "echo >&2 warning: packet: lost\n"
+        "echo >&2 '12:00:00.123456 packet:    ls-remote> 0000'\n"
+        '[ "$GIT_TRACE_PACKET" = 1 ] && exit "$2"'
+    )
+    process = GitProcess({"PATH": PATH}, executable=stand_in(tmp_path, script))
+
+    async def packets(code: str) -> tuple[str, ...]:
+        command = Command(arguments=(code,), seconds=10, traced=True)
+        async with process.start(command) as running:
+            while await running.read():
+                pass
+        return running.packets
+
+    assert asyncio.run(packets("0")) == ("git< version 2", "ls-remote> 0000")
+    with pytest.raises(GitError) as caught:
+        asyncio.run(packets("3"))
+    assert (caught.value.code, caught.value.stderr) == (3, "warning: packet: lost\n")
+    assert "GIT_TRACE_PACKET" not in seen(tmp_path, {"GIT_TRACE_PACKET": "1"})
+
+
+def test_whose_password_is_in_netrc(tmp_path: Path) -> None:
+    process = GitProcess({"PATH": PATH, "HOME": str(tmp_path)})
+    assert not process.has_password_for("h.org")
+    (tmp_path / ".netrc").write_text("machine h.org login me password x\n", encoding="utf-8")
+    assert process.has_password_for("h.org")
+    assert not process.has_password_for("i.org")
+    assert not GitProcess({"PATH": PATH}).has_password_for("h.org")
+    (tmp_path / ".netrc").write_bytes(b"\xff machine")
+    assert not process.has_password_for("h.org")
+
+
 def test_what_the_user_has_in_the_environment_for_git_stays_there(tmp_path: Path) -> None:
     traps = {
         "GIT_DIR": "/elsewhere",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pkgharvest.errors import RateLimited, SourceError, Unavailable
+from pkgharvest.errors import NotFound, RateLimited, SourceError, Unauthorized, Unavailable
 from pkgharvest.locators import parse
 from pkgharvest.sources.gitrefusal import complaint, from_disk, from_host
 from pkgharvest.transport.gitprocess import GitError
@@ -66,6 +66,7 @@ def refused(stderr: str, *, networked: bool = True) -> SourceError | None:
             "timeout",
         ),
         ("fatal: transport 'file' not allowed", "malformed"),
+        ("fatal: https://e/x/info/refs not valid: is this a git repository?", "malformed"),
         ("fatal: the remote end hung up unexpectedly", "unavailable"),
         ("fatal: write error: No space left on device", "unavailable"),
     ],
@@ -74,6 +75,15 @@ def test_what_hosts_say(stderr: str, kind: str) -> None:
     error = refused(stderr)
     assert error is not None
     assert error.kind == kind
+
+
+def test_who_has_a_password_was_refused() -> None:
+    asked = "fatal: could not read Username for 'https://example.org': terminal prompts disabled"
+    error = GitError(128, asked, networked=True)
+    assert isinstance(from_host(error, WHERE), NotFound)
+    assert isinstance(from_host(error, WHERE, signed_in=True), Unauthorized)
+    missing = GitError(128, "fatal: repository 'https://e/' not found", networked=True)
+    assert isinstance(from_host(missing, WHERE, signed_in=True), NotFound)
 
 
 def test_the_name_of_a_repository_says_nothing() -> None:

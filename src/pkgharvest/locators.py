@@ -88,8 +88,9 @@ class Locator:
     def key(self) -> str:
         """The identity: equal for all spellings of one repository.
 
-        Scheme, user, default ports and any port of ssh, ``.git`` and the host's case say how to
-        get there and not what is there; on the known forges the path's case neither.
+        Scheme, user, default ports and any port of ssh, the ``~/`` of an account's home, ``.git``
+        and the host's case say how to get there and not what is there; on the known forges the
+        path's case neither.
         """
         if self.is_local:
             return self.url
@@ -125,7 +126,8 @@ class Locator:
 
     @property
     def _bare(self) -> str:
-        return self.path.removesuffix(".git").rstrip("/")
+        path = self.path.removeprefix("~/") if self.scheme == "ssh" else self.path
+        return path.removesuffix(".git").rstrip("/")
 
 
 def parse(
@@ -134,8 +136,9 @@ def parse(
     """Understand any spelling of a repository.
 
     ``base`` is what relative paths start from, ``home`` what ``~`` stands for, both absolute;
-    where one is missing such paths are refused. An scp-like ``host:path`` becomes
-    ``ssh://host/path``, as the forges have it; a path in an account's home is ``ssh://host/~/path``.
+    where one is missing such paths are refused. An scp-like ``host:path`` or ``git@host:path``
+    becomes ``ssh://host/path``, as forges have it. With another user it is an account of a person,
+    and ``me@host:path`` starts from its home, as git has it: ``ssh://me@host/~/path``.
 
     Raises LocatorError, with one line that says what is wrong, and no credential in it.
     """
@@ -315,7 +318,11 @@ def _scp(text: str) -> Locator:
         raise Refused("an unknown scheme")
     if user is None and re.match(r"[0-9]+(/|\Z)", path):
         raise Refused("a host and a port, but no scheme", "write https:// in front of a host")
-    return _remote("ssh", user, _host(host), None, path)
+    host = _host(host)
+    known = canonical_host(host) in {*FORGES, GITHUB_API}
+    if user not in {None, "git"} and not known and path[:1] not in {"/", "~"} and _segments(path):
+        path = f"~/{path}"
+    return _remote("ssh", user, host, None, path)
 
 
 def _host(text: str) -> str:

@@ -7,7 +7,7 @@ the remote calls its own, so that renamed branches and rewritten histories are n
 
 import datetime as dt
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pkgharvest.errors import Malformed, NotFound, Unavailable
@@ -21,6 +21,10 @@ from pkgharvest.transport.gitprocess import Command, GitError, GitProcess, TooLa
 _BRANCH = "default"
 _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SHA256_DIGITS = 64
+_FLUSHED = re.compile(r"\S+< 0{4}")
+"""A flush packet received: every version of the protocol ends its list of refs by one
+(gitprotocol-common), or the first has an object's id of zeros in it instead of any ref."""
+
 _MOST_PACKS = 30
 """Every fetch that brings something leaves a pack; more than so many are made one."""
 
@@ -86,9 +90,11 @@ class Git:
         try:
             if locator.is_local:
                 return await self._local(locator, instant)
-            return await self._remote(locator, instant)
+            return await self._remote(target, locator, instant)
         except GitError as error:
-            raise from_host(error, locator) or from_disk(error, locator) from error
+            signed_in = self._process.has_password_for(locator.host)
+            told = from_host(error, locator, signed_in=signed_in)
+            raise told or from_disk(error, locator) from error
         except TooLarge as error:
             raise Malformed(f"{locator.url} is too large: {error.message}") from error
 
@@ -119,10 +125,18 @@ class Git:
 
     # ── a remote ─────────────────────────────────────────────────────────────────────────
 
-    async def _remote(self, locator: Locator, instant: dt.datetime | None) -> Survey:
-        """Bring the clone up to date and read it; one that is damaged is made anew, once."""
+    async def _remote(
+        self, target: Target, locator: Locator, instant: dt.datetime | None
+    ) -> Survey:
+        """Bring the clone up to date and read it; one that is damaged is made anew, once.
+
+        A remote that had commits and has none is not believed: that repositories are emptied is
+        so rare, and what is known so dear, that a person should look.
+        """
         tip = await self._tip_at(locator)
         if tip.head is None:
+            if target.head is not None:
+                raise Malformed(f"{locator.url} has no commit any more")
             return nothing(tip.branch), ()
         async with self._clones.hold(locator, self._limits.fetch) as path:
             fresh = not path.exists()
@@ -160,10 +174,23 @@ class Git:
             elif _OID.fullmatch(value):
                 head = value
         if head is None:
-            async with self._process.start(self._remotely(locator, "--heads")) as running:
-                if await running.read():
-                    raise Malformed(f"{locator.url}: its HEAD is on a branch that has no commit")
+            await self._expect_no_branch(locator)
         return Tip(head=head, branch=branch)
+
+    async def _expect_no_branch(self, locator: Locator) -> None:
+        """Raise unless it is a git server that says that there is no branch.
+
+        git takes any page without a line's end for the empty list of a web server that knows
+        nothing of git (gitprotocol-http, "dumb"), and there is no setting against it. So the
+        server's own packets are asked for. An empty repository behind a web server that knows
+        nothing of git is refused with them: nothing tells it from a page.
+        """
+        question = replace(self._remotely(locator, "--heads"), traced=True)
+        async with self._process.start(question) as running:
+            if await running.read():
+                raise Malformed(f"{locator.url}: its HEAD is on a branch that has no commit")
+        if not any(_FLUSHED.match(packet) for packet in running.packets):
+            raise Malformed(f"{locator.url}: its host answers, but not as git does")
 
     def _remotely(self, locator: Locator, option: str, *patterns: str) -> Command:
         return Command(

@@ -41,6 +41,9 @@ class Commit:
     authored: int | None
     """Author date as Unix time, or the committer's where there is none; None: in no window."""
     committed: dt.datetime | None
+    """Committer date; None where no calendar has it, or where it is not told."""
+    is_told: bool
+    """A committer date is there, if perhaps one that no calendar has."""
 
 
 def repository(answer: Answer) -> Repository:
@@ -75,6 +78,7 @@ def commits(answer: Answer) -> Iterator[Commit]:
             sha=item["sha"].text(),
             authored=seconds(on_calendar(authored)),
             committed=on_calendar(committed),
+            is_told=committed is not None,
         )
 
 
@@ -110,7 +114,10 @@ def whole(answer: Answer, name: str) -> Answer:
         case HTTPStatus.FORBIDDEN:
             raise Unauthorized(f"GitHub refuses access to {name}: {message or 'no reason given'}")
         case HTTPStatus.UNAUTHORIZED:
-            raise Unauthorized("GitHub refused the token", hint="is it mistyped, or expired?")
+            raise Unauthorized(
+                "GitHub refused the credentials, or wants some",
+                hint="is a token missing, mistyped or expired?",
+            )
         case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise Unavailable(f"GitHub answered {status} for {name}")
         case status:

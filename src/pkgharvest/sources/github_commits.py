@@ -1,9 +1,16 @@
-"""The commits of a GitHub repository over REST: one request where they fit on a page."""
+"""The commits of a GitHub repository over REST: one request where they fit on a page.
+
+That a repository is empty GitHub says by a 409. A list without a head, or a head without a date,
+or one that the list should have had, is no answer and fails the part: what is known stays. Any
+other commit that nobody dated is left out of the days: it is in no week.
+"""
 
 import datetime as dt
 from http import HTTPStatus
 
 from pkgharvest import activity
+from pkgharvest.errors import Malformed
+from pkgharvest.instants import midnight
 from pkgharvest.records import Activity, Target, Validator
 from pkgharvest.sources import github_answers as answers
 from pkgharvest.sources.github_parts import REACH, Parts, name, no_commits
@@ -37,11 +44,14 @@ class Commits:
         if head is None:  # quiet for longer than the window: its head is further back
             newest = await self._rest.get(f"{base}/commits?per_page=1")
             head = next(answers.commits(answers.whole(newest, name(target))), None)
+            if head and head.committed and midnight(head.committed) >= since:
+                raise Malformed(f"GitHub leaves the newest commits of {name(target)} out")
             relations = links(newest.headers.get("link"))
             count = page_number(relations.get("last", "")) if relations else 1
         if head is None:
-            parts.activity = no_commits(branch)
-            return
+            raise Malformed(f"GitHub lists no commit of {name(target)}, nor says that it is empty")
+        if not head.is_told:
+            raise Malformed(f"GitHub does not date the newest commit of {name(target)}")
         parts.activity = Activity(
             head=head.sha,
             committed_at=head.committed,

@@ -21,11 +21,16 @@ _LONGEST = 160  # characters of a complaint that are repeated
 _SAYINGS: tuple[tuple[str, type[SourceError], str], ...] = (
     (r"returned error: 410", Gone, "is gone"),
     (r"returned error: 451", Blocked, "is blocked by its host"),
+    (  # a page, of whatever: it says nothing about the repository
+        r"is this a git repository\?",
+        Malformed,
+        "its host answers, but not as git does",
+    ),
     (  # a host that asks for a name may do so for what does not exist, as GitHub does
         (
             r"could not read username|terminal prompts disabled|returned error: 404"
             r"|repository +not found|not exported|does not appear to be a git repository"
-            r"|is this a git repository\?|could not be found"
+            r"|could not be found"
         ),
         NotFound,
         "not found, or private",
@@ -55,14 +60,18 @@ _SAYINGS: tuple[tuple[str, type[SourceError], str], ...] = (
 _NAMES = re.compile(r"'[^'\n]*'|\S*/\S*")
 """What a complaint quotes: a repository may be called ``timeout``."""
 
+_ASKED_AGAIN = re.compile(r"could not read username|terminal prompts disabled", re.IGNORECASE)
 _RATE_LIMITED = re.compile(r"returned error: 429")
 _FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 _DUBIOUS = re.compile(r"dubious ownership|unsafe repository", re.IGNORECASE)
 _NO_REPOSITORY = re.compile(r"not a git repository", re.IGNORECASE)
 
 
-def from_host(error: GitError, locator: Locator) -> SourceError | None:
-    """Say what the host of ``locator`` answered; None where it is not the host that complains."""
+def from_host(error: GitError, locator: Locator, *, signed_in: bool = False) -> SourceError | None:
+    """Say what the host of ``locator`` answered; None where it is not the host that complains.
+
+    ``signed_in`` says whether a password was sent: a host that then asks for a name refused it.
+    """
     if not error.networked:
         return None
     said = _NAMES.sub("", error.stderr)
@@ -70,6 +79,8 @@ def from_host(error: GitError, locator: Locator) -> SourceError | None:
         return Unavailable(f"no space left for the clone of {locator.url}")
     if _RATE_LIMITED.search(said):
         return RateLimited(locator.host, None)
+    if signed_in and _ASKED_AGAIN.search(said):
+        return Unauthorized(f"{locator.url}: the password in your netrc is refused")
     for pattern, kind, words in _SAYINGS:
         if re.search(pattern, said, re.IGNORECASE):
             return kind(f"{locator.url}: {words} ({complaint(error)})")

@@ -8,6 +8,7 @@ repository is not known here.
 
 import asyncio
 import contextlib
+import netrc
 import os
 import re
 import shutil
@@ -73,6 +74,9 @@ _FIXED = {
 # No connection is left open behind our back: its process would hold git's standard error open.
 _SSH = "ssh -oBatchMode=yes -oConnectTimeout=30 -oControlMaster=no"
 
+_PACKET = re.compile(r"^\d\d:\d\d:\d\d\.\d+ .*\bpacket: +(\S+[<>] .*)\n?", re.MULTILINE)
+"""A line of GIT_TRACE_PACKET, which goes where the complaints go."""
+
 _CHUNK = 1 << 16
 _LONGEST_ANSWER = 1 << 22  # bytes, of a command that is run whole
 _LONGEST_COMPLAINT = 1 << 13
@@ -113,6 +117,8 @@ class Command:
     """The only one that it may speak over the network; None: none at all."""
     bound: int | None = None
     """Bytes that ``clone`` may grow to."""
+    traced: bool = False
+    """Whether to tell the packets of git's protocol, in `Running.packets`."""
 
 
 class Running:
@@ -121,6 +127,8 @@ class Running:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self.ended = False
+        self.packets: tuple[str, ...] = ()
+        """Once all is over, what was exchanged last: ``git< version 2`` was received."""
 
     async def read(self) -> bytes:
         """Return the next part of the answer; nothing at its end."""
@@ -162,6 +170,16 @@ class GitProcess:
         directory = command.place or (command.clone.parent if command.clone else Path(os.sep))
         async with _supervised(executable, command, environment, directory) as running:
             yield running
+
+    def has_password_for(self, host: str) -> bool:
+        """Tell whether git sends the user's password for ``host``: it stands in their netrc."""
+        home = self._environ.get("HOME")
+        if not home:
+            return False
+        try:
+            return netrc.netrc(Path(home) / ".netrc").authenticators(host) is not None
+        except (OSError, UnicodeDecodeError, netrc.NetrcParseError):
+            return False
 
     async def _prepare(self) -> tuple[str, tuple[tuple[str, str], ...]]:
         """Find git, and in the user's configuration the settings to hand on."""
@@ -205,6 +223,8 @@ class GitProcess:
                 environment["GIT_ALLOW_PROTOCOL"] = "http:https"
             case protocol:
                 environment["GIT_ALLOW_PROTOCOL"] = protocol
+        if command.traced:
+            environment["GIT_TRACE_PACKET"] = "1"
         if command.place is not None:
             environment["GIT_CEILING_DIRECTORIES"] = str(command.place.parent)
         else:
@@ -258,15 +278,16 @@ async def _supervised(
             task.cancel()
     if not running.ended:
         return
+    stderr = ""
+    if not complaint.cancelled() and complaint not in unfinished:
+        stderr = complaint.result().decode(errors="replace")
+    if command.traced:
+        running.packets = tuple(_PACKET.findall(stderr))
+        stderr = _PACKET.sub("", stderr)
     if _outgrown(command):
         raise TooLarge(f"a clone of more than {command.bound} bytes")
     if process.returncode:
-        stderr = b"" if complaint.cancelled() or complaint in unfinished else complaint.result()
-        raise GitError(
-            process.returncode,
-            stderr.decode(errors="replace"),
-            networked=command.protocol is not None,
-        )
+        raise GitError(process.returncode, stderr, networked=command.protocol is not None)
 
 
 async def _whole(running: Running) -> bytes:
