@@ -107,7 +107,7 @@ def main() -> None:
     for half, page in ((log, "github"), (pypi, "pypi")):
         for entry in half["entries"]:
             entry["pageref"] = page
-    log["entries"] += pypi["entries"]
+    log["entries"] += pypi["entries"]  # each half as it began, and GitHub's is the older one
     log["_pkgharvest"] = {"hosts": {"github": GITHUB_API_URL, "pypi": PYPI_URL}}
     text = json.dumps(archive, ensure_ascii=False, indent=1).encode()
     out = HERE / "demo.har.gz"

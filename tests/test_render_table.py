@@ -25,6 +25,7 @@ HOSTILE = "[red]x[/red] :gear: \x1b[31m \x1b]0;t\x07 \x9b2J \u202eabc\nhttp://x.
 DASH = "\N{EN DASH}"
 NEVER = package(
     slug="new",
+    title="New",
     last_fetched=None,
     last_updated=None,
     repo_watchers=0,
@@ -151,8 +152,51 @@ def test_a_status_is_said_in_words(status: Any) -> None:
 
 
 def test_where_there_is_no_project_it_says_what_was_tried() -> None:
-    text = printed(sheet(package(pypi_url="", pypi_version=None, pypi_tried="django_ltree")))
+    text = printed(sheet(package(pypi_name=None, pypi_url="", pypi_tried="django_ltree")))
     assert re.search(r"PyPI +none; tried django_ltree", text)
+
+
+def test_where_there_is_a_project_it_says_what_is_the_matter_too() -> None:
+    shown = unframed(printed(sheet(package(pypi_tried="it links here no longer: not followed"))))
+    assert (
+        "https://pypi.org/project/django-ltree/ it links here no longer: not followed "
+        "documentation" in shown
+    )
+
+
+def test_a_project_that_was_never_found_has_its_name() -> None:
+    lost = package(pypi_name="no-such-thing", pypi_url="", pypi_version=None)
+    assert re.search(r"PyPI +no-such-thing, never found *│", printed(sheet(lost)))
+    new = lost._replace(fetches=())
+    assert re.search(r"PyPI +no-such-thing, not asked for yet *│", printed(sheet(new)))
+    nameless = lost._replace(pypi_name=None)
+    assert re.search(r"PyPI +none *│", printed(sheet(nameless)))
+
+
+@pytest.mark.parametrize("width", [46, 50, 60, 80, 120])
+@pytest.mark.parametrize("options", [{}, {"full": True}, {"fields": FULL}])
+def test_addresses_stay_whole_where_they_fit(width: int, options: dict[str, Any]) -> None:
+    lines = printed(sheet(package(homepage="https://h.example/" + 22 * "x"), **options), width)
+    for url in (
+        "https://github.com/mariocesar/django-ltree",
+        "https://pypi.org/project/django-ltree/",
+        "https://django-ltree.readthedocs.io/",
+        *(["https://h.example/" + 22 * "x"] if options else []),
+    ):
+        assert re.search(rf"[│ ]{re.escape(url)} *│", lines)
+
+
+def test_addresses_that_fit_stand_beside_their_labels() -> None:
+    lines = printed(sheet(package()), width=60)
+    assert re.search(r"│ repository +│\n│   https://github.com/mariocesar/django-ltree +│", lines)
+    assert re.search(r"│ PyPI           https://pypi.org/project/django-ltree/ +│", lines)
+    assert re.search(r"│ documentation  https://django-ltree.readthedocs.io/ +│", lines)
+
+
+def test_an_address_that_fits_no_line_is_folded() -> None:
+    url = f"https://h.example/{'long/' * 30}"
+    lines = printed(sheet(package(repo_url=url)), width=60)
+    assert url in unframed(lines).replace(" ", "")
 
 
 def test_full_adds_all_the_rest() -> None:
@@ -234,6 +278,29 @@ def test_a_status_that_is_not_everybodys_is_the_last_to_go() -> None:
         ["django-ltree", "72", "gone"],
         ["django-ltree", "72", "active"],
     ]
+
+
+@pytest.mark.parametrize("width", [36, 40, 50, 60, 80, 100, 126])
+def test_no_package_looks_well_that_is_not(width: int) -> None:
+    long = "a-very-long-name-" * 6
+    for ill, words in (
+        (package(slug=long, title=long, status="gone", fetches=()), "gone"),
+        (package(slug=long, title=long), "failing"),
+        (package(slug=long, title=long, status="archived"), "archived, failing"),
+    ):
+        first = printed(rows(ill, NEVER), width=width).splitlines()[1]
+        assert first.endswith(f"  {words}")
+
+
+def test_a_title_that_its_name_does_not_tell_is_shown() -> None:
+    alike = package(slug="django-tree-2", title="Django_Tree 2", fetches=())
+    other = package(slug="zzz", title="All about trees", fetches=())
+    assert "title" not in printed(rows(alike), width=160)
+    header, first, second = printed(rows(alike, other), width=160).splitlines()
+    assert header.endswith("  title")
+    assert first.endswith("  active")
+    assert second.endswith("  active  All about trees")
+    assert "title" not in printed(rows(alike, other), width=40)
 
 
 def test_long_names_are_folded_and_never_cut() -> None:
@@ -337,7 +404,7 @@ def test_published_records_fit_every_screen(width: int) -> None:
     packages: Sequence[Package] = [published(record) for record in published_records()]
     text = printed(rows(*packages or [package()]), width)
     assert max(map(cell_len, text.split("\n"))) <= width
-    folded = sum(len(each.slug) > 32 for each in packages)
+    folded = sum(max(len(each.slug) // 33, len(each.title) // 25) for each in packages)
     assert 0 <= text.count("\n") - 1 - len(packages or [0]) <= folded
 
 

@@ -95,6 +95,34 @@ def answer(body: bytes = b"{}", *, status: int = 200, url: str = URL, **headers:
     return Answer(status=status, headers=named, body=body, url=url)
 
 
+def test_entries_are_in_the_order_in_which_they_began() -> None:
+    clock = FixedClock(START.replace(microsecond=0))  # so that one has no fraction of a second
+
+    class Slow:
+        """Answers the first request when the second has its answer."""
+
+        def __init__(self) -> None:
+            self.answered = asyncio.Event()
+
+        async def send(self, request: Request) -> Answer:
+            if request.url == f"{URL}/0":
+                await self.answered.wait()
+            self.answered.set()
+            return Answer(url=request.url, status=200, headers={}, body=b"{}")
+
+    async def run() -> list[str]:
+        recorder = Recorder(Slow(), clock=clock, creator_version="1", hosts={})
+        first = asyncio.create_task(recorder.send(Request(url=f"{URL}/0")))
+        await asyncio.sleep(0)
+        await clock.sleep(0.5)
+        await recorder.send(Request(url=f"{URL}/1"))
+        await first
+        log: Any = recorder.har()["log"]
+        return [entry["request"]["url"] for entry in log["entries"]]
+
+    assert asyncio.run(run()) == [f"{URL}/0", f"{URL}/1"]
+
+
 def record(*exchanges: tuple[Request, Answer], secret: str = SECRET) -> Recorder:
     recorder = Recorder(
         Script(*(given_answer for _, given_answer in exchanges)),

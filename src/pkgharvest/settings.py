@@ -4,7 +4,7 @@ Flag, then environment, then the project's ``pkgharvest.toml`` (or ``--config``)
 user's own file, then the default.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,8 +53,19 @@ class Settings(NamedTuple):
 
     @property
     def db_path(self) -> Path:
-        """Where the catalogue is."""
-        return Path(self.db.value).expanduser()
+        """Where the catalogue is; InvalidValue where that is in a home that nobody has."""
+        if self.db.origin == "default" and not self.db.value:
+            raise InvalidValue(
+                "no home directory to keep the catalogue in",
+                hint="name its file with --db, or in PKGHARVEST_DB",
+            )
+        path = in_home(self.db.value)
+        if path is None:
+            raise InvalidValue(
+                f"{self.db.origin}: no such home directory: {self.db.value}",
+                hint="write the path without ~",
+            )
+        return path
 
 
 def load(
@@ -74,6 +85,7 @@ def load(
     files = [
         (str(path), _read(path, required=path is project and bool(named)))
         for path in (project, _user_file(environ))
+        if path is not None
     ]
 
     def setting(name: str) -> Setting:
@@ -97,11 +109,25 @@ def load(
     )
 
 
-def cache_directory() -> Path:
-    """Return where clones are kept: the user's cache directory for pkgharvest."""
+def in_home(path: str) -> Path | None:
+    """Return ``path`` with the home that a ``~`` at its beginning stands for; None without one.
+
+    A service or a container may run as somebody of whom the machine knows no home.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return None
+
+
+def cache_directory(catalogue: Path) -> Path:
+    """Return where clones are kept: the user's cache directory for pkgharvest.
+
+    Who has no home has it beside the ``catalogue``.
+    """
     import platformdirs  # noqa: PLC0415 - only where the directory is needed
 
-    return Path(platformdirs.user_cache_dir(APP, appauthor=False))
+    return _usual(platformdirs.user_cache_dir) or catalogue.parent / f"{APP}-cache"
 
 
 def prepare_default_directory(settings: Settings) -> None:
@@ -113,19 +139,28 @@ def prepare_default_directory(settings: Settings) -> None:
 def _default_db() -> str:
     import platformdirs  # noqa: PLC0415 - not needed where --db or the environment says it
 
-    return str(Path(platformdirs.user_data_dir(APP, appauthor=False)) / "pkgharvest.db")
+    directory = _usual(platformdirs.user_data_dir)
+    return "" if directory is None else str(directory / "pkgharvest.db")
 
 
-def _user_file(environ: Mapping[str, str]) -> Path:
+def _user_file(environ: Mapping[str, str]) -> Path | None:
     # Where platformdirs puts it on Linux is found without it, which start-up is grateful for.
     import sys  # noqa: PLC0415
 
     if sys.platform == "linux":
-        home = environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-        return Path(home) / APP / "config.toml"
+        return in_home(f"{environ.get('XDG_CONFIG_HOME') or '~/.config'}/{APP}/config.toml")
     import platformdirs  # noqa: PLC0415
 
-    return Path(platformdirs.user_config_dir(APP, appauthor=False)) / "config.toml"
+    directory = _usual(platformdirs.user_config_dir)
+    return None if directory is None else directory / "config.toml"
+
+
+def _usual(directory: Callable[..., str]) -> Path | None:
+    """Return what platformdirs says; None without a home, where it fails or leaves a ``~``."""
+    try:
+        return Path(directory(APP, appauthor=False)).expanduser()
+    except RuntimeError:
+        return None
 
 
 def _read(path: Path, *, required: bool) -> dict[str, str]:

@@ -6,11 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pkgharvest.catalog import connection, finding, packages
 from pkgharvest.errors import InvalidValue, LocatorError
-from pkgharvest.locators import Locator, normalized, parse, redacted
+from pkgharvest.locators import Locator, parse, redacted
 from pkgharvest.records import PypiChoice
+from pkgharvest.settings import in_home
+
+_LONGEST_NAME = 200
+"""Characters of a project's name: no file of a longer one could be stored, its version included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +30,23 @@ class Wish:
     documentation_url: str | None = None
     pypi_choice: PypiChoice = "auto"
     pypi_name: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no package can have."""
+        if self.pypi_name is not None and not _is_project_name(self.pypi_name):
+            raise InvalidValue(
+                f"--pypi: no project can be called '{redacted(self.pypi_name)}'",
+                hint="ASCII letters and digits, with . _ or - between them",
+            )
+        if self.documentation_url is not None and not _is_web_address(self.documentation_url):
+            raise InvalidValue(
+                f"--docs: '{redacted(self.documentation_url)}' is not the address of a web page",
+                hint="it begins with https:// or http://",
+            )
+        if self.title is not None and not any(
+            character.isprintable() and not character.isspace() for character in self.title
+        ):
+            raise InvalidValue("--title: a title that cannot be seen")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +118,12 @@ def read_list(lines: Sequence[str]) -> tuple[str, ...]:
 
 def _read(text: str) -> Locator | Added:
     try:
-        here, home = PurePosixPath(Path.cwd()), PurePosixPath(Path.home())
-        locator = parse(text, base=here, home=home)
+        home = in_home("~")
+        locator = parse(
+            text,
+            base=PurePosixPath(Path.cwd()),
+            home=None if home is None else PurePosixPath(home),
+        )
         return _on_disk(locator) if locator.is_local else locator
     except LocatorError as error:
         return Added(
@@ -120,8 +146,6 @@ def _on_disk(locator: Locator) -> Locator:
 
 
 def _addition(locator: Locator, wish: Wish) -> packages.Addition:
-    if wish.pypi_name is not None and not normalized(wish.pypi_name).strip("-"):
-        raise InvalidValue(f"{wish.pypi_name!r} is not the name of a project")
     return packages.Addition(
         locator=locator,
         title=wish.title,
@@ -132,3 +156,26 @@ def _addition(locator: Locator, wish: Wish) -> packages.Addition:
         pypi_choice=wish.pypi_choice,
         pypi_name=wish.pypi_name,
     )
+
+
+def _is_project_name(text: str) -> bool:
+    """Say whether a project may be called that, by the specification of names and normalization."""
+    from packaging.utils import InvalidName, canonicalize_name  # noqa: PLC0415 - for --pypi alone
+
+    try:
+        canonicalize_name(text, validate=True)
+    except InvalidName:
+        return False
+    return len(text) <= _LONGEST_NAME
+
+
+def _is_web_address(text: str) -> bool:
+    # Looked at first, as urlsplit takes line breaks out silently.
+    if not text.isprintable() or " " in text:
+        return False
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # ValueError where it is none
+    except ValueError:
+        return False
+    return parts.scheme in {"https", "http"} and bool(parts.hostname)

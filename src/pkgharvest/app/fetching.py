@@ -7,7 +7,7 @@ import json
 import signal
 import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,11 +21,19 @@ from pkgharvest.clock import Clock, FixedClock
 from pkgharvest.errors import InvalidValue
 from pkgharvest.events import Finished, Listener, Settled, Started
 from pkgharvest.harvest import Halt, Limits, harvest
-from pkgharvest.records import SOURCES, Failure, Outcome, RepositoryReading, SourceName
+from pkgharvest.records import (
+    SOURCES,
+    Deferred,
+    Failure,
+    Outcome,
+    RepositoryReading,
+    SourceName,
+)
 from pkgharvest.settings import Settings
 from pkgharvest.transport.archive import Archive
 from pkgharvest.transport.client import Client, open_client
 from pkgharvest.transport.credentials import Credentials
+from pkgharvest.transport.origin import Origin
 from pkgharvest.transport.pace import paces_of
 from pkgharvest.transport.recorder import ensure_writable
 
@@ -108,6 +116,36 @@ def plan(order: Order, around: Surroundings) -> list[tuple[str, tuple[SourceName
         return [(one.slug, one.sources) for one in targets.targets(conn, selected)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Idleness:
+    """Why there is nothing to fetch."""
+
+    catalogued: int
+    """Packages in the whole catalogue."""
+    fresh: int
+    """Packages that succeeded too lately for ``stale``."""
+    backing_off: int
+    """Packages that failed, are not due again yet, and would be fetched with ``retry_failed``."""
+    done: int
+    """Packages that the run before, which this one went on with, left nothing to do for."""
+
+
+def idleness(order: Order, around: Surroundings) -> Idleness:
+    """Return why ``order`` has selected nothing."""
+    with connection.reading(around.settings.db_path) as conn:
+        now = _clock(around, _archive(order)).now()
+        ids = _ids(conn, order)
+        due = _selection(replace(order, limit=None), package_ids=ids, continues=(), now=now)
+        tried = replace(due, retry_failed=True)
+        waiting = len(targets.select(conn, tried, now))
+        ever = len(targets.select(conn, replace(tried, older_than=None), now))
+        done = len(targets.select(conn, due, now))
+        (catalogued,) = conn.execute("SELECT count(*) FROM packages").fetchone()
+    return Idleness(
+        catalogued=catalogued, fresh=ever - waiting, backing_off=waiting - done, done=done
+    )
+
+
 def fetch(order: Order, around: Surroundings) -> RunReport:
     """Do what ``order`` says, and report.
 
@@ -160,12 +198,15 @@ class _Run:
         listener(Started(packages=len(selected)))
         tally = Tally(selected=len(selected))
         hosts = Hosts.chosen(self._around.settings, self._archive)
+        credentials = (
+            Credentials.none()
+            if self._archive is not None
+            else Credentials.from_environment(self._around.environ, hosts.github)
+        )
         async with open_client(
             clock=self._clock,
             listener=listener,
-            credentials=Credentials.none()
-            if self._archive is not None
-            else Credentials.from_environment(self._around.environ, hosts.github),
+            credentials=credentials,
             concurrency=order.jobs,
             wait=order.wait,
             max_wait=_LONGEST_WAIT,
@@ -180,7 +221,13 @@ class _Run:
                 finally:
                     if order.record is not None and client.recorder is not None:
                         client.recorder.write(order.record)
-            report = self._report(tally, client, started)
+            anonymous = self._archive is None and not credentials.secrets
+            report = self._report(
+                tally,
+                client,
+                started,
+                tokenless=str(Origin.of(hosts.github)) if anonymous else None,
+            )
         runs.end(
             self._db,
             run_id,
@@ -205,7 +252,7 @@ class _Run:
             hosts,
             clock=self._clock,
             environ=self._around.environ,
-            cache=settings.cache_directory(),
+            cache=settings.cache_directory(self._around.settings.db_path),
             history=order.history,
             as_of=order.as_of,
             # A recording and its replay must ask the same of a catalogue that knows nothing.
@@ -223,10 +270,19 @@ class _Run:
             async for outcomes in harvesting:
                 saved = self._save(outcomes, run_id)
                 tally.count(outcomes, saved)
+                tally.read_with_git += sum(map(self._goes_by_git, outcomes))
                 for outcome, result in zip(outcomes, saved, strict=True):
                     self._around.listener(
                         Settled(outcome=outcome, changed=result.changed, failure=result.failure)
                     )
+
+    def _goes_by_git(self, outcome: Outcome) -> bool:
+        locator = outcome.target.locator
+        if outcome.source != "repo" or locator is None or locator.is_local:
+            return False
+        with_git = locator.kind == "git" or self._order.history == "git"
+        asked = not isinstance(outcome.result, Deferred)
+        return asked and (with_git or self._order.as_of is not None)
 
     def _save(self, outcomes: tuple[Outcome, ...], run_id: int) -> tuple[harvests.Saved, ...]:
         with connection.transaction(self._db):
@@ -244,7 +300,10 @@ class _Run:
             case _:
                 return harvests.Saved(changed=False)
 
-    def _report(self, tally: Tally, client: Client, started: dt.datetime) -> RunReport:
+    def _report(
+        self, tally: Tally, client: Client, started: dt.datetime, *, tokenless: str | None
+    ) -> RunReport:
+        """Report; ``tokenless`` is the host of GitHub where it was asked without a token."""
         settled = tally.verdicts.total() - tally.verdicts["deferred"]
         stopped: Stopped | None = self._halt.reason
         if stopped is None and tally.out_of_quota:
@@ -260,6 +319,9 @@ class _Run:
             traffic=client.traffic.report(),
             failures=tuple(tally.failures),
             stopped=stopped,
+            out_of_quota=tuple(tally.out_of_quota.values()),
+            wants_token=any(tokenless in words.split() for words in tally.out_of_quota),
+            read_with_git=tally.read_with_git,
         )
 
     @contextlib.contextmanager

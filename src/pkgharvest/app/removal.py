@@ -21,7 +21,7 @@ def remove(db_path: Path, package_ids: Sequence[int]) -> list[str]:
             gone = packages.remove(db, package_id)
             if gone is not None:
                 removed.append(gone)
-    clones = kept_clones()
+    clones = kept_clones(db_path)
     for _, url in removed:
         locator = locator_of(url)
         if locator is not None:
@@ -33,9 +33,10 @@ def clear_unused_clones(db_path: Path) -> int:
     """Remove the clones of repositories that this catalogue does not follow; return bytes freed."""
     with connection.reading(db_path) as conn:
         urls = packages.repository_urls(conn)
-    return kept_clones().keep_only([one for one in map(locator_of, urls) if one is not None])
+    kept = kept_clones(db_path)
+    return kept.keep_only([one for one in map(locator_of, urls) if one is not None])
 
 
-def kept_clones() -> Clones:
-    """Return the clones in the user's cache directory."""
-    return Clones(clones_directory(cache_directory()))
+def kept_clones(db_path: Path) -> Clones:
+    """Return the clones in the user's cache directory, or beside the catalogue at ``db_path``."""
+    return Clones(clones_directory(cache_directory(db_path)))

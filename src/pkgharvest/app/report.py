@@ -33,7 +33,9 @@ class Tally:
     selected: int
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     failures: list[SourceFailure] = field(default_factory=list)
-    out_of_quota: bool = False
+    out_of_quota: dict[str, str] = field(default_factory=dict)
+    """Hosts that would answer no more, in words; the last word on each counts."""
+    read_with_git: int = 0
 
     def count(self, outcomes: tuple[Outcome, ...], saved: tuple[Saved, ...]) -> None:
         """Count a package: its worst source is what became of it."""
@@ -50,9 +52,10 @@ class Tally:
                         message=result.failure.message,
                     )
                 )
-            if out_of_quota(outcome):
-                self.out_of_quota = True
-            if out_of_quota(outcome) or isinstance(outcome.result, Deferred):
+            refusal = out_of_quota(outcome)
+            if refusal is not None:
+                self.out_of_quota[refusal.partition(" until ")[0]] = refusal
+            if refusal is not None or isinstance(outcome.result, Deferred):
                 deferred = True
         if failed:
             self.verdicts["failed"] += 1
@@ -63,15 +66,15 @@ class Tally:
             self.verdicts["updated" if changed else "unchanged"] += 1
 
 
-def out_of_quota(outcome: Outcome) -> bool:
-    """Tell whether a host's quota kept a source from being read, wholly or in part."""
+def out_of_quota(outcome: Outcome) -> str | None:
+    """Tell which host's quota kept a source from being read, wholly or in part; or None."""
     match outcome.result:
-        case Deferred(reason="quota"):
-            return True
-        case RepositoryReading(problem=RateLimited()):
-            return True
+        case Deferred(reason="quota", message=message):
+            return message
+        case RepositoryReading(problem=RateLimited(message=message)):
+            return message
         case _:
-            return False
+            return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +91,12 @@ class RunReport:
     traffic: TrafficReport
     failures: tuple[SourceFailure, ...]
     stopped: Stopped | None
+    out_of_quota: tuple[str, ...] = ()
+    """Hosts that would answer no more, and until when, in words."""
+    wants_token: bool = False
+    """GitHub is one of them, and was asked without a token."""
+    read_with_git: int = 0
+    """Repositories elsewhere that were asked for with git, of which no recording tells."""
 
     def as_json(self) -> dict[str, object]:
         """Return the object that ``fetch --json`` prints (contract, section 8)."""

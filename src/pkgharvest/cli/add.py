@@ -12,6 +12,9 @@ from pkgharvest.cli.values import TEXT
 from pkgharvest.render.terminal import clean
 from pkgharvest.settings import prepare_default_directory
 
+_BYTE_ORDER_MARK = "\ufeff"
+"""What some editors begin a UTF-8 file with."""
+
 
 @click.command("add")
 @click.argument("repositories", metavar="REPO...", nargs=-1, required=True)
@@ -48,26 +51,25 @@ def command(
     if pypi is not None and no_pypi:
         raise click.UsageError("--pypi and --no-pypi exclude each other")
     if "-" in repositories:
-        listed = read_list(sys.stdin.read().splitlines())
-        repositories = tuple(name for name in repositories if name != "-") + listed
+        listed = read_list(sys.stdin.read().removeprefix(_BYTE_ORDER_MARK).splitlines())
+        first = repositories.index("-")
+        after = tuple(name for name in repositories[first:] if name != "-")
+        repositories = repositories[:first] + listed + after
     for option, value in (("--pypi", pypi), ("--title", title), ("--slug", slug)):
         if value is not None and len(repositories) != 1:
             raise click.UsageError(f"{option} goes with one REPO")
-    prepare_default_directory(invocation.settings())
-    results = add(
-        invocation.db_path,
-        Wish(
-            repositories=repositories,
-            title=title,
-            slug=slug,
-            category=category,
-            grids=grids,
-            documentation_url=docs,
-            pypi_choice="none" if no_pypi else "auto" if pypi is None else "set",
-            pypi_name=pypi,
-        ),
-        invocation.clock.now(),
+    wish = Wish(
+        repositories=repositories,
+        title=title,
+        slug=slug,
+        category=category,
+        grids=grids,
+        documentation_url=docs,
+        pypi_choice="none" if no_pypi else "auto" if pypi is None else "set",
+        pypi_name=pypi,
     )
+    prepare_default_directory(invocation.settings())
+    results = add(invocation.db_path, wish, invocation.clock.now())
     _print(invocation, results, as_json=as_json)
     code = Exit.USAGE if any(one.outcome == "refused" for one in results) else Exit.OK
     slugs = tuple(one.slug for one in results if one.slug is not None)

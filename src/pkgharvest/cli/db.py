@@ -37,7 +37,7 @@ def check(invocation: Invocation) -> int:
         click.echo(f"error: {problem}", err=True)
     if not invocation.quiet:
         counts = ", ".join(f"{number:,} {table}" for table, number in condition.rows.items())
-        clones = kept_clones()
+        clones = kept_clones(where)
         write(
             [
                 f"{where}: {'damaged' if condition.problems else 'ok'}\n",

@@ -3,11 +3,11 @@
 import click
 
 from pkgharvest.cli.exits import Exit
-from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation
+from pkgharvest.cli.invocation import Invocation, global_options_about, pass_invocation
 
 
 @click.command("demo")
-@global_options
+@global_options_about("The catalogue to make.  [default: ./pkgharvest-demo.db]")
 @pass_invocation
 def command(invocation: Invocation) -> int:
     """Show the main job on recorded answers, without a network.
@@ -26,6 +26,8 @@ def command(invocation: Invocation) -> int:
     invocation.clock = FixedClock(demo.prepare(invocation.db_path))
     invocation.say(f"$ pkgharvest --db {db} fetch --all --replay {demo.archive_path().name}")
     code = run_order(invocation, replay=demo.archive_path())
+    if code == Exit.INTERRUPTED:
+        return code
     for words in (["list"], ["show", demo.SLUG]):
         invocation.say(f"\n$ pkgharvest --db {db} {' '.join(words)}")
         cli.main(words, prog_name="pkgharvest", standalone_mode=False, obj=invocation)

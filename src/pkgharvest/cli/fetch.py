@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 )
 @click.option("--retry-failed", is_flag=True, help="Also what failed and is not due yet.")
 @click.option("--dry-run", is_flag=True, help="Say what would be fetched, and do nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print the record of the run.")
+@click.option("--json", "as_json", is_flag=True, help="Print the record of the run, or the plan.")
 @click.option(
     "--record", type=click.Path(path_type=Path), metavar="FILE.har", help="Keep every answer."
 )
@@ -127,7 +127,13 @@ def run_order(
 ) -> int:
     """Fetch as ``order`` says (see ``app.fetching.Order``), tell how it went, return the code."""
     # Here and not above: what the engine brings with it is not for fetch --help to pay.
-    from pkgharvest.app.fetching import Order, Surroundings, fetch, plan  # noqa: PLC0415
+    from pkgharvest.app.fetching import (  # noqa: PLC0415
+        Order,
+        Surroundings,
+        fetch,
+        idleness,
+        plan,
+    )
     from pkgharvest.cli.progress import Progress, counted  # noqa: PLC0415
 
     wanted = Order(**order)  # type: ignore[arg-type]  # checked where the command is declared
@@ -141,11 +147,19 @@ def run_order(
         )
         if dry_run:
             planned = plan(wanted, around)
-            write(f"{slug}  {' '.join(sources)}\n" for slug, sources in planned)
+            if as_json:
+                told = [{"slug": slug, "sources": sources} for slug, sources in planned]
+                write([json.dumps(told, indent=4) + "\n"])
+            else:
+                write(f"{slug}  {' '.join(sources)}\n" for slug, sources in planned)
             invocation.say(f"{counted(len(planned), 'package')} would be fetched")
+            if not planned:
+                progress.tell_why(idleness(wanted, around), wanted)
             return Exit.OK
         report = fetch(wanted, around)
     if as_json:
         write([json.dumps(report.as_json(), indent=4) + "\n"])
-    progress.conclude(report)
+    progress.conclude(report, wanted)
+    if report.selected == 0 and report.stopped is None:
+        progress.tell_why(idleness(wanted, around), wanted)
     return exit_of_run(report)

@@ -1,5 +1,6 @@
 """What one call of the program carries: its global options, its settings, its streams."""
 
+import functools
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -90,6 +91,17 @@ def _verbose(context: click.Context, _parameter: click.Parameter, value: int) ->
 
 def global_options(command: Command) -> Command:
     """Add the options that may stand before the command or after it."""
+    return global_options_about("The catalogue.  [env: PKGHARVEST_DB; default: see db path]")(
+        command
+    )
+
+
+def global_options_about(catalogue: str) -> Callable[[Command], Command]:
+    """Return ``global_options`` with another help for ``--db``."""
+    return functools.partial(_add_options, catalogue)
+
+
+def _add_options(catalogue: str, command: Command) -> Command:
     for option in (
         click.option(
             "-v", "--verbose", count=True, expose_value=False, callback=_verbose,
@@ -105,7 +117,7 @@ def global_options(command: Command) -> Command:
         ),
         click.option(
             "--db", metavar="PATH", expose_value=False, callback=_flag,
-            help="The catalogue.  [env: PKGHARVEST_DB; default: see db path]",
+            help=catalogue,
         ),
     ):  # fmt: skip
         command = option(command)

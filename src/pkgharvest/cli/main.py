@@ -90,6 +90,7 @@ def main(arguments: Sequence[str] | None = None, invocation: Invocation | None =
     """
     # A name or a description may hold what the terminal's encoding does not, and a list that is
     # read what no encoding has.
+    _open_missing_streams()
     streams = ((sys.stdout, "backslashreplace"), (sys.stderr, "backslashreplace"))
     for stream, errors in (*streams, (sys.stdin, "surrogateescape")):
         if hasattr(stream, "reconfigure"):
@@ -109,7 +110,10 @@ def main(arguments: Sequence[str] | None = None, invocation: Invocation | None =
         return _tell(_usage_line(error), _usage_hint(error), Exit.USAGE)
     except click.ClickException as error:
         return _tell(error.format_message(), None, Exit.ERROR)
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except (click.exceptions.Abort, KeyboardInterrupt) as error:
+        # The terminal has shown ^C; click has ended that line unless it was asking something.
+        if error.__cause__ is None and sys.stderr.isatty():
+            click.echo(err=True)
         return _tell("interrupted", None, Exit.INTERRUPTED)
     except PkgharvestError as error:
         _trace(invocation, error)
@@ -119,6 +123,17 @@ def main(arguments: Sequence[str] | None = None, invocation: Invocation | None =
         drop_unwritten()
         what = f"{error.filename}: " if error.filename else ""
         return _tell(what + (error.strerror or str(error)).lower(), None, Exit.ERROR)
+
+
+def _open_missing_streams() -> None:
+    """Let what goes to a closed standard stream go nowhere, and nothing come from one.
+
+    In this order each gets its own number again, which the catalogue's file must not get.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -1,9 +1,12 @@
 """One package as a sheet: what a person wants to know of it, and how old that is."""
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -22,6 +25,8 @@ _PEOPLE = 10
 _VERSIONS = 10
 _FRAME = 4
 _GAP = 2
+_INDENT = 2
+_ADDRESS = re.compile(r"https?://\S+")
 
 _STATUS = {
     "active": "active",
@@ -54,7 +59,7 @@ def show(
             console.print(_panel(package, _sheet(package, screen, style, full=full), screen))
         else:
             rows = ((field.name, screen.value(field, package, style)) for field in fields)
-            console.print(_panel(package, [_grid(rows)], screen))
+            console.print(_panel(package, _grids(rows, screen), screen))
 
 
 def _panel(package: Package, parts: Iterable[RenderableType], screen: Screen) -> Panel:
@@ -79,17 +84,42 @@ def _sheet(
         yield Text()
     yield _grid([*_figures(package, screen, style), *_commits(package, screen, style)])
     yield Text()
-    yield _grid(_links(package, screen))
+    yield from _grids(_links(package, screen), screen)
     yield Text()
     yield _grid([*_place(package, style), *_freshness(package, screen, style)])
     if full:
         yield Text()
-        yield _grid(_rest(package, screen, style))
+        yield from _grids(_rest(package, screen, style), screen)
 
 
-def _grid(rows: Iterable[Row]) -> Table:
+def _grids(rows: Iterable[Row], screen: Screen) -> Iterator[RenderableType]:
+    """Yield ``rows`` as a grid, but for addresses that would be folded beside their labels.
+
+    These get lines of their own, so that they can be copied whole.
+    """
+    rows = list(rows)
+    labels = max(_LABELS, *(cell_len(label) for label, _ in rows))
+    width = min(screen.width, _WIDEST) - _FRAME
+    waiting: list[Row] = []
+    folded = False
+    for label, value in rows:
+        room = width - labels - _GAP
+        if isinstance(value, Text) and value.cell_len > room and _ADDRESS.fullmatch(value.plain):
+            if waiting:
+                yield _grid(waiting, labels)
+            indent = max(0, min(_INDENT, width - value.cell_len))
+            yield Text(label, "dim")
+            yield Padding(value, (0, 0, 0, indent))
+            waiting, folded = [], True
+        else:
+            waiting.append((label, value))
+    if waiting:
+        yield _grid(waiting, labels if folded else _LABELS)
+
+
+def _grid(rows: Iterable[Row], labels: int = _LABELS) -> Table:
     grid = Table.grid(padding=(0, _GAP, 0, 0), pad_edge=False)
-    grid.add_column(style="dim", min_width=_LABELS, overflow="fold")
+    grid.add_column(style="dim", min_width=labels, overflow="fold")
     grid.add_column(overflow="fold")
     for label, value in rows:
         grid.add_row(Text(label), value)
@@ -169,11 +199,22 @@ def _links(package: Package, screen: Screen) -> Iterator[Row]:
     yield "repository", screen.text(package.repo_url) if package.repo_url else none
     if package.pypi_url:
         yield "PyPI", screen.text(package.pypi_url)
+        if package.pypi_tried:
+            yield "", screen.text(package.pypi_tried, "yellow")
     else:
-        tried = f"none; tried {package.pypi_tried}" if package.pypi_tried else "none"
+        missing = _missing(package)
+        tried = f"{missing}; tried {package.pypi_tried}" if package.pypi_tried else missing
         yield "PyPI", screen.text(tried, "dim")
     docs = package.documentation_url
     yield "documentation", screen.text(docs) if docs else none
+
+
+def _missing(package: Package) -> str:
+    """Say what of a project on PyPI there is, where none was found."""
+    if package.pypi_name is None:
+        return "none"
+    asked = any(fetch.source == "pypi" and fetch.last_attempt for fetch in package.fetches)
+    return f"{package.pypi_name}, {'never found' if asked else 'not asked for yet'}"
 
 
 def _place(package: Package, style: Style) -> Iterator[Row]:

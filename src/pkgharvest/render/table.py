@@ -4,6 +4,7 @@ Lines are laid out here and not by rich's own Table, which takes seven times as 
 catalogue of thousands; columns that a person chose are few, and rich folds them well.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -20,16 +21,20 @@ from pkgharvest.render.screen import CELLS, TONES, Screen
 from pkgharvest.render.sheet import show
 
 _GAP = 2
-_LONGEST: Mapping[str, int] = {"package": 32, "version": 16}
+_LONGEST: Mapping[str, int] = {"package": 32, "title": 24, "version": 16}
 """Cells of more are folded, but for a name that has room left."""
 
 _NARROWEST = 16
-"""A chosen column is folded to no less; where that does not do, a sheet does."""
+"""A chosen column is folded to no less; where that does not do, a sheet does. Nor is a name, to
+make room for what befell a package."""
 
 _BARS = "52 weeks"
 _RIGHT = frozenset({"stars", "forks", "commits"})
 _WANTED = ("stars", "last commit", _BARS, "version", "commits", "fetched", "forks", "status")
-"""Most important first; a status that is not everybody's comes before all."""
+"""Most important first; a status that is not everybody's comes before all. Titles that
+nobody could guess by the names come after ``fetched``; lines are in their order."""
+
+_SEPARATORS = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +99,16 @@ def _line(package: Package, screen: Screen, style: Style) -> _Line:
             _BARS: "" if package.commits_over_52 else "unknown",
             "fetched": ago(package.last_fetched, style.now) if package.last_fetched else "never",
             "status": _status(package, failing),
+            "title": "" if _alike(package.title, package.slug) else screen.held(package.title),
         },
         counts=package.commits_over_52,
         tone=TONES[package.status] or ("yellow" if failing else ""),
     )
+
+
+def _alike(title: str, slug: str) -> bool:
+    """Tell whether they differ by no more than case and separators."""
+    return _SEPARATORS.sub("", title).casefold() == _SEPARATORS.sub("", slug).casefold()
 
 
 def _status(package: Package, failing: bool) -> str:
@@ -115,9 +126,14 @@ def _plan(lines: Sequence[_Line], screen: int) -> dict[str, int]:
     natural = {name: min(width, _LONGEST.get(name, screen)) for name, width in whole.items()}
     natural[_BARS] = CELLS[-1]
     wanted = list(_WANTED)
+    if any(line.cells["title"] for line in lines):
+        wanted.insert(wanted.index("fetched") + 1, "title")
+    chosen = {"package": min(natural["package"], screen)}
     if any(line.cells["status"] != "active" for line in lines):
         wanted.insert(0, "status")
-    chosen = {"package": min(natural["package"], screen)}
+        beside = screen - natural["status"] - _GAP
+        if beside >= _NARROWEST:  # rather a name that is folded than a package that looks well
+            chosen["package"] = min(chosen["package"], beside)
     room = screen - chosen["package"]
     for name in wanted:
         if name not in chosen and natural[name] + _GAP <= room:
@@ -126,7 +142,11 @@ def _plan(lines: Sequence[_Line], screen: int) -> dict[str, int]:
     if _BARS in chosen:
         chosen[_BARS] = next(cells for cells in CELLS if cells <= room + CELLS[-1])
         room -= chosen[_BARS] - CELLS[-1]
-    chosen["package"] += min(room, whole["package"] - chosen["package"])
+    for name in ("package", "title"):
+        if name in chosen:
+            more = min(room, whole[name] - chosen[name])
+            chosen[name] += more
+            room -= more
     return {name: chosen[name] for name in natural if name in chosen}
 
 
@@ -147,6 +167,8 @@ def _style(name: str, line: _Line) -> str:
     match name:
         case "package":
             return "bold"
+        case "title":
+            return "dim"
         case "status":
             return line.tone
         case _:

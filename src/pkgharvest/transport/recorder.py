@@ -2,12 +2,14 @@
 
 import base64
 import contextlib
+import datetime as dt
 import gzip
 import json
 import os
 import secrets
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
+from operator import itemgetter
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -62,28 +64,32 @@ class Recorder:
         self._hosts = {name: bare(url) for name, url in hosts.items()}
         self._secrets = sorted(filter(None, secret_texts), key=len, reverse=True)
         self._started = clock.now()
-        self._entries: list[dict[str, object]] = []
+        self._entries: list[tuple[dt.datetime, dict[str, object]]] = []
+        """Each with when it began."""
 
     async def send(self, request: Request) -> Answer:
         """Send ``request``, and note it with its answer."""
         begun, started = self._clock.now(), self._clock.monotonic()
         answer = await self._inner.send(request)
         milliseconds = round((self._clock.monotonic() - started) * 1000, 3)
-        self._entries.append(
-            {
-                "pageref": _PAGE,
-                "startedDateTime": format_instant(begun),
-                "time": milliseconds,
-                "request": self._request(request),
-                "response": self._response(answer),
-                "cache": {},
-                "timings": {"send": 0, "wait": milliseconds, "receive": 0},
-            }
-        )
+        entry: dict[str, object] = {
+            "pageref": _PAGE,
+            "startedDateTime": format_instant(begun),
+            "time": milliseconds,
+            "request": self._request(request),
+            "response": self._response(answer),
+            "cache": {},
+            "timings": {"send": 0, "wait": milliseconds, "receive": 0},
+        }
+        self._entries.append((begun, entry))
         return answer
 
     def har(self) -> dict[str, object]:
-        """Return the archive so far, as the JSON object that it is; entries as they ended."""
+        """Return the archive so far, as the JSON object that it is; entries as they began.
+
+        They are noted as they end; HAR 1.2 prefers the oldest first.
+        """
+        began = sorted(self._entries, key=itemgetter(0))
         return {
             "log": {
                 "version": "1.2",
@@ -96,7 +102,7 @@ class Recorder:
                         "pageTimings": {},
                     }
                 ],
-                "entries": list(self._entries),
+                "entries": [entry for _, entry in began],
                 "_pkgharvest": {"hosts": dict(self._hosts)},
             }
         }
