@@ -84,8 +84,18 @@ def test_a_head_on_a_branch_that_is_not_there_is_not_an_empty_repository(
 ) -> None:
     path = bench.make()
     chain(path, 2, "other")
+    chain(path, 3, "another")
     with pytest.raises(Malformed, match="HEAD is on a branch that has no commit"):
         bench.read(bench.remote() if remote else local(path))
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_a_single_branch_is_the_default_wherever_head_is(remote: bool, bench: Bench) -> None:
+    path = bench.make()
+    chain(path, 2, "feature/other")
+    activity = bench.read(bench.remote() if remote else local(path)).activity
+    assert activity is not None
+    assert (activity.commit_count, activity.default_branch) == (2, "feature/other")
 
 
 @pytest.mark.parametrize("remote", [False, True])

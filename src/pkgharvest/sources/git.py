@@ -21,6 +21,9 @@ from pkgharvest.transport.gitprocess import Command, GitError, GitProcess, TooLa
 _BRANCH = "default"
 _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SHA256_DIGITS = 64
+_LONGEST_LIST = 1 << 16
+"""Bytes of a list of branches that tell whether there is more than one."""
+
 _FLUSHED = re.compile(r"\S+< 0{4}")
 """A flush packet received: every version of the protocol ends its list of refs by one
 (gitprotocol-common), or the first has an object's id of zeros in it instead of any ref."""
@@ -112,16 +115,25 @@ class Git:
         whole = await repository.ask("config", "--get-regexp", _PARTIAL) is None
         tip = await repository.tip()
         if tip.head is None:
-            await self._expect_no_commit(repository, locator)
+            tip = await self._only_local_branch(repository, locator, tip)
         return await repository.survey(tip, instant, mailmap=whole)
 
-    async def _expect_no_commit(self, repository: GitRepository, locator: Locator) -> None:
-        """Raise where HEAD leads to no commit though there are some."""
-        if await repository.ask("for-each-ref", "--count=1", "refs/heads"):
+    async def _only_local_branch(
+        self, repository: GitRepository, locator: Locator, unborn: Tip
+    ) -> Tip:
+        """Return what there is where HEAD leads nowhere: a single branch, or no commit at all."""
+        form = "--format=%(objectname) %(refname)"
+        found = await repository.ask("for-each-ref", "--count=2", form, "refs/heads")
+        branches = (found or "").splitlines()
+        if len(branches) > 1:
             raise Malformed(
                 f"{locator.path}: HEAD is on a branch that has no commit, but others have",
                 hint="git symbolic-ref HEAD refs/heads/BRANCH sets another",
             )
+        if not branches:
+            return unborn
+        head, _, ref = branches[0].partition(" ")
+        return Tip(head=head, branch=branch_of(ref))
 
     # ── a remote ─────────────────────────────────────────────────────────────────────────
 
@@ -174,11 +186,11 @@ class Git:
             elif _OID.fullmatch(value):
                 head = value
         if head is None:
-            await self._expect_no_branch(locator)
+            return await self._only_branch(locator, branch)
         return Tip(head=head, branch=branch)
 
-    async def _expect_no_branch(self, locator: Locator) -> None:
-        """Raise unless it is a git server that says that there is no branch.
+    async def _only_branch(self, locator: Locator, unborn: str | None) -> Tip:
+        """Return what there is where HEAD leads nowhere: a single branch, or no commit at all.
 
         git takes any page without a line's end for the empty list of a web server that knows
         nothing of git (gitprotocol-http, "dumb"), and there is no setting against it. So the
@@ -186,11 +198,21 @@ class Git:
         nothing of git is refused with them: nothing tells it from a page.
         """
         question = replace(self._remotely(locator, "--heads"), traced=True)
+        answer = b""
         async with self._process.start(question) as running:
-            if await running.read():
-                raise Malformed(f"{locator.url}: its HEAD is on a branch that has no commit")
+            while len(answer) < _LONGEST_LIST and (chunk := await running.read()):
+                answer += chunk
+        branches = answer.decode(errors="replace").splitlines()
+        if len(branches) > 1:
+            raise Malformed(f"{locator.url}: its HEAD is on a branch that has no commit")
+        if branches:
+            head, _, ref = branches[0].partition("\t")
+            if _OID.fullmatch(head) is None:
+                raise Malformed(f"{locator.url}: its list of branches cannot be understood")
+            return Tip(head=head, branch=branch_of(ref))
         if not any(_FLUSHED.match(packet) for packet in running.packets):
             raise Malformed(f"{locator.url}: its host answers, but not as git does")
+        return Tip(head=None, branch=unborn)
 
     def _remotely(self, locator: Locator, option: str, *patterns: str) -> Command:
         return Command(
@@ -217,9 +239,10 @@ class Git:
             *("-c", "remote.origin.partialCloneFilter=tree:0"),
         )
         options = ("--quiet", "--no-tags", "--no-write-fetch-head")
+        ref = f"refs/heads/{tip.branch}" if tip.branch else "HEAD"
         await self._process.run(
             Command(
-                arguments=(*origin, "fetch", *options, "origin", f"+HEAD:refs/heads/{_BRANCH}"),
+                arguments=(*origin, "fetch", *options, "origin", f"+{ref}:refs/heads/{_BRANCH}"),
                 seconds=self._limits.fetch,
                 clone=path,
                 protocol=locator.scheme,
