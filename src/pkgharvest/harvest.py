@@ -145,7 +145,7 @@ class _Package:
         try:
             return await self._read(source)
         except RateLimited as error:
-            return Deferred(reason="quota", message=error.message)
+            return Deferred(reason="quota", message=error.message, host=error.host)
         except BudgetSpent as error:
             # The others have sent what they may, and should have the answers.
             self._halt.begin_no_more("request-budget")

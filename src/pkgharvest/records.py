@@ -200,6 +200,8 @@ class Deferred:
 
     reason: Literal["quota", "time-budget", "request-budget", "interrupted"]
     message: str
+    host: str | None = None
+    """Which host it is that is out of quota."""
 
 
 Reading = RepositoryReading | ProjectReading

@@ -159,14 +159,10 @@ def _addition(locator: Locator, wish: Wish) -> packages.Addition:
 
 
 def _is_project_name(text: str) -> bool:
-    """Say whether a project may be called that, by the specification of names and normalization."""
-    from packaging.utils import InvalidName, canonicalize_name  # noqa: PLC0415 - for --pypi alone
+    """Say whether a project may be called that: what its source would ask for, and not too long."""
+    from pkgharvest.sources.pypi_answers import canonical  # noqa: PLC0415 - for --pypi alone
 
-    try:
-        canonicalize_name(text, validate=True)
-    except InvalidName:
-        return False
-    return len(text) <= _LONGEST_NAME
+    return canonical(text) is not None and len(text) <= _LONGEST_NAME
 
 
 def _is_web_address(text: str) -> bool:

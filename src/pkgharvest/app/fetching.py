@@ -109,10 +109,7 @@ def plan(order: Order, around: Surroundings) -> list[tuple[str, tuple[SourceName
     """Return what a run would fetch now: slugs, with their sources. Nothing is done."""
     path = around.settings.db_path
     with connection.reading(path) as conn:
-        now = _clock(around, _archive(order)).now()
-        continues = runs.unfinished(conn, now) if order.is_whole else ()
-        selection = _selection(order, package_ids=_ids(conn, order), continues=continues, now=now)
-        selected = targets.select(conn, selection, now)
+        selected, _ = _select(conn, order, _clock(around, _archive(order)).now())
         return [(one.slug, one.sources) for one in targets.targets(conn, selected)]
 
 
@@ -184,11 +181,7 @@ class _Run:
     async def run(self) -> RunReport:
         order, listener = self._order, self._around.listener
         started = self._clock.now()
-        continues = runs.unfinished(self._db.conn, started) if order.is_whole else ()
-        selection = _selection(
-            order, package_ids=_ids(self._db.conn, order), continues=continues, now=started
-        )
-        selected = targets.select(self._db.conn, selection, started)
+        selected, continues = _select(self._db.conn, order, started)
         run_id = runs.begin(
             self._db,
             started,
@@ -320,7 +313,7 @@ class _Run:
             failures=tuple(tally.failures),
             stopped=stopped,
             out_of_quota=tuple(tally.out_of_quota.values()),
-            wants_token=any(tokenless in words.split() for words in tally.out_of_quota),
+            wants_token=tokenless in tally.out_of_quota,
             read_with_git=tally.read_with_git,
         )
 
@@ -368,6 +361,15 @@ def _ids(conn: sqlite3.Connection, order: Order) -> tuple[int, ...] | None:
     if not order.names:
         return None
     return tuple(dict.fromkeys(finding.find(conn, name) for name in order.names))
+
+
+def _select(
+    conn: sqlite3.Connection, order: Order, now: dt.datetime
+) -> tuple[list[targets.Selected], tuple[int, ...]]:
+    """Return what ``order`` is to do, and the unfinished runs that it goes on with."""
+    continues = runs.unfinished(conn, now) if order.is_whole else ()
+    selection = _selection(order, package_ids=_ids(conn, order), continues=continues, now=now)
+    return targets.select(conn, selection, now), continues
 
 
 def _selection(

@@ -34,7 +34,7 @@ class Tally:
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     failures: list[SourceFailure] = field(default_factory=list)
     out_of_quota: dict[str, str] = field(default_factory=dict)
-    """Hosts that would answer no more, in words; the last word on each counts."""
+    """By host, in words, that it would answer no more; the last word on each counts."""
     read_with_git: int = 0
 
     def count(self, outcomes: tuple[Outcome, ...], saved: tuple[Saved, ...]) -> None:
@@ -54,7 +54,8 @@ class Tally:
                 )
             refusal = out_of_quota(outcome)
             if refusal is not None:
-                self.out_of_quota[refusal.partition(" until ")[0]] = refusal
+                host, words = refusal
+                self.out_of_quota[host] = words
             if refusal is not None or isinstance(outcome.result, Deferred):
                 deferred = True
         if failed:
@@ -66,13 +67,16 @@ class Tally:
             self.verdicts["updated" if changed else "unchanged"] += 1
 
 
-def out_of_quota(outcome: Outcome) -> str | None:
-    """Tell which host's quota kept a source from being read, wholly or in part; or None."""
+def out_of_quota(outcome: Outcome) -> tuple[str, str] | None:
+    """Return the host whose quota kept a source from being read, wholly or in part, and its words.
+
+    None where no quota did.
+    """
     match outcome.result:
-        case Deferred(reason="quota", message=message):
-            return message
-        case RepositoryReading(problem=RateLimited(message=message)):
-            return message
+        case Deferred(host=str(host), message=words):
+            return host, words
+        case RepositoryReading(problem=RateLimited(host=host, message=words)):
+            return host, words
         case _:
             return None
 
