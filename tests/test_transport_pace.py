@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pkgharvest.clock import FixedClock
-from pkgharvest.errors import BudgetSpent, RateLimited, Unavailable
+from pkgharvest.errors import BudgetSpent, Malformed, RateLimited, Unavailable
 from pkgharvest.events import nobody
 from pkgharvest.transport.exchange import Answer, Request
 from pkgharvest.transport.limits import Limits
@@ -120,7 +120,7 @@ def most_in_a_minute(times: Sequence[float]) -> int:
 
 def test_the_public_hosts_allow_what_their_paces_send() -> None:
     assert PYPISTATS.per_minute + PYPISTATS.burst == 30
-    assert PYPISTATS.interval > 1 / 5
+    assert PYPISTATS.burst + math.floor(1 / PYPISTATS.interval) <= 5
     assert GITHUB.per_minute + GITHUB.burst == 900
     assert GITHUB.per_minute >= 0.9 * 900
 
@@ -156,6 +156,62 @@ def test_the_longest_that_fits_counts() -> None:
     paces = {"h.test": Pace(1), "h.test/a/b": Pace(3), "h.test/a": Pace(2)}
     found = [pace_of(f"https://h.test{path}", paces)[1].per_minute for path in ("/a/b", "/a/c", "")]
     assert found == [3, 2, 1]
+
+
+@pytest.mark.parametrize("written", ["api.github.com", "api.github.com:443", "API.GitHub.com"])
+def test_a_limit_takes_the_place_of_what_is_known_of_the_host(written: str) -> None:
+    paces = paces_of(
+        github="https://api.github.com", pypistats="https://pypistats.org", limits={written: 300}
+    )
+    assert pace_of(REST, paces) == ("api.github.com", Pace(290, burst=10))
+    assert pace_of(STATS, paces) == ("pypistats.org/api/packages", PYPISTATS)
+
+
+def test_a_limit_is_of_the_host_as_a_whole() -> None:
+    base = "http://127.0.0.1:8080"
+    limits = {"127.0.0.1:8080": 60, "pypistats.org": 90}
+    paces = paces_of(github=f"{base}/github", pypistats=f"{base}/stats", limits=limits)
+    for path in ("/stats/api/packages/x/recent", "/github/repos/a/b", "/simple/x/"):
+        assert pace_of(base + path, paces) == ("127.0.0.1:8080", Pace(58, burst=2))
+    assert pace_of(STATS, paces) == ("pypistats.org", Pace(87, burst=3))
+
+
+def test_a_host_without_a_pace_can_have_one() -> None:
+    paces = paces_of(
+        github="https://api.github.com", limits={"pypi.org": 10, "[::1]:8080": 1, "h.test:80": 2}
+    )
+    assert pace_of("https://pypi.org/simple/x/", paces) == ("pypi.org", Pace.within(10))
+    assert pace_of("http://[::1]:8080/x", paces) == ("[::1]:8080", Pace.within(1))
+    assert pace_of("https://pypi.org:8443/x", paces) == ("pypi.org:8443", UNPACED)
+    assert pace_of("https://h.test/x", paces) == ("h.test", UNPACED)
+    assert pace_of(REST, paces) == ("api.github.com", GITHUB)
+
+
+@pytest.mark.parametrize("host", ["", "a b", "[::1"])
+def test_a_limit_of_no_host(host: str) -> None:
+    with pytest.raises(Malformed):
+        paces_of(github="https://api.github.com", limits={host: 60})
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [
+        (900, GITHUB),
+        (30, Pace(29)),
+        (1, Pace(29 / 30)),
+        (0.5, Pace(0.5 * 29 / 30)),
+        (59, Pace(59 * 29 / 30)),
+        (60.9, Pace(58, burst=2)),
+    ],
+)
+def test_a_pace_within_a_limit(limit: float, expected: Pace) -> None:
+    assert Pace.within(limit) == expected
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_no_pace_is_within_nothing(limit: float) -> None:
+    with pytest.raises(ValueError, match="lets nothing through"):
+        Pace.within(limit)
 
 
 @pytest.mark.parametrize(("per_minute", "burst"), [(0, 1), (-1, 1), (math.nan, 1), (1, 0)])
@@ -227,6 +283,27 @@ def test_no_minute_has_more_than_it_may(gaps: list[float], pace: Pace) -> None:
         counted = most_in_a_minute([moment * (1 + 1e-9) for moment in host.times])
         assert counted <= pace.per_minute + pace.burst
         assert host.times[-1] <= sum(gaps) + len(gaps) * pace.interval
+
+
+@given(st.one_of(st.integers(1, 99), st.floats(1, 99), st.floats(0.01, 1)))
+def test_no_minute_has_more_than_its_limit(limit: float) -> None:
+    """All at once, which is the worst; the limits of less than one are of a longer time."""
+    clock = FixedClock(START)
+    pace = Pace.within(limit)
+
+    async def run() -> list[float]:
+        turns = Turns(pace, clock)
+        times = []
+        for _ in range(math.ceil(limit) + 2):
+            await turns.due()
+            turns.take()
+            times.append(clock.monotonic())
+        return times
+
+    times = asyncio.run(run())
+    assert most_in_a_minute([moment * (1 + 1e-9) for moment in times]) <= max(1, limit)
+    # Nor much less than it.
+    assert times[-1] <= len(times) * 60 / max(math.floor(limit), min(limit, 1)) * 30 / 29
 
 
 def test_a_host_without_a_pace_is_not_slowed() -> None:

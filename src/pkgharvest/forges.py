@@ -39,6 +39,12 @@ def canonical_host(host: str) -> str:
     return _ALIASES.get(host, host)
 
 
+def graphql_endpoint(api_url: str) -> str:
+    """Return where GraphQL is asked, as GitHub and GitHub Enterprise Server place it."""
+    base = api_url.rstrip("/")
+    return f"{base.removesuffix('/v3') if base.endswith('/api/v3') else base}/graphql"
+
+
 def repository_path(host: str, segments: list[str], *, exact: bool) -> str:
     """Find the repository's path among the segments of a page's, without ``.git``.
 

@@ -17,6 +17,10 @@ _TOKENS = ("GH_TOKEN", "GITHUB_TOKEN")
 """The first that is not empty counts (see transport.credentials)."""
 
 
+_ASKED = ("github_api_url", "github_graphql_url", "pypi_url", "pypistats_url")
+"""Addresses that a fetch asks; there may be no pypistats."""
+
+
 class _Row(NamedTuple):
     """A setting as it may be shown; None for what is not set."""
 
@@ -42,8 +46,15 @@ def show(invocation: Invocation, as_json: bool) -> None:
     characters are shown at most, of an address neither user nor password.
     """
     settings = invocation.settings()
+    in_effect = _in_effect(settings)
+    _check(settings, in_effect)
     rows = [
-        *(_shown(name, setting) for name, setting in _settings(settings).items()),
+        *(_shown(name, setting) for name, setting in in_effect.items()),
+        *(
+            _shown(f'hosts."{host}".{key}', setting)
+            for host, said in sorted(settings.host_settings.items())
+            for key, setting in sorted(said.items())
+        ),
         _github_token(settings, os.environ),
     ]
     if as_json:
@@ -62,8 +73,29 @@ def show(invocation: Invocation, as_json: bool) -> None:
     write([captured.get()])
 
 
-def _settings(settings: Settings) -> dict[str, Setting]:
-    return settings._asdict()
+def _in_effect(settings: Settings) -> dict[str, Setting]:
+    """Return the settings by name; an address that follows from another's has its origin."""
+    graphql, stats = settings.github_graphql_url, settings.pypistats_url
+    said_by = graphql if graphql.value else settings.github_api_url
+    return {
+        **{name: said for name, said in settings._asdict().items() if isinstance(said, Setting)},
+        "github_graphql_url": Setting(settings.github_graphql, said_by.origin),
+        "pypistats_url": Setting(settings.pypistats or "", stats.origin),
+    }
+
+
+def _check(settings: Settings, in_effect: Mapping[str, Setting]) -> None:
+    """Raise InvalidValue for what no fetch could use."""
+    from pkgharvest.transport.origin import Origin  # noqa: PLC0415 - not for --help
+
+    _ = settings.backoff
+    for name in _ASKED:
+        address = in_effect[name]
+        try:
+            if address.value or name != "pypistats_url":
+                Origin.of(address.value)
+        except Malformed as error:
+            raise InvalidValue(f"{address.origin}: {error.message}") from error
 
 
 def _shown(name: str, setting: Setting) -> _Row:
@@ -78,12 +110,9 @@ def _shown(name: str, setting: Setting) -> _Row:
 def _github_token(settings: Settings, environ: Mapping[str, str]) -> _Row:
     from pkgharvest.transport.credentials import Credentials  # noqa: PLC0415 - not for --help
 
-    address = settings.github_api_url
-    try:
-        credentials = Credentials.from_environment(environ, address.value)
-        last = credentials.last_four(address.value)
-    except Malformed as error:
-        raise InvalidValue(f"{address.origin}: {error.message}") from error
+    url = settings.github_api_url.value
+    credentials = Credentials.from_environment(environ, url)
+    last = credentials.last_four(url)
     if not credentials.secrets:
         return _Row("github_token", None, None)
     origin = next((name for name in _TOKENS if environ.get(name)), "netrc")

@@ -8,6 +8,7 @@ import asyncio
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from pkgharvest.clock import Clock
@@ -30,6 +31,16 @@ class Pace:
         if not self.per_minute > 0 or self.burst < 1:
             raise ValueError(f"{self} lets nothing through")
 
+    @classmethod
+    def within(cls, limit: float) -> "Pace":
+        """Return a pace by which no 60 seconds have more than ``limit`` requests.
+
+        Evenly, but for the thirtieth part of it, which may go at once. A limit below one a minute
+        is kept to over a longer time.
+        """
+        whole = math.floor(limit) if limit >= 1 else limit
+        return cls(whole * 29 / 30, burst=max(1, int(whole / 30)))
+
     @property
     def interval(self) -> float:
         """Seconds between two requests."""
@@ -39,27 +50,37 @@ class Pace:
 UNPACED = Pace(math.inf)
 """As fast as there is room."""
 
-PYPISTATS = Pace(29)
-"""30 a minute and 5 a second for each address (psf/pypistats.org, its default limits)."""
+PYPISTATS = Pace(27, burst=3)
+"""30 a minute and 5 a second for each address (psf/pypistats.org, its default limits): three may go
+at once, so that a short run is a short one."""
 
-GITHUB = Pace(870, burst=30)
+GITHUB = Pace.within(900)
 """900 points a minute for REST, a GET being one ("Rate limits for the REST API", secondary limits,
 docs.github.com). GraphQL may have 2,000, but is asked far less often: its queries take longer."""
 
 _GITHUB_COM = "api.github.com"
 
 
-def paces_of(*, github: str, pypistats: str | None = None) -> Mapping[str, Pace]:
+def paces_of(
+    *,
+    github: str,
+    pypistats: str | None = None,
+    limits: Mapping[str, float] = MappingProxyType({}),
+) -> Mapping[str, Pace]:
     """Return the paces of the hosts at these base URLs, as ``pace_of`` looks for them.
 
     A GitHub of one's own has no limits but what its owner sets, and tells those itself.
+    ``limits`` are requests a minute by host, with a port where that is not 443: such a limit is of
+    the host as a whole, whoever it stands in for, and takes the place of what is known of it.
+    Raises Malformed for what is no host.
     """
+    chosen = {str(Origin.of(f"https://{host}")): Pace.within(limits[host]) for host in limits}
     paces = {}
-    if pypistats is not None:
+    if pypistats is not None and str(Origin.of(pypistats)) not in chosen:
         paces[f"{_place(pypistats)}/api/packages"] = PYPISTATS
-    if Origin.of(github).host == _GITHUB_COM:
+    if Origin.of(github).host == _GITHUB_COM and str(Origin.of(github)) not in chosen:
         paces[_place(github)] = GITHUB
-    return paces
+    return paces | chosen
 
 
 def pace_of(url: str, paces: Mapping[str, Pace]) -> tuple[str, Pace]:
