@@ -6,16 +6,29 @@ import datetime as dt
 import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from pkgharvest.catalog import connection, finding, harvests, packages, reading, runs, targets
+from sqlite_utils import Database
+
+from pkgharvest.catalog import (
+    columns,
+    connection,
+    fetches,
+    finding,
+    harvests,
+    packages,
+    reading,
+    runs,
+    schema,
+    targets,
+)
 from pkgharvest.locators import parse
-from pkgharvest.package import Package, Release
+from pkgharvest.package import Downloads, Package, Release
 from pkgharvest.records import (
     SOURCES,
     Activity,
     Contributor,
     Deferred,
+    DownloadsReading,
     Failure,
     Outcome,
     Project,
@@ -29,21 +42,21 @@ from pkgharvest.records import (
     Validator,
 )
 
-if TYPE_CHECKING:
-    from sqlite_utils import Database
-
 NOW = dt.datetime(2026, 2, 15, 18, 30, tzinfo=dt.UTC)
 TODAY = NOW.date()
 DAY = dt.timedelta(days=1)
 HOUR = dt.timedelta(hours=1)
 GITHUB = "https://api.github.com/repos/octo/cat"
+PYPISTATS = "https://pypistats.org/api/packages/cat/recent"
+
+_SOURCE_OF: dict[type, SourceName] = {ProjectReading: "pypi", DownloadsReading: "downloads"}
 
 
 @dataclasses.dataclass(slots=True)
 class Shelf:
     """An open catalogue, and the run that writes to it."""
 
-    db: "Database"
+    db: Database
     run: int
 
     @property
@@ -84,15 +97,16 @@ class Shelf:
         target: Target | None = None,
         source: SourceName | None = None,
         run: int | None = None,
+        backoff: fetches.Backoff = fetches.DEFAULT_BACKOFF,
     ) -> harvests.Saved:
         """Save what a source of a package came to; the source is the reading's, or ``repo``."""
         if source is None:
-            source = "pypi" if isinstance(result, ProjectReading) else "repo"
+            source = _SOURCE_OF.get(type(result), "repo")
         outcome = Outcome(
             target=target or self.target(package_id), source=source, at=at, result=result
         )
         with connection.transaction(self.db):
-            return harvests.save(self.db, outcome, run or self.run)
+            return harvests.save(self.db, outcome, run or self.run, backoff)
 
     def package(self, package_id: int = 1) -> Package:
         """Return the record, whole."""
@@ -131,6 +145,39 @@ def made_catalogue(path: Path) -> Path:
     with shelf(path) as cat:
         cat.add()
         cat.save(repository_reading())
+    return path
+
+
+def first_catalogue(path: Path) -> Path:
+    """Make a catalogue as the first schema had it, with octo/cat read once; return its path."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as conn:
+        schema.MIGRATIONS[0](Database(conn, execute_plugins=False))
+        conn.executescript(
+            f"""
+            PRAGMA journal_mode = WAL;
+            PRAGMA application_id = {schema.APPLICATION_ID};
+            PRAGMA user_version = 1;
+            INSERT INTO packages (
+                slug, title, created, modified, last_fetched, repo_url, repo_key, repo_watchers,
+                pypi_name, pypi_key, commits_over_52
+            ) VALUES (
+                'cat', 'cat', '{columns.instant_text(NOW)}', '{columns.instant_text(NOW)}',
+                '{columns.instant_text(NOW)}', 'https://github.com/octo/cat', 'github.com/octo/cat',
+                7, 'cat', 'cat', '[1, 2]'
+            );
+            INSERT INTO participants VALUES (1, 0, 'ann', 2);
+            INSERT INTO versions VALUES (1, 0, '1.1', NULL, 0, NULL, 0, NULL);
+            INSERT INTO commit_days VALUES (1, '2026-02-13', 2);
+            INSERT INTO previous_urls VALUES (
+                1, 'https://github.com/octo/kitten', 'github.com/octo/kitten',
+                '{columns.instant_text(NOW)}'
+            );
+            INSERT INTO runs (started, whole) VALUES ('{columns.instant_text(NOW)}', 1);
+            INSERT INTO fetches (package_id, source, last_success, run_id)
+                VALUES (1, 'repo', '{columns.instant_text(NOW)}', 1);
+            INSERT INTO validators VALUES (1, 'repo', '{GITHUB}', '"x"', NULL, 1);
+            """
+        )
     return path
 
 
@@ -238,6 +285,14 @@ def project_reading(name: str = "cat", **changes: object) -> ProjectReading:
         validators=(validator(f"https://pypi.org/simple/{name}/"),),
     )
     return dataclasses.replace(whole, **changes)  # type: ignore[arg-type]
+
+
+def downloads_reading(day: int = 1, week: int = 7, month: int = 30) -> DownloadsReading:
+    """Return what a look at the downloads of octo/cat's project brings."""
+    return DownloadsReading(
+        downloads=Downloads(last_day=day, last_week=week, last_month=month),
+        validators=(validator(PYPISTATS),),
+    )
 
 
 NOTHING_NEW = RepositoryReading()

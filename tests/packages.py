@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pkgharvest.package import Freshness, Package, Release
+from pkgharvest.package import Downloads, Freshness, Package, Release
 
 NOW = dt.datetime(2026, 2, 15, 23, 8, 42, tzinfo=dt.UTC)
 """The instant that ``package`` lives at: three hours after its last fetch."""
@@ -146,6 +146,7 @@ _PACKAGE = Package(
             is_prerelease=True,
         ),
     ),
+    downloads=Downloads(last_day=431, last_week=2987, last_month=12345),
     fetches=(
         Freshness(
             source="repo",
@@ -164,6 +165,15 @@ _PACKAGE = Package(
             message="pypi.org answered 503",
             consecutive_failures=2,
             next_due=_FETCHED + dt.timedelta(hours=4),
+        ),
+        Freshness(
+            source="downloads",
+            last_success=_FETCHED,
+            last_attempt=_FETCHED,
+            last_error=None,
+            message=None,
+            consecutive_failures=0,
+            next_due=None,
         ),
     ),
 )

@@ -4,14 +4,13 @@ import contextlib
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from catalogs import made_catalogue, shelf
 from pkgharvest.catalog import connection, finding
-from pkgharvest.catalog.schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
+from pkgharvest.catalog.schema import APPLICATION_ID, SCHEMA_VERSION
 from pkgharvest.errors import CatalogError
 
 TABLES = {
@@ -117,54 +116,7 @@ def test_a_name_that_sqlite_would_take_for_something_else(
             assert finding.find(conn, "cat") == 1
 
 
-# ── migrations ──
-
-
-@pytest.fixture
-def newer_program(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Let this program know a schema that is one further, when called."""
-
-    def teach() -> None:
-        def add_notes(db: object) -> None:
-            db.execute("CREATE TABLE notes (text TEXT) STRICT")  # type: ignore[attr-defined]
-
-        monkeypatch.setattr(connection, "MIGRATIONS", [*MIGRATIONS, add_notes])
-        monkeypatch.setattr(connection, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
-
-    return teach
-
-
-@pytest.mark.parametrize("to_write", [True, False])
-def test_an_older_schema_is_brought_up_to_date_by_opening(
-    tmp_path: Path, newer_program: Callable[[], None], to_write: bool
-) -> None:
-    path = made_catalogue(tmp_path / "cat.db")
-    newer_program()
-    with contextlib.ExitStack() as opened:
-        if to_write:
-            conn = opened.enter_context(connection.writing(path)).conn
-        else:
-            conn = opened.enter_context(connection.reading(path))
-        assert conn.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION + 1
-        assert conn.execute("SELECT count(*) FROM notes").fetchone()[0] == 0
-        assert finding.find(conn, "cat") == 1
-
-
-def test_a_migration_that_fails_changes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = made_catalogue(tmp_path / "cat.db")
-
-    def broken(db: object) -> None:
-        db.execute("CREATE TABLE half (text TEXT)")  # type: ignore[attr-defined]
-        db.execute("CREATE TABLE packages (text TEXT)")  # type: ignore[attr-defined]
-
-    monkeypatch.setattr(connection, "MIGRATIONS", [*MIGRATIONS, broken])
-    monkeypatch.setattr(connection, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
-    assert "already exists" in refusal(path).message
-    monkeypatch.undo()
-    with connection.reading(path) as conn:
-        assert conn.execute("SELECT 1 FROM sqlite_schema WHERE name = 'half'").fetchone() is None
+# ── several at once ──
 
 
 OPENER = """

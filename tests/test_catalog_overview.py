@@ -9,14 +9,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalogs import DAY, HOUR, NOW, Shelf, project_reading, repository_reading, shelf
+from catalogs import (
+    DAY,
+    HOUR,
+    NOW,
+    Shelf,
+    downloads_reading,
+    project_reading,
+    repository_reading,
+    shelf,
+)
 from pkgharvest.catalog import lock, past_runs, runs
 from pkgharvest.catalog.overview import Overview, overview
 from pkgharvest.catalog.past_runs import PastRun, RunFigures
-from pkgharvest.records import Failure, SourceName
+from pkgharvest.records import SOURCES, Failure, SourceName
 
 UNAVAILABLE = Failure(kind="unavailable", message="502 Bad Gateway")
 NOT_FOUND = Failure(kind="not_found", message="404")
@@ -87,6 +96,29 @@ def test_a_source_that_nobody_wants_is_not_missed(cat: Shelf) -> None:
     assert (by_source["repo"].packages, by_source["pypi"].packages) == (2, 1)
 
 
+def test_downloads_are_counted_where_a_project_is_known(cat: Shelf) -> None:
+    cat.add("octo/a")
+    cat.add("octo/b", pypi_name="b")
+    cat.save(repository_reading(), package_id=1)
+    cat.save(repository_reading(repository=None), package_id=2)
+    counted = {one.source: (one.packages, one.never_fetched) for one in seen(cat).sources}
+    assert counted == {"repo": (2, 0), "pypi": (2, 2), "downloads": (1, 1)}
+    assert list(counted) == list(SOURCES)
+    totals = seen(cat).totals
+    assert (totals.never_fetched, totals.stale, totals.failing) == (0, 0, 0)
+
+
+def test_downloads_that_are_old_or_fail_count_as_any_source_does(cat: Shelf) -> None:
+    cat.add(pypi_name="cat")
+    cat.save(repository_reading())
+    cat.save(downloads_reading(), NOW - 2 * DAY)
+    assert (seen(cat).totals.stale, seen(cat).totals.failing) == (1, 0)
+    cat.save(UNAVAILABLE, source="downloads")
+    found = seen(cat)
+    assert (found.totals.failing, found.totals.backing_off) == (1, 1)
+    assert [(one.slug, one.source) for one in found.worst] == [("cat", "downloads")]
+
+
 def test_stale_is_older_and_not_as_old(cat: Shelf) -> None:
     cat.add(pypi_choice="none")
     cat.save(repository_reading(), NOW - DAY)
@@ -140,17 +172,17 @@ def test_the_worst_come_first(cat: Shelf) -> None:
 AGES = st.lists(st.none() | st.integers(0, 72), max_size=12)
 
 
-@given(AGES, AGES)
-def test_counts_are_what_counting_says(repo: list[int | None], pypi: list[int | None]) -> None:
+@settings(deadline=None)  # it is the disk's, for each makes a catalogue
+@given(st.tuples(AGES, AGES, AGES))
+def test_counts_are_what_counting_says(each: tuple[list[int | None], ...]) -> None:
     """Ages in hours, of each source of each package; None: never fetched."""
-    pairs = list(itertools.zip_longest(repo, pypi))
+    ages_of = list(itertools.zip_longest(*each))
     columns: dict[SourceName, list[int | None]] = {
-        "repo": [pair[0] for pair in pairs],
-        "pypi": [pair[1] for pair in pairs],
+        source: [ages[number] for ages in ages_of] for number, source in enumerate(SOURCES)
     }
     with tempfile.TemporaryDirectory() as directory, shelf(Path(directory) / "cat.db") as cat:
-        for number in range(len(pairs)):
-            cat.add(f"octo/r{number}")
+        for number in range(len(ages_of)):
+            cat.add(f"octo/r{number}", pypi_name=f"r{number}")
         for source, ages in columns.items():
             for number, age in enumerate(ages, start=1):
                 if age is not None:
@@ -159,8 +191,8 @@ def test_counts_are_what_counting_says(repo: list[int | None], pypi: list[int | 
                         (number, source, f"{NOW - age * HOUR:%Y-%m-%dT%H:%M:%S.000000Z}"),
                     )
         found = seen(cat)
-    assert found.totals.never_fetched == pairs.count((None, None))
-    assert found.totals.stale == sum(any(age and age > 24 for age in pair) for pair in pairs)
+    assert found.totals.never_fetched == ages_of.count((None, None, None))
+    assert found.totals.stale == sum(any(age and age > 24 for age in ages) for ages in ages_of)
     by_source = {one.source: one for one in found.sources}
     for source, ages in columns.items():
         known = [NOW - age * HOUR for age in ages if age is not None]

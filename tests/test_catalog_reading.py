@@ -14,6 +14,7 @@ from catalogs import (
     TODAY,
     Shelf,
     activity,
+    downloads_reading,
     project_reading,
     repository,
     repository_reading,
@@ -22,7 +23,7 @@ from catalogs import (
 from pkgharvest.catalog import connection, finding, reading
 from pkgharvest.catalog.columns import instant, instant_text
 from pkgharvest.catalog.reading import Filter
-from pkgharvest.records import Failure
+from pkgharvest.records import SOURCES, Failure
 
 ALL = Filter()
 
@@ -40,6 +41,9 @@ def catalogue(tmp_path: Path) -> Iterator[Shelf]:
                 activity=activity({TODAY - DAY: commits}, committed_at=NOW - age * DAY),
             )
             open_shelf.save(news, NOW + package_id * HOUR, package_id=package_id)
+        for package_id, name, day, month in ((2, "cat", 9, 60), (3, "Ant", 1, 500)):
+            open_shelf.save(project_reading(name), package_id=package_id)
+            open_shelf.save(downloads_reading(day, 10, month), package_id=package_id)
         yield open_shelf
 
 
@@ -67,7 +71,7 @@ def slugs(
         ("fetched", "bee ant cat mouse", "cat ant bee mouse"),
         ("commits", "ant bee cat mouse", "cat bee ant mouse"),
         ("score", "ant cat bee mouse", "mouse bee cat ant"),
-        ("downloads", "ant bee cat mouse", "ant bee cat mouse"),
+        ("downloads", "ant cat bee mouse", "cat ant bee mouse"),
     ],
 )
 def test_figures_descend_names_ascend_and_null_comes_last_both_ways(
@@ -84,7 +88,8 @@ def test_figures_descend_names_ascend_and_null_comes_last_both_ways(
 def test_ties_are_by_slug_both_ways(catalogue: Shelf, sort: str, reverse: bool) -> None:
     catalogue.conn.execute(
         "UPDATE packages SET title = 'same', repo_watchers = 1, last_updated = NULL,"
-        " last_fetched = NULL, commits_over_52 = '[]'"
+        " last_fetched = NULL, commits_over_52 = '[]', pypi_version = NULL,"
+        " downloads_last_month = 7"
     )
     assert slugs(catalogue, sort=sort, reverse=reverse) == ["ant", "bee", "cat", "mouse"]
 
@@ -155,9 +160,9 @@ def test_versions_are_read_with_the_whole_record_only(catalogue: Shelf) -> None:
     assert len(next(reading.packages(catalogue.conn, [2], full=True)).versions) == 2
 
 
-def test_both_sources_are_told_of_the_repository_first(catalogue: Shelf) -> None:
-    catalogue.save(project_reading("cat"), package_id=2)
-    assert [one.source for one in catalogue.package(2).fetches] == ["repo", "pypi"]
+def test_the_sources_are_told_of_in_their_own_order(catalogue: Shelf) -> None:
+    assert [one.source for one in catalogue.package(2).fetches] == list(SOURCES)
+    assert [one.source for one in catalogue.package(4).fetches] == ["repo"]
 
 
 def test_a_persons_documentation_goes_before_pypis(catalogue: Shelf) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from catalogs import made_catalogue, shelf
+from catalogs import first_catalogue, made_catalogue, shelf
 
 READER = """
 import os, pathlib, sys
@@ -68,6 +68,16 @@ def test_a_read_only_file_can_be_read_and_not_written(locked_up: Path, directory
     lock_up(locked_up, directory=directory)
     assert unprivileged(path, "read") == "7"
     assert unprivileged(path, "write") == "PATH is read-only"
+
+
+@pytest.mark.parametrize("directory", [True, False], ids=["directory too", "file alone"])
+def test_one_of_an_older_schema_can_be_read_as_it_stands(locked_up: Path, directory: bool) -> None:
+    path = first_catalogue(locked_up / "cat.db")
+    before = path.read_bytes()
+    lock_up(locked_up, directory=directory)
+    assert unprivileged(path, "read") == "7"
+    assert unprivileged(path, "write") == "PATH is read-only"
+    assert path.read_bytes() == before
 
 
 def test_a_read_only_directory_is_no_place_for_a_new_catalogue(locked_up: Path) -> None:

@@ -20,10 +20,10 @@ from catalogs import (
 from pkgharvest.catalog import connection, packages, targets
 from pkgharvest.catalog.targets import Selected, Selection
 from pkgharvest.locators import parse
-from pkgharvest.records import SOURCES, Failure, Target
+from pkgharvest.records import Failure, SourceName, Target
 
 EVERY = Selection(package_ids=None)
-BOTH = SOURCES
+BOTH: tuple[SourceName, ...] = ("repo", "pypi")
 TIMEOUT = Failure(kind="timeout", message="no answer")
 
 
@@ -66,9 +66,9 @@ def test_what_was_never_fetched_comes_first_and_then_the_oldest(catalogue: Shelf
 def test_only_sources_that_are_older_than_asked(catalogue: Shelf) -> None:
     succeed(catalogue, 1, repo=5, pypi=5)
     succeed(catalogue, 2, repo=5, pypi=30)
-    stale = dataclasses.replace(EVERY, older_than=NOW - DAY)
+    stale = dataclasses.replace(EVERY, sources=BOTH, older_than=dict.fromkeys(BOTH, NOW - DAY))
     assert select(catalogue, stale) == [(3, BOTH), (2, ("pypi",))]
-    sharp = dataclasses.replace(EVERY, older_than=NOW - 5 * HOUR)
+    sharp = dataclasses.replace(stale, older_than=dict.fromkeys(BOTH, NOW - 5 * HOUR))
     assert select(catalogue, sharp) == [(3, BOTH), (2, ("pypi",))]
 
 
@@ -102,6 +102,16 @@ def test_what_failed_waits_unless_it_is_asked_for(catalogue: Shelf) -> None:
     assert select(catalogue, Selection(package_ids=(1,))) == [(1, BOTH)]
 
 
+def test_what_a_wrong_clock_noted_puts_nothing_off(catalogue: Shelf) -> None:
+    in_years = NOW + 7_000 * DAY
+    catalogue.save(TIMEOUT, in_years, package_id=1)
+    assert select(catalogue)[0] == (1, BOTH)
+    succeed(catalogue, 2, repo=-1, pypi=0)
+    fresh = dataclasses.replace(EVERY, sources=BOTH, older_than=dict.fromkeys(BOTH, NOW - DAY))
+    assert dict(select(catalogue, fresh)) == {1: BOTH, 2: ("repo",), 3: BOTH}
+    assert dict(select(catalogue, fresh, hours=1)) == {1: BOTH, 3: BOTH}
+
+
 @pytest.mark.parametrize(("limit", "count"), [(0, 0), (2, 2), (7, 3), (10**30, 3)])
 def test_a_limit_counts_packages(catalogue: Shelf, limit: int, count: int) -> None:
     assert len(select(catalogue, dataclasses.replace(EVERY, limit=limit))) == count
@@ -111,7 +121,7 @@ def test_a_run_goes_on_where_another_ended(catalogue: Shelf) -> None:
     succeed(catalogue, 1, repo=0, pypi=0)
     catalogue.save(repository_reading(repository=repository("octo/two")), package_id=2)
     catalogue.save(TIMEOUT, package_id=3)
-    going_on = dataclasses.replace(EVERY, continues=(catalogue.run,))
+    going_on = dataclasses.replace(EVERY, sources=BOTH, continues=(catalogue.run,))
     assert select(catalogue, going_on) == [(2, ("pypi",)), (3, ("pypi",))]
     retrying = dataclasses.replace(going_on, retry_failed=True)
     assert select(catalogue, retrying) == [(2, ("pypi",)), (3, ("pypi",))]

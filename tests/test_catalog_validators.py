@@ -16,6 +16,7 @@ from catalogs import (
 from pkgharvest.records import (
     ProjectReading,
     RepositoryReading,
+    Validator,
 )
 
 
@@ -51,6 +52,25 @@ def test_a_project_that_was_read_anew_keeps_no_old_validator(cat: Shelf) -> None
     )
     cat.save(project_reading(validators=(validator("https://h/json", '"y"'),)))
     assert cat.validator_keys("pypi") == ["https://h/json"]
+
+
+@pytest.mark.parametrize("key", [GITHUB, f"{GITHUB}/commits?since=2"])
+def test_what_there_is_nothing_to_ask_with_is_not_kept(cat: Shelf, key: str) -> None:
+    nothing = (validator(key, etag=None),)
+    cat.save(RepositoryReading(validators=nothing))
+    assert cat.validator_keys("repo") == []
+    cat.save(repository_reading())
+    cat.save(RepositoryReading(validators=nothing))
+    path = key.partition("?")[0]
+    kept = [one for one in cat.validator_keys("repo") if one.partition("?")[0] == path]
+    assert kept == []
+    assert len(cat.validator_keys("repo")) == 1
+
+
+def test_a_day_is_enough_to_ask_with(cat: Shelf) -> None:
+    day = Validator(key=GITHUB, etag=None, last_modified="Sun, 15 Feb 2026", parser=1)
+    cat.save(RepositoryReading(validators=(day,)))
+    assert cat.target().validators == {GITHUB: day}
 
 
 def test_a_serial_that_has_not_moved_keeps_the_validator_of_the_rest(cat: Shelf) -> None:

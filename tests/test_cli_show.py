@@ -4,6 +4,7 @@ import csv
 import datetime as dt
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,6 +55,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
         hosts.pypi.fault("r001", Fault(status=500))
         assert shell.run("fetch", "r001", "--source", "pypi").code == 3
     shell.write("UPDATE packages SET status = 'archived' WHERE slug = 'r000'")
+    for slug, day, week, month in (("r000", 9, 20, 30), ("zed", 5, 50, 12345)):
+        shell.write(
+            f"UPDATE packages SET downloads_last_day = {day}, downloads_last_week = {week},"
+            f" downloads_last_month = {month} WHERE slug = '{slug}'"
+        )
     return shell
 
 
@@ -118,6 +124,19 @@ def test_format_json_is_json(shell: CommandLine) -> None:
 def test_json_lines(shell: CommandLine) -> None:
     lines = shell.ok("list", "--format", "jsonl").out.splitlines()
     assert [json.loads(line) for line in lines] == shell.ok("list", "--json").json()
+
+
+def test_downloads_are_figures_or_null(shell: CommandLine) -> None:
+    found = shell.ok("list", "--json", "--fields", "slug,downloads").json()
+    unknown = {"last_day": None, "last_week": None, "last_month": None}
+    assert {one["slug"]: one["downloads"] for one in found} == {
+        "never": unknown,
+        "r000": {"last_day": 9, "last_week": 20, "last_month": 30},
+        "r001": unknown,
+        "zed": {"last_day": 5, "last_week": 50, "last_month": 12345},
+    }
+    assert re.search(r"downloads +12,345 last month", shell.ok("show", "zed").out)
+    assert "download" not in shell.ok("show", "r001").out
 
 
 # ── lines of cells ──
@@ -335,7 +354,7 @@ def test_a_name_like_no_other(shell: CommandLine) -> None:
         ("updated", "r000 r001 zed never"),
         ("fetched", "r001 r000 zed never"),
         ("commits", "r000 r001 zed never"),
-        ("downloads", "never r000 r001 zed"),
+        ("downloads", "zed r000 never r001"),
     ],
 )
 def test_order(shell: CommandLine, sort: str, slugs: str) -> None:
@@ -346,6 +365,7 @@ def test_order(shell: CommandLine, sort: str, slugs: str) -> None:
 def test_reversed_unknown_stays_last(shell: CommandLine) -> None:
     assert listed(shell, "--reverse") == ["zed", "r001", "r000", "never"]
     assert listed(shell, "--sort", "fetched", "--reverse") == ["r000", "zed", "r001", "never"]
+    assert listed(shell, "--sort", "downloads", "--reverse") == ["r000", "zed", "never", "r001"]
 
 
 def test_filters(shell: CommandLine) -> None:

@@ -54,7 +54,7 @@ def test_lists_are_json_null_is_empty_and_truth_is_a_word() -> None:
         "[1, 2]",
         "true",
         "19",
-        '{"last_day": null, "last_week": null, "last_month": null}',
+        '{"last_day": 431, "last_week": 2987, "last_month": 12345}',
     ]
 
 

@@ -109,8 +109,17 @@ def test_versions_and_fetches_are_objects() -> None:
             "consecutive_failures": 2,
             "next_due": "2026-02-16T00:08:42Z",
         },
+        "downloads": {
+            "last_success": "2026-02-15T20:08:42Z",
+            "last_attempt": "2026-02-15T20:08:42Z",
+            "last_error": None,
+            "consecutive_failures": 0,
+            "next_due": None,
+        },
     }
-    assert read("downloads", package()) == {"last_day": None, "last_week": None, "last_month": None}
+    known = {"last_day": 431, "last_week": 2987, "last_month": 12345}
+    assert read("downloads", package()) == known
+    assert read("downloads", package(downloads=None)) == dict.fromkeys(known)
 
 
 def test_score_takes_python_3_for_granted_until_the_project_denies_it() -> None:

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from packages import COMMITS, NOW, package, published, published_records
-from pkgharvest.package import STATUSES, Freshness, Package
+from pkgharvest.package import STATUSES, Downloads, Freshness, Package
 from pkgharvest.render.fields import FULL, RECORD, Style, select
 from pkgharvest.render.screen import WIDE, open_console
 from pkgharvest.render.sheet import show
@@ -96,6 +96,7 @@ def test_a_sheet_tells_what_a_person_asks() -> None:
         "Hierarchical tree-like data",
         "★ 72, 19 forks",
         "0.6.0 django_ltree on PyPI",
+        "downloads 12,345 last month, 2,987 last week, 431 last day",
         "2025-12-11, 2 mo ago",
         "58 in 52 weeks, at most 34 in one (from 2025-04-20)",
         "▁▁.......█.............▁..▁.....▁.....▃...▁.........",
@@ -105,10 +106,28 @@ def test_a_sheet_tells_what_a_person_asks() -> None:
         "https://django-ltree.readthedocs.io/",
         "repo data fetched 3 h ago, next due in 21 h",
         "pypi data fetched 2 d ago, failed 3 h ago (2 in a row): pypi.org answered 503, next due",
+        "download data fetched 3 h ago",
         "id 4379, category 1, grids 44, 175, 435",
     ):
         assert part in text
     assert "login11" not in text
+
+
+def test_downloads_are_told_once_and_not_where_they_are_not_known() -> None:
+    known = printed(sheet(package(), full=True), width=100)
+    assert len(re.findall(r"^│ downloads ", known, re.MULTILINE)) == 1
+    without = package(downloads=None)
+    assert "downloads" not in printed(sheet(without))
+    assert re.search(rf"downloads +{DASH}", printed(sheet(without, full=True)))
+    none = package(downloads=Downloads(last_day=0, last_week=0, last_month=0))
+    assert "0 last month" in printed(sheet(none))
+
+
+def test_the_ages_of_all_sources_stand_in_one_column() -> None:
+    lines = printed(sheet(package())).splitlines()
+    starts = {line.index("fetched") for line in lines if re.search(r"^. \w+ data ", line)}
+    labels = {line.index("id 4379") for line in lines if "id 4379" in line}
+    assert starts == labels
 
 
 def test_the_bars_stand_above_the_first_and_the_last_day_of_their_weeks() -> None:

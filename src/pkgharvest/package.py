@@ -25,6 +25,16 @@ class Release(NamedTuple):
     is_prerelease: bool
 
 
+class Downloads(NamedTuple):
+    """How often a project was downloaded from PyPI, up to yesterday and without mirrors."""
+
+    last_day: int
+    last_week: int
+    """Seven days."""
+    last_month: int
+    """Thirty days."""
+
+
 class Freshness(NamedTuple):
     """How one source of one package is doing."""
 
@@ -82,4 +92,6 @@ class Package(NamedTuple):
     pypi_classifiers: tuple[str, ...]
     pypi_summary: str | None
     versions: tuple[Release, ...]
+    downloads: Downloads | None
+    """None where no figures are known."""
     fetches: tuple[Freshness, ...]

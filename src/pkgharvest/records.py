@@ -10,10 +10,10 @@ from typing import Literal
 
 from pkgharvest.errors import ErrorKind, SourceError
 from pkgharvest.locators import Locator
-from pkgharvest.package import Release, Status
+from pkgharvest.package import Downloads, Release, Status
 
-SourceName = Literal["repo", "pypi"]
-SOURCES: tuple[SourceName, ...] = ("repo", "pypi")
+SourceName = Literal["repo", "pypi", "downloads"]
+SOURCES: tuple[SourceName, ...] = ("repo", "pypi", "downloads")
 
 PypiChoice = Literal["auto", "set", "none"]
 """Who says which PyPI project it is: found out, set by a person, or a person said none."""
@@ -138,17 +138,6 @@ class ProjectReading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Downloads:
-    """How often a project was downloaded from PyPI, up to yesterday and without mirrors."""
-
-    last_day: int
-    last_week: int
-    """Seven days."""
-    last_month: int
-    """Thirty days."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DownloadsReading:
     """What one look at a project's downloads brought; None where there are no (new) figures."""
 
@@ -204,7 +193,7 @@ class Deferred:
     """Which host it is that is out of quota."""
 
 
-Reading = RepositoryReading | ProjectReading
+Reading = RepositoryReading | ProjectReading | DownloadsReading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,9 @@ BUSY_SECONDS = 30.0
 _PRIMARY = 0xFF
 """The part of an extended result code that says what kind it is."""
 
+_MAY_NOT_WRITE = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
+"""What SQLite says where a file, or its directory, is read-only."""
+
 _SAYINGS: dict[int, tuple[str, str | None]] = {
     sqlite3.SQLITE_FULL: (
         "no space left for {path}",
@@ -48,7 +51,8 @@ _SAYINGS: dict[int, tuple[str, str | None]] = {
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """Open the catalogue at ``path`` to read from it; one in an older schema is migrated first.
 
-    A read-only file, or one in a read-only directory, can be read too.
+    A read-only file, or one in a read-only directory, can be read too: if its schema is older,
+    from a copy in memory.
     Raises CatalogError where it is missing, foreign, damaged or made by a newer program.
     """
     check_sqlite()
@@ -59,9 +63,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         try:
             if _version(connection, path) != SCHEMA_VERSION:
                 connection.close()
-                with writing(path):
-                    pass  # opening migrates
-                connection = _open_read_only(path)
+                connection = _migrated(path)
             connection.row_factory = sqlite3.Row
             yield connection
         finally:
@@ -180,7 +182,7 @@ def _open_read_only(path: Path) -> sqlite3.Connection:
     except sqlite3.DatabaseError as error:
         connection.close()
         code = error.sqlite_errorcode & _PRIMARY
-        if code not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
+        if code not in _MAY_NOT_WRITE:
             raise
         # A WAL database needs a place for its -shm file. Where there is none, and nothing waits
         # in a log, the file itself is all there is (https://sqlite.org/wal.html#readonly).
@@ -236,6 +238,31 @@ def _migrate(db: "Database", path: Path) -> None:
             step(db)
             db.conn.execute(f"PRAGMA user_version = {number}")
         db.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def _migrated(path: Path) -> sqlite3.Connection:
+    """Bring the schema up to date, and open the catalogue to read from it."""
+    from sqlite_utils import Database  # noqa: PLC0415 - heavy, and needed once in a schema's life
+
+    try:
+        with writing(path):
+            pass  # opening migrates
+    except CatalogError as error:
+        code = getattr(error.__cause__, "sqlite_errorcode", 0) & _PRIMARY
+        if code not in _MAY_NOT_WRITE:
+            raise
+    else:
+        return _open_read_only(path)
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        with contextlib.closing(_open_read_only(path)) as connection:
+            connection.backup(copy)
+        _migrate(Database(copy, execute_plugins=False), path)
+        copy.execute("PRAGMA query_only = ON")
+    except BaseException:
+        copy.close()
+        raise
+    return copy
 
 
 def _write_ahead(connection: sqlite3.Connection, busy_seconds: float) -> None:

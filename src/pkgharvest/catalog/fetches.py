@@ -2,18 +2,36 @@
 
 import datetime as dt
 import sqlite3
+from dataclasses import dataclass
 
 from pkgharvest.catalog.columns import instant_text
 from pkgharvest.errors import ErrorKind
 from pkgharvest.records import Failure, SourceName
 
-_FIRST_RETRY = dt.timedelta(hours=1)
-_LAST_RETRY = dt.timedelta(days=7)
-_DOUBLINGS = 16
-"""More of them change nothing, and leave the numbers small."""
+_DOUBLINGS = 64
+"""So many make the longest of a microsecond; more change nothing."""
 
 _NOT_ITS_FAULT: frozenset[ErrorKind] = frozenset({"unauthorized", "not_recorded"})
 """What says nothing of the package: with another token, or live, it is due at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backoff:
+    """How long a source that failed is left in peace: longer with each failure in a row."""
+
+    first: dt.timedelta = dt.timedelta(hours=1)
+    """After one failure; each further one doubles it."""
+    most: dt.timedelta = dt.timedelta(days=7)
+    """Never longer than that."""
+
+    def wait(self, failures: int) -> dt.timedelta:
+        """Return how long to wait after so many failures in a row, the last one included."""
+        doubled = 1 << min(max(0, failures - 1), _DOUBLINGS)
+        # Divided, for the product may be more than a timedelta holds.
+        return self.most if self.first > self.most // doubled else self.first * doubled
+
+
+DEFAULT_BACKOFF = Backoff()
 
 
 def succeeded(
@@ -42,6 +60,7 @@ def failed(
     failure: Failure,
     *,
     found: bool = False,
+    backoff: Backoff = DEFAULT_BACKOFF,
 ) -> int:
     """Note a failure, and when it is worth to try again; return how many 404s came in a row.
 
@@ -56,6 +75,7 @@ def failed(
     ).fetchone()
     last_success, failures, not_found = known or (None, 0, 0)
     not_found = not_found + 1 if failure.kind == "not_found" and not found else 0
+    wait = dt.timedelta(0) if failure.kind in _NOT_ITS_FAULT else backoff.wait(failures + 1)
     connection.execute(
         """
         INSERT OR REPLACE INTO fetches (
@@ -72,14 +92,15 @@ def failed(
             failure.message,
             failures + 1,
             not_found,
-            instant_text(at + _wait(failures, failure.kind)),
+            instant_text(at + wait),
             run_id,
         ),
     )
     return int(not_found)
 
 
-def _wait(failures_before: int, kind: ErrorKind) -> dt.timedelta:
-    if kind in _NOT_ITS_FAULT:
-        return dt.timedelta(0)
-    return min(_FIRST_RETRY * (1 << min(failures_before, _DOUBLINGS)), _LAST_RETRY)
+def forget(connection: sqlite3.Connection, package_id: int, source: SourceName) -> None:
+    """Let the source be one that was never asked."""
+    connection.execute(
+        "DELETE FROM fetches WHERE package_id = ? AND source = ?", (package_id, source)
+    )

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from pkgharvest import activity
-from pkgharvest.catalog import changes, commit_days, fetches, validators
+from pkgharvest.catalog import changes, commit_days, fetches, releases, validators
 from pkgharvest.catalog.columns import instant_text, list_text, locator
+from pkgharvest.catalog.schema import DOWNLOADS
 from pkgharvest.errors import RateLimited
 from pkgharvest.instants import midnight
 from pkgharvest.locators import Locator, normalized
-from pkgharvest.package import Release, Status
+from pkgharvest.package import Status
 from pkgharvest.records import (
     Activity,
     Contributor,
     Deferred,
+    DownloadsReading,
     Failure,
     Outcome,
     Project,
@@ -42,8 +44,15 @@ class Saved:
     failure: Failure | None = None
 
 
-def save(db: "Database", outcome: Outcome, run_id: int) -> Saved:
+def save(
+    db: "Database",
+    outcome: Outcome,
+    run_id: int,
+    backoff: fetches.Backoff = fetches.DEFAULT_BACKOFF,
+) -> Saved:
     """Write ``outcome`` into its package, all of it or nothing. Call inside a transaction.
+
+    ``backoff``: how long a source that failed is left in peace.
 
     A failure leaves every good value as it is. A package that was removed meanwhile, or whose
     repository or project a person changed meanwhile, is left alone.
@@ -53,7 +62,7 @@ def save(db: "Database", outcome: Outcome, run_id: int) -> Saved:
     row = _row(db.conn, outcome.target)
     if row is None or _was_changed(db.conn, row, outcome):
         return Saved(changed=False)
-    saving = _Saving(db.conn, row, outcome, run_id)
+    saving = _Saving(db.conn, row, outcome, run_id, backoff)
     match outcome.result:
         case Failure() as failure:
             return saving.fail(failure)
@@ -61,6 +70,8 @@ def save(db: "Database", outcome: Outcome, run_id: int) -> Saved:
             return saving.repository(reading)
         case ProjectReading() as reading:
             return saving.project(reading)
+        case DownloadsReading() as reading:
+            return saving.downloads(reading)
         case _:
             assert_never(outcome.result)
 
@@ -99,6 +110,8 @@ def _was_changed(connection: sqlite3.Connection, row: sqlite3.Row, outcome: Outc
     if outcome.source == "repo":
         return _has_other_repository(row, target)
     key = None if target.pypi_name is None else normalized(target.pypi_name)
+    if outcome.source == "downloads":
+        return bool(row["pypi_key"] != key)
     if row["pypi_choice"] != target.pypi_choice or row["pypi_key"] != key:
         return True
     if key is not None or not _has_other_repository(row, target):
@@ -120,7 +133,12 @@ class _Saving:
     """One outcome on its way into one package; lives for the length of a ``save``."""
 
     def __init__(
-        self, connection: sqlite3.Connection, row: sqlite3.Row, outcome: Outcome, run_id: int
+        self,
+        connection: sqlite3.Connection,
+        row: sqlite3.Row,
+        outcome: Outcome,
+        run_id: int,
+        backoff: fetches.Backoff,
     ) -> None:
         self._connection = connection
         self._row = row
@@ -129,14 +147,15 @@ class _Saving:
         self._source = outcome.source
         self._at = outcome.at
         self._run_id = run_id
+        self._backoff = backoff
         self._changes = changes.Changes(connection, row, outcome.at)
 
-    # ── the three kinds of results ──
+    # ── the kinds of results ──
 
     def fail(self, failure: Failure) -> Saved:
         """Note a failure; it speaks about ``status`` alone, and only where the host was clear."""
         not_found = self._note_failure(failure)
-        if self._source == "pypi":
+        if self._source != "repo":
             return Saved(changed=False, failure=failure)
         before: Status = self._row["status"]
         match failure.kind:
@@ -200,6 +219,23 @@ class _Saving:
         validators.keep(self._connection, self._id, "pypi", reading.validators)
         self._note_success()
         return Saved(changed=self._changes.made)
+
+    def downloads(self, reading: DownloadsReading) -> Saved:
+        """Write how often the project was downloaded; without figures the last ones stay."""
+        changed = False
+        if reading.downloads is not None:
+            # They move every day, as the window does, and no key of the record holds them: would
+            # they move ``modified``, it would tell nothing. A run counts them as an update still,
+            # for ``--full`` shows other figures than before.
+            news = dict(zip(DOWNLOADS, reading.downloads, strict=True))
+            changed = any(self._row[column] != figure for column, figure in news.items())
+            self._changes.silent |= news
+            # All of it was read anew: nothing that vouched for what was before may stay.
+            validators.drop(self._connection, self._id, "downloads")
+        self._changes.write()
+        validators.keep(self._connection, self._id, "downloads", reading.validators)
+        self._note_success()
+        return Saved(changed=changed)
 
     # ── the parts of a repository ──
 
@@ -311,9 +347,12 @@ class _Saving:
     # ── the parts of a project ──
 
     def _released(self, project: Project) -> None:
+        key = normalized(project.name)
+        if key != self._row["pypi_key"]:
+            self._forget_downloads()
         self._changes.content |= {
             "pypi_name": project.name,
-            "pypi_key": normalized(project.name),
+            "pypi_key": key,
             "pypi_url": project.url,
             "pypi_version": project.version,
             "pypi_status": project.status,
@@ -327,8 +366,14 @@ class _Saving:
                 "pypi_documentation_url": project.documentation_url,
             }
         self._changes.replace(
-            "versions", _VERSION, [_version(release) for release in project.releases]
+            "versions", releases.COLUMNS, list(map(releases.values, project.releases))
         )
+
+    def _forget_downloads(self) -> None:
+        """Leave nothing of the downloads that another project had."""
+        self._changes.silent |= dict.fromkeys(DOWNLOADS)
+        validators.drop(self._connection, self._id, "downloads")
+        fetches.forget(self._connection, self._id, "downloads")
 
     # ── how the source is doing ──
 
@@ -337,26 +382,12 @@ class _Saving:
 
     def _note_failure(self, failure: Failure, *, found: bool = False) -> int:
         return fetches.failed(
-            self._connection, self._id, self._source, self._at, self._run_id, failure, found=found
+            self._connection,
+            self._id,
+            self._source,
+            self._at,
+            self._run_id,
+            failure,
+            found=found,
+            backoff=self._backoff,
         )
-
-
-_VERSION = (
-    "number",
-    "upload_time",
-    "yanked",
-    "yanked_reason",
-    "is_prerelease",
-    "requires_python",
-)
-
-
-def _version(release: Release) -> tuple[object, ...]:
-    return (
-        release.version,
-        instant_text(release.upload_time),
-        int(release.yanked),
-        release.yanked_reason,
-        int(release.is_prerelease),
-        release.requires_python,
-    )

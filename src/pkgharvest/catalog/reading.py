@@ -10,8 +10,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
+from pkgharvest.catalog import releases
 from pkgharvest.catalog.columns import day, instant, instant_text, numbers, required_instant, texts
-from pkgharvest.package import Freshness, Package, Release
+from pkgharvest.package import Downloads, Freshness, Package, Release
 
 _CHUNK = 500
 
@@ -35,7 +36,7 @@ _ORDER: dict[str, str] = {
     "fetched": "last_fetched DESC NULLS LAST",
     "commits": f"{_COMMITS} DESC NULLS LAST",
     "score": "slug",  # sorted again, by what no column holds
-    "downloads": "slug",  # none are known
+    "downloads": "downloads_last_month DESC NULLS LAST",
 }
 _REVERSED: dict[str, str] = {
     "name": "title COLLATE NOCASE DESC",
@@ -44,7 +45,7 @@ _REVERSED: dict[str, str] = {
     "fetched": "last_fetched NULLS LAST",
     "commits": f"{_COMMITS} NULLS LAST",
     "score": "slug",
-    "downloads": "slug",
+    "downloads": "downloads_last_month NULLS LAST",
 }
 
 
@@ -147,7 +148,7 @@ def _chunk(connection: sqlite3.Connection, ids: Sequence[int], *, full: bool) ->
         )
         fetches = gather(
             f"SELECT package_id, * FROM fetches WHERE package_id IN {among}"  # noqa: S608
-            " ORDER BY package_id, source DESC"
+            " ORDER BY package_id, instr('repo pypi downloads', source)"
         )
         if full:
             versions = gather(
@@ -162,7 +163,7 @@ def _chunk(connection: sqlite3.Connection, ids: Sequence[int], *, full: bool) ->
                 participants=tuple(row["name"] for row in names.get(package_id, ())),
                 previous_urls=tuple(row["url"] for row in previous.get(package_id, ())),
                 fetches=tuple(map(_freshness, fetches.get(package_id, ()))),
-                versions=tuple(map(_release, versions.get(package_id, ()))),
+                versions=tuple(map(releases.read, versions.get(package_id, ()))),
             )
 
 
@@ -231,7 +232,18 @@ def _package(
         pypi_classifiers=texts(row["pypi_classifiers"]),
         pypi_summary=row["pypi_summary"],
         versions=versions,
+        downloads=_downloads(row),
         fetches=fetches,
+    )
+
+
+def _downloads(row: sqlite3.Row) -> Downloads | None:
+    if row["downloads_last_month"] is None:
+        return None
+    return Downloads(
+        last_day=row["downloads_last_day"],
+        last_week=row["downloads_last_week"],
+        last_month=row["downloads_last_month"],
     )
 
 
@@ -244,15 +256,4 @@ def _freshness(row: sqlite3.Row) -> Freshness:
         message=row["message"],
         consecutive_failures=row["consecutive_failures"],
         next_due=instant(row["next_due"]),
-    )
-
-
-def _release(row: sqlite3.Row) -> Release:
-    return Release(
-        version=row["number"],
-        upload_time=instant(row["upload_time"]),
-        yanked=bool(row["yanked"]),
-        yanked_reason=row["yanked_reason"],
-        requires_python=row["requires_python"],
-        is_prerelease=bool(row["is_prerelease"]),
     )

@@ -33,6 +33,16 @@ def first_tables(db: "Database") -> None:
         db.execute(statement)
 
 
+@migration
+def downloads(db: "Database") -> None:
+    """Make room for how often a package's PyPI project is downloaded; all null for unknown."""
+    for column in DOWNLOADS:
+        db.execute(f"ALTER TABLE packages ADD COLUMN {column} INTEGER")
+
+
+DOWNLOADS = ("downloads_last_day", "downloads_last_week", "downloads_last_month")
+"""The columns of ``packages`` with the downloads."""
+
 _FIRST_TABLES = (
     """
     CREATE TABLE properties (   -- of the catalogue itself

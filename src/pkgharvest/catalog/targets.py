@@ -6,8 +6,8 @@ import json
 import sqlite3
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pkgharvest.catalog.columns import instant, instant_text, locator
 from pkgharvest.locators import Locator
@@ -18,6 +18,7 @@ _CHUNK = 200
 HAS_SOURCE: dict[SourceName, str] = {
     "repo": "p.repo_key IS NOT NULL",
     "pypi": "p.pypi_choice <> 'none'",
+    "downloads": "p.pypi_key IS NOT NULL",
 }
 
 
@@ -28,8 +29,8 @@ class Selection:
     package_ids: tuple[int, ...] | None
     """None: every package, less those in back-off and those that ``continues`` has done."""
     sources: tuple[SourceName, ...] = SOURCES
-    older_than: dt.datetime | None = None
-    """Only sources that last succeeded before that, or never."""
+    older_than: Mapping[SourceName, dt.datetime] = field(default_factory=dict)
+    """Of these sources only those that last succeeded before that, or never."""
     retry_failed: bool = False
     limit: int | None = None
     continues: tuple[int, ...] = ()
@@ -40,17 +41,20 @@ Selected = tuple[int, tuple[SourceName, ...]]
 
 
 def select(connection: sqlite3.Connection, wanted: Selection, now: dt.datetime) -> list[Selected]:
-    """Return ids with the sources that are due: never fetched first, then the oldest."""
+    """Return ids with the sources that are due: never fetched first, then the oldest.
+
+    Downloads hold up nothing: packages of which no more than those is due come last. What is
+    noted of the future was noted by a wrong clock, and puts nothing off.
+    """
     values: dict[str, object] = {"now": instant_text(now), "limit": -1}
     conditions = ["1"]
     if wanted.package_ids is not None:
         conditions.append("p.id IN (SELECT value FROM json_each(:ids))")
         values["ids"] = json.dumps(wanted.package_ids)
     elif not wanted.retry_failed:
-        conditions.append("(f.next_due IS NULL OR f.next_due <= :now)")
-    if wanted.older_than is not None:
-        conditions.append("(f.last_success IS NULL OR f.last_success < :older_than)")
-        values["older_than"] = instant_text(wanted.older_than)
+        conditions.append(
+            "(f.next_due IS NULL OR f.next_due <= :now OR f.last_attempt > :now)"  # a wrong clock's
+        )
     if wanted.continues:
         # Its failures too, even with retry_failed: else every run would begin with those.
         conditions.append(
@@ -59,19 +63,29 @@ def select(connection: sqlite3.Connection, wanted: Selection, now: dt.datetime) 
         values["runs"] = json.dumps(wanted.continues)
     if wanted.limit is not None:
         values["limit"] = min(wanted.limit, sys.maxsize)
-    due = " UNION ALL ".join(
-        f"""
-        SELECT p.id, '{source}' AS source, coalesce(f.last_success, '') AS age
-        FROM packages AS p
-        LEFT JOIN fetches AS f ON f.package_id = p.id AND f.source = '{source}'
-        WHERE {HAS_SOURCE[source]} AND {" AND ".join(conditions)}
+
+    def due_for(source: SourceName) -> str:
+        own = [HAS_SOURCE[source], *conditions]
+        if source in wanted.older_than:
+            own.append(
+                f"(f.last_success IS NULL OR f.last_success < :older_than_{source}"
+                " OR f.last_success > :now)"
+            )
+            values[f"older_than_{source}"] = instant_text(wanted.older_than[source])
+        return f"""
+            SELECT p.id, '{source}' AS source, coalesce(f.last_success, '') AS age
+            FROM packages AS p
+            LEFT JOIN fetches AS f ON f.package_id = p.id AND f.source = '{source}'
+            WHERE {" AND ".join(own)}
         """  # noqa: S608 - fixed pieces
-        for source in wanted.sources
-    )
+
+    due = " UNION ALL ".join(map(due_for, wanted.sources))
     rows = connection.execute(
         f"""
         SELECT id, group_concat(source) AS sources FROM ({due})
-        GROUP BY id ORDER BY min(age), id LIMIT :limit
+        GROUP BY id
+        ORDER BY min(age) FILTER (WHERE source <> 'downloads') NULLS LAST, min(age), id
+        LIMIT :limit
         """,  # noqa: S608
         values,
     )

@@ -21,6 +21,8 @@ def keep(
             " AND (key = ? OR substr(key, 1, ?) = ?)",
             (package_id, source, path, len(path) + 1, path + "?"),
         )
+        if validator.etag is None and validator.last_modified is None:
+            continue  # nothing to ask with
         connection.execute(
             "INSERT INTO validators (package_id, source, key, etag, last_modified, parser)"
             " VALUES (?, ?, ?, ?, ?, ?)",

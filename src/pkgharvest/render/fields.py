@@ -95,8 +95,11 @@ def _versions(package: Package, style: Style) -> Json:
     ]
 
 
-def _downloads(_package: Package, _style: Style) -> Json:
-    return {"last_day": None, "last_week": None, "last_month": None}
+def _downloads(package: Package, _: Style) -> Json:
+    known = package.downloads
+    if known is None:
+        return {"last_day": None, "last_week": None, "last_month": None}
+    return known._asdict()
 
 
 def _fetches(package: Package, style: Style) -> Json:

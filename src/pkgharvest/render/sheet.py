@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pkgharvest.activity import window_start
-from pkgharvest.package import Freshness, Package
+from pkgharvest.package import Downloads, Freshness, Package
 from pkgharvest.render.age import ago
 from pkgharvest.render.fields import FULL, RECORD, Field, Style
 from pkgharvest.render.screen import CELLS, TONES, Screen
@@ -36,6 +36,9 @@ _STATUS = {
     "blocked": "blocked: withheld by its host; the figures are the last good ones",
     "empty": "empty: the repository has no commit",
 }
+
+_DATA = {"repo": "repo data", "pypi": "pypi data", "downloads": "download data"}
+"""Labels of the sources' ages, none of them longer than ``_LABELS``."""
 
 _TOLD_ABOVE = frozenset({"fetches", "pypi_name"})
 
@@ -139,6 +142,8 @@ def _figures(package: Package, screen: Screen, style: Style) -> Iterator[Row]:
     else:
         yield "stars", Text("unknown", style="dim")
     yield "version", _version(package, screen)
+    if package.downloads is not None:
+        yield "downloads", _downloads(package.downloads)
 
 
 def _version(package: Package, screen: Screen) -> Text:
@@ -150,6 +155,13 @@ def _version(package: Package, screen: Screen) -> Text:
     if package.pypi_status not in (None, "active"):
         text.append_text(screen.text(f", {package.pypi_status}", "not bold yellow"))
     return text
+
+
+def _downloads(known: Downloads) -> Text:
+    return Text(
+        f"{known.last_month:,} last month, {known.last_week:,} last week,"
+        f" {known.last_day:,} last day"
+    )
 
 
 def _commits(package: Package, screen: Screen, style: Style) -> Iterator[Row]:
@@ -235,7 +247,7 @@ def _freshness(package: Package, screen: Screen, style: Style) -> Iterator[Row]:
         words = f"fetched {ago(at, style.now)}" if at else "never fetched"
         yield "data", Text(words)
     for fetch in package.fetches:
-        yield f"{fetch.source} data", _age(fetch, screen, style)
+        yield _DATA.get(fetch.source, fetch.source), _age(fetch, screen, style)
 
 
 def _age(fetch: Freshness, screen: Screen, style: Style) -> Text:
@@ -254,10 +266,11 @@ def _age(fetch: Freshness, screen: Screen, style: Style) -> Text:
 
 
 def _rest(package: Package, screen: Screen, style: Style) -> Iterator[Row]:
+    told = _TOLD_ABOVE if package.downloads is None else _TOLD_ABOVE | {"downloads"}
     for field in FULL[len(RECORD) :]:
         if field.name == "versions":
             yield "versions", _releases(package, screen, style)
-        elif field.name not in _TOLD_ABOVE:
+        elif field.name not in told:
             yield field.name, screen.value(field, package, style)
 
 

@@ -8,15 +8,15 @@ from http import HTTPStatus
 
 from pkgharvest import decode
 from pkgharvest.decode import DecodeError
-from pkgharvest.records import Downloads, DownloadsReading, Target
+from pkgharvest.package import Downloads
+from pkgharvest.records import DownloadsReading, Target
+from pkgharvest.settings import PYPISTATS_URL
 from pkgharvest.sources.pypi_answers import canonical
 from pkgharvest.sources.refusal import refusal
 from pkgharvest.transport.exchange import Answer, Exchange, Request, conditional, validator_of
 
 PARSER = 1
 """Revision of the reading code below: validators of another revision are not used."""
-
-PUBLIC_URL = "https://pypistats.org"
 
 
 class PyPIStats:
@@ -27,7 +27,7 @@ class PyPIStats:
     """
 
     def __init__(
-        self, client: Exchange, *, url: str = PUBLIC_URL, conditional: bool = True
+        self, client: Exchange, *, url: str = PYPISTATS_URL, conditional: bool = True
     ) -> None:
         self._client = client
         self._url = url.rstrip("/")
