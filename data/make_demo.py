@@ -23,7 +23,8 @@ sys.path.insert(0, str(HERE.parent / "tests"))
 from histories import head_at, load, records  # noqa: E402
 from pkgharvest.app.additions import Wish, add  # noqa: E402
 from pkgharvest.app.demo import REPOSITORIES, SLUG  # noqa: E402
-from pkgharvest.app.fetching import Order, Surroundings, fetch  # noqa: E402
+from pkgharvest.app.fetching import fetch  # noqa: E402
+from pkgharvest.app.order import Order, Surroundings  # noqa: E402
 from pkgharvest.clock import Clock, FixedClock, SystemClock  # noqa: E402
 from pkgharvest.events import nobody  # noqa: E402
 from pkgharvest.records import SourceName  # noqa: E402

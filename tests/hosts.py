@@ -1,28 +1,42 @@
-"""GitHub and PyPI on the loopback interface at once, for runs of the command line."""
+"""GitHub, PyPI and pypistats on the loopback interface, for runs of the command line."""
 
 import contextlib
 from types import TracebackType
 from typing import Self
 
 from github_case import NOW, repository
-from standin.github import FakeRepository, GitHubStandIn
+from standin.github import FakeRepository
+from standin.github_graphql import GitHubGraphQL
 from standin.pypi import FakeProject, FakePyPI, released
+from standin.pypistats import FakePyPIStats
 from standin.server import LoopbackServer
 
 
 class Hosts:
-    """Both hosts, while they are entered; their clock stands at NOW."""
+    """The hosts, while they are entered; their clock stands at NOW.
 
-    def __init__(self, *repositories: FakeRepository, latency: float = 0.0) -> None:
-        self.github = GitHubStandIn(repositories, latency=latency, now=lambda: int(NOW.timestamp()))
+    pypistats is there with ``downloads`` only: without, nobody counts those of this index.
+    """
+
+    def __init__(
+        self, *repositories: FakeRepository, latency: float = 0.0, downloads: bool = False
+    ) -> None:
+        self.github = GitHubGraphQL(repositories, latency=latency, now=lambda: int(NOW.timestamp()))
         self.projects = FakePyPI(*(project_of(repo) for repo in repositories))
         self.pypi = LoopbackServer(self.projects.reply, latency=latency)
+        self.figures = FakePyPIStats(
+            {repo.name: (place, 7 * place, 30 * place) for place, repo in enumerate(repositories)},
+            limited=False,
+        )
+        self.pypistats = LoopbackServer(self.figures.reply, latency=latency)
+        self._downloads = downloads
         self._stack = contextlib.ExitStack()
 
     @property
     def variables(self) -> dict[str, str]:
         """Return what leads pkgharvest to these hosts and to no others."""
-        return {"GITHUB_API_URL": self.github.url, "PKGHARVEST_PYPI_URL": self.pypi.url}
+        these = {"GITHUB_API_URL": self.github.url, "PKGHARVEST_PYPI_URL": self.pypi.url}
+        return these | ({"PKGHARVEST_PYPISTATS_URL": self.pypistats.url} if self._downloads else {})
 
     def asked(self) -> tuple[int, int]:
         """Return how many requests GitHub and PyPI got since this was asked last."""
@@ -34,6 +48,7 @@ class Hosts:
     def __enter__(self) -> Self:
         self._stack.enter_context(self.github)
         self._stack.enter_context(self.pypi)
+        self._stack.enter_context(self.pypistats)
         return self
 
     def __exit__(

@@ -64,7 +64,7 @@ def test_a_failing_source_costs_only_its_own_fields(shell: CommandLine, hosts: H
     assert (repo["last_error"], pypi["last_error"]) == (None, "unavailable")
     assert pypi["consecutive_failures"] == 1
     assert shell.show("r002")["last_fetched"] == "2026-02-15T18:08:42Z"
-    assert "r001: pypi: unavailable: " in result.err
+    assert "r001 (pypi: unavailable)" in result.err
     assert "2 failed" in result.err
 
 

@@ -160,7 +160,7 @@ def test_what_is_not_recorded_is_named(shell: CommandLine, har: str, tmp_path: P
     }
     said = {one["slug"]: one["message"] for one in failures if one["source"] == "repo"}
     assert "/repos/octo/r001" in said["r001"]
-    assert "r001: repo: not_recorded: " in result.err
+    assert "r001 (repo: not_recorded, " in result.err
     assert other.show("r000")["pypi_version"] == "1.1"
     assert other.show("r001")["last_fetched"] is None
 

@@ -136,6 +136,16 @@ def test_a_commit_that_is_null_is_looked_up_by_rest(github: GitHubGraphQL) -> No
     assert not github.requests("cat2/commits")
 
 
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_where_there_is_no_graphql_rest_is_asked(github: GitHubGraphQL, status: int) -> None:
+    targets = crowd(github, 60)
+    github.fault("/graphql", Fault(status=status, body=b'{"message": "Not Found"}'))
+
+    assert all_whole(read_all(github, targets))
+    assert len(github.requests("/graphql")) == 2  # a batch of 50 and one of 10, at once
+    assert len(github.requests("/commits")) == 60
+
+
 # ── the whole query ──────────────────────────────────────────────────────────────────────
 
 
@@ -144,7 +154,6 @@ def test_a_commit_that_is_null_is_looked_up_by_rest(github: GitHubGraphQL) -> No
     [
         (Fault(status=401, body=b'{"message": "Bad credentials"}'), Unauthorized),
         (Fault(status=403, body=b'{"message": "Forbidden"}'), Unauthorized),
-        (Fault(status=404, body=b'{"message": "Not Found"}'), Malformed),
         (Fault(status=410, body=b"{}"), Malformed),
         (Fault(status=451, body=b"{}"), Malformed),
         (Fault(status=202, body=b"{}"), Malformed),

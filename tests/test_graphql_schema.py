@@ -12,6 +12,7 @@ import pytest
 
 from github_case import TODAY, commits, repository
 from graphql_case import crowd, read_all, stand_in
+from pkgharvest.forges import graphql_endpoint
 from pkgharvest.sources import github_graphql as module
 from pkgharvest.sources.github_graphql import Page
 from pkgharvest.transport.exchange import Request
@@ -120,7 +121,7 @@ def test_how_a_query_is_sent() -> None:
     ],
 )
 def test_where_graphql_is_asked(api: str, expected: str) -> None:
-    assert module.endpoint(api) == expected
+    assert graphql_endpoint(api) == expected
 
 
 # ── the stand-in ─────────────────────────────────────────────────────────────────────────

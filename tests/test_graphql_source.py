@@ -9,10 +9,11 @@ import pytest
 
 from github_case import ANCHOR, DAY, NOW, TODAY, commits, days_ago, repository
 from graphql_case import crowd, read_all, read_one, read_one_and_learn, stand_in
-from pkgharvest.errors import Malformed
+from pkgharvest.errors import Malformed, Unavailable
 from pkgharvest.records import Activity, Contributor, RepositoryReading, Target
 from standin.github import FakeCommit, FakeContributor
 from standin.github_graphql import GitHubGraphQL
+from standin.server import Fault
 from targets import learned, new_target
 
 
@@ -286,3 +287,30 @@ def test_commits_by_git_only_where_the_head_moved(github: GitHubGraphQL) -> None
 
     read_one(github, learned(new_target(), reading, NOW), history=git)
     assert git.asked == ["Octo/Cat"]
+
+
+def test_commits_that_were_there_are_not_taken_for_gone(github: GitHubGraphQL) -> None:
+    """A default branch that is told as null for once must not empty a package."""
+    repo = github.add(repository())
+    _, target = read_one_and_learn(github, new_target())
+    assert target.head is not None
+    repo.headless = True
+    github.fault("/commits", Fault(status=503), times=None)
+
+    reading = read_one(github, target, NOW + DAY)
+
+    assert reading.activity is None
+    assert isinstance(reading.problem, Unavailable)
+
+
+def test_what_says_that_it_is_empty_is_believed(github: GitHubGraphQL) -> None:
+    repo = github.add(repository())
+    _, target = read_one_and_learn(github, new_target())
+    repo.empty, repo.commits = True, []
+    github.log.clear()
+
+    reading = read_one(github, target, NOW + DAY)
+
+    assert reading.activity is not None
+    assert reading.activity.head is None
+    assert github.requests() == ["/graphql"]

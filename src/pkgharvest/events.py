@@ -12,6 +12,16 @@ class Started:
     """A run begins."""
 
     packages: int
+    downloads: int = 0
+    """Packages with downloads due, which are read beside the others and counted apart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queued:
+    """More has become due in a run that is under way."""
+
+    downloads: int
+    """How many packages more; their projects have just been found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +41,22 @@ class Throttled:
     host: str
     seconds: float
     until: dt.datetime
+    used_up: bool = True
+    """False where it asks for a pause while its quota may have some left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaTold:
+    """A host says of a quota what it had not said before."""
+
+    host: str
+    """With its port where that is not the scheme's own."""
+    resource: str | None
+    """GitHub's name for what is counted (core, graphql ...); None where the host has no name."""
+    remaining: int
+    limit: int | None
+    reset: dt.datetime | None
+    """When it begins anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +86,7 @@ class Finished:
     stopped: str | None
 
 
-Event = Started | Requested | Throttled | Retried | Settled | Finished
+Event = Started | Queued | Requested | Throttled | QuotaTold | Retried | Settled | Finished
 
 
 class Listener(Protocol):

@@ -6,7 +6,7 @@ It knows neither SQLite nor the terminal: who runs it saves and shows.
 import asyncio
 import dataclasses
 import datetime as dt
-from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
@@ -22,7 +22,7 @@ from pkgharvest.records import (
     SourceName,
     Target,
 )
-from pkgharvest.sources.interface import ProjectSource, RepositorySource
+from pkgharvest.sources.interface import DownloadsSource, ProjectSource, RepositorySource
 
 StopReason = Literal["time-budget", "request-budget", "interrupted"]
 
@@ -55,6 +55,8 @@ class Sources:
     repositories: Mapping[str, RepositorySource]
     """By ``Locator.kind``."""
     projects: ProjectSource
+    downloads: DownloadsSource | None = None
+    """None where nobody counts downloads from the index that ``projects`` asks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,41 +69,123 @@ class Limits:
     """The longest that one source of one package may take, waits for its host included."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aside:
+    """What is read beside the rest of a run, as its host is slow and nobody is to wait for it."""
+
+    draw: Callable[[], Target | None]
+    """Gives the next target; None where there is none as yet. What the rest of the run brings may
+    lead to more."""
+    jobs: int
+    """Targets under way at once."""
+    linger: Callable[[], float]
+    """Says, when the rest of the run is over, for how many seconds this may go on alone; what is
+    under way after those is given up, and has no outcome."""
+
+
 async def harvest(
-    targets: Iterable[Target], sources: Sources, *, clock: Clock, limits: Limits, halt: Halt
+    targets: Iterable[Target],
+    sources: Sources,
+    *,
+    clock: Clock,
+    limits: Limits,
+    halt: Halt,
+    aside: Aside | None = None,
 ) -> AsyncGenerator[tuple[Outcome, ...], None]:
     """Yield the outcomes of each package, one for each of its sources, as packages are done.
 
     ``targets`` is drawn on only as there is room, so it may be long and lazy. After ``halt``
-    no further package is begun, and what is under way comes out as deferred.
+    no further package is begun, and what is under way comes out as deferred. The packages of
+    ``aside`` come out apart.
     """
-    remaining = iter(targets)
-    done: asyncio.Queue[tuple[Outcome, ...] | None] = asyncio.Queue()
-    today = midnight(clock.now())
-
-    async def work(queue: Iterator[Target]) -> None:
-        for target in queue:
-            if halt.reason is not None:
-                break
-            one = _Package(target, sources, clock=clock, limits=limits, halt=halt, today=today)
-            done.put_nowait(await one.outcomes())
-
-    async def work_all() -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(limits.jobs):
-                    group.create_task(work(remaining))
-        finally:
-            done.put_nowait(None)
-
-    workers = asyncio.create_task(work_all())
+    run = _Run(sources, clock=clock, limits=limits, halt=halt)
+    workers = asyncio.create_task(run.work(iter(targets), aside))
     try:
-        while (outcomes := await done.get()) is not None:
+        while (outcomes := await run.done.get()) is not None:
             yield outcomes
+            run.seen()
         await workers
     finally:
         workers.cancel()
         await asyncio.gather(workers, return_exceptions=True)
+
+
+class _Run:
+    """The workers of one run, and the queue by which they hand over what they have done."""
+
+    def __init__(self, sources: Sources, *, clock: Clock, limits: Limits, halt: Halt) -> None:
+        self.done: asyncio.Queue[tuple[Outcome, ...] | None] = asyncio.Queue()
+        self._sources = sources
+        self._clock = clock
+        self._limits = limits
+        self._halt = halt
+        self._today = midnight(clock.now())
+        self._unseen = 0
+        """Outcomes that were handed over, and may yet lead to more targets."""
+        self._is_alone = False
+        self._news = asyncio.Event()
+
+    async def work(self, targets: Iterator[Target], aside: Aside | None) -> None:
+        """Work on all ``targets``, and on those of ``aside`` beside them."""
+        try:
+            beside = asyncio.create_task(self._work_beside(aside)) if aside else None
+            try:
+                await self._at_once(self._limits.jobs, lambda: next(targets, None))
+                while self._unseen:
+                    await self._news.wait()
+                if aside and beside:
+                    self._is_alone = True
+                    self._tell()
+                    await asyncio.wait({beside}, timeout=aside.linger())
+            finally:
+                if beside is not None:
+                    ended = beside.done()
+                    beside.cancel()
+                    await asyncio.gather(beside, return_exceptions=True)
+            if beside is not None and ended:
+                beside.result()  # raises what nobody foresaw
+        finally:
+            self.done.put_nowait(None)
+
+    def seen(self) -> None:
+        """Take note that whoever runs this has dealt with the outcomes that came last."""
+        self._unseen -= 1
+        self._tell()
+
+    async def _at_once(self, jobs: int, draw: Callable[[], Target | None]) -> None:
+        async def work() -> None:
+            while self._halt.reason is None and (target := draw()) is not None:
+                await self._work_on(target)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(jobs):
+                group.create_task(work())
+
+    async def _work_beside(self, aside: Aside) -> None:
+        """Work on what there is, and then on what comes, until nothing more can come."""
+        while self._halt.reason is None:
+            news, was_alone = self._news, self._is_alone
+            await self._at_once(aside.jobs, aside.draw)
+            if was_alone:
+                break
+            await news.wait()
+
+    async def _work_on(self, target: Target) -> None:
+        package = _Package(
+            target,
+            self._sources,
+            clock=self._clock,
+            limits=self._limits,
+            halt=self._halt,
+            today=self._today,
+        )
+        outcomes = await package.outcomes()
+        self._unseen += 1
+        self.done.put_nowait(outcomes)
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
 
 
 class _Package:
@@ -182,6 +266,10 @@ class _Package:
                 return source_of_kind.read(self._target, self._today)
             case "pypi":
                 return self._sources.projects.read(self._target)
+            case "downloads":
+                if self._sources.downloads is None:
+                    return _no_downloads()
+                return self._sources.downloads.read(self._target)
             case _:
                 assert_never(source)
 
@@ -198,6 +286,10 @@ class _Package:
 
 def _halted(reason: StopReason) -> Deferred:
     return Deferred(reason=reason, message="the run was stopped before this was done")
+
+
+async def _no_downloads() -> Reading:
+    raise SourceError("nobody counts downloads from this package index")
 
 
 async def _no_repository() -> Reading:

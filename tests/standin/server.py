@@ -4,14 +4,17 @@ It knows no host: a ``Handler`` makes the replies. Standard library only, so tha
 subprocesses can use it too.
 """
 
+import os
 import re
 import socket
+import struct
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from random import Random
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
@@ -69,6 +72,8 @@ class Fault:
     """Close the connection without a reply."""
     cut: int | None = None
     """Close it after that many bytes of the body."""
+    reset: bool = False
+    """Do not close it but break it (RST)."""
     delay: float = 0.0
     """Seconds before the reply."""
     drip: float = 0.0
@@ -91,6 +96,13 @@ class _Armed:
     skip: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Lot:
+    random: Random
+    share: float
+    fault: Fault
+
+
 Handler = Callable[[Call], Reply]
 
 
@@ -105,6 +117,7 @@ class LoopbackServer:
         """The most requests that were being answered at one time."""
         self._handler = handler
         self._faults: list[_Armed] = []
+        self._lot: _Lot | None = None
         self._lock = threading.Lock()
         self._busy = 0
         self._closing = threading.Event()
@@ -140,10 +153,24 @@ class LoopbackServer:
         with self._lock:
             self._faults.append(_Armed(re.compile(pattern), fault, times, skip))
 
+    def fault_share(self, share: float, fault: Fault, *, seed: int = 0) -> None:
+        """Let ``fault`` befall that share of all requests; which ones ``seed`` decides.
+
+        The same seed strikes the same ones in the order of their arrival.
+        """
+        with self._lock:
+            self._lot = _Lot(Random(seed), share, fault)
+
     def heal(self) -> None:
         """Forget all faults."""
         with self._lock:
             self._faults.clear()
+            self._lot = None
+
+    @property
+    def busy(self) -> int:
+        """How many requests are being answered."""
+        return self._busy
 
     # ── used by the connections ──
 
@@ -161,6 +188,8 @@ class LoopbackServer:
                 if armed.left is not None:
                     armed.left -= 1
                 return armed.fault
+            if self._lot is not None and self._lot.random.random() < self._lot.share:
+                return self._lot.fault
         return None
 
     def leave_call(self, logged: Logged) -> None:
@@ -284,6 +313,13 @@ class _Connection(BaseHTTPRequestHandler):
         else:
             self.wfile.write(body)
         self.wfile.flush()
+        if fault is not None and fault.reset:
+            self._break()
+
+    def _break(self) -> None:
+        at_once = struct.pack("ii", 1, 0)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        os.close(self.connection.detach())  # its own close would say goodbye first
 
     do_GET = do_HEAD = do_POST = _answer  # noqa: N815 - names of http.server
 

@@ -4,32 +4,33 @@ import asyncio
 import contextlib
 import datetime as dt
 import json
+import math
 import signal
-import sqlite3
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Iterator
 from typing import TYPE_CHECKING
 
 from pkgharvest import settings
 from pkgharvest.app.loop import run_loop
+from pkgharvest.app.order import Order, Surroundings
+from pkgharvest.app.planning import Agenda, agenda, settled
 from pkgharvest.app.report import RunReport, Stopped, Tally
-from pkgharvest.app.sourcing import History, Hosts, open_sources
-from pkgharvest.catalog import connection, finding, harvests, runs, targets
+from pkgharvest.app.sourcing import Hosts, open_sources
+from pkgharvest.catalog import connection, harvests, runs, targets
+from pkgharvest.catalog.fetches import Backoff
 from pkgharvest.catalog.lock import fetch_lock
-from pkgharvest.clock import Clock, FixedClock
-from pkgharvest.errors import InvalidValue
-from pkgharvest.events import Finished, Listener, Settled, Started
-from pkgharvest.harvest import Halt, Limits, harvest
+from pkgharvest.clock import Clock
+from pkgharvest.events import Finished, Queued, Settled, Started
+from pkgharvest.harvest import Aside, Halt, Limits, harvest
 from pkgharvest.records import (
-    SOURCES,
     Deferred,
     Failure,
     Outcome,
+    ProjectReading,
     RepositoryReading,
-    SourceName,
+    Target,
 )
-from pkgharvest.settings import Settings
 from pkgharvest.transport.archive import Archive
 from pkgharvest.transport.client import Client, open_client
 from pkgharvest.transport.credentials import Credentials
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
 _REQUESTS_FOR_ONE = 5
 """What a new package takes, as a rule: three requests of GitHub, two of PyPI."""
 
+_UNDER_WAY = 200
+"""Packages at once where GitHub tells of many in one answer: enough to fill several batches while
+others wait for their turn at a host."""
 
 _LONGEST_SOURCE = 900.0
 """Seconds for one source of one package, apart from waits for a quota that were asked for."""
@@ -51,96 +55,14 @@ _LONGEST_SOURCE = 900.0
 _LONGEST_WAIT = 7200.0
 """Seconds: quotas begin anew each hour."""
 
+_ASIDE_AT_ONCE = 4
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What a fetch was asked to do."""
+_ASIDE_ALONE = 60.0
+"""Seconds for downloads when all else is done, where no time budget says how long the run may be:
+enough for a small catalogue, and too little to be a nuisance."""
 
-    names: tuple[str, ...] = ()
-    """Packages by any name that ``show`` takes; none of them: every package."""
-    sources: tuple[SourceName, ...] = SOURCES
-    stale: dt.timedelta | None = None
-    limit: int | None = None
-    time_budget: dt.timedelta | None = None
-    request_budget: int | None = None
-    jobs: int = 8
-    as_of: dt.datetime | None = None
-    history: History = "auto"
-    wait: bool = False
-    retry_failed: bool = False
-    record: Path | None = None
-    replay: Path | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what contradicts itself."""
-        if self.as_of is not None and self.history == "api":
-            raise InvalidValue("--as-of reads git, and --history api forbids it")
-        if self.as_of is not None and "repo" not in self.sources:
-            raise InvalidValue("--as-of reads repositories, and --source leaves them out")
-        if self.record is not None and self.replay is not None:
-            raise InvalidValue("--record and --replay exclude each other")
-
-    @property
-    def at_once(self) -> int:
-        """Packages under way at once: so few that a small budget is enough for some of them."""
-        if self.request_budget is None:
-            return self.jobs
-        return max(1, min(self.jobs, self.request_budget // _REQUESTS_FOR_ONE))
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it is a run for every package, which goes on with one that did not end."""
-        return not self.names and self.as_of is None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What a run takes from where it runs."""
-
-    settings: Settings
-    environ: Mapping[str, str]
-    clock: Clock
-    listener: Listener
-    stop_signals: tuple[signal.Signals, ...] = ()
-    """Signals that stop the run cleanly; they reach the main thread only."""
-
-
-def plan(order: Order, around: Surroundings) -> list[tuple[str, tuple[SourceName, ...]]]:
-    """Return what a run would fetch now: slugs, with their sources. Nothing is done."""
-    path = around.settings.db_path
-    with connection.reading(path) as conn:
-        selected, _ = _select(conn, order, _clock(around, _archive(order)).now())
-        return [(one.slug, one.sources) for one in targets.targets(conn, selected)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Idleness:
-    """Why there is nothing to fetch."""
-
-    catalogued: int
-    """Packages in the whole catalogue."""
-    fresh: int
-    """Packages that succeeded too lately for ``stale``."""
-    backing_off: int
-    """Packages that failed, are not due again yet, and would be fetched with ``retry_failed``."""
-    done: int
-    """Packages that the run before, which this one went on with, left nothing to do for."""
-
-
-def idleness(order: Order, around: Surroundings) -> Idleness:
-    """Return why ``order`` has selected nothing."""
-    with connection.reading(around.settings.db_path) as conn:
-        now = _clock(around, _archive(order)).now()
-        ids = _ids(conn, order)
-        due = _selection(replace(order, limit=None), package_ids=ids, continues=(), now=now)
-        tried = replace(due, retry_failed=True)
-        waiting = len(targets.select(conn, tried, now))
-        ever = len(targets.select(conn, replace(tried, older_than=None), now))
-        done = len(targets.select(conn, due, now))
-        (catalogued,) = conn.execute("SELECT count(*) FROM packages").fetchone()
-    return Idleness(
-        catalogued=catalogued, fresh=ever - waiting, backing_off=waiting - done, done=done
-    )
+_TO_CLOSE = 1.0
+"""Seconds of a time budget that are kept for the end of the run."""
 
 
 def fetch(order: Order, around: Surroundings) -> RunReport:
@@ -151,14 +73,16 @@ def fetch(order: Order, around: Surroundings) -> RunReport:
     ArchiveError; a source that fails is in the report instead.
     """
     path = around.settings.db_path
-    archive = _archive(order)
+    order, clock, archive = settled(order, around)
+    first, most = around.settings.backoff
     if order.record is not None:
         ensure_writable(order.record)
     with (
         connection.writing(path) as db,
         fetch_lock(path),
     ):
-        return run_loop(_Run(order, around, db, archive).run())
+        run = _Run(order, around, db, clock, archive, Backoff(first=first, most=most))
+        return run_loop(run.run())
 
 
 class _Run:
@@ -169,52 +93,78 @@ class _Run:
         order: Order,
         around: Surroundings,
         db: "Database",
+        clock: Clock,
         archive: Archive | None,
+        backoff: Backoff,
     ) -> None:
         self._order = order
         self._around = around
         self._db = db
-        self._clock = _clock(around, archive)
+        self._clock = clock
         self._archive = archive
         self._halt = Halt()
+        self._ends = (
+            None
+            if order.time_budget is None
+            else time.monotonic() + order.time_budget.total_seconds()
+        )
+        first, most = around.settings.backoff
+        self._aside: deque[int] = deque()
+        """Packages whose downloads are to be read."""
+        self._backoff = Backoff(first=first, most=most)
 
     async def run(self) -> RunReport:
         order, listener = self._order, self._around.listener
         started = self._clock.now()
-        selected, continues = _select(self._db.conn, order, started)
+        todo = agenda(self._db.conn, order, started)
+        self._aside.extend(todo.aside)
         run_id = runs.begin(
             self._db,
             started,
             whole=order.is_whole,
-            continues=continues[0] if continues else None,
+            continues=todo.continues[0] if todo.continues else None,
         )
-        listener(Started(packages=len(selected)))
-        tally = Tally(selected=len(selected))
+        listener(Started(packages=len(todo.packages), downloads=len(todo.aside)))
+        tally = Tally(selected=len(todo.selected))
         hosts = Hosts.chosen(self._around.settings, self._archive)
-        credentials = (
-            Credentials.none()
-            if self._archive is not None
-            else Credentials.from_environment(self._around.environ, hosts.github)
-        )
+        credentials = self._credentials(hosts)
+        limits = self._around.settings.hosts
         async with open_client(
             clock=self._clock,
             listener=listener,
             credentials=credentials,
             concurrency=order.jobs,
+            concurrency_of={
+                host: one.concurrency for host, one in limits.items() if one.concurrency is not None
+            },
             wait=order.wait,
             max_wait=_LONGEST_WAIT,
-            paces=paces_of(github=hosts.github),
+            paces=paces_of(
+                github=hosts.github,
+                pypistats=hosts.pypistats,
+                limits={
+                    host: one.requests_per_minute
+                    for host, one in limits.items()
+                    if one.requests_per_minute is not None
+                },
+            ),
             request_budget=order.request_budget,
             archive=self._archive,
             record=None if order.record is None else hosts.as_mapping(),
         ) as client:
+            has_token = credentials.header(Origin.of(hosts.github)) is not None
             with self._stopped_by_signals(), self._stopped_by_time():
                 try:
-                    await self._harvest(client, hosts, selected, run_id, tally)
+                    harvesting = self._harvest(
+                        client, hosts, todo, batches=has_token and order.asks_api
+                    )
+                    async with contextlib.aclosing(harvesting):
+                        async for outcomes in harvesting:
+                            self._settle(outcomes, run_id, tally)
                 finally:
                     if order.record is not None and client.recorder is not None:
                         client.recorder.write(order.record)
-            anonymous = self._archive is None and not credentials.secrets
+            anonymous = self._archive is None and not has_token
             report = self._report(
                 tally,
                 client,
@@ -231,14 +181,16 @@ class _Run:
         listener(Finished(stopped=report.stopped))
         return report
 
+    def _credentials(self, hosts: Hosts) -> Credentials:
+        if self._archive is not None:
+            return Credentials.none()
+        return Credentials.from_environment(
+            self._around.environ, hosts.github, graphql_url=hosts.github_graphql
+        )
+
     async def _harvest(
-        self,
-        client: Client,
-        hosts: Hosts,
-        selected: list[targets.Selected],
-        run_id: int,
-        tally: Tally,
-    ) -> None:
+        self, client: Client, hosts: Hosts, todo: Agenda, *, batches: bool
+    ) -> AsyncGenerator[tuple[Outcome, ...], None]:
         order = self._order
         sources = open_sources(
             client,
@@ -246,28 +198,62 @@ class _Run:
             clock=self._clock,
             environ=self._around.environ,
             cache=settings.cache_directory(self._around.settings.db_path),
-            history=order.history,
-            as_of=order.as_of,
-            # A recording and its replay must ask the same of a catalogue that knows nothing.
-            conditional=order.record is None and self._archive is None,
+            order=order,
             network=self._archive is None,
+            batches=batches,
         )
         harvesting = harvest(
-            targets.targets(self._db.conn, selected),
+            targets.targets(self._db.conn, todo.packages),
             sources,
             clock=self._clock,
-            limits=Limits(jobs=order.at_once, seconds_per_source=_patience(wait=order.wait)),
+            limits=Limits(
+                jobs=_under_way(order, batches=batches),
+                seconds_per_source=_LONGEST_SOURCE + (_LONGEST_WAIT if order.wait else 0),
+            ),
             halt=self._halt,
+            aside=Aside(draw=self._draw_aside, jobs=_ASIDE_AT_ONCE, linger=self._linger),
         )
         async with contextlib.aclosing(harvesting):
             async for outcomes in harvesting:
-                saved = self._save(outcomes, run_id)
-                tally.count(outcomes, saved)
-                tally.read_with_git += sum(map(self._goes_by_git, outcomes))
-                for outcome, result in zip(outcomes, saved, strict=True):
-                    self._around.listener(
-                        Settled(outcome=outcome, changed=result.changed, failure=result.failure)
-                    )
+                yield outcomes
+
+    def _settle(self, outcomes: tuple[Outcome, ...], run_id: int, tally: Tally) -> None:
+        """Save what became of a package, count it, tell of it."""
+        saved = self._save(outcomes, run_id)
+        tally.count(outcomes, saved)
+        tally.read_with_git += sum(map(self._goes_by_git, outcomes))
+        for outcome, result in zip(outcomes, saved, strict=True):
+            self._around.listener(
+                Settled(outcome=outcome, changed=result.changed, failure=result.failure)
+            )
+            if self._has_found(outcome):
+                self._aside.append(outcome.target.package_id)
+                self._around.listener(Queued(downloads=1))
+
+    # ── downloads, which are read beside ──
+
+    def _has_found(self, outcome: Outcome) -> bool:
+        """Tell whether a project was found, of which nobody could know that it has downloads."""
+        wanted = "downloads" in self._order.sources and outcome.target.pypi_name is None
+        match outcome.result:
+            case ProjectReading(project=project):
+                return wanted and project is not None
+            case _:
+                return False
+
+    def _draw_aside(self) -> Target | None:
+        while self._aside:
+            package_id = self._aside.popleft()
+            for target in targets.targets(self._db.conn, [(package_id, ("downloads",))]):
+                return target
+        return None
+
+    def _linger(self) -> float:
+        if self._order.record is not None or self._archive is not None:
+            return math.inf  # the one has to hold what the other is going to ask
+        if self._ends is None:
+            return _ASIDE_ALONE
+        return max(0.0, self._ends - time.monotonic() - _TO_CLOSE)
 
     def _goes_by_git(self, outcome: Outcome) -> bool:
         locator = outcome.target.locator
@@ -280,7 +266,9 @@ class _Run:
     def _save(self, outcomes: tuple[Outcome, ...], run_id: int) -> tuple[harvests.Saved, ...]:
         with connection.transaction(self._db):
             if self._order.as_of is None:
-                return tuple(harvests.save(self._db, outcome, run_id) for outcome in outcomes)
+                return tuple(
+                    harvests.save(self._db, outcome, run_id, self._backoff) for outcome in outcomes
+                )
             return tuple(self._save_as_of(outcome, self._order.as_of) for outcome in outcomes)
 
     def _save_as_of(self, outcome: Outcome, instant: dt.datetime) -> harvests.Saved:
@@ -297,7 +285,8 @@ class _Run:
         self, tally: Tally, client: Client, started: dt.datetime, *, tokenless: str | None
     ) -> RunReport:
         """Report; ``tokenless`` is the host of GitHub where it was asked without a token."""
-        settled = tally.verdicts.total() - tally.verdicts["deferred"]
+        verdicts = tally.verdicts
+        done = verdicts.total() - verdicts["deferred"]
         stopped: Stopped | None = self._halt.reason
         if stopped is None and tally.out_of_quota:
             stopped = "quota"
@@ -305,10 +294,10 @@ class _Run:
             started=started,
             finished=self._clock.now(),
             selected=tally.selected,
-            updated=tally.verdicts["updated"],
-            unchanged=tally.verdicts["unchanged"],
-            failed=tally.verdicts["failed"],
-            deferred=tally.selected - settled,
+            updated=verdicts["updated"],
+            unchanged=verdicts["unchanged"],
+            failed=verdicts["failed"],
+            deferred=tally.selected - done,
             traffic=client.traffic.report(),
             failures=tuple(tally.failures),
             stopped=stopped,
@@ -344,46 +333,12 @@ class _Run:
             timer.cancel()
 
 
-def _patience(*, wait: bool) -> float:
-    """Return the seconds that one source of one package may take."""
-    return _LONGEST_SOURCE + (_LONGEST_WAIT if wait else 0)
-
-
-def _archive(order: Order) -> Archive | None:
-    return None if order.replay is None else Archive.read(order.replay)
-
-
-def _clock(around: Surroundings, archive: Archive | None) -> Clock:
-    return around.clock if archive is None else FixedClock(archive.started)
-
-
-def _ids(conn: sqlite3.Connection, order: Order) -> tuple[int, ...] | None:
-    if not order.names:
-        return None
-    return tuple(dict.fromkeys(finding.find(conn, name) for name in order.names))
-
-
-def _select(
-    conn: sqlite3.Connection, order: Order, now: dt.datetime
-) -> tuple[list[targets.Selected], tuple[int, ...]]:
-    """Return what ``order`` is to do, and the unfinished runs that it goes on with."""
-    continues = runs.unfinished(conn, now) if order.is_whole else ()
-    selection = _selection(order, package_ids=_ids(conn, order), continues=continues, now=now)
-    return targets.select(conn, selection, now), continues
-
-
-def _selection(
-    order: Order,
-    *,
-    package_ids: tuple[int, ...] | None,
-    continues: tuple[int, ...],
-    now: dt.datetime,
-) -> targets.Selection:
-    return targets.Selection(
-        package_ids=package_ids,
-        sources=order.sources if order.as_of is None else ("repo",),
-        older_than=None if order.stale is None else now - order.stale,
-        retry_failed=order.retry_failed,
-        limit=order.limit,
-        continues=continues,
-    )
+def _under_way(order: Order, *, batches: bool) -> int:
+    """Return how many packages are worked on at once."""
+    packages = order.jobs
+    if batches:
+        packages = order.jobs * 4 if order.history == "git" else _UNDER_WAY
+    if order.request_budget is None:
+        return packages
+    # So few that a small budget is enough for some of them.
+    return max(1, min(packages, order.request_budget // _REQUESTS_FOR_ONE))

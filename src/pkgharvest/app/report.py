@@ -26,24 +26,39 @@ class SourceFailure:
     message: str
 
 
+_GRAVITY: tuple[Verdict, ...] = ("unchanged", "updated", "deferred", "failed")
+"""What became of a package is the gravest of what became of its sources."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Tally:
     """What a run has come to so far; the only thing of a run that changes."""
 
     selected: int
-    verdicts: Counter[Verdict] = field(default_factory=Counter)
     failures: list[SourceFailure] = field(default_factory=list)
     out_of_quota: dict[str, str] = field(default_factory=dict)
     """By host, in words, that it would answer no more; the last word on each counts."""
     read_with_git: int = 0
+    _verdicts: dict[int, Verdict] = field(default_factory=dict)
+    """By package, whose sources may come one after another."""
+
+    @property
+    def verdicts(self) -> Counter[Verdict]:
+        """Packages by what became of them."""
+        return Counter(self._verdicts.values())
 
     def count(self, outcomes: tuple[Outcome, ...], saved: tuple[Saved, ...]) -> None:
-        """Count a package: its worst source is what became of it."""
-        deferred = False
-        failed = False
+        """Count what became of sources of a package."""
         for outcome, result in zip(outcomes, saved, strict=True):
+            verdict: Verdict = "updated" if result.changed else "unchanged"
+            refusal = out_of_quota(outcome)
+            if refusal is not None:
+                host, words = refusal
+                self.out_of_quota[host] = words
+            if refusal is not None or isinstance(outcome.result, Deferred):
+                verdict = "deferred"
             if result.failure is not None:
-                failed = True
+                verdict = "failed"
                 self.failures.append(
                     SourceFailure(
                         slug=outcome.target.slug,
@@ -52,19 +67,9 @@ class Tally:
                         message=result.failure.message,
                     )
                 )
-            refusal = out_of_quota(outcome)
-            if refusal is not None:
-                host, words = refusal
-                self.out_of_quota[host] = words
-            if refusal is not None or isinstance(outcome.result, Deferred):
-                deferred = True
-        if failed:
-            self.verdicts["failed"] += 1
-        elif deferred:
-            self.verdicts["deferred"] += 1
-        else:
-            changed = any(result.changed for result in saved)
-            self.verdicts["updated" if changed else "unchanged"] += 1
+            package_id = outcome.target.package_id
+            before = self._verdicts.get(package_id, "unchanged")
+            self._verdicts[package_id] = max(before, verdict, key=_GRAVITY.index)
 
 
 def out_of_quota(outcome: Outcome) -> tuple[str, str] | None:

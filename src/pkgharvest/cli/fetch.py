@@ -15,7 +15,7 @@ from pkgharvest.cli.values import DURATION, INSTANT
 from pkgharvest.records import SOURCES, SourceName
 
 if TYPE_CHECKING:
-    from pkgharvest.app.sourcing import History
+    from pkgharvest.app.order import History
 
 
 @click.command("fetch")
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     default=8,
     show_default=True,
     metavar="N",
-    help="Packages at once.",
+    help="Requests at once to each host.",
 )
 @click.option(
     "--as-of",
@@ -125,15 +125,11 @@ def run_order(
     as_json: bool = False,
     **order: object,
 ) -> int:
-    """Fetch as ``order`` says (see ``app.fetching.Order``), tell how it went, return the code."""
+    """Fetch as ``order`` says (see ``app.order.Order``), tell how it went, return the code."""
     # Here and not above: what the engine brings with it is not for fetch --help to pay.
-    from pkgharvest.app.fetching import (  # noqa: PLC0415
-        Order,
-        Surroundings,
-        fetch,
-        idleness,
-        plan,
-    )
+    from pkgharvest.app.fetching import fetch  # noqa: PLC0415
+    from pkgharvest.app.order import Order, Surroundings  # noqa: PLC0415
+    from pkgharvest.app.planning import idleness, plan  # noqa: PLC0415
     from pkgharvest.cli.progress import Progress, counted  # noqa: PLC0415
 
     wanted = Order(**order)  # type: ignore[arg-type]  # checked where the command is declared

@@ -1,19 +1,19 @@
 """How a run is followed: a display on a terminal, lines for a log, silence for cron."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Display
 from rich.text import Text
 
-from pkgharvest.app.fetching import Idleness, Order
-from pkgharvest.app.report import RunReport
+from pkgharvest.app.order import Order
+from pkgharvest.app.planning import Idleness
+from pkgharvest.app.report import RunReport, SourceFailure
+from pkgharvest.cli.display import Display
 from pkgharvest.cli.invocation import Invocation
-from pkgharvest.events import Event, Finished, Requested, Retried, Settled, Started, Throttled
+from pkgharvest.events import Event, Requested, Retried, Settled, Throttled
 from pkgharvest.instants import format_instant
 from pkgharvest.render.terminal import clean
 
@@ -23,31 +23,35 @@ _STOPPED = {
     "interrupted": "interrupted",
 }
 
+_LONG = 60.0
+"""Seconds of a wait that is worth a line even where only the end is told."""
+
+_NAMED = 3
+"""Packages that failed and are named in the last line."""
+
+_UNTIMED = 10.0
+"""Seconds that nobody needs to be told a run took."""
+
 
 class Progress:
-    """Listens to a run and tells of it on standard error."""
+    """Listens to a run and tells of it on standard error.
+
+    On a terminal there is a display, and failures are told as they come; elsewhere, or when
+    quiet, the last line names them. Verbose, all is told as it comes.
+    """
 
     def __init__(self, invocation: Invocation, environ: Mapping[str, str]) -> None:
         self._verbose = invocation.verbosity > 0
         self._quiet = invocation.quiet
         self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-        shown = (
-            sys.stderr.isatty() and not self._quiet and not environ.get("PKGHARVEST_NO_PROGRESS")
-        )
-        self._display = Display(
-            TextColumn("fetching"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[slug]}", markup=False),
-            TimeElapsedColumn(),
-            console=self._console,
-            transient=True,
-            disable=not shown,
-        )
-        self._task: TaskID | None = None
+        self._on_terminal = sys.stderr.isatty()
+        watched = self._on_terminal and not self._quiet
+        self._tells_failures = watched or self._verbose
+        self._display: Display | None = None
+        if watched and not environ.get("PKGHARVEST_NO_PROGRESS") and _can_redraw(self._console):
+            self._display = Display(self._console, invocation.clock)
 
     def __enter__(self) -> Self:
-        self._display.start()
         return self
 
     def __exit__(
@@ -56,24 +60,25 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._display.stop()
+        if self._display is not None:
+            self._display.stop()
 
     def __call__(self, event: Event) -> None:
         """Take note of what happens."""
+        if self._display is not None:
+            self._display(event)
         match event:
-            case Started(packages=packages):
-                self._task = self._display.add_task("fetch", total=packages, slug="")
-            case Settled():
-                self._settled(event)
-            case Throttled(host=host, seconds=seconds, until=until):
-                until_then = f"{seconds:,.0f} s, until {format_instant(until)}"
-                self._line(f"{host} is out of quota: waiting {until_then}")
+            case Settled(failure=failure) if failure is not None and self._tells_failures:
+                what = f"{event.outcome.target.slug}: {event.outcome.source}: {failure.kind}"
+                self._line(f"{what}: {failure.message}", style="red")
+            case Throttled():
+                self._throttled(event)
             case Requested() if self._verbose:
                 status = "no answer" if event.status is None else event.status
                 self._line(f"{event.method} {event.url} {status} {event.seconds:.2f} s")
             case Retried() if self._verbose:
                 self._line(f"again in {event.seconds:.1f} s: {event.url}: {event.reason}")
-            case Requested() | Retried() | Finished():
+            case _:
                 pass
 
     def conclude(self, report: RunReport, order: Order) -> None:
@@ -92,7 +97,7 @@ class Progress:
             return
         parts = [counted(report.selected, "package")]
         parts += [
-            f"{number} {what}"
+            f"{number:,} {what}"
             for what, number in (
                 ("updated", report.updated),
                 ("unchanged", report.unchanged),
@@ -101,12 +106,15 @@ class Progress:
             )
             if number
         ]
-        line = ", ".join(parts) + f"; {counted(report.traffic.requests, 'request')}"
+        line = ", ".join(parts) + f"; {counted(report.traffic.requests, 'request')}{_took(report)}"
         if report.stopped == "quota":
             line += f"; {'; '.join(report.out_of_quota)}"
         elif report.stopped is not None:
             line += f"; {_STOPPED[report.stopped]}"
-        if report.stopped == "interrupted" and self._console.is_terminal and self._display.disable:
+        if report.failures and not self._tells_failures:
+            line += f"; failed: {_named(report.failures)}"
+        was_shown = self._display is not None and self._display.was_shown
+        if report.stopped == "interrupted" and self._on_terminal and not was_shown:
             self._line("")  # ends the one on which the terminal has shown ^C
         self._line(line)
         if report.stopped == "quota":
@@ -139,19 +147,49 @@ class Progress:
             self._line("")
             self._line(f"hint: {text}")
 
-    def _settled(self, event: Settled) -> None:
-        outcome, failure = event.outcome, event.failure
-        if self._task is not None:
-            last = outcome.target.sources[-1] == outcome.source
-            self._display.update(self._task, advance=int(last), slug=outcome.target.slug)
-        if failure is not None:
-            message = f"{outcome.target.slug}: {outcome.source}: {failure.kind}: {failure.message}"
-            self._line(message, style="red")
+    def _throttled(self, event: Throttled) -> None:
+        if self._verbose or (event.seconds >= _LONG and not self._quiet):
+            why = "is out of quota" if event.used_up else "asks for a pause"
+            until = f"{event.seconds:,.0f} s, until {format_instant(event.until)}"
+            self._line(f"{event.host} {why}: waiting {until}")
 
     def _line(self, text: str, style: str = "") -> None:
-        self._console.print(Text(clean(text), style=style), soft_wrap=True)
+        line = Text(clean(text), style=style)
+        if self._display is not None and self._display.is_shown:
+            self._display.print(line)
+        else:
+            self._console.print(line, soft_wrap=True)
 
 
 def counted(number: int, noun: str) -> str:
-    """Return ``number`` of ``noun`` in words: ``1 package``, ``2 packages``."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    """Return ``number`` of ``noun`` in words: ``1 package``, ``2,000 packages``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _named(failures: Sequence[SourceFailure]) -> str:
+    """Name what failed, so that a log has it: a few packages, or all about a single source."""
+    if len(failures) == 1:
+        (one,) = failures
+        return f"{one.slug} ({one.source}: {one.error}: {one.message})"
+    by_slug: dict[str, list[str]] = {}
+    for one in failures:
+        by_slug.setdefault(one.slug, []).append(f"{one.source}: {one.error}")
+    named = [f"{slug} ({', '.join(errors)})" for slug, errors in by_slug.items()][:_NAMED]
+    more = len(by_slug) - len(named)
+    return ", ".join(named) + (f" and {more:,} more (pkgharvest list --failing)" if more else "")
+
+
+def _took(report: RunReport) -> str:
+    """Say how long it took; nothing where that was short, or where the clock was put back."""
+    seconds = int((report.finished - report.started).total_seconds())
+    if seconds < _UNTIMED:
+        return ""
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f" in {hours:,} h {minutes} min"
+    return f" in {minutes} min {seconds} s" if minutes else f" in {seconds} s"
+
+
+def _can_redraw(console: Console) -> bool:
+    return console.is_interactive and not console.is_dumb_terminal

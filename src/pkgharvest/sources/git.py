@@ -5,6 +5,7 @@ single branch is kept: the commits, without any file. That branch is called ``de
 the remote calls its own, so that renamed branches and rewritten histories are nothing special.
 """
 
+import asyncio
 import datetime as dt
 import re
 from dataclasses import dataclass, replace
@@ -46,11 +47,20 @@ class Limits:
 
 
 class Git:
-    """The source of whole histories, and of repositories on hosts that are nothing but git."""
+    """The source of whole histories, and of repositories on hosts that are nothing but git.
+
+    ``at_once`` repositories are worked on at one time.
+    """
 
     def __init__(
-        self, process: GitProcess, clones: Clones, *, limits: Limits | None = None
+        self,
+        process: GitProcess,
+        clones: Clones,
+        *,
+        limits: Limits | None = None,
+        at_once: int = 8,
     ) -> None:
+        self._slots = asyncio.Semaphore(at_once)
         self._process = process
         self._clones = clones
         self._limits = limits or Limits()
@@ -91,9 +101,10 @@ class Git:
         if locator is None:
             raise NotFound(f"{target.slug} has no repository")
         try:
-            if locator.is_local:
-                return await self._local(locator, instant)
-            return await self._remote(target, locator, instant)
+            async with self._slots:
+                if locator.is_local:
+                    return await self._local(locator, instant)
+                return await self._remote(target, locator, instant)
         except GitError as error:
             signed_in = self._process.has_password_for(locator.host)
             told = from_host(error, locator, signed_in=signed_in)

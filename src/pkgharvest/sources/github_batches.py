@@ -3,7 +3,8 @@
 Two kinds of queries: the facts of all of them, and commits of those whose head is another than
 the catalogue's. Contributors come by REST, where commits do not tell them and where there may be
 new ones. A repository of which GraphQL does not tell is asked for by REST, whose statuses tell
-why: gone, blocked, withheld, or only too much for one query.
+why: gone, blocked, withheld, or only too much for one query. Where there is no GraphQL at all,
+all of them are.
 """
 
 import contextlib
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pkgharvest import activity
 from pkgharvest.clock import Clock
 from pkgharvest.errors import Malformed, SourceError
+from pkgharvest.forges import graphql_endpoint
 from pkgharvest.records import (
     Activity,
     Contributor,
@@ -27,7 +29,7 @@ from pkgharvest.sources.batches import Batches, TooMuch
 from pkgharvest.sources.github import GitHub
 from pkgharvest.sources.github_commits import Commits
 from pkgharvest.sources.github_contributors import Contributors
-from pkgharvest.sources.github_graphql import Facts, History, NotTold, Page, Written
+from pkgharvest.sources.github_graphql import Facts, History, NotServed, NotTold, Page, Written
 from pkgharvest.sources.github_parts import REACH, Parts, another, name, no_commits
 from pkgharvest.sources.github_rest import MOST_PAGES, Rest
 from pkgharvest.sources.interface import HistorySource
@@ -57,13 +59,15 @@ class GitHubBatches:
         charge: Callable[[str, int], None] = _free,
     ) -> None:
         self._client = client
-        self._url = graphql_url or graphql.endpoint(api_url)
+        self._url = graphql_url or graphql_endpoint(api_url)
         self._charge = charge
         self._history = history
         self._by_rest = GitHub(client, api_url=api_url, clock=clock, history=history)
         self._rest = Rest(client, api_url=api_url)
         self._commits = Commits(self._rest)
         self._contributors = Contributors(self._rest, clock)
+        self._served = True
+        """There is a GraphQL API, as far as is known."""
         self._on_the_way = 0
         """Reads that may yet ask for commits."""
         self._facts: Batches[str, Facts] = Batches(
@@ -90,12 +94,16 @@ class GitHubBatches:
         if target.repo_id not in {None, news.repo_id}:
             return another(target, news)
         if facts.head is None:
-            if target.default_branch is None:  # GraphQL has no name for a branch without commits
+            # GraphQL has no name for a branch without commits; and that commits which were there
+            # are not any more is for the statuses of REST to confirm.
+            if target.default_branch is None or (target.head is not None and not facts.empty):
                 return _archived_as(news, await self._by_rest.read(target, today))
             news = dataclasses.replace(news, default_branch=target.default_branch)
         return await self._read_parts(target, news, facts.head, today)
 
     async def _told_facts(self, target: Target) -> Facts | None:
+        if not self._served:
+            return None
         with self._counted():
             try:
                 return await self._facts.get(name(target))
@@ -201,11 +209,20 @@ class GitHubBatches:
 
     async def _ask_facts(self, paths: Sequence[str]) -> Sequence[Facts | Exception]:
         answer = await self._client.send(graphql.facts_request(self._url, paths))
-        return self._charged(graphql.reply(answer, len(paths))).read(graphql.facts)
+        try:
+            reply = graphql.reply(answer, len(paths))
+        except NotServed:
+            self._served = False
+            return [NotTold(path) for path in paths]
+        return self._charged(reply).read(graphql.facts)
 
     async def _ask_pages(self, pages: Sequence[Page]) -> Sequence[History | Exception]:
         answer = await self._client.send(graphql.pages_request(self._url, pages))
-        return self._charged(graphql.reply(answer, len(pages))).read(graphql.history)
+        try:
+            reply = graphql.reply(answer, len(pages))
+        except NotServed:
+            return [NotTold(page.path) for page in pages]
+        return self._charged(reply).read(graphql.history)
 
     def _charged(self, reply: graphql.Reply) -> graphql.Reply:
         self._charge(self._url, reply.cost)

@@ -25,6 +25,8 @@ class Contributors:
         """Tell whether there may be others than are known; None: the repository is unchanged."""
         if not (self._rest.conditional and target.contributors_known and target.contributors_read):
             return True
+        if target.contributors_read > self._clock.now():
+            return True  # a clock was wrong: nobody knows when that was
         if repository is None or repository.pushed_at is None:
             return False
         return repository.pushed_at > target.contributors_read - _SETTLING

@@ -34,8 +34,8 @@ _HEADERS = {
 }
 
 _FACTS = """\
-databaseId nameWithOwner description homepageUrl isArchived archivedAt isDisabled pushedAt
-stargazerCount forkCount licenseInfo { spdxId }
+databaseId nameWithOwner description homepageUrl isArchived archivedAt isDisabled isEmpty
+pushedAt stargazerCount forkCount licenseInfo { spdxId }
 issues(states: OPEN, first: 1) { totalCount } pullRequests(states: OPEN, first: 1) { totalCount }
 repositoryTopics(first: 20) { nodes { topic { name } } }
 defaultBranchRef { name target { oid } }"""
@@ -58,6 +58,10 @@ class NotTold(Exception):
     """GraphQL does not tell of a repository, for a reason that only REST tells apart."""
 
 
+class NotServed(Exception):
+    """There is no GraphQL at that address: another server than GitHub's, or a partial one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """A repository as GraphQL describes it, and where its default branch stands."""
@@ -65,6 +69,8 @@ class Facts:
     repository: Repository
     """Its ``default_branch`` is None where no such branch is there."""
     head: str | None
+    empty: bool
+    """GitHub says that nothing was ever pushed: more than that no default branch is there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,12 +107,6 @@ class History:
     commits: tuple[Written, ...]
     more: str | None
     """The cursor of the next page, None after the last."""
-
-
-def endpoint(api_url: str) -> str:
-    """Return where GraphQL is asked, as GitHub and GitHub Enterprise Server place it."""
-    base = api_url.rstrip("/")
-    return f"{base.removesuffix('/v3') if base.endswith('/api/v3') else base}/graphql"
 
 
 # ── questions ────────────────────────────────────────────────────────────────────────────
@@ -188,8 +188,9 @@ class Reply:
 def reply(answer: Answer, count: int) -> Reply:
     """Read the answer to a query about ``count`` repositories.
 
-    Raises TooMuch where the host could not do so much, another SourceError where the query as a
-    whole came to nothing. What became of one repository alone is in the reply.
+    Raises TooMuch where the host could not do so much, NotServed where it knows no GraphQL,
+    another SourceError where the query as a whole came to nothing. What became of one repository
+    alone is in the reply.
     """
     match answer.status:
         case HTTPStatus.OK:
@@ -198,6 +199,8 @@ def reply(answer: Answer, count: int) -> Reply:
             raise TooMuch
         case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
             rest.whole(answer, "its GraphQL API")
+        case HTTPStatus.NOT_FOUND | HTTPStatus.METHOD_NOT_ALLOWED | HTTPStatus.NOT_IMPLEMENTED:
+            raise NotServed
         case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise Unavailable(f"GitHub answered {status} to a query")
         case status:  # of the address of the API, and nothing about any repository
@@ -268,7 +271,12 @@ def facts(node: Node) -> Facts:
         disabled=node["isDisabled"].boolean(),
         pushed_at=pushed_at.instant() if pushed_at else None,
     )
-    return Facts(repository=repository, head=ref["target"]["oid"].text() if ref else None)
+    empty = node.get("isEmpty")
+    return Facts(
+        repository=repository,
+        head=ref["target"]["oid"].text() if ref else None,
+        empty=empty is not None and empty.boolean(),
+    )
 
 
 def history(node: Node) -> History:

@@ -1,4 +1,7 @@
-"""The chain, put together: redirects(retry(limits(recorder(meter(wire or replay)))))."""
+"""The chain, put together.
+
+redirects(retry(limits(admission(recorder(meter(wire or replay))))))
+"""
 
 import random
 from collections.abc import AsyncIterator, Mapping
@@ -7,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pkgharvest import PROJECT_URL, __version__
 from pkgharvest.clock import Clock
 from pkgharvest.events import Listener
+from pkgharvest.transport.admission import Admission
 from pkgharvest.transport.archive import Archive
 from pkgharvest.transport.credentials import Credentials
 from pkgharvest.transport.exchange import Answer, Exchange, Request
@@ -42,6 +46,7 @@ async def open_client(
     listener: Listener,
     credentials: Credentials,
     concurrency: int = 8,
+    concurrency_of: Mapping[str, int] | None = None,
     wait: bool = False,
     max_wait: float = 7200.0,
     request_budget: int | None = None,
@@ -52,7 +57,8 @@ async def open_client(
 ) -> AsyncIterator[Client]:
     """Open the way to the hosts, or, with ``archive``, to what they said once.
 
-    ``concurrency`` is requests at once to each host; ``wait`` sleeps through a used-up quota,
+    ``concurrency`` is requests at once to each host, where ``concurrency_of`` has no other number
+    for it (by host, as ``Origin`` prints it); ``wait`` sleeps through a used-up quota,
     ``max_wait`` seconds at most. ``paces`` say how fast hosts may be asked (``paces_of`` knows
     the public ones'); a replay has none. ``record`` turns recording on: it holds the base URLs
     by name, which the archive shall remember. A replay knows no credentials and should be given
@@ -84,10 +90,11 @@ async def open_client(
                 secret_texts=credentials.secrets,
             )
         chain = Limits(
-            chain,
+            Admission(chain, credentials=credentials),
             clock=clock,
             listener=listener,
             concurrency=concurrency,
+            concurrency_of=concurrency_of,
             wait=wait,
             max_wait=max_wait,
             request_budget=request_budget,

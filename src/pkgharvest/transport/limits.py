@@ -165,6 +165,7 @@ class Limits:
         clock: Clock,
         listener: Listener,
         concurrency: int = 8,
+        concurrency_of: Mapping[str, int] | None = None,
         wait: bool = False,
         max_wait: float = 7200.0,
         request_budget: int | None = None,
@@ -175,6 +176,7 @@ class Limits:
         self._clock = clock
         self._listener = listener
         self._concurrency = concurrency
+        self._concurrency_of = concurrency_of or {}
         self._bearable = max_wait if wait else _PATIENCE
         self._naps = _NAPS if wait else 1
         self._budget = request_budget
@@ -191,7 +193,10 @@ class Limits:
         """
         host = str(Origin.of(request.url))
         resource = "graphql" if urlsplit(request.url).path.endswith("/graphql") else "core"
-        lane = self._lanes.setdefault(host, _Lane(self._clock, self._concurrency))
+        if host not in self._lanes:
+            at_once = self._concurrency_of.get(host, self._concurrency)
+            self._lanes[host] = _Lane(self._clock, at_once)
+        lane = self._lanes[host]
         queue, pace = pace_of(request.url, self._paces)
         turns = self._turns.setdefault(queue, Turns(pace, self._clock))
         naps = 0
@@ -277,7 +282,9 @@ class Limits:
         if seconds > 0:
             if lane.announces(closure):
                 until = self._clock.now() + dt.timedelta(seconds=seconds)
-                self._listener(Throttled(host=host, seconds=seconds, until=until))
+                self._listener(
+                    Throttled(host=host, seconds=seconds, until=until, used_up=closure.used_up)
+                )
             await self._clock.sleep(seconds)
             request.held.seconds += seconds
 

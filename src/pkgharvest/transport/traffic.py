@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from pkgharvest.clock import Clock
 from pkgharvest.errors import SourceError
-from pkgharvest.events import Listener, Requested
+from pkgharvest.events import Listener, QuotaTold, Requested
 from pkgharvest.transport.credentials import Credentials
 from pkgharvest.transport.exchange import Answer, Exchange, Request
 from pkgharvest.transport.origin import Origin, bare
@@ -60,17 +60,22 @@ class Traffic:
         count.requests += 1
         count.points += 1
 
-    def answered(self, host: str, answer: Answer, *, authenticated: bool, now: dt.datetime) -> None:
-        """Count what came back from ``host``, at ``now``."""
+    def answered(
+        self, host: str, answer: Answer, *, authenticated: bool, now: dt.datetime
+    ) -> Quota | None:
+        """Count what came back from ``host``, at ``now``; return a quota of which it has news."""
         count = self._hosts.setdefault(host, _Count())
         self._bytes += len(answer.body)
         if answer.status == HTTPStatus.NOT_MODIFIED:
             count.not_modified += 1
             if authenticated:
                 count.points -= 1
-        quota = Quota.of(answer.headers, now)
-        if quota is not None:
-            count.quotas[quota.resource] = _later(count.quotas.get(quota.resource), quota)
+        said = Quota.of(answer.headers, now)
+        if said is None:
+            return None
+        known = count.quotas.get(said.resource)
+        count.quotas[said.resource] = believed = _later(known, said)
+        return None if believed == known else believed
 
     def cost(self, url: str, points: int) -> None:
         """Say that an answer from ``url``, counted as one point, did cost ``points``."""
@@ -135,8 +140,18 @@ class Metered:
             raise
         authenticated = self._credentials.header(origin) is not None
         now = self._clock.now()
-        self._traffic.answered(str(origin), answer, authenticated=authenticated, now=now)
+        quota = self._traffic.answered(str(origin), answer, authenticated=authenticated, now=now)
         self._tell(request, answer.status, started)
+        if quota is not None:
+            self._listener(
+                QuotaTold(
+                    host=str(origin),
+                    resource=quota.resource,
+                    remaining=quota.remaining,
+                    limit=quota.limit,
+                    reset=quota.reset,
+                )
+            )
         return answer
 
     def _tell(self, request: Request, status: int | None, started: float) -> None:

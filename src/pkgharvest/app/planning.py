@@ -1,0 +1,134 @@
+"""What a run is going to do, and why it may be nothing."""
+
+import datetime as dt
+import sqlite3
+from dataclasses import dataclass, replace
+
+from pkgharvest.app.order import Order, Surroundings
+from pkgharvest.app.sourcing import Hosts
+from pkgharvest.catalog import connection, finding, runs, targets
+from pkgharvest.clock import Clock, FixedClock
+from pkgharvest.errors import InvalidValue
+from pkgharvest.records import SourceName
+from pkgharvest.transport.archive import Archive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agenda:
+    """The packages of a run, with the sources that are due."""
+
+    selected: tuple[targets.Selected, ...]
+    """All of them, in order."""
+    packages: tuple[targets.Selected, ...]
+    """What the run is for: these are worked through."""
+    aside: tuple[int, ...] = ()
+    """Packages whose downloads are read beside that, as far as there is time; oldest first."""
+    continues: tuple[int, ...] = ()
+    """The unfinished runs that this one goes on with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Idleness:
+    """Why there is nothing to fetch."""
+
+    catalogued: int
+    """Packages in the whole catalogue."""
+    fresh: int
+    """Packages that succeeded too lately for ``stale``."""
+    backing_off: int
+    """Packages that failed, are not due again yet, and would be fetched with ``retry_failed``."""
+    done: int
+    """Packages that the run before, which this one went on with, left nothing to do for."""
+
+
+def agenda(conn: sqlite3.Connection, order: Order, now: dt.datetime) -> Agenda:
+    """Return what ``order`` is to do."""
+    continues = runs.unfinished(conn, now) if order.is_whole else ()
+    wanted = _selection(order, package_ids=_ids(conn, order), continues=continues, now=now)
+    selected = targets.select(conn, wanted, now)
+    if wanted.sources == ("downloads",):
+        return Agenda(selected=tuple(selected), packages=tuple(selected), continues=continues)
+    packages = [(number, _besides_downloads(sources)) for number, sources in selected]
+    counted = {number for number, sources in selected if "downloads" in sources}
+    oldest_first = (
+        targets.select(conn, replace(wanted, sources=("downloads",), limit=None), now)
+        if counted
+        else []
+    )
+    return Agenda(
+        selected=tuple(selected),
+        packages=tuple(one for one in packages if one[1]),
+        aside=tuple(number for number, _ in oldest_first if number in counted),
+        continues=continues,
+    )
+
+
+def plan(order: Order, around: Surroundings) -> list[tuple[str, tuple[SourceName, ...]]]:
+    """Return what a run would fetch now: slugs, with their sources. Nothing is done."""
+    order, clock, _ = settled(order, around)
+    with connection.reading(around.settings.db_path) as conn:
+        selected = agenda(conn, order, clock.now()).selected
+        return [(one.slug, one.sources) for one in targets.targets(conn, selected)]
+
+
+def idleness(order: Order, around: Surroundings) -> Idleness:
+    """Return why ``order`` has selected nothing."""
+    order, clock, _ = settled(order, around)
+    with connection.reading(around.settings.db_path) as conn:
+        now = clock.now()
+        ids = _ids(conn, order)
+        due = _selection(replace(order, limit=None), package_ids=ids, continues=(), now=now)
+        tried = replace(due, retry_failed=True)
+        waiting = len(targets.select(conn, tried, now))
+        ever = len(targets.select(conn, replace(tried, older_than={}), now))
+        done = len(targets.select(conn, due, now))
+        (catalogued,) = conn.execute("SELECT count(*) FROM packages").fetchone()
+    return Idleness(
+        catalogued=catalogued, fresh=ever - waiting, backing_off=waiting - done, done=done
+    )
+
+
+def settled(order: Order, around: Surroundings) -> tuple[Order, Clock, Archive | None]:
+    """Return ``order`` with the sources that there are, the clock it goes by, and its archive.
+
+    Raises InvalidValue where no source is left, ArchiveError.
+    """
+    archive = None if order.replay is None else Archive.read(order.replay)
+    clock = around.clock if archive is None else FixedClock(archive.started)
+    if "downloads" in order.sources and Hosts.chosen(around.settings, archive).pypistats is None:
+        order = replace(order, sources=_besides_downloads(order.sources))
+        if not order.sources:
+            raise InvalidValue(
+                "nobody is known to count downloads from this package index",
+                hint="PKGHARVEST_PYPISTATS_URL names who does",
+            )
+    return order, clock, archive
+
+
+def _besides_downloads(sources: tuple[SourceName, ...]) -> tuple[SourceName, ...]:
+    return tuple(source for source in sources if source != "downloads")
+
+
+def _ids(conn: sqlite3.Connection, order: Order) -> tuple[int, ...] | None:
+    if not order.names:
+        return None
+    return tuple(dict.fromkeys(finding.find(conn, name) for name in order.names))
+
+
+def _selection(
+    order: Order,
+    *,
+    package_ids: tuple[int, ...] | None,
+    continues: tuple[int, ...],
+    now: dt.datetime,
+) -> targets.Selection:
+    sources = order.sources if order.as_of is None else ("repo",)
+    oldest = {source: order.oldest(source, now) for source in sources}
+    return targets.Selection(
+        package_ids=package_ids,
+        sources=sources,
+        older_than={source: then for source, then in oldest.items() if then is not None},
+        retry_failed=order.retry_failed,
+        limit=order.limit,
+        continues=continues,
+    )
