@@ -1,112 +1,196 @@
-"""What a fetch costs: requests per package, packages a second, memory; first run and unchanged.
+"""What a fetch costs: requests per package, wall time, processor time, memory; and how it grows.
 
 The hosts are stand-ins on the loopback interface, each in a process of its own, which answer
-after a set latency. They are Python too, so the seconds are an upper bound.
+after a set latency. They are Python too and share the machine, so the seconds are an upper bound.
 """
 
-import contextlib
-import json
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, at_most
+from benchmarks.hosts import Seen
+from benchmarks.stage import LATENCY, Run, Stage, stage
 
-LATENCY = 0.05
 _MOST_MEGABYTES = 150
+_FIRST, _AGAIN = "first run", "nothing changed"
+_GITHUB, _PYPI = {_FIRST: 1.1, _AGAIN: 0.04}, {_FIRST: 2.0, _AGAIN: 1.0}
+"""Requests per package at the most, with a token."""
+
+_AT = f"{LATENCY * 1e3:.0f} ms"
+
+_REST_A_MINUTE, _GRAPHQL_A_MINUTE = 900, 2_000
+"""What GitHub allows, in requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """One ``fetch --all``."""
+class Measured:
+    """A run, and what the hosts saw of it."""
 
-    report: dict[str, Any]
-    seconds: float
-    megabytes: float
-    """Peak of the process."""
+    run: Run
+    count: int
+    github: Seen
+    pypi: Seen
+    reported: int
+    """Requests, as the report of the run counts them."""
+
+    @property
+    def sent(self) -> int:
+        """Requests, as the hosts saw them."""
+        return self.github.rest + self.github.graphql + self.pypi.rest
+
+    @property
+    def github_ratio(self) -> float:
+        """Requests to GitHub, by both its APIs, per package."""
+        return (self.github.rest + self.github.graphql) / self.count
+
+    @property
+    def pypi_ratio(self) -> float:
+        """Requests to PyPI per package."""
+        return self.pypi.rest / self.count
+
+    @property
+    def ratio(self) -> float:
+        """Requests per package."""
+        return self.sent / self.count
 
 
-def measure(directory: Path, count: int) -> list[Figure]:
-    """Fetch ``count`` packages twice, by GitHub's REST API without a token."""
-    with host("github", count) as github, host("pypi", count) as pypi:
-        environ = dict(os.environ) | {
-            "GITHUB_API_URL": github,
-            "PKGHARVEST_PYPI_URL": pypi,
-            "PKGHARVEST_DB": str(directory / f"harvest-{count}.db"),
-            "XDG_CONFIG_HOME": str(directory),
-        }
-        for name in ("GH_TOKEN", "GITHUB_TOKEN", "NETRC"):
-            environ.pop(name, None)
-        names = "\n".join(f"owner/package-{number}" for number in range(count))
-        words = [sys.executable, "-m", "pkgharvest", "add", "-q", "-"]
-        subprocess.run(words, input=names, text=True, env=environ, check=True)
-        first, second = fetch(environ), fetch(environ)
+def measure(place: Stage) -> Measured:
+    """Fetch everything that is due, and hear from the hosts what they were asked."""
+    run = place.run()
+    return Measured(
+        run=run,
+        count=place.count,
+        github=place.github.seen(),
+        pypi=place.pypi.seen(),
+        reported=run.requests(place.github) + run.requests(place.pypi),
+    )
+
+
+def with_token(count: int) -> list[Figure]:
+    """First run under GitHub's own limits, and a run where nothing changed."""
+    with stage(count, token=True, limited=True) as place:
+        first, again = measure(place), measure(place)
+    title = f"{count:,} packages, token"
+    allowed = 60 * max(first.github.rest / _REST_A_MINUTE, first.github.graphql / _GRAPHQL_A_MINUTE)
+    return [
+        *_ratios(title, _FIRST, first),
+        *_ratios(title, _AGAIN, again),
+        _bound(f"{title}, {_FIRST}: wall time at {_AT}", first, allowed),
+        at_most(f"{title}, {_AGAIN}: wall time at {_AT}", again.run.seconds, "s", 10),
+        at_most(
+            f"{title}, both runs: refused by GitHub for its limits",
+            sum(again.github.refused.values()),  # a sum since the host began
+            "requests",
+            0,
+        ),
+        at_most(
+            f"{title}, both runs: requests the reports miscount",
+            sum(abs(one.reported - one.sent) for one in (first, again)),
+            "requests",
+            0,
+        ),
+        at_most(f"{title}, both runs: at once at GitHub", again.github.busiest, "requests", 100),
+    ]
+
+
+def _ratios(title: str, name: str, measured: Measured) -> list[Figure]:
+    unit = "requests a package"
+    return [
+        at_most(f"{title}, {name}: GitHub", measured.github_ratio, unit, _GITHUB[name]),
+        at_most(f"{title}, {name}: PyPI", measured.pypi_ratio, unit, _PYPI[name]),
+    ]
+
+
+def _bound(what: str, measured: Measured, allowed: float) -> Figure:
+    share = 100 * allowed / measured.run.seconds
+    return Figure(
+        what=what,
+        measured=f"{measured.run.seconds:.1f} s, {share:.0f} % of the pace that GitHub allows",
+        values={"s": measured.run.seconds, "%": share},
+        target=">= 90 %",
+        met=share >= 90,  # noqa: PLR2004
+    )
+
+
+def with_young(count: int) -> list[Figure]:
+    """First run where the commits that are read name every author."""
+    with stage(count, token=True, young=True) as place:
+        first = measure(place)
+    what = f"{count:,} packages, token, {_FIRST}, all authors in the history read: GitHub"
+    return [at_most(what, first.github_ratio, "requests a package", _GITHUB[_FIRST])]
+
+
+def without_token(count: int) -> list[Figure]:
+    """First run and nothing changed, as somebody without a token has it."""
+    with stage(count, token=False) as place:
+        first, again = measure(place), measure(place)
+    title = f"{count:,} packages, no token"
+    return [
+        at_most(f"{title}, {_FIRST}: GitHub", first.github_ratio, "requests a package", 3),
+        at_most(f"{title}, {_AGAIN}: GitHub", again.github_ratio, "requests a package", 3),
+    ]
+
+
+def growth(counts: Sequence[int]) -> list[Figure]:
+    """Costs for each of ``counts``, with a token and without limits, so that it ends."""
     figures = []
-    for what, run, of_github, of_pypi in (
-        ("first run", first, 3, 2),
-        ("nothing changed", second, 2, 1),
-    ):
-        asked = run.report["requests"]["by_host"]
-        title = f"{count:,} packages, {what}"
-        for place, url, target in (
-            ("GitHub, no token", github, of_github),
-            ("PyPI", pypi, of_pypi),
-        ):
-            ratio = asked[url.removeprefix("http://")]["requests"] / count
-            figures.append(
-                Figure(
-                    what=f"{title}: {place}",
-                    measured=f"{ratio:.2f} requests a package",
-                    target=f"<= {target}",
-                    met=ratio <= target,
-                )
+    peaks = {}
+    for count in counts:
+        with stage(count, token=True) as place:
+            runs = {_FIRST: measure(place), _AGAIN: measure(place)}
+        figures += [
+            _costs(
+                f"{count:,} packages, token, no limits, {name}", one, _GITHUB[name] + _PYPI[name]
             )
+            for name, one in runs.items()
+        ]
+        peaks[count] = max(one.run.megabytes for one in runs.values())
         figures.append(
-            Figure(
-                what=f"{title}: wall time at {LATENCY * 1e3:.0f} ms latency",
-                measured=f"{run.seconds:.1f} s, {count / run.seconds:.0f} packages a second",
-            )
+            at_most(f"{count:,} packages: peak memory", peaks[count], "MB", _MOST_MEGABYTES)
         )
-        figures.append(
-            Figure(
-                what=f"{title}: peak memory",
-                measured=f"{run.megabytes:.0f} MB",
-                target=f"< {_MOST_MEGABYTES} MB",
-                met=run.megabytes < _MOST_MEGABYTES,
-            )
+    few, many = min(counts), max(counts)
+    figures.append(
+        Figure(
+            what=f"peak memory, {many:,} packages beside {few:,}",
+            measured=f"{peaks[many] - peaks[few]:+.0f} MB",
+            values={"MB": peaks[many] - peaks[few]},
         )
+    )
     return figures
 
 
-@contextlib.contextmanager
-def host(name: str, count: int) -> Iterator[str]:
-    """Serve a stand-in in a process of its own; its URL is yielded."""
-    words = [sys.executable, "-m", "benchmarks.hosts", name, str(count), str(LATENCY)]
-    with subprocess.Popen(
-        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as running:
-        assert running.stdout is not None
-        assert running.stdin is not None
-        try:
-            yield running.stdout.readline().strip()
-        finally:
-            running.stdin.close()
+def _costs(what: str, measured: Measured, most: float) -> Figure:
+    """Return what a run costs per package, in one line, with the ``most`` requests."""
+    run, count = measured.run, measured.count
+    cpu = run.cpu_seconds / count * 1e3
+    return Figure(
+        what=what,
+        measured=f"{measured.ratio:.2f} requests, {cpu:.1f} ms of CPU a package;"
+        f" {run.seconds:.0f} s",
+        values={
+            "requests a package": measured.ratio,
+            "ms of CPU a package": cpu,
+            "s": run.seconds,
+            "MB": run.megabytes,
+        },
+        target=f"<= {most:g} requests",
+        met=measured.ratio <= most,
+    )
 
 
-def fetch(environ: Mapping[str, str]) -> Run:
-    """Run ``fetch --all --json`` and measure it."""
-    words = [sys.executable, "-m", "pkgharvest", "fetch", "--all", "--json", "-q"]
-    started = time.perf_counter()
-    with subprocess.Popen(words, stdout=subprocess.PIPE, env=environ) as running:
-        assert running.stdout is not None
-        report = json.loads(running.stdout.read())
-        _, _, usage = os.wait4(running.pid, 0)
-        running.returncode = 0
-    seconds = time.perf_counter() - started
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
-    return Run(report=report, seconds=seconds, megabytes=usage.ru_maxrss * unit / 1e6)
+def with_faults(count: int, share: float = 0.01) -> list[Figure]:
+    """A first run where each host answers some requests with a 502, by lot."""
+    with stage(count, token=True, faults=share) as place:
+        measured = measure(place)
+    title = f"{count:,} packages, token, {share:.0%} of answers a 502"
+    failed, seen = measured.run.packages("failed"), measured.github.failed + measured.pypi.failed
+    return [
+        at_most(f"{title}: requests", measured.ratio, "a package"),
+        Figure(
+            what=f"{title}: packages that failed",
+            measured=f"{failed:,} with {seen:,} faults",
+            values={"packages": failed, "faults": seen},
+            target="0",
+            met=failed == 0,
+        ),
+    ]

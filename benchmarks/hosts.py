@@ -1,72 +1,251 @@
-"""A stand-in of one host in a process of its own: ``python -m benchmarks.hosts github 1000 0.05``.
+"""A stand-in of one host in a process of its own: ``python -m benchmarks.hosts github``.
 
-It prints its URL and serves until its standard input is closed.
+It prints its URL. For each line on its standard input it prints one line of JSON: what it was
+asked since the line before (``Seen``). It serves until its standard input is closed. What it
+serves is made as it is asked for, so that ten thousand packages cost no more than ten.
 """
 
+import argparse
+import contextlib
 import datetime as dt
+import functools
+import json
+import re
+import subprocess
 import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from standin.github import (
-    FakeCommit,
-    FakeContributor,
-    FakeRepository,
-    GitHubStandIn,
-    Quota,
-)
-from standin.pypi import FakePyPI, released
-from standin.server import LoopbackServer
+from standin.github import FakeCommit, FakeContributor, FakeRepository, Quota
+from standin.github_graphql import GitHubGraphQL
+from standin.limits import SecondaryLimits
+from standin.pypi import FakeProject, FakePyPI, released
+from standin.pypistats import FakePyPIStats
+from standin.server import Fault, LoopbackServer
+
+HostName = Literal["github", "pypi", "pypistats"]
+
+OWNER = "owner"
 
 _COMMITS = 30
 _CONTRIBUTORS = 12
+_LAST_PUSH = dt.timedelta(days=7)
+_LONG_AGO = dt.timedelta(days=1_000)
+
+_FIRST_ID = 1_000
+_BOUNDLESS = 10**9
+_DOWNLOADED = 1_000
+"""Packages that have downloads."""
+
+_SEED = 1
+_BAD_GATEWAY = Fault(status=502, headers={}, body=b"<html><h1>502 Bad Gateway</h1></html>")
+
+_PACKAGE = re.compile(r"package-\d+")
 
 
-def repository(number: int, now: dt.datetime) -> FakeRepository:
-    """Make a repository that was last pushed to a week ago."""
-    pushed = now - dt.timedelta(days=7)
-    dates = [pushed - dt.timedelta(days=3 * place) for place in range(_COMMITS)]
-    return FakeRepository(
-        owner="owner",
-        name=f"package-{number}",
-        stars=number,
-        pushed_at=pushed,
-        commits=[
-            FakeCommit(sha=f"{number:020}{place:020}", authored=date, committed=date, author="a")
-            for place, date in enumerate(dates)
-        ],
-        contributors=[
-            FakeContributor(name=f"login{place}", contributions=_CONTRIBUTORS - place)
-            for place in range(_CONTRIBUTORS)
-        ],
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a host was asked."""
+
+    rest: int
+    """Requests, those apart that are queries of GraphQL."""
+    graphql: int
+    about: dict[str, int]
+    """By package; a query is about many."""
+    failed: int
+    """Answered with a 5xx."""
+    refused: dict[str, int]
+    """Requests beyond a limit, by the limit, since it began."""
+    busiest: int
+    """The most requests at once, since it began."""
 
 
-def server(host: str, count: int, latency: float) -> LoopbackServer:
-    """Return the stand-in of ``host`` with ``count`` packages; ``latency`` in seconds."""
-    if host == "pypi":
-        projects = (
-            released(
-                f"package-{number}",
-                ("1.0", "1.1", "2.0"),
-                project_urls={"Source": f"https://github.com/owner/package-{number}"},
-            )
-            for number in range(count)
+class Host:
+    """A host that is running, from outside."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+        self.url = self._line()
+
+    @property
+    def place(self) -> str:
+        """Where it is, as reports of a fetch name it: ``127.0.0.1:port``."""
+        return self.url.removeprefix("http://")
+
+    def seen(self) -> Seen:
+        """Return what it was asked since this was asked last."""
+        assert self._process.stdin is not None
+        print(file=self._process.stdin, flush=True)
+        return Seen(**json.loads(self._line()))
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+
+@contextlib.contextmanager
+def running(
+    name: HostName,
+    *,
+    latency: float,
+    faults: float = 0.0,
+    limited: bool = False,
+    young: bool = False,
+) -> Iterator[Host]:
+    """Run a host: ``latency`` in seconds; ``faults``, the share of 502.
+
+    Of GitHub, ``limited``: it has its limits; ``young``: no repository is older than a year.
+    """
+    words = [sys.executable, "-m", "benchmarks.hosts", name, f"--latency={latency}"]
+    words += [f"--faults={faults}"]
+    words += [flag for flag, on in (("--limited", limited), ("--young", young)) if on]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdin is not None
+        try:
+            yield Host(process)
+        finally:
+            process.stdin.close()
+
+
+# ── inside ───────────────────────────────────────────────────────────────────────────────
+
+
+def repositories(now: dt.datetime, *, young: bool) -> Callable[[str], FakeRepository | None]:
+    """Return what makes repositories, of ``owner/package-7`` or its id, as they are at ``now``.
+
+    Those that are not ``young`` have a commit before every window, so that recent commits do not
+    name every author: the dearer case.
+    """
+
+    @functools.lru_cache(maxsize=256)  # a repository is asked for several times in a row
+    def made(key: str) -> FakeRepository | None:
+        if key.isdecimal():
+            number = int(key) - _FIRST_ID
+        elif re.fullmatch(rf"{OWNER}/{_PACKAGE.pattern}", key):
+            number = int(key.rpartition("-")[2])
+        else:
+            return None
+        pushed = now - _LAST_PUSH
+        dates = [pushed - dt.timedelta(days=3 * place) for place in range(_COMMITS)]
+        if not young:
+            dates.append(now - _LONG_AGO)
+        return FakeRepository(
+            owner=OWNER,
+            name=f"package-{number}",
+            id=_FIRST_ID + number,
+            description=f"The package with number {number}.",
+            license="MIT",
+            topics=["made-up"],
+            stars=number,
+            pushed_at=pushed,
+            updated_at=pushed,
+            commits=[
+                FakeCommit(
+                    sha=f"{number:020}{place:020}",
+                    authored=date,
+                    committed=date,
+                    author=f"login{place % _CONTRIBUTORS}",
+                )
+                for place, date in enumerate(dates)
+            ],
+            contributors=[
+                FakeContributor(name=f"login{place}", contributions=_CONTRIBUTORS - place)
+                for place in range(_CONTRIBUTORS)
+            ],
         )
-        return LoopbackServer(FakePyPI(*projects).reply, latency=latency)
-    now = dt.datetime.now(dt.UTC)
-    github = GitHubStandIn((repository(number, now) for number in range(count)), latency=latency)
-    github.quota = Quota(limit=10**9, remaining=10**9)
+
+    return made
+
+
+def project(name: str) -> FakeProject | None:
+    """Make a project that points to its repository."""
+    if not _PACKAGE.fullmatch(name):
+        return None
+    url = f"https://github.com/{OWNER}/{name}"
+    return released(name, ("1.0", "1.1", "2.0"), project_urls={"Source": url})
+
+
+def _github(*, latency: float, limited: bool, young: bool) -> GitHubGraphQL:
+    made = repositories(dt.datetime.now(dt.UTC), young=young)
+    github = GitHubGraphQL(latency=latency, made=made)
+    if limited:
+        github.secondary = SecondaryLimits()
+    else:
+        github.quota = Quota(limit=_BOUNDLESS, remaining=_BOUNDLESS)
+        github.graphql_quota = Quota(limit=_BOUNDLESS, remaining=_BOUNDLESS)
     return github
 
 
-def main() -> None:
+class _PyPIStats(LoopbackServer):
+    """A pypistats with its limits, and what it refused."""
+
+    def __init__(self, *, latency: float) -> None:
+        self.stats = FakePyPIStats(
+            {
+                f"package-{number}": (number, 7 * number, 30 * number)
+                for number in range(_DOWNLOADED)
+            }
+        )
+        super().__init__(self.stats.reply, latency=latency)
+
+
+def _seen(server: LoopbackServer) -> Seen:
+    """Take what was asked out of the server's log."""
+    log, server.log = server.log, []
+    about = Counter(name for logged in log for name in _PACKAGE.findall(logged.path))
+    refused: dict[str, int] = {}
+    queries = sum(logged.path.endswith("/graphql") for logged in log)
+    if isinstance(server, GitHubGraphQL):
+        for query in server.queries:
+            about.update(name for name in query.variables.values() if _is_package(name))
+        server.queries.clear()
+        refused = dict(server.refused)
+    elif isinstance(server, _PyPIStats):
+        refused = {"pace": server.stats.refused}
+    return Seen(
+        rest=len(log) - queries,
+        graphql=queries,
+        about=dict(about),
+        failed=sum(logged.status >= 500 for logged in log),  # noqa: PLR2004
+        refused=refused,
+        busiest=server.busiest,
+    )
+
+
+def _is_package(value: object) -> bool:
+    return isinstance(value, str) and _PACKAGE.fullmatch(value) is not None
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     """Serve."""
-    host, count, latency = sys.argv[1:]
-    with server(host, int(count), float(latency)) as running:
-        print(running.url, flush=True)  # noqa: T201
-        sys.stdin.read()
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.hosts")
+    parser.add_argument("name", choices=get_args(HostName))
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds")
+    parser.add_argument("--faults", type=float, default=0.0, help="share of 502")
+    parser.add_argument("--limited", action="store_true", help="GitHub's limits and quotas")
+    parser.add_argument("--young", action="store_true", help="no history before the window")
+    given = parser.parse_args(arguments)
+    latency: float = given.latency
+    server: LoopbackServer
+    match given.name:
+        case "github":
+            server = _github(latency=latency, limited=given.limited, young=given.young)
+        case "pypi":
+            server = LoopbackServer(FakePyPI(made=project).reply, latency=latency)
+        case _:
+            server = _PyPIStats(latency=latency)
+    if given.faults:
+        server.fault_share(given.faults, _BAD_GATEWAY, seed=_SEED)
+    with server:
+        print(server.url, flush=True)  # noqa: T201
+        for _ in sys.stdin:
+            print(json.dumps(asdict(_seen(server))), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

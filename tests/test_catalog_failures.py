@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -107,11 +108,25 @@ def test_the_sources_fail_apart(cat: Shelf) -> None:
     assert cat.package().pypi_version == "1.1"
 
 
-def test_what_was_deferred_leaves_no_trace(cat: Shelf) -> None:
+def test_what_a_quota_held_up_says_so_and_stays_as_it_was(cat: Shelf) -> None:
     cat.save(failure("timeout"))
     before = cat.package()
     saved = cat.save(Deferred(reason="quota", message="used up"), NOW + DAY)
     assert saved == harvests.Saved(changed=False)
+    (known,), (told,) = before.fetches, cat.package().fetches
+    assert cat.package()._replace(fetches=()) == before._replace(fetches=())
+    assert told == known._replace(
+        last_attempt=NOW + DAY, last_error="rate_limited", message="used up"
+    )
+
+
+@pytest.mark.parametrize("reason", ["time-budget", "request-budget", "interrupted"])
+def test_what_was_not_begun_leaves_no_trace(
+    cat: Shelf, reason: Literal["time-budget", "request-budget", "interrupted"]
+) -> None:
+    cat.save(failure("timeout"))
+    before = cat.package()
+    assert cat.save(Deferred(reason=reason, message=""), NOW + DAY) == harvests.Saved(changed=False)
     assert cat.package() == before
 
 
@@ -136,7 +151,11 @@ def test_a_quota_that_runs_out_half_way_is_no_failure(cat: Shelf) -> None:
     package = cat.package()
     assert package.repo_watchers == 7
     assert package.last_fetched is None
-    assert package.fetches == ()  # not one that the unfinished run has done
+    told = freshness(cat)
+    assert (told.last_error, told.last_success, told.next_due) == ("rate_limited", None, None)
+    assert [tuple(row) for row in cat.conn.execute("SELECT run_id FROM fetches")] == [
+        (None,)
+    ]  # it is left to be done
 
 
 # ── status ──

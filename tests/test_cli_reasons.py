@@ -248,3 +248,22 @@ def test_an_interrupt_at_a_terminal_has_a_line_of_its_own(
     assert end == ""
     assert "interrupted" in last
     assert before.endswith("[y/N]: ") or before == ""
+
+
+def test_a_quota_is_told_where_it_left_something_unread(shell: CommandLine, hosts: Hosts) -> None:
+    shell.ok("fetch", "--all")
+    before = shell.show("r001", "--full")
+    hosts.github.quota.remaining = 0
+    shell.clock = FixedClock(shell.clock.now() + dt.timedelta(minutes=1))
+    assert shell.run("fetch", "--all").code == 5
+    after = shell.show("r001", "--full")
+    told = after["fetches"].pop("repo")
+    known = before["fetches"].pop("repo")
+    assert told["last_error"] == "rate_limited"
+    assert told["consecutive_failures"] == 0
+    assert told["next_due"] is None
+    assert told["last_success"] == known["last_success"]
+    assert told["last_attempt"] > known["last_attempt"]
+    assert {**after, "fetches": 0} == {**before, "fetches": 0}
+    assert "not read" in shell.ok("show", "r001").out
+    assert shell.ok("list", "--failing", "--json").json() == []

@@ -5,22 +5,24 @@
 
 Serves /repos/{owner}/{repo}, /repositories/{id}, their /commits and /contributors, and
 /rate_limit, with paging, validators, renames, quotas and refusals. It is checked against GitHub's
-published schema. Standard library only.
+published schema. With ``github.secondary = SecondaryLimits()`` it has GitHub's limits by the
+minute as well. Standard library only.
 """
 
 import datetime as dt
 import hashlib
-import heapq
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from email.utils import format_datetime, parsedate_to_datetime
-from typing import Protocol, TypeVar
+from typing import TypeVar
 from urllib.parse import urlencode
 
 from standin import github_bodies as bodies
 from standin.github_bodies import FakeCommit, FakeContributor, FakeRepository, Moment
+from standin.github_histories import repository_of
+from standin.limits import SecondaryLimits
 from standin.server import Call, LoopbackServer, Reply, unix_now
 
 __all__ = [
@@ -35,6 +37,12 @@ __all__ = [
 Item = TypeVar("Item")
 
 _VERSIONS = frozenset({"2022-11-28", "2026-03-10"})
+_TOO_FAST = (
+    "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+)
+_ABOUT_SPEED = (
+    "https://docs.github.com/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits"
+)
 _TOO_LARGE = (
     "The history or contributor list is too large to list contributors for this repository "
     "via the API."
@@ -62,14 +70,24 @@ class GitHubStandIn(LoopbackServer):
         *,
         latency: float = 0.0,
         now: Callable[[], int] = unix_now,
+        made: Callable[[str], FakeRepository | None] | None = None,
     ) -> None:
-        super().__init__(self._reply, latency=latency)
+        """Serve ``repositories``, and what ``made`` makes of a full name or id not among them.
+
+        It is asked each time, so that there may be more than would fit into memory.
+        """
+        super().__init__(self._admit, latency=latency)
         self.quota = Quota()
+        self.secondary: SecondaryLimits | None = None
+        """None: as many requests as one likes."""
+        self.refused: Counter[str] = Counter()
+        """Requests beyond a limit, by the limit; by its resource where a quota was used up."""
         self.tokens: set[str] | None = None
         """Those that are good; None: any is."""
         self.retired: set[str] = set()
         """API versions that are served no longer."""
         self._now = now
+        self._made = made
         self._by_name: dict[str, FakeRepository] = {}
         self._by_id: dict[str, FakeRepository] = {}
         self._formerly: dict[str, FakeRepository] = {}
@@ -100,6 +118,15 @@ class GitHubStandIn(LoopbackServer):
 
     # ── manners ──────────────────────────────────────────────────────────────────────────
 
+    def _admit(self, call: Call) -> Reply:
+        excess = self.secondary.excess(call, self.busy) if self.secondary else None
+        if excess is None:
+            return self._reply(call)
+        self.refused[excess.limit] += 1
+        reply = _Refused(403, _TOO_FAST, documentation_url=_ABOUT_SPEED).reply
+        headers = {**reply.headers, "retry-after": str(excess.retry_after)}
+        return Reply(status=403, headers=headers, body=reply.body)
+
     def _reply(self, call: Call) -> Reply:
         try:
             token = self._admitted(call)
@@ -110,6 +137,7 @@ class GitHubStandIn(LoopbackServer):
             body = bodies.rate_limit(quota.limit, quota.remaining, quota.reset)
             return self._limited(_json(body, None))
         if quota.remaining <= 0:
+            self.refused["core"] += 1
             spent = _Refused(quota.spent_status, "API rate limit exceeded for 127.0.0.1.")
             return self._limited(spent.reply)
         try:
@@ -173,11 +201,11 @@ class GitHubStandIn(LoopbackServer):
         match call.path.strip("/").split("/"):
             case ["repos", owner, name, *rest]:
                 key = f"{owner}/{name}".lower()
-                repo = self._by_name.get(key)
+                repo = self._named(key)
                 if repo is None and key in self._formerly:
                     raise self._moved(self._formerly[key], rest, call)
             case ["repositories", key, *rest]:
-                repo = self._by_id.get(key)
+                repo = self._by_id.get(key) or (self._made(key) if self._made else None)
         if repo is None or call.method not in {"GET", "HEAD"} or call.path.endswith("/"):
             raise _Refused(404, "Not Found")
         if repo.gone:
@@ -190,6 +218,10 @@ class GitHubStandIn(LoopbackServer):
             }
             raise _Refused(451 if repo.blocked else 403, "Repository access blocked", block=block)
         return repo, rest
+
+    def _named(self, key: str) -> FakeRepository | None:
+        """Return what has that full name now, which is in lower case."""
+        return self._by_name.get(key) or (self._made(key) if self._made else None)
 
     def _moved(self, repo: FakeRepository, rest: Sequence[str], call: Call) -> "_Refused":
         url = "/".join((f"{self.url}/repositories/{repo.id}", *rest))
@@ -320,75 +352,3 @@ def _reachable(repo: FakeRepository, sha: str) -> list[FakeCommit] | None:
             seen.add(at)
             waiting.extend(parents.get(at, ()))
     return [entry for entry in repo.commits if entry.sha in seen]
-
-
-# ── repositories out of recorded histories ───────────────────────────────────────────────
-
-
-class HistoryCommit(Protocol):
-    """A commit of a recorded history; ``parents`` are indexes into that history."""
-
-    @property
-    def parents(self) -> Sequence[int]: ...
-    @property
-    def authored(self) -> dt.datetime: ...
-    @property
-    def committed(self) -> dt.datetime: ...
-    @property
-    def author(self) -> str: ...
-
-
-def repository_of(
-    commits: Sequence[HistoryCommit], head: int | None, *, owner: str, name: str, **facts: object
-) -> FakeRepository:
-    """Make a repository of a history: what ``head`` leads to, in the order of ``git log``.
-
-    Authors become logins, and contributors by their commits. ``facts`` are further fields of
-    FakeRepository. ``head`` None: an empty one.
-    """
-    listed = _log_order(commits, head)
-
-    def sha(index: int) -> str:
-        return hashlib.sha1(f"{owner}/{name}@{index}".encode(), usedforsecurity=False).hexdigest()
-
-    counted = Counter(commits[index].author for index in listed)
-    repo = FakeRepository(
-        owner=owner,
-        name=name,
-        empty=not listed,
-        commits=[
-            FakeCommit(
-                sha=sha(index),
-                authored=commits[index].authored,
-                committed=commits[index].committed,
-                author=commits[index].author,
-                parents=tuple(sha(parent) for parent in commits[index].parents),
-            )
-            for index in listed
-        ],
-        contributors=[
-            FakeContributor(name=login, contributions=times)
-            for login, times in counted.most_common()
-        ],
-    )
-    if listed:
-        repo.pushed_at = repo.updated_at = commits[listed[0]].committed
-    for field, value in facts.items():
-        setattr(repo, field, value)
-    return repo
-
-
-def _log_order(commits: Sequence[HistoryCommit], head: int | None) -> list[int]:
-    """Walk from ``head`` as ``git log`` does: of all that are known, the newest committed next."""
-    waiting = [] if head is None else [(-commits[head].committed.timestamp(), 0, head)]
-    seen = set() if head is None else {head}
-    order: list[int] = []
-    while waiting:
-        index = heapq.heappop(waiting)[2]
-        order.append(index)
-        for parent in commits[index].parents:
-            if parent not in seen:
-                seen.add(parent)
-                entry = (-commits[parent].committed.timestamp(), len(seen), parent)
-                heapq.heappush(waiting, entry)
-    return order

@@ -49,8 +49,9 @@ class GitHubGraphQL(GitHubStandIn):
         *,
         latency: float = 0.0,
         now: Callable[[], int] = unix_now,
+        made: Callable[[str], FakeRepository | None] | None = None,
     ) -> None:
-        super().__init__(repositories, latency=latency, now=now)
+        super().__init__(repositories, latency=latency, now=now, made=made)
         self.graphql_quota = Quota()
         """In points."""
         self.queries: list[Query] = []
@@ -85,6 +86,7 @@ class GitHubGraphQL(GitHubStandIn):
         document, faults = _prepared(text)
         cost, nodes, repositories = (0, 0, 0) if faults else _weighed(document)
         if quota.remaining <= 0:
+            self.refused["graphql"] += 1
             limited = {"type": "RATE_LIMITED", "message": "API rate limit exceeded for user ID 1."}
             reply = _reply(200, {"data": None, "errors": [limited]})
         elif faults:
@@ -163,7 +165,7 @@ class GitHubGraphQL(GitHubStandIn):
 
     def _repository(self, full_name: str, *, follow: bool) -> Json:
         key = full_name.lower()
-        repo = self._by_name.get(key) or (self._formerly.get(key) if follow else None)
+        repo = self._named(key) or (self._formerly.get(key) if follow else None)
         if key in self.forbidden or (repo is not None and (repo.blocked or repo.dmca_403)):
             raise _error("FORBIDDEN", "Resource not accessible by personal access token")
         if repo is None or repo.gone:

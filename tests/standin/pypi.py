@@ -7,7 +7,7 @@ its serial where the test moves it. By default it is PyPI as its source has it, 
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from packaging.utils import canonicalize_name
@@ -69,8 +69,15 @@ def released(name: str, versions: Sequence[str], **overrides: object) -> FakePro
 class FakePyPI:
     """The projects that there are, and the answers about them."""
 
-    def __init__(self, *projects: FakeProject, etags: bool = True) -> None:
+    def __init__(
+        self,
+        *projects: FakeProject,
+        etags: bool = True,
+        made: Callable[[str], FakeProject | None] | None = None,
+    ) -> None:
+        """Have ``projects``, and what ``made`` makes of a canonical name not among them."""
         self.etags = etags
+        self._made = made
         self._projects = {canonicalize_name(project.name): project for project in projects}
 
     def add(self, project: FakeProject) -> None:
@@ -80,6 +87,10 @@ class FakePyPI:
     def remove(self, name: str) -> None:
         """Let there be no project ``name`` any more."""
         del self._projects[canonicalize_name(name)]
+
+    def _named(self, name: str) -> FakeProject | None:
+        key = canonicalize_name(name)
+        return self._projects.get(key) or (self._made(key) if self._made else None)
 
     def reply(self, call: Call) -> Reply:
         """Answer a request as PyPI would."""
@@ -94,7 +105,7 @@ class FakePyPI:
     def _simple(self, call: Call, name: str) -> Reply:
         if name != canonicalize_name(name):
             return _moved(f"/simple/{canonicalize_name(name)}/")
-        project = self._projects.get(canonicalize_name(name))
+        project = self._named(name)
         if project is None:
             return Reply(status=404)  # through its cache, without a body or a type
         if call.headers.get("accept") != SIMPLE:
@@ -112,7 +123,7 @@ class FakePyPI:
     def _json(self, call: Call, name: str) -> Reply:
         if name != canonicalize_name(name):
             return _moved(f"/pypi/{canonicalize_name(name)}/json")
-        project = self._projects.get(canonicalize_name(name))
+        project = self._named(name)
         if project is None or not project.has_json:
             return _text(404, '{"message": "Not Found"}', "application/json")
         serial = project.serial if project.json_serial is None else project.json_serial

@@ -99,6 +99,29 @@ def failed(
     return int(not_found)
 
 
+def held_up(
+    connection: sqlite3.Connection,
+    package_id: int,
+    source: SourceName,
+    at: dt.datetime,
+    message: str,
+) -> None:
+    """Note that a host out of quota left the source unread: it says nothing of the source.
+
+    It stays due, and to be done by whoever goes on with the run.
+    """
+    connection.execute(
+        """
+        INSERT INTO fetches (package_id, source, last_attempt, last_error, message)
+        VALUES (:package_id, :source, :at, 'rate_limited', :message)
+        ON CONFLICT (package_id, source) DO UPDATE SET
+            last_attempt = excluded.last_attempt, last_error = excluded.last_error,
+            message = excluded.message
+        """,
+        {"package_id": package_id, "source": source, "at": instant_text(at), "message": message},
+    )
+
+
 def forget(connection: sqlite3.Connection, package_id: int, source: SourceName) -> None:
     """Let the source be one that was never asked."""
     connection.execute(

@@ -57,13 +57,15 @@ def save(
     A failure leaves every good value as it is. A package that was removed meanwhile, or whose
     repository or project a person changed meanwhile, is left alone.
     """
-    if isinstance(outcome.result, Deferred):
+    if isinstance(outcome.result, Deferred) and outcome.result.reason != "quota":
         return Saved(changed=False)
     row = _row(db.conn, outcome.target)
     if row is None or _was_changed(db.conn, row, outcome):
         return Saved(changed=False)
     saving = _Saving(db.conn, row, outcome, run_id, backoff)
     match outcome.result:
+        case Deferred(message=words):
+            return saving.held_up(words)
         case Failure() as failure:
             return saving.fail(failure)
         case RepositoryReading() as reading:
@@ -152,6 +154,11 @@ class _Saving:
 
     # ── the kinds of results ──
 
+    def held_up(self, words: str) -> Saved:
+        """Note that a quota kept the source from being read, wholly or in part: no failure."""
+        fetches.held_up(self._connection, self._id, self._source, self._at, words)
+        return Saved(changed=self._changes.made)
+
     def fail(self, failure: Failure) -> Saved:
         """Note a failure; it speaks about ``status`` alone, and only where the host was clear."""
         not_found = self._note_failure(failure)
@@ -199,7 +206,7 @@ class _Saving:
             self._note_success()
             return Saved(changed=self._changes.made)
         if isinstance(reading.problem, RateLimited):
-            return Saved(changed=self._changes.made)
+            return self.held_up(reading.problem.message)
         failure = Failure(kind=reading.problem.kind, message=reading.problem.message)
         self._note_failure(failure, found=True)
         return Saved(changed=self._changes.made, failure=failure)

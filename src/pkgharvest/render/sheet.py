@@ -258,7 +258,8 @@ def _age(fetch: Freshness, screen: Screen, style: Style) -> Text:
         often = fetch.consecutive_failures
         row = f" ({often} in a row)" if often > 1 else ""
         why = fetch.message or fetch.last_error
-        text.append_text(screen.text(f", failed{when}{row}: {why}", "yellow"))
+        what = "not read" if fetch.last_error == "rate_limited" else "failed"
+        text.append_text(screen.text(f", {what}{when}{row}: {why}", "yellow"))
     if fetch.next_due:
         due = ago(fetch.next_due, style.now) if fetch.next_due > style.now else "now"
         text.append(f", next due {due}", style="dim")
