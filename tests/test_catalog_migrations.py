@@ -61,7 +61,8 @@ def test_the_first_schema_is_brought_up_to_date_and_nothing_is_lost(
         after = {name: rows_of(conn, name) for name in before}
         package = next(reading.packages(conn, [1], full=True))
     [row], [old] = after["packages"], before["packages"]
-    assert row == {**old, **dict.fromkeys(DOWNLOADS)}
+    news = {"edited": "[]", "extra": "{}", "people": "ann"}
+    assert row == {**old, **dict.fromkeys(DOWNLOADS), **news}
     assert package.downloads is None
     assert package.participants == ("ann",)
     del after["packages"], before["packages"]

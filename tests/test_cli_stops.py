@@ -151,7 +151,8 @@ def test_an_interrupt_writes_the_recording_so_far(shell: CommandLine, hosts: Hos
     assert fresh.show("r000")["pypi_version"] == "1.1"
 
 
-def test_an_interrupt_while_nothing_is_fetched(shell: CommandLine) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_an_interrupt_while_nothing_is_fetched(shell: CommandLine, name: str) -> None:
     process = subprocess.Popen(
         shell.words("add", "-"),
         env=shell.variables,
@@ -162,10 +163,27 @@ def test_an_interrupt_while_nothing_is_fetched(shell: CommandLine) -> None:
     )
     with process:
         time.sleep(0.5)
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.Signals[name])
         _, err = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert err.strip() == "error: interrupted"
+    assert err == "error: interrupted\n"
+
+
+def test_an_interrupt_on_a_terminal_begins_a_line_of_its_own(shell: CommandLine) -> None:
+    """The terminal has shown ^C, and stands behind it."""
+    master, slave = pty.openpty()
+    try:
+        process = subprocess.Popen(
+            shell.words("add", "-"), env=shell.variables, stdin=subprocess.PIPE, stderr=slave
+        )
+        with process:
+            time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=20) == 130
+        assert os.read(master, 1000) == b"\r\nerror: interrupted\r\n"
+    finally:
+        os.close(master)
+        os.close(slave)
 
 
 # ── readers that have seen enough ──

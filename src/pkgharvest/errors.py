@@ -9,6 +9,7 @@ Exit codes are not known here; the command line maps the classes to them.
     ├── UnknownPackage         nothing in the catalogue answers to that name
     ├── UnknownCategory, UnknownGrid
     ├── CatalogError           the SQLite file: missing, foreign, too new, read-only, full …
+    │   └── CatalogBusy        another program is writing to it
     ├── HarvestLocked          another fetch is at work on the same catalogue
     ├── ArchiveError           a HAR file that cannot be read or written
     ├── BudgetSpent            the run may send no further request
@@ -18,6 +19,7 @@ Exit codes are not known here; the command line maps the classes to them.
 """
 
 import datetime as dt
+from pathlib import Path
 from typing import ClassVar, Literal
 
 ErrorKind = Literal[
@@ -76,6 +78,16 @@ class UnknownGrid(PkgharvestError):
 
 class CatalogError(PkgharvestError):
     """The catalogue's file cannot be used as asked: missing, foreign, too new, read-only, full."""
+
+
+class CatalogBusy(CatalogError):
+    """Another program holds the catalogue's file, and has not let go of it in time."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        super().__init__(
+            f"{path or 'the catalogue'} is held by another program",
+            hint="try again when it is done",
+        )
 
 
 class HarvestLocked(PkgharvestError):

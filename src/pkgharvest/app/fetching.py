@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import datetime as dt
+import functools
 import json
 import math
 import signal
@@ -16,6 +18,7 @@ from pkgharvest.app.loop import run_loop
 from pkgharvest.app.order import Order, Surroundings
 from pkgharvest.app.planning import Agenda, agenda, settled
 from pkgharvest.app.report import RunReport, Stopped, Tally
+from pkgharvest.app.saving import Saving
 from pkgharvest.app.sourcing import Hosts, open_sources
 from pkgharvest.catalog import connection, harvests, runs, targets
 from pkgharvest.catalog.fetches import Backoff
@@ -103,6 +106,7 @@ class _Run:
         self._clock = clock
         self._archive = archive
         self._halt = Halt()
+        self._saving = Saving(db, self._halt)
         self._ends = (
             None
             if order.time_budget is None
@@ -118,12 +122,6 @@ class _Run:
         started = self._clock.now()
         todo = agenda(self._db.conn, order, started)
         self._aside.extend(todo.aside)
-        run_id = runs.begin(
-            self._db,
-            started,
-            whole=order.is_whole,
-            continues=todo.continues[0] if todo.continues else None,
-        )
         listener(Started(packages=len(todo.packages), downloads=len(todo.aside)))
         tally = Tally(selected=len(todo.selected))
         hosts = Hosts.chosen(self._around.settings, self._archive)
@@ -153,24 +151,43 @@ class _Run:
             record=None if order.record is None else hosts.as_mapping(),
         ) as client:
             has_token = credentials.header(Origin.of(hosts.github)) is not None
-            with self._stopped_by_signals(), self._stopped_by_time():
-                try:
-                    harvesting = self._harvest(
-                        client, hosts, todo, batches=has_token and order.asks_api
-                    )
-                    async with contextlib.aclosing(harvesting):
-                        async for outcomes in harvesting:
-                            self._settle(outcomes, run_id, tally)
-                finally:
-                    if order.record is not None and client.recorder is not None:
-                        client.recorder.write(order.record)
             anonymous = self._archive is None and not has_token
-            report = self._report(
+            report = functools.partial(
+                self._report,
                 tally,
                 client,
                 started,
                 tokenless=str(Origin.of(hosts.github)) if anonymous else None,
             )
+            with self._stopped_by_signals(), self._stopped_by_time():
+                run_id = await self._saving.save(lambda: self._begin(todo, started))
+                if run_id is None:
+                    told = report()
+                else:
+                    harvesting = self._harvest(
+                        client, hosts, todo, batches=has_token and order.asks_api
+                    )
+                    try:
+                        async with contextlib.aclosing(harvesting):
+                            async for outcomes in harvesting:
+                                await self._settle(outcomes, run_id, tally)
+                    finally:
+                        if order.record is not None and client.recorder is not None:
+                            client.recorder.write(order.record)
+                    # Given up, the run has no end, and the next one goes on with it.
+                    told = await self._saving.save(lambda: self._end(run_id, report())) or report()
+        listener(Finished(stopped=told.stopped))
+        return told
+
+    def _begin(self, todo: Agenda, started: dt.datetime) -> int:
+        return runs.begin(
+            self._db,
+            started,
+            whole=self._order.is_whole,
+            continues=todo.continues[0] if todo.continues else None,
+        )
+
+    def _end(self, run_id: int, report: RunReport) -> RunReport:
         runs.end(
             self._db,
             run_id,
@@ -178,7 +195,6 @@ class _Run:
             stopped=report.stopped,
             report=json.dumps(report.as_json()),
         )
-        listener(Finished(stopped=report.stopped))
         return report
 
     def _credentials(self, hosts: Hosts) -> Credentials:
@@ -217,9 +233,15 @@ class _Run:
             async for outcomes in harvesting:
                 yield outcomes
 
-    def _settle(self, outcomes: tuple[Outcome, ...], run_id: int, tally: Tally) -> None:
+    async def _settle(self, outcomes: tuple[Outcome, ...], run_id: int, tally: Tally) -> None:
         """Save what became of a package, count it, tell of it."""
-        saved = self._save(outcomes, run_id)
+        saved = None
+        if not all(isinstance(outcome.result, Deferred) for outcome in outcomes):
+            saved = await self._saving.save(lambda: self._save(outcomes, run_id))
+            if saved is None:
+                outcomes = tuple(map(self._given_up, outcomes))
+        if saved is None:
+            saved = (harvests.Saved(changed=False),) * len(outcomes)
         tally.count(outcomes, saved)
         tally.read_with_git += sum(map(self._goes_by_git, outcomes))
         for outcome, result in zip(outcomes, saved, strict=True):
@@ -263,13 +285,21 @@ class _Run:
         asked = not isinstance(outcome.result, Deferred)
         return asked and (with_git or self._order.as_of is not None)
 
+    def _given_up(self, outcome: Outcome) -> Outcome:
+        """Return what became of a source whose reading could not be saved in time."""
+        reason = self._halt.reason
+        if isinstance(outcome.result, Deferred):
+            return outcome
+        assert reason is not None
+        message = "the run was stopped before this was saved"
+        return dataclasses.replace(outcome, result=Deferred(reason=reason, message=message))
+
     def _save(self, outcomes: tuple[Outcome, ...], run_id: int) -> tuple[harvests.Saved, ...]:
-        with connection.transaction(self._db):
-            if self._order.as_of is None:
-                return tuple(
-                    harvests.save(self._db, outcome, run_id, self._backoff) for outcome in outcomes
-                )
-            return tuple(self._save_as_of(outcome, self._order.as_of) for outcome in outcomes)
+        if self._order.as_of is None:
+            return tuple(
+                harvests.save(self._db, outcome, run_id, self._backoff) for outcome in outcomes
+            )
+        return tuple(self._save_as_of(outcome, self._order.as_of) for outcome in outcomes)
 
     def _save_as_of(self, outcome: Outcome, instant: dt.datetime) -> harvests.Saved:
         match outcome.result:

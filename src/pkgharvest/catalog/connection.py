@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pkgharvest.catalog.schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
-from pkgharvest.errors import CatalogError
+from pkgharvest.errors import CatalogBusy, CatalogError
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -21,20 +21,26 @@ OLDEST_SQLITE = (3, 37, 0)
 BUSY_SECONDS = 30.0
 """How long to wait for another writer; a fetch holds the file for milliseconds at a time."""
 
+_NO_ROOM = ("no space left for {path}", "what was saved before is whole; make room and run again")
+
 _PRIMARY = 0xFF
 """The part of an extended result code that says what kind it is."""
+
+_IS_BUSY = frozenset({sqlite3.SQLITE_BUSY})
+"""What SQLite says where another program holds the file. (SQLITE_LOCKED is said of one's own
+connection, where waiting does not help.)"""
 
 _MAY_NOT_WRITE = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
 """What SQLite says where a file, or its directory, is read-only."""
 
+_HAS_NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
+"""What it says of a full disk; the second where not even the 32 kB of a -shm file fit."""
+
 _SAYINGS: dict[int, tuple[str, str | None]] = {
-    sqlite3.SQLITE_FULL: (
-        "no space left for {path}",
-        "what was saved before is whole; make room and run again",
-    ),
+    sqlite3.SQLITE_FULL: _NO_ROOM,
+    sqlite3.SQLITE_IOERR_SHMSIZE: _NO_ROOM,
     sqlite3.SQLITE_READONLY: ("{path} is read-only", None),
     sqlite3.SQLITE_NOTADB: ("{path} is not a database", "name another file with --db"),
-    sqlite3.SQLITE_BUSY: ("{path} is held by another program", "try again when it is done"),
     sqlite3.SQLITE_CANTOPEN: (
         "{path} cannot be opened",
         "look at the rights of the file and of its directory",
@@ -44,15 +50,15 @@ _SAYINGS: dict[int, tuple[str, str | None]] = {
         "go back to a copy that pkgharvest db backup made",
     ),
 }
-"""Primary result codes (https://sqlite.org/rescode.html), in words, and what to do."""
+"""Result codes (https://sqlite.org/rescode.html), in words, and what to do."""
 
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """Open the catalogue at ``path`` to read from it; one in an older schema is migrated first.
 
-    A read-only file, or one in a read-only directory, can be read too: if its schema is older,
-    from a copy in memory.
+    A read-only file, or one in a read-only directory or on a full disk, can be read too: if its
+    schema is older, from a copy in memory.
     Raises CatalogError where it is missing, foreign, damaged or made by a newer program.
     """
     check_sqlite()
@@ -114,15 +120,26 @@ def transaction(db: "Database") -> Iterator[None]:
     """Do all of the block, or none of it.
 
     The write lock is taken at once (``db.atomic()`` waits for the first write), so that nothing
-    that the block reads goes stale before it writes.
+    that the block reads goes stale before it writes. Raises CatalogBusy where another program
+    keeps it.
     """
-    db.conn.execute("BEGIN IMMEDIATE")
     try:
-        yield
-        db.conn.execute("COMMIT")
-    except BaseException:
-        db.conn.rollback()
+        db.conn.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            db.conn.execute("COMMIT")
+        except BaseException:
+            db.conn.rollback()
+            raise
+    except sqlite3.OperationalError as error:
+        if _says(error, _IS_BUSY):
+            raise CatalogBusy from error
         raise
+
+
+def wait_for_writers(db: "Database", seconds: float) -> None:
+    """Let SQLite wait so long for other writers from now on, deaf to signals while it does."""
+    db.conn.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
 
 
 @contextlib.contextmanager
@@ -130,11 +147,16 @@ def explained(path: Path) -> Iterator[None]:
     """Turn what SQLite says of the file at ``path`` into a CatalogError of one clear line."""
     try:
         yield
+    except CatalogBusy as error:
+        raise CatalogBusy(path) from error.__cause__
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", None)
         if code is None:
             raise  # Python's own module says it: the fault is in a call, not in the file
-        message, hint = _SAYINGS.get(code & _PRIMARY, ("{path}: {said}", None))
+        if _says(error, _IS_BUSY):
+            raise CatalogBusy(path) from error
+        saying = _SAYINGS.get(code) or _SAYINGS.get(code & _PRIMARY)
+        message, hint = saying or ("{path}: {said}", None)
         raise CatalogError(message.format(path=path, said=error), hint=hint) from error
 
 
@@ -146,6 +168,12 @@ def check_sqlite(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> None
             f"this Python's SQLite is {has}; pkgharvest needs {needs} or newer",
             hint="run pkgharvest with a newer Python",
         )
+
+
+def _says(error: BaseException | None, codes: frozenset[int]) -> bool:
+    """Tell whether SQLite says one of ``codes``, which may be primary or extended ones."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code in codes or code & _PRIMARY in codes
 
 
 def _missing(path: Path) -> CatalogError:
@@ -181,12 +209,13 @@ def _open_read_only(path: Path) -> sqlite3.Connection:
         connection.execute("SELECT 1 FROM sqlite_schema")
     except sqlite3.DatabaseError as error:
         connection.close()
-        code = error.sqlite_errorcode & _PRIMARY
-        if code not in _MAY_NOT_WRITE:
+        if not _says(error, _MAY_NOT_WRITE | _HAS_NO_ROOM):
             raise
         # A WAL database needs a place for its -shm file. Where there is none, and nothing waits
         # in a log, the file itself is all there is (https://sqlite.org/wal.html#readonly).
         if _is_unsettled(path):
+            if _says(error, _HAS_NO_ROOM):
+                raise
             raise CatalogError(
                 f"{path} cannot be read: what is in its log must be written into it first",
                 hint="make its directory writable, or list it as somebody who may write there",
@@ -248,8 +277,7 @@ def _migrated(path: Path) -> sqlite3.Connection:
         with writing(path):
             pass  # opening migrates
     except CatalogError as error:
-        code = getattr(error.__cause__, "sqlite_errorcode", 0) & _PRIMARY
-        if code not in _MAY_NOT_WRITE:
+        if not _says(error.__cause__, _MAY_NOT_WRITE | _HAS_NO_ROOM):
             raise
     else:
         return _open_read_only(path)
@@ -278,7 +306,7 @@ def _write_ahead(connection: sqlite3.Connection, busy_seconds: float) -> None:
             break
         except sqlite3.OperationalError as error:
             # SQLite itself does not wait here, where two processes make one catalogue at once.
-            if error.sqlite_errorcode & _PRIMARY != sqlite3.SQLITE_BUSY:
+            if not _says(error, _IS_BUSY):
                 raise
             if time.monotonic() > patience:
                 raise

@@ -57,9 +57,8 @@ def save(
     A failure leaves every good value as it is. A package that was removed meanwhile, or whose
     repository or project a person changed meanwhile, is left alone.
     """
-    if isinstance(outcome.result, Deferred) and outcome.result.reason != "quota":
-        return Saved(changed=False)
-    row = _row(db.conn, outcome.target)
+    begun = not isinstance(outcome.result, Deferred) or outcome.result.reason == "quota"
+    row = _row(db.conn, outcome.target) if begun else None
     if row is None or _was_changed(db.conn, row, outcome):
         return Saved(changed=False)
     saving = _Saving(db.conn, row, outcome, run_id, backoff)

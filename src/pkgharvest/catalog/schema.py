@@ -40,6 +40,13 @@ def downloads(db: "Database") -> None:
         db.execute(f"ALTER TABLE packages ADD COLUMN {column} INTEGER")
 
 
+@migration
+def surroundings_and_past(db: "Database") -> None:
+    """Make room for what persons set, what imports bring, what is searched, and the past."""
+    for statement in _SURROUNDINGS_AND_PAST:
+        db.execute(statement)
+
+
 DOWNLOADS = ("downloads_last_day", "downloads_last_week", "downloads_last_month")
 """The columns of ``packages`` with the downloads."""
 
@@ -211,6 +218,60 @@ _FIRST_TABLES = (
         last_modified TEXT,
         parser INTEGER NOT NULL,    -- revision of the code that read the answer
         PRIMARY KEY (package_id, source, key)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+SEARCHED = ("title", "slug", "repo_description", "topics", "pypi_summary", "people")
+"""The columns of ``packages`` that are searched, the most telling first."""
+
+_OLD = ", ".join(f"old.{column}" for column in SEARCHED)
+_NEW = ", ".join(f"new.{column}" for column in SEARCHED)
+_FORGET = (
+    f"INSERT INTO packages_fts (packages_fts, rowid, {', '.join(SEARCHED)})"  # noqa: S608 - ours
+    f" VALUES ('delete', old.id, {_OLD})"
+)
+_LEARN = f"INSERT INTO packages_fts (rowid, {', '.join(SEARCHED)}) VALUES (new.id, {_NEW})"  # noqa: S608
+
+_SURROUNDINGS_AND_PAST = (
+    # Names of the fields that a person set with edit, a JSON list: those are theirs.
+    "ALTER TABLE packages ADD COLUMN edited TEXT NOT NULL DEFAULT '[]'",
+    # What an import told that has no column, a JSON object.
+    "ALTER TABLE packages ADD COLUMN extra TEXT NOT NULL DEFAULT '{}'",
+    "ALTER TABLE categories ADD COLUMN extra TEXT NOT NULL DEFAULT '{}'",
+    "ALTER TABLE grids ADD COLUMN extra TEXT NOT NULL DEFAULT '{}'",
+    # The names of the participants, one a line, as they are searched.
+    "ALTER TABLE packages ADD COLUMN people TEXT NOT NULL DEFAULT ''",
+    """
+    UPDATE packages SET people = coalesce((
+        SELECT group_concat(name, char(10)) FROM participants WHERE package_id = packages.id
+    ), '')
+    """,
+    f"""
+    CREATE VIRTUAL TABLE packages_fts USING fts5(
+        {", ".join(SEARCHED)}, content="packages", content_rowid="id", prefix="2 3"
+    )
+    """,
+    "INSERT INTO packages_fts (packages_fts) VALUES ('rebuild')",
+    f"CREATE TRIGGER packages_found AFTER INSERT ON packages BEGIN {_LEARN}; END",
+    f"CREATE TRIGGER packages_lost AFTER DELETE ON packages BEGIN {_FORGET}; END",
+    f"""
+    CREATE TRIGGER packages_told AFTER UPDATE OF {", ".join(SEARCHED)} ON packages
+    BEGIN {_FORGET}; {_LEARN}; END
+    """,
+    """
+    CREATE TABLE snapshots (        -- one where something had changed since the one before
+        package_id INTEGER NOT NULL REFERENCES packages(id) ON DELETE CASCADE,
+        at TEXT NOT NULL,
+        repo_id TEXT,               -- another one is another repository: no growth
+        stars INTEGER,
+        forks INTEGER,
+        open_issues INTEGER,
+        commits INTEGER,            -- of the 52 weeks before
+        version TEXT,
+        downloads INTEGER,          -- of the month before
+        status TEXT,
+        PRIMARY KEY (package_id, at)
     ) STRICT, WITHOUT ROWID
     """,
 )

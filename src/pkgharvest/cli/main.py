@@ -48,6 +48,13 @@ class _Group(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command. Of an interrupt click would print an empty line, terminal or not."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise click.Abort from None
+
 
 @click.group(
     cls=_Group,
@@ -111,7 +118,7 @@ def main(arguments: Sequence[str] | None = None, invocation: Invocation | None =
     except click.ClickException as error:
         return _tell(error.format_message(), None, Exit.ERROR)
     except (click.exceptions.Abort, KeyboardInterrupt) as error:
-        # The terminal has shown ^C; click has ended that line unless it was asking something.
+        # The terminal has shown ^C; click has ended that line only where it raises from another.
         if error.__cause__ is None and sys.stderr.isatty():
             click.echo(err=True)
         return _tell("interrupted", None, Exit.INTERRUPTED)
