@@ -28,14 +28,14 @@ SECONDARY = {
 }
 
 
-def quota(remaining: int, reset: int = 3600, resource: str = "core") -> dict[str, str]:
+def quota(remaining: int, reset: int = 3600, resource: str | None = "core") -> dict[str, str]:
     """Return the headers of a quota that begins anew ``reset`` seconds after the start."""
-    return {
+    told = {
         "x-ratelimit-limit": "5000",
         "x-ratelimit-remaining": str(remaining),
         "x-ratelimit-reset": str(EPOCH + reset),
-        "x-ratelimit-resource": resource,
     }
+    return told if resource is None else told | {"x-ratelimit-resource": resource}
 
 
 Scripted = tuple[int, Mapping[str, str], bytes]
@@ -223,6 +223,19 @@ def test_rest_and_graphql_have_quotas_of_their_own() -> None:
         (200, quota(9, resource="graphql"), b""),
     )
     assert Trial(host).run(REST, GRAPHQL, REST, GRAPHQL) == [200, 200, "RateLimited", 200]
+
+
+@pytest.mark.parametrize("name", [None, "core"])
+def test_one_quota_may_be_that_of_the_whole_host(name: str | None) -> None:
+    """What REST is told is left holds for GraphQL, once it is known to be of the same quota."""
+    host = Host(
+        (200, quota(9, resource=name), b""),
+        (200, quota(8, resource=name), b""),
+        (200, quota(0, resource=name), b""),
+    )
+    found = Trial(host).run(REST, GRAPHQL, REST, GRAPHQL, REST)
+    assert found == [200, 200, 200, "RateLimited", "RateLimited"]
+    assert len(host.sent) == 3
 
 
 def test_another_resource_says_nothing_of_this_one() -> None:

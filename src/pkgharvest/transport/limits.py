@@ -36,6 +36,9 @@ _LONGEST_CLOSURE = 7 * 86_400.0
 _PATIENCE = 10.0
 """Seconds that are waited once even where waiting was not asked for: less than a new run costs."""
 
+_RESOURCES = frozenset({"core", "graphql", None})
+"""The names of the quotas that our requests are taken from, where there is more than one."""
+
 _NAPS = 3
 """Times that one request may find its host closed and wait."""
 
@@ -81,14 +84,16 @@ class _Gate:
         self._under_way -= 1
         known = self._known()
         if said is not None and seconds_left is not None:
-            self._learn(said, known, seconds_left)
+            self.learn(said, seconds_left)
         elif known is not None:
             # Nothing told: it may have been counted, so it is.
             self._quota = replace(known, remaining=max(0, known.remaining - 1))
         self._settled.set()
         self._settled = asyncio.Event()
 
-    def _learn(self, said: Quota, known: Quota | None, seconds_left: float) -> None:
+    def learn(self, said: Quota, seconds_left: float) -> None:
+        """Take note of what an answer said, which holds for ``seconds_left``."""
+        known = self._known()
         if known is not None and known.reset is not None and said.reset is not None:
             if said.reset < known.reset - _SAME_PERIOD:
                 return  # overtaken by an answer of the next period
@@ -111,13 +116,33 @@ class _Lane:
         self.slots = asyncio.Semaphore(concurrency)
         self._clock = clock
         self._gates: dict[str, _Gate] = {}
+        self._names: dict[str, str] = {}
         self._closure: _Closure | None = None
         self._strikes = 0
         self._announced: _Closure | None = None
 
     def gate(self, resource: str) -> _Gate:
-        """Return the gate of one of the host's quotas."""
-        return self._gates.setdefault(resource, _Gate(self._clock))
+        """Return the gate of the quota that requests for ``resource`` are taken from."""
+        name = self._names.get(resource, resource)
+        return self._gates.setdefault(name, _Gate(self._clock))
+
+    def settle(
+        self, gate: _Gate, resource: str, said: Quota | None, seconds_left: float | None
+    ) -> None:
+        """Take note that a request is over which began at ``gate``, and of what its answer said.
+
+        It says too which quota it was taken from; one without a name is the whole host's.
+        """
+        if said is None or seconds_left is None:
+            gate.settle(None, None)
+            return
+        self._names[resource] = said.resource or ""
+        its_own = self.gate(resource)
+        if its_own is gate:
+            gate.settle(said, seconds_left)
+        else:
+            its_own.learn(said, seconds_left)
+            gate.settle(None, None)
 
     def closed(self) -> _Closure | None:
         """Return until when the whole host is closed, or None."""
@@ -255,12 +280,12 @@ class Limits:
             answer = await self._inner.send(request)
             now = self._clock.now()
             quota = Quota.of(answer.headers, now)
-            if quota is not None and quota.resource not in {None, resource}:
+            if quota is not None and quota.resource not in _RESOURCES:
                 quota = None
             if quota is not None:
                 seconds_left = quota.seconds_left(answer.headers, now)
         finally:
-            gate.settle(quota, seconds_left if self._obey_quota else None)
+            lane.settle(gate, resource, quota, seconds_left if self._obey_quota else None)
             lane.slots.release()
         throttle = throttle_of(answer, resource, quota.remaining if quota else None)
         if throttle is None:
@@ -268,7 +293,7 @@ class Limits:
             return answer, None
         asked = retry_after(answer.headers, now)
         if asked is None and not throttle.whole_host:
-            if closure := await gate.closed():
+            if closure := await lane.gate(resource).closed():
                 return answer, closure
             asked = seconds_left
         closure = lane.refused(asked)
