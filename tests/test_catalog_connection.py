@@ -1,16 +1,19 @@
 """Opening a catalogue, and everything that can be the matter with its file."""
 
 import contextlib
+import resource
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
 from catalogs import made_catalogue, shelf
 from pkgharvest.catalog import connection, finding
-from pkgharvest.catalog.schema import APPLICATION_ID, SCHEMA_VERSION
+from pkgharvest.catalog.schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
 from pkgharvest.errors import CatalogError
 
 TABLES = {
@@ -274,3 +277,65 @@ def test_a_damaged_file_is_told_in_one_line(tmp_path: Path) -> None:
     error = refusal(path)
     assert error.message == f"{path} is damaged: database disk image is malformed"
     assert error.hint is not None
+
+
+# ── a disk without room even for a -shm file ──
+
+
+@contextlib.contextmanager
+def no_room() -> Iterator[None]:
+    """Let no file grow beyond 16 kB, so that SQLite gets no shared memory of 32."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**14, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_can_be_read_and_is_named(tmp_path: Path) -> None:
+    path = made_catalogue(tmp_path / "cat.db")
+    before = path.read_bytes()
+    with no_room():
+        with connection.reading(path) as conn:
+            assert finding.find(conn, "cat") == 1
+        with pytest.raises(CatalogError) as refused, connection.writing(path):
+            pass
+    assert refused.value.message == f"no space left for {path}"
+    assert refused.value.hint == "what was saved before is whole; make room and run again"
+    assert path.read_bytes() == before
+    with connection.writing(path):
+        pass
+
+
+def test_a_full_disk_with_an_older_schema_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = made_catalogue(tmp_path / "cat.db")
+
+    def step(db: Database) -> None:
+        db.conn.execute("ALTER TABLE packages ADD COLUMN news TEXT")
+
+    monkeypatch.setattr(connection, "MIGRATIONS", [*MIGRATIONS, step])
+    monkeypatch.setattr(connection, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
+    with no_room(), connection.reading(path) as conn:
+        assert tuple(conn.execute("SELECT slug, news FROM packages").fetchone()) == ("cat", None)
+    with contextlib.closing(sqlite3.connect(path)) as conn:
+        assert conn.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION
+
+
+def test_a_full_disk_with_commits_in_the_log_is_not_read_without_them(tmp_path: Path) -> None:
+    path = made_catalogue(tmp_path / "cat.db")
+    killed = f"""
+import os, pathlib
+from pkgharvest.catalog import connection
+with connection.writing(pathlib.Path({str(path)!r})) as db:
+    db.conn.execute("UPDATE packages SET title = 'new'")
+    os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", killed], check=True)
+    (tmp_path / "cat.db-shm").unlink()
+    with no_room():
+        assert refusal(path).message == f"no space left for {path}"
+    with connection.reading(path) as conn:
+        assert conn.execute("SELECT title FROM packages").fetchone()[0] == "new"

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
 from catalogs import NOW, activity, made_catalogue, repository_reading, shelf
 from pkgharvest.catalog import connection, reading
-from pkgharvest.errors import CatalogError
+from pkgharvest.errors import CatalogBusy, CatalogError
 
 
 def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
@@ -79,10 +80,50 @@ def test_a_writer_waits_for_another_and_then_says_who_it_is(
     ):
         pass
     assert refused.value.message == f"{path} is held by another program"
+    assert isinstance(refused.value, CatalogBusy)
     with connection.writing(path, busy_seconds=20) as db:
         let_go()
         with connection.transaction(db):
             assert db.conn.execute("SELECT title FROM packages").fetchone()[0] == "held"
+
+
+def test_a_transaction_that_cannot_begin_says_so_and_may_be_tried_again(
+    held: tuple[Path, Callable[[], None]],
+) -> None:
+    path, let_go = held
+    begun = []
+
+    def attempt(db: Database) -> None:
+        with connection.transaction(db):
+            begun.append(1)
+
+    with connection.writing(path) as db:
+        connection.wait_for_writers(db, 0.01)
+        for _ in range(2):
+            with pytest.raises(CatalogBusy):
+                attempt(db)
+        assert not begun
+        let_go()
+        connection.wait_for_writers(db, 20)
+        attempt(db)
+    assert begun
+
+
+def test_what_is_no_other_program_is_not_called_busy(tmp_path: Path) -> None:
+    """An open cursor of one's own locks a table (SQLITE_LOCKED): no waiting would help."""
+    with shelf(made_catalogue(tmp_path / "cat.db")) as cat:
+        cat.add("octo/dog")
+
+        def drop() -> None:
+            with connection.transaction(cat.db):
+                rows = cat.conn.execute("SELECT * FROM packages")
+                next(rows)
+                cat.conn.execute("DROP TABLE grids")
+
+        with pytest.raises(sqlite3.OperationalError) as refused:
+            drop()
+        assert refused.value.sqlite_errorcode == sqlite3.SQLITE_LOCKED
+        assert not cat.conn.in_transaction
 
 
 def test_a_reader_is_not_blocked_by_a_writer(held: tuple[Path, Callable[[], None]]) -> None:

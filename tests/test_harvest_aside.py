@@ -173,3 +173,15 @@ def test_what_nobody_foresaw_is_not_hidden() -> None:
     with pytest.raises(ExceptionGroup) as caught:
         asyncio.run(run(targets(3), deque(targets(1, "downloads")), Broken(0)))
     assert caught.group_contains(ZeroDivisionError)
+
+
+def test_an_interrupt_outdoes_other_reasons_to_stop() -> None:
+    async def act() -> Halt:
+        halt = Halt()
+        halt.begin_no_more("request-budget")
+        halt.stop("time-budget")
+        assert halt.reason == "request-budget"
+        halt.stop("interrupted")
+        return halt
+
+    assert asyncio.run(act()).reason == "interrupted"

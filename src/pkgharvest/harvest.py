@@ -28,7 +28,7 @@ StopReason = Literal["time-budget", "request-budget", "interrupted"]
 
 
 class Halt:
-    """A flag that stops a run, for the first reason given."""
+    """A flag that stops a run, for the first reason given; an interrupt outdoes the others."""
 
     def __init__(self) -> None:
         self.reason: StopReason | None = None
@@ -36,7 +36,7 @@ class Halt:
 
     def stop(self, reason: StopReason) -> None:
         """Stop the run; what is saved already stays, what is under way is given up."""
-        self.reason = self.reason or reason
+        self.reason = reason if reason == "interrupted" else self.reason or reason
         self._event.set()
 
     def begin_no_more(self, reason: StopReason) -> None:

@@ -7,20 +7,19 @@ import datetime as dt
 import functools
 import json
 import math
-import signal
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator
 from typing import TYPE_CHECKING
 
 from pkgharvest import settings
-from pkgharvest.app.loop import run_loop
+from pkgharvest.app.loop import run_loop, stopped_by
 from pkgharvest.app.order import Order, Surroundings
 from pkgharvest.app.planning import Agenda, agenda, settled
 from pkgharvest.app.report import RunReport, Stopped, Tally
 from pkgharvest.app.saving import Saving
 from pkgharvest.app.sourcing import Hosts, open_sources
-from pkgharvest.catalog import connection, harvests, runs, targets
+from pkgharvest.catalog import connection, harvests, runs, snapshots, targets
 from pkgharvest.catalog.fetches import Backoff
 from pkgharvest.catalog.lock import fetch_lock
 from pkgharvest.clock import Clock
@@ -112,10 +111,9 @@ class _Run:
             if order.time_budget is None
             else time.monotonic() + order.time_budget.total_seconds()
         )
-        first, most = around.settings.backoff
         self._aside: deque[int] = deque()
         """Packages whose downloads are to be read."""
-        self._backoff = Backoff(first=first, most=most)
+        self._backoff = backoff
 
     async def run(self) -> RunReport:
         order, listener = self._order, self._around.listener
@@ -159,7 +157,7 @@ class _Run:
                 started,
                 tokenless=str(Origin.of(hosts.github)) if anonymous else None,
             )
-            with self._stopped_by_signals(), self._stopped_by_time():
+            with stopped_by(self._around.stop_signals, self._halt), self._stopped_by_time():
                 run_id = await self._saving.save(lambda: self._begin(todo, started))
                 if run_id is None:
                     told = report()
@@ -235,12 +233,9 @@ class _Run:
 
     async def _settle(self, outcomes: tuple[Outcome, ...], run_id: int, tally: Tally) -> None:
         """Save what became of a package, count it, tell of it."""
-        saved = None
-        if not all(isinstance(outcome.result, Deferred) for outcome in outcomes):
-            saved = await self._saving.save(lambda: self._save(outcomes, run_id))
-            if saved is None:
-                outcomes = tuple(map(self._given_up, outcomes))
+        saved = await self._saving.save(lambda: self._save(outcomes, run_id))
         if saved is None:
+            outcomes = tuple(map(self._given_up, outcomes))
             saved = (harvests.Saved(changed=False),) * len(outcomes)
         tally.count(outcomes, saved)
         tally.read_with_git += sum(map(self._goes_by_git, outcomes))
@@ -296,9 +291,11 @@ class _Run:
 
     def _save(self, outcomes: tuple[Outcome, ...], run_id: int) -> tuple[harvests.Saved, ...]:
         if self._order.as_of is None:
-            return tuple(
+            saved = tuple(
                 harvests.save(self._db, outcome, run_id, self._backoff) for outcome in outcomes
             )
+            snapshots.take(self._db.conn, outcomes[0].target.package_id, run_id)
+            return saved
         return tuple(self._save_as_of(outcome, self._order.as_of) for outcome in outcomes)
 
     def _save_as_of(self, outcome: Outcome, instant: dt.datetime) -> harvests.Saved:
@@ -335,19 +332,6 @@ class _Run:
             wants_token=tokenless in tally.out_of_quota,
             read_with_git=tally.read_with_git,
         )
-
-    @contextlib.contextmanager
-    def _stopped_by_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        before = {one: signal.getsignal(one) for one in self._around.stop_signals}
-        for one in before:
-            loop.add_signal_handler(one, self._halt.stop, "interrupted")
-        try:
-            yield
-        finally:
-            for one, handler in before.items():
-                loop.remove_signal_handler(one)
-                signal.signal(one, handler)  # asyncio leaves the system's own
 
     @contextlib.contextmanager
     def _stopped_by_time(self) -> Iterator[None]:

@@ -1,9 +1,13 @@
 """The event loop of a run, which does not wait for what nobody waits for any more."""
 
 import asyncio
-from collections.abc import Coroutine
+import contextlib
+import signal
+from collections.abc import Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
+
+from pkgharvest.harvest import Halt
 
 Result = TypeVar("Result")
 
@@ -17,6 +21,21 @@ def run_loop(work: Coroutine[object, object, Result]) -> Result:
     with asyncio.Runner() as runner:
         runner.get_loop().set_default_executor(_Impatient())
         return runner.run(work)
+
+
+@contextlib.contextmanager
+def stopped_by(signals: Iterable[signal.Signals], halt: Halt) -> Iterator[None]:
+    """Let ``signals`` stop the run within the block cleanly. Call it while the loop runs."""
+    loop = asyncio.get_running_loop()
+    before = {one: signal.getsignal(one) for one in signals}
+    for one in before:
+        loop.add_signal_handler(one, halt.stop, "interrupted")
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            loop.remove_signal_handler(one)
+            signal.signal(one, handler)  # asyncio leaves the system's own
 
 
 class _Impatient(ThreadPoolExecutor):
