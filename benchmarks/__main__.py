@@ -1,4 +1,4 @@
-"""Measure, print the table, write it as JSON: ``python -m benchmarks [--quick] [FILE.json]``."""
+"""Measure, print the table, write it as JSON: ``python -m benchmarks [FILE.json]``."""
 
 import json
 import tempfile
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import downloads, harvesting, interruption, startup
+from benchmarks import catalogue, downloads, harvesting, interruption, startup
 from benchmarks.figures import Figure, as_json, print_table
 
 Benchmark = tuple[str, Callable[[], list[Figure]]]
@@ -24,6 +24,7 @@ _QUICK: tuple[Benchmark, ...] = (
     ("growth", lambda: harvesting.growth((100, 1_000))),
     ("an interrupted run", lambda: interruption.measure(100)),
     ("faults", lambda: harvesting.with_faults(100)),
+    ("catalogue", lambda: catalogue.measure(2_000)),
 )
 # Start-up is last: the memory of a process is told as no less than that of who started it, and
 # this one needs more when it has made a catalogue of 100,000 packages.
@@ -35,20 +36,27 @@ _WHOLE: tuple[Benchmark, ...] = (
     ("an interrupted run", lambda: interruption.measure(500)),
     ("faults", lambda: harvesting.with_faults(500)),
     ("downloads", lambda: downloads.measure(200)),
+    ("catalogue: some minutes", lambda: catalogue.measure(100_000)),
     ("start-up", _start_up),
 )
 
 
 @click.command()
 @click.option("--quick", is_flag=True, help="A minute: fewer packages, no limits, no start-up.")
+@click.option("--only", metavar="WORD", help="Only those whose name has this word.")
 @click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
-def main(quick: bool, file: Path | None) -> None:
+def main(quick: bool, only: str | None, file: Path | None) -> None:
     """Measure what pkgharvest costs, and print it beside the targets; FILE gets it as JSON.
 
-    Everything is asked of stand-ins on this machine. It takes up to eight minutes.
+    Everything is asked of stand-ins on this machine. It takes up to twelve minutes.
     """
     figures: list[Figure] = []
-    for name, benchmark in _QUICK if quick else _WHOLE:
+    benchmarks = _QUICK if quick else _WHOLE
+    chosen = [one for one in benchmarks if only is None or only in one[0]]
+    if not chosen:
+        names = ", ".join(name for name, _ in benchmarks)
+        raise click.BadParameter(f"no name has it: {names}", param_hint="--only")
+    for name, benchmark in chosen:
         click.echo(f"{name} ... ", nl=False, err=True)
         began = time.perf_counter()
         figures += benchmark()

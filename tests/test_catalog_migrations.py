@@ -61,7 +61,7 @@ def test_the_first_schema_is_brought_up_to_date_and_nothing_is_lost(
         after = {name: rows_of(conn, name) for name in before}
         package = next(reading.packages(conn, [1], full=True))
     [row], [old] = after["packages"], before["packages"]
-    news = {"edited": "[]", "extra": "{}", "people": "ann"}
+    news = {"edited": "[]", "extra": "{}", "people": "ann", "commits": 3, "days_from": None, "days_until": None}
     assert row == {**old, **dict.fromkeys(DOWNLOADS), **news}
     assert package.downloads is None
     assert package.participants == ("ann",)
@@ -135,3 +135,11 @@ def test_a_migration_that_fails_changes_nothing(
     monkeypatch.undo()
     with connection.reading(path) as conn:
         assert conn.execute("SELECT 1 FROM sqlite_schema WHERE name = 'half'").fetchone() is None
+
+
+def test_every_project_is_read_once_more_as_licences_are_read_otherwise(tmp_path: Path) -> None:
+    path = first_catalogue(tmp_path / "cat.db")
+    with contextlib.closing(sqlite3.connect(path)) as conn, conn:
+        conn.execute("UPDATE packages SET pypi_serial = '5'")
+    with connection.reading(path) as conn:
+        assert conn.execute("SELECT pypi_serial FROM packages").fetchone()[0] is None

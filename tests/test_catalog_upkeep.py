@@ -51,6 +51,7 @@ def test_a_whole_file_has_no_problems(path: Path) -> None:
         "versions": 2,
         "participants": 2,
         "commit_days": 2,
+        "snapshots": 0,
         "validators": 3,
         "runs": 1,
     }

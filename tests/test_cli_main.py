@@ -10,8 +10,8 @@ from command_line import CommandLine
 from pkgharvest import __version__
 
 COMMANDS = (
-    *("add", "completion", "config", "db", "demo", "fetch"),
-    *("list", "remove", "show", "status"),
+    *("add", "category", "completion", "config", "db", "demo", "edit", "export"),
+    *("fetch", "grid", "history", "import", "list", "remove", "show", "status"),
 )
 
 
@@ -59,7 +59,14 @@ def test_help_of_a_command(shell: CommandLine, command: str, option: str) -> Non
             """--sort --reverse --limit --category --grid --status --stale --failing
             --json --format --fields --full --tz --base-url -o""",
         ),
+        (
+            "edit",
+            """--title --slug --repo --pypi --no-pypi --docs --category --no-category --grid
+            --no-grid --reset --json""",
+        ),
         ("remove", "--yes"),
+        ("import", "--json"),
+        ("export", "--format -o --output --category --grid --tz --base-url"),
     ],
 )
 def test_every_promised_option_is_there(shell: CommandLine, command: str, options: str) -> None:

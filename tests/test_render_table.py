@@ -113,6 +113,46 @@ def test_a_sheet_tells_what_a_person_asks() -> None:
     assert "login11" not in text
 
 
+def explained(**changes: Any) -> list[str]:
+    """Return the lines that explain a score, the number first."""
+    text = printed(sheet(package(**changes), full=True), width=100)
+    lines = [re.sub(r"^\W*?(?=[+-]|\w)|\W+$", "", line) for line in text.splitlines()]
+    first = next(number for number, line in enumerate(lines) if line.startswith("score "))
+    after = next(
+        number for number, line in enumerate(lines) if number > first and line[:1] not in {"+", "-"}
+    )
+    return [" ".join(line.split()) for line in lines[first:after]]
+
+
+def test_a_score_is_explained_part_by_part() -> None:
+    fetched = package().last_fetched
+    assert fetched is not None
+    old = {"pypi_requires_python": "<3", "pypi_classifiers": ()}
+    assert explained(repo_watchers=72, last_updated=fetched) == [
+        "score 72",
+        "+72.0 a point for each star",
+        "+0.0 0 tenths: 0 whole quarters since the last commit",
+    ]
+    assert explained(repo_watchers=72, last_updated=fetched - dt.timedelta(days=100)) == [
+        "score 64",
+        "+72.0 a point for each star",
+        "-7.2 1 tenth: 1 whole quarter since the last commit",
+        "-0.8 cut towards zero",
+    ]
+    assert explained(repo_watchers=20_000, last_updated=None, **old) == [
+        "score 17,000",
+        "+20,000.0 a point for each star",
+        "-2,000.0 a tenth: no commit is known",
+        "-1,000.0 30 %, at most 1,000: no Python 3",
+    ]
+    assert explained(repo_watchers=1000, last_updated=fetched - dt.timedelta(days=3660)) == [
+        "score -500",
+        "+1,000.0 a point for each star",
+        "-4,000.0 40 tenths: 40 whole quarters since the last commit",
+        "+2,500.0 no score is lower than that",
+    ]
+
+
 def test_downloads_are_told_once_and_not_where_they_are_not_known() -> None:
     known = printed(sheet(package(), full=True), width=100)
     assert len(re.findall(r"^│ downloads ", known, re.MULTILINE)) == 1

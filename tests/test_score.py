@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pkgharvest.score import score
+from packages import package
+from pkgharvest.score import parts, parts_of, score, score_of
 
 AT = dt.datetime(2026, 2, 15, 18, 0, tzinfo=dt.UTC)
 _MOMENTS = st.integers(0, 2_000_000_000).map(lambda unix: dt.datetime.fromtimestamp(unix, dt.UTC))
@@ -81,3 +82,27 @@ def test_it_is_exact(stars: int, since: dt.datetime, python3: bool, at: dt.datet
     if not python3:
         exact -= min(Fraction(3 * stars, 10), Fraction(1000))
     assert score(stars, since, python3, at) == int(max(exact, Fraction(-500)))
+
+
+# ── part by part ──
+
+
+@given(st.integers(0, 10**18), st.none() | _MOMENTS, st.booleans(), _MOMENTS)
+def test_the_parts_come_to_the_score(
+    stars: int, since: dt.datetime | None, python3: bool, at: dt.datetime
+) -> None:
+    of = parts(stars, since, python3, at)
+    assert of.score == score(stars, since, python3, at)
+    assert of.tenths == 10 * of.stars - of.age_tenths - of.python_tenths
+    assert of.is_at_the_floor == (of.tenths < -5000)
+    if not of.is_at_the_floor:
+        assert abs(10 * of.score - of.tenths) < 10
+
+
+def test_a_python_3_without_a_minor_is_one() -> None:
+    line = "Programming Language :: Python :: "
+    old = package(pypi_requires_python=None, pypi_classifiers=(f"{line}2.7",))
+    assert not parts_of(old, AT).python3
+    both = old._replace(pypi_classifiers=(f"{line}2.7", f"{line}3"))
+    assert parts_of(both, AT).python3
+    assert score_of(both, AT) > score_of(old, AT)

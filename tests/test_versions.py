@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from packaging.version import InvalidVersion, Version
 
 from pkgharvest.package import Release
-from pkgharvest.versions import File, latest, releases, supported_pythons
+from pkgharvest.versions import File, latest, releases, runs_on_python3, supported_pythons
 
 NOON = dt.datetime(2024, 5, 1, 12, tzinfo=dt.UTC)
 
@@ -293,12 +293,42 @@ def claims(*minors: str) -> list[str]:
         (">=2.6,<3", [], ("2.6", "2.7")),
         (">=3.99.0rc1", [], ("3.99",)),
         (">=3.99", ["3.6"], ("3.99",)),
+        (">=2.7,<3.2,!=3.0.*", ["2.7", "3"], ("2.7", "3.1")),
+        (">=2.7,<3.2", ["2", "3.1"], ("2.7", "3.1")),
+        (">=3.1,<3.3", ["3", "3 :: Only"], ("3.1", "3.2")),
+        ("<3", ["2.7", "3"], ("2.7",)),
+        (None, ["2.7", "3"], ("2.7",)),
     ],
 )
 def test_supported_pythons(
     requires: str | None, claimed: list[str], expected: tuple[str, ...]
 ) -> None:
     assert supported_pythons(requires, claims(*claimed)) == expected
+
+
+@pytest.mark.parametrize(
+    ("requires", "claimed", "expected"),
+    [
+        (None, [], True),
+        (None, ["Implementation :: PyPy"], True),
+        (None, ["2.7"], False),
+        (None, ["2", "2 :: Only"], False),
+        (None, ["2.7", "3"], True),
+        (None, ["2.7", "3.4"], True),
+        (">=3.8", [], True),
+        (">=3.8", ["2.7"], True),
+        (">=2.7", ["2.7", "3"], True),
+        (">=2.7", ["2.7"], False),
+        ("<3", [], False),
+        ("<3", ["2.7", "3"], False),
+        ("<3", ["3"], False),
+        (">=4", [], True),
+        ("three", ["2.7"], False),
+        ("three", ["2.7", "3"], True),
+    ],
+)
+def test_python_3(requires: str | None, claimed: list[str], expected: bool) -> None:
+    assert runs_on_python3(requires, claims(*claimed)) is expected
 
 
 def test_an_open_specifier_ends_at_the_newest_python() -> None:

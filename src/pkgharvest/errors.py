@@ -8,6 +8,9 @@ Exit codes are not known here; the command line maps the classes to them.
     │   └── LocatorError       a repository that cannot be understood
     ├── UnknownPackage         nothing in the catalogue answers to that name
     ├── UnknownCategory, UnknownGrid
+    ├── RepositoryTaken        another package follows that repository
+    ├── GridLocked             which packages a grid compares is not to be changed
+    ├── Conflict               what is imported cannot stand beside what is there
     ├── CatalogError           the SQLite file: missing, foreign, too new, read-only, full …
     │   └── CatalogBusy        another program is writing to it
     ├── HarvestLocked          another fetch is at work on the same catalogue
@@ -63,17 +66,48 @@ class UnknownPackage(PkgharvestError):
 
 
 class UnknownCategory(PkgharvestError):
-    """The catalogue has no such category."""
+    """The catalogue has no such category; ``near`` are slugs that look like it."""
 
-    def __init__(self, slug: str) -> None:
-        super().__init__(f"no category {slug!r} in the catalogue")
+    def __init__(self, slug: str, near: tuple[str, ...] = ()) -> None:
+        super().__init__(f"no category {slug!r} in the catalogue", hint=_other("category", near))
 
 
 class UnknownGrid(PkgharvestError):
-    """The catalogue has no such grid."""
+    """The catalogue has no such grid; ``near`` are slugs that look like it."""
+
+    def __init__(self, slug: str, near: tuple[str, ...] = ()) -> None:
+        super().__init__(f"no grid {slug!r} in the catalogue", hint=_other("grid", near))
+
+
+class RepositoryTaken(PkgharvestError):
+    """A package cannot follow ``url``: the package ``slug`` does, or did before a rename."""
+
+    def __init__(self, url: str, slug: str) -> None:
+        super().__init__(
+            f"{url} is the repository of the package {slug}",
+            hint=f"pkgharvest show {slug} shows it; one repository is one package",
+        )
+        self.slug = slug
+
+
+class GridLocked(PkgharvestError):
+    """Which packages a grid compares is not to be changed: it is locked."""
 
     def __init__(self, slug: str) -> None:
-        super().__init__(f"no grid {slug!r} in the catalogue")
+        super().__init__(
+            f"the grid {slug} is locked: its packages stay as they are",
+            hint=f"pkgharvest grid edit {slug} --unlocked lets them be changed",
+        )
+
+
+def _other(kind: str, near: tuple[str, ...]) -> str:
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"pkgharvest {kind} list shows them all, {kind} add makes one"
+
+
+class Conflict(PkgharvestError):
+    """What is imported cannot stand beside what is there: an id or a slug is another's."""
 
 
 class CatalogError(PkgharvestError):

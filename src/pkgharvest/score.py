@@ -2,6 +2,7 @@
 
 import calendar
 import datetime as dt
+from typing import NamedTuple
 
 from pkgharvest.package import Package
 
@@ -11,21 +12,66 @@ _QUARTER = 3
 """Months."""
 
 
+class Parts(NamedTuple):
+    """What a score is made of. Tenths are tenths of one star, so that nothing is rounded early."""
+
+    stars: int
+    quarters: int | None
+    """Whole three months since the last commit; None where no commit is known."""
+    python3: bool
+    """It is known to run on Python 3, or nothing is known of which Pythons it runs on."""
+
+    @property
+    def age_tenths(self) -> int:
+        """What the age costs, in tenths of one star."""
+        return self.stars * (1 if self.quarters is None else self.quarters)
+
+    @property
+    def python_tenths(self) -> int:
+        """What a missing Python 3 costs, in tenths of one star."""
+        return 0 if self.python3 else min(self.stars * 3, _MOST_FOR_PYTHON * 10)
+
+    @property
+    def tenths(self) -> int:
+        """What is left, in tenths of one star, however little that is."""
+        return self.stars * 10 - self.age_tenths - self.python_tenths
+
+    @property
+    def is_at_the_floor(self) -> bool:
+        """Whether less is left than the lowest score."""
+        return self.tenths < _LOWEST * 10
+
+    @property
+    def score(self) -> int:
+        """The score: what is left, at least the lowest, cut towards zero."""
+        tenths = max(self.tenths, _LOWEST * 10)
+        return tenths // 10 if tenths >= 0 else -(-tenths // 10)
+
+
 def score_of(package: Package, now: dt.datetime) -> int:
-    """Return the score of ``package`` as of its last fetch (``now`` where there was none).
+    """Return the score of ``package`` as of its last fetch (``now`` where there was none)."""
+    return parts_of(package, now).score
 
-    Python 3 is given up only by a project that names versions, and none of them is a 3.x.
+
+def parts_of(package: Package, now: dt.datetime) -> Parts:
+    """Return what the score of ``package`` is made of, as of its last fetch, else of ``now``.
+
+    Python 3 is given up only by a project that names versions, and none of them is a 3.
     """
-    from pkgharvest.versions import supported_pythons  # noqa: PLC0415 - brings packaging
+    from pkgharvest.versions import runs_on_python3  # noqa: PLC0415 - brings packaging
 
-    pythons = supported_pythons(package.pypi_requires_python, package.pypi_classifiers)
-    python3 = not pythons or any(version.startswith("3.") for version in pythons)
+    python3 = runs_on_python3(package.pypi_requires_python, package.pypi_classifiers)
     at = package.last_fetched or now
-    return score(package.repo_watchers, package.last_updated, python3, at)
+    return parts(package.repo_watchers, package.last_updated, python3, at)
 
 
 def score(stars: int, last_updated: dt.datetime | None, python3: bool, at: dt.datetime) -> int:
-    """Return the score of a package with ``stars`` at the instant ``at``.
+    """Return the score of a package with ``stars`` at the instant ``at``; see ``parts``."""
+    return parts(stars, last_updated, python3, at).score
+
+
+def parts(stars: int, last_updated: dt.datetime | None, python3: bool, at: dt.datetime) -> Parts:
+    """Return what the score of a package with ``stars`` is made of at the instant ``at``.
 
     ``last_updated`` is the committer date of its newest commit, ``python3`` whether it is known
     to run on Python 3. From the stars go a tenth of them for every whole three months since the
@@ -36,13 +82,8 @@ def score(stars: int, last_updated: dt.datetime | None, python3: bool, at: dt.da
     third month after, or of that month's last day where it is shorter (30 November: 28
     February). A commit from the future has cost nothing yet.
     """
-    quarters = 1 if last_updated is None else _months(last_updated, at) // _QUARTER
-    # In tenths of a star, so that nothing is rounded before the end.
-    tenths = stars * (10 - quarters)
-    if not python3:
-        tenths -= min(stars * 3, _MOST_FOR_PYTHON * 10)
-    tenths = max(tenths, _LOWEST * 10)
-    return tenths // 10 if tenths >= 0 else -(-tenths // 10)
+    quarters = None if last_updated is None else _months(last_updated, at) // _QUARTER
+    return Parts(stars=stars, quarters=quarters, python3=python3)
 
 
 def _months(since: dt.datetime, until: dt.datetime) -> int:

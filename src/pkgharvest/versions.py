@@ -16,11 +16,13 @@ from pkgharvest.package import Release
 _NEWEST_PYTHON = 15
 """The newest minor of CPython 3 that is out; a project may name a newer one itself."""
 
+_PYTHON_3 = 3
 _KNOWN_PYTHONS = ((2, 7), *((3, minor) for minor in range(_NEWEST_PYTHON + 1)))
 _ANY_PATCH = 999
 """Stands for the last patch of a minor: ``>=3.6.1`` means that 3.6 will do."""
 
 _PYTHON_CLASSIFIER = re.compile(r"Programming Language :: Python :: (\d{1,3})\.(\d{1,3})", re.ASCII)
+_MAJOR_CLASSIFIER = re.compile(r"Programming Language :: Python :: (\d)( :: Only)?", re.ASCII)
 _LOWER_BOUNDS = frozenset({">=", ">", "~=", "=="})
 
 _LONGEST_FILENAME = 512
@@ -101,26 +103,22 @@ def latest(candidates: Iterable[Release]) -> Release | None:
 def supported_pythons(requires_python: str | None, classifiers: Sequence[str]) -> tuple[str, ...]:
     """Return the minors of Python that a release runs on, as ``X.Y``, ascending.
 
-    They are the classifiers' that ``requires_python`` admits. Where the classifiers name none, or
-    only such as it shuts out (they are stale then, and installers obey the specifier alone), they
-    are the known ones that it admits. A minor is admitted where one of its patches is. A specifier
-    that PEP 440 cannot read (``>=3.6.*`` is in use) counts as none.
+    They are the classifiers' that ``requires_python`` admits; a major without a minor (``Python ::
+    3``) claims all of its known ones, where the specifier says from which on. Where the classifiers
+    name none, or only such as it shuts out (they are stale then, and installers obey the specifier
+    alone), they are the known ones that it admits. A minor is admitted where one of its patches is.
+    A specifier that PEP 440 cannot read (``>=3.6.*`` is in use) counts as none.
     """
     claimed = {
         (int(match[1]), int(match[2]))
         for match in map(_PYTHON_CLASSIFIER.fullmatch, classifiers)
         if match
     }
-    try:
-        specifiers = SpecifierSet(requires_python or "")
-        named = [
-            (specifier.operator, Version(specifier.version.removesuffix(".*")))
-            for specifier in specifiers
-        ]
-    except ValueError:
-        named = []
+    specifiers, named = _specifiers(requires_python)
     if not named:
         return _minors(claimed)
+    whole = _majors(classifiers) - {major for major, _ in claimed}
+    claimed |= {minor for minor in _KNOWN_PYTHONS if minor[0] in whole}
 
     def admitted(minor: tuple[int, int]) -> bool:
         patches = [Version(f"{minor[0]}.{minor[1]}.{patch}") for patch in (0, _ANY_PATCH)]
@@ -133,6 +131,34 @@ def supported_pythons(requires_python: str | None, classifiers: Sequence[str]) -
         if operator in _LOWER_BOUNDS and len(version.release) > 1
     }.union(_KNOWN_PYTHONS)
     return _minors(filter(admitted, claimed)) or _minors(filter(admitted, known))
+
+
+def runs_on_python3(requires_python: str | None, classifiers: Sequence[str]) -> bool:
+    """Say whether a release runs on Python 3: it does unless it names Pythons, and none is a 3."""
+    pythons = supported_pythons(requires_python, classifiers)
+    if any(python.startswith("3.") for python in pythons):
+        return True
+    majors = _majors(classifiers)
+    if _specifiers(requires_python)[1]:
+        return not pythons  # the specifier has shut out every 3, or admits nothing that is known
+    return _PYTHON_3 in majors or not (pythons or majors)
+
+
+def _specifiers(requires_python: str | None) -> tuple[SpecifierSet, list[tuple[str, Version]]]:
+    """Read a specifier, and the operators and versions in it: none where it cannot be read."""
+    try:
+        specifiers = SpecifierSet(requires_python or "")
+        return specifiers, [
+            (specifier.operator, Version(specifier.version.removesuffix(".*")))
+            for specifier in specifiers
+        ]
+    except ValueError:
+        return SpecifierSet(), []
+
+
+def _majors(classifiers: Iterable[str]) -> set[int]:
+    """Return the majors of Python that are named without a minor."""
+    return {int(match[1]) for match in map(_MAJOR_CLASSIFIER.fullmatch, classifiers) if match}
 
 
 def _minors(pythons: Iterable[tuple[int, int]]) -> tuple[str, ...]:

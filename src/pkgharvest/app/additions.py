@@ -4,18 +4,14 @@ import datetime as dt
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
+from pkgharvest.app import choices
 from pkgharvest.catalog import connection, finding, packages
-from pkgharvest.errors import InvalidValue, LocatorError
-from pkgharvest.locators import Locator, parse, redacted
+from pkgharvest.errors import LocatorError
+from pkgharvest.locators import Locator, redacted
 from pkgharvest.records import PypiChoice
-from pkgharvest.settings import in_home
-
-_LONGEST_NAME = 200
-"""Characters of a project's name: no file of a longer one could be stored, its version included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,20 +29,11 @@ class Wish:
 
     def __post_init__(self) -> None:
         """Refuse what no package can have."""
-        if self.pypi_name is not None and not _is_project_name(self.pypi_name):
-            raise InvalidValue(
-                f"--pypi: no project can be called '{redacted(self.pypi_name)}'",
-                hint="ASCII letters and digits, with . _ or - between them",
-            )
-        if self.documentation_url is not None and not _is_web_address(self.documentation_url):
-            raise InvalidValue(
-                f"--docs: '{redacted(self.documentation_url)}' is not the address of a web page",
-                hint="it begins with https:// or http://",
-            )
-        if self.title is not None and not any(
-            character.isprintable() and not character.isspace() for character in self.title
-        ):
-            raise InvalidValue("--title: a title that cannot be seen")
+        choices.check(
+            title=self.title,
+            pypi_name=self.pypi_name,
+            documentation_url=self.documentation_url,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +53,8 @@ def add(db_path: Path, wish: Wish, now: dt.datetime) -> list[Added]:
     """Add what can be understood, in one transaction; say of each repository what became of it.
 
     The catalogue is made where it is missing, unless nothing is to be added.
-    Raises CatalogError, UnknownCategory, UnknownGrid, and InvalidValue for a slug that cannot be.
+    Raises CatalogError, UnknownCategory, UnknownGrid, GridLocked, and InvalidValue for a slug that
+    cannot be.
     """
     read = [_read(text) for text in wish.repositories]
     if not any(isinstance(one, Locator) for one in read):
@@ -96,11 +84,11 @@ def add(db_path: Path, wish: Wish, now: dt.datetime) -> list[Added]:
 
 
 def _require_shelves(conn: sqlite3.Connection, wish: Wish) -> None:
-    """Refuse a category or a grid that is not there, even where no package is new."""
+    """Refuse what is not there, and a locked grid, even where no package is new."""
     if wish.category is not None:
         finding.category_id(conn, wish.category)
     for grid in wish.grids:
-        finding.grid_id(conn, grid)
+        finding.open_grid_id(conn, grid)
 
 
 def read_list(lines: Sequence[str]) -> tuple[str, ...]:
@@ -118,31 +106,11 @@ def read_list(lines: Sequence[str]) -> tuple[str, ...]:
 
 def _read(text: str) -> Locator | Added:
     try:
-        home = in_home("~")
-        locator = parse(
-            text,
-            base=PurePosixPath(Path.cwd()),
-            home=None if home is None else PurePosixPath(home),
-        )
-        return _on_disk(locator) if locator.is_local else locator
+        return choices.read_repository(text)
     except LocatorError as error:
         return Added(
             input=redacted(text), outcome="refused", message=error.message, hint=error.hint
         )
-
-
-def _on_disk(locator: Locator) -> Locator:
-    """Return the local repository by its real path: a link to it is the same package."""
-    path = Path(locator.path)
-    if not path.is_dir():
-        raise LocatorError(f"no directory {redacted(locator.path)}")
-    real = path.resolve()
-    if not ((real / ".git").exists() or (real / "HEAD").is_file()):
-        raise LocatorError(
-            f"{redacted(locator.path)} is not a git repository",
-            hint="name the directory that holds .git, or a bare repository",
-        )
-    return parse(str(real))
 
 
 def _addition(locator: Locator, wish: Wish) -> packages.Addition:
@@ -156,22 +124,3 @@ def _addition(locator: Locator, wish: Wish) -> packages.Addition:
         pypi_choice=wish.pypi_choice,
         pypi_name=wish.pypi_name,
     )
-
-
-def _is_project_name(text: str) -> bool:
-    """Say whether a project may be called that: what its source would ask for, and not too long."""
-    from pkgharvest.sources.pypi_answers import canonical  # noqa: PLC0415 - for --pypi alone
-
-    return canonical(text) is not None and len(text) <= _LONGEST_NAME
-
-
-def _is_web_address(text: str) -> bool:
-    # Looked at first, as urlsplit takes line breaks out silently.
-    if not text.isprintable() or " " in text:
-        return False
-    try:
-        parts = urlsplit(text)
-        _ = parts.port  # ValueError where it is none
-    except ValueError:
-        return False
-    return parts.scheme in {"https", "http"} and bool(parts.hostname)

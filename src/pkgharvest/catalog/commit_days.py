@@ -1,10 +1,27 @@
-"""The commits of each day: what the 52 weeks of a package are computed from."""
+"""The commits of each day: what the 52 weeks of a package are computed from.
+
+What was read once stays: a host's API tells the last year, and leaves what is older as it is. So
+``days_from`` and ``days_until`` of a package say for which days all its readings together are
+complete, and ``days_since`` from which day on the last one was.
+"""
 
 import datetime as dt
 import sqlite3
+from typing import NamedTuple
 
 from pkgharvest import activity
 from pkgharvest.records import Activity
+
+_ALL_TIME = dt.date.min
+
+
+class Span(NamedTuple):
+    """The days of which all commits are known."""
+
+    start: dt.date
+    """``date.min`` where it is the whole history."""
+    end: dt.date
+    """The day after the last."""
 
 
 def read(
@@ -37,3 +54,33 @@ def replace(connection: sqlite3.Connection, package_id: int, news: Activity) -> 
         ],
     )
     return days != known
+
+
+def span(row: sqlite3.Row) -> Span | None:
+    """Return the days that are known of a package, a row of ``packages``; None for none."""
+    if row["days_from"] is None or row["days_until"] is None:
+        return None
+    start, end = (dt.date.fromisoformat(row[name]) for name in ("days_from", "days_until"))
+    return Span(start=start, end=end)
+
+
+def span_columns(row: sqlite3.Row, since: dt.date | None, today: dt.date) -> dict[str, str]:
+    """Return what to write of the span into ``row`` after a reading from ``since`` on."""
+    known, start = span(row), since or _ALL_TIME
+    if known is not None and start <= known.end:  # else there is a gap that nobody has read
+        start = min(start, known.start)
+    return {"days_from": start.isoformat(), "days_until": today.isoformat()}
+
+
+def weekly(
+    connection: sqlite3.Connection, package_id: int, known: Span, count: int
+) -> list[tuple[dt.date, int]]:
+    """Return first days and commits of the last ``count`` weeks, oldest first.
+
+    The last one ends where the days that are known do, and none begins before those.
+    """
+    week = dt.timedelta(weeks=1)
+    count = min(count, (known.end - known.start) // week)
+    first = known.end - count * week
+    totals = activity.weeks(read(connection, package_id, first), known.end, count)
+    return [(first + number * week, commits) for number, commits in enumerate(totals)]

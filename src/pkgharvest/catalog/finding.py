@@ -4,9 +4,15 @@ import contextlib
 import re
 import sqlite3
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from pkgharvest.errors import LocatorError, UnknownCategory, UnknownGrid, UnknownPackage
+from pkgharvest.errors import (
+    GridLocked,
+    LocatorError,
+    UnknownCategory,
+    UnknownGrid,
+    UnknownPackage,
+)
 
 if TYPE_CHECKING:
     from pkgharvest.locators import Locator
@@ -28,7 +34,7 @@ def find(connection: sqlite3.Connection, name: str) -> int:
             return int(found[0])
     from pkgharvest.locators import redacted  # noqa: PLC0415 - as in _ids
 
-    raise UnknownPackage(redacted(name), _near(connection, name))
+    raise UnknownPackage(redacted(name), near(connection, "packages", name))
 
 
 def find_repository(connection: sqlite3.Connection, locator: "Locator") -> str | None:
@@ -41,7 +47,7 @@ def category_id(connection: sqlite3.Connection, slug: str) -> int:
     """Return the id of a category; raises UnknownCategory."""
     row = connection.execute("SELECT id FROM categories WHERE slug = ?", (slug,)).fetchone()
     if row is None:
-        raise UnknownCategory(slug)
+        raise UnknownCategory(slug, near(connection, "categories", slug))
     return int(row[0])
 
 
@@ -49,8 +55,17 @@ def grid_id(connection: sqlite3.Connection, slug: str) -> int:
     """Return the id of a grid; raises UnknownGrid."""
     row = connection.execute("SELECT id FROM grids WHERE slug = ?", (slug,)).fetchone()
     if row is None:
-        raise UnknownGrid(slug)
+        raise UnknownGrid(slug, near(connection, "grids", slug))
     return int(row[0])
+
+
+def open_grid_id(connection: sqlite3.Connection, slug: str) -> int:
+    """Return the id of a grid whose packages may be changed; raises UnknownGrid, GridLocked."""
+    number = grid_id(connection, slug)
+    query = "SELECT is_locked FROM grids WHERE id = ?"
+    if connection.execute(query, (number,)).fetchone()[0]:
+        raise GridLocked(slug)
+    return number
 
 
 def _ids(connection: sqlite3.Connection, name: str) -> Iterator[sqlite3.Row | None]:
@@ -83,11 +98,14 @@ def _at(connection: sqlite3.Connection, locator: "Locator") -> sqlite3.Row | Non
     return row
 
 
-def _near(connection: sqlite3.Connection, name: str) -> tuple[str, ...]:
+def near(
+    connection: sqlite3.Connection, table: Literal["packages", "categories", "grids"], name: str
+) -> tuple[str, ...]:
+    """Return up to three slugs of ``table`` that look like ``name``, the likest first."""
     import difflib  # noqa: PLC0415 - only where a name is wrong
 
     rows = connection.execute(
-        "SELECT slug FROM packages ORDER BY abs(length(slug) - ?), slug LIMIT ?",
+        f"SELECT slug FROM {table} ORDER BY abs(length(slug) - ?), slug LIMIT ?",  # noqa: S608
         (len(name), _MOST_COMPARED),
     )
     return tuple(difflib.get_close_matches(name.lower(), [str(row[0]) for row in rows], n=3))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from pkgharvest import activity
-from pkgharvest.catalog import changes, commit_days, fetches, releases, validators
+from pkgharvest.catalog import changes, commit_days, fetches, projects, releases, validators
 from pkgharvest.catalog.columns import instant_text, list_text, locator
 from pkgharvest.catalog.schema import DOWNLOADS
 from pkgharvest.errors import RateLimited
@@ -106,14 +106,20 @@ def _row(connection: sqlite3.Connection, target: Target) -> sqlite3.Row | None:
 
 
 def _was_changed(connection: sqlite3.Connection, row: sqlite3.Row, outcome: Outcome) -> bool:
-    """Tell whether a person changed meanwhile what the outcome is about."""
+    """Tell whether a person changed meanwhile what the outcome is about.
+
+    Be it that it was changed back: "nothing new" is no answer to what is known no longer.
+    """
     target = outcome.target
     if outcome.source == "repo":
-        return _has_other_repository(row, target)
+        known = (row["repo_id"], row["head"])
+        return known != (target.repo_id, target.head) or _has_other_repository(row, target)
     key = None if target.pypi_name is None else normalized(target.pypi_name)
     if outcome.source == "downloads":
         return bool(row["pypi_key"] != key)
     if row["pypi_choice"] != target.pypi_choice or row["pypi_key"] != key:
+        return True
+    if row["pypi_serial"] != target.pypi_serial:
         return True
     if key is not None or not _has_other_repository(row, target):
         return False
@@ -303,11 +309,9 @@ class _Saving:
     def _active(self, news: Activity) -> None:
         if commit_days.replace(self._connection, self._id, news):
             self._changes.made = True
-        self._changes.silent |= {
-            "head": news.head,
-            "days_known": 1,
-            "days_since": None if news.since is None else news.since.isoformat(),
-        }
+        self._changes.silent |= {"head": news.head, "days_known": 1}
+        self._changes.silent["days_since"] = None if news.since is None else news.since.isoformat()
+        self._changes.silent |= commit_days.span_columns(self._row, news.since, midnight(self._at))
         self._changes.content["last_updated"] = instant_text(news.committed_at)
         if news.default_branch is not None:
             self._changes.content["default_branch"] = news.default_branch
@@ -321,6 +325,7 @@ class _Saving:
             ("name", "commits"),
             [(person.name, person.commits) for person in contributors],
         )
+        self._changes.content["people"] = "\n".join(person.name for person in contributors)
 
     def _move_window(self, reading: RepositoryReading) -> None:
         """Compute the 52 weeks that end today, from days that are sure to be today's."""
@@ -333,6 +338,7 @@ class _Saving:
         self._changes.silent |= {
             "commits_over_52": list_text(activity.weeks(days, today)),
             "commits_until": today.isoformat(),
+            "days_until": today.isoformat(),
         }
 
     def _status(self, reading: RepositoryReading) -> Status:
@@ -355,7 +361,7 @@ class _Saving:
     def _released(self, project: Project) -> None:
         key = normalized(project.name)
         if key != self._row["pypi_key"]:
-            self._forget_downloads()
+            projects.forget_downloads(self._connection, self._id, self._changes)
         self._changes.content |= {
             "pypi_name": project.name,
             "pypi_key": key,
@@ -374,12 +380,6 @@ class _Saving:
         self._changes.replace(
             "versions", releases.COLUMNS, list(map(releases.values, project.releases))
         )
-
-    def _forget_downloads(self) -> None:
-        """Leave nothing of the downloads that another project had."""
-        self._changes.silent |= dict.fromkeys(DOWNLOADS)
-        validators.drop(self._connection, self._id, "downloads")
-        fetches.forget(self._connection, self._id, "downloads")
 
     # ── how the source is doing ──
 

@@ -1,6 +1,7 @@
 """Packages come in, and go."""
 
 import datetime as dt
+import functools
 import itertools
 import sqlite3
 from dataclasses import dataclass
@@ -93,18 +94,26 @@ def repository_urls(connection: sqlite3.Connection) -> list[str]:
     ]
 
 
-def _free_slug(connection: sqlite3.Connection, new: Addition) -> str:
-    def taken(slug: str) -> bool:
-        query = "SELECT 1 FROM packages WHERE slug = ?"
-        return connection.execute(query, (slug,)).fetchone() is not None
+def is_taken(connection: sqlite3.Connection, slug: str) -> bool:
+    """Tell whether a package has this slug."""
+    query = "SELECT 1 FROM packages WHERE slug = ?"
+    return connection.execute(query, (slug,)).fetchone() is not None
 
-    if new.slug is None:
-        return next(itertools.filterfalse(taken, slugs.candidates(new.locator)))
-    if not slugs.is_slug(new.slug):
+
+def require_free_slug(connection: sqlite3.Connection, slug: str) -> None:
+    """Refuse, as InvalidValue, what is no slug, and the slug of another package."""
+    if not slugs.is_slug(slug):
         raise InvalidValue(
-            f"{new.slug!r} is not a slug",
+            f"{slug!r} is not a slug",
             hint="lower-case letters, digits, - and _; not digits alone, and no - in front",
         )
-    if taken(new.slug):
-        raise InvalidValue(f"the slug {new.slug!r} is taken")
+    if is_taken(connection, slug):
+        raise InvalidValue(f"the slug {slug!r} is taken")
+
+
+def _free_slug(connection: sqlite3.Connection, new: Addition) -> str:
+    if new.slug is None:
+        taken = functools.partial(is_taken, connection)
+        return next(itertools.filterfalse(taken, slugs.candidates(new.locator)))
+    require_free_slug(connection, new.slug)
     return new.slug

@@ -2,6 +2,8 @@
 
 import contextlib
 import datetime as dt
+import functools
+import heapq
 import itertools
 import json
 import sqlite3
@@ -27,15 +29,13 @@ SORT_KEYS: tuple[SortKey, ...] = (
     "downloads",
 )
 
-_COMMITS = "(SELECT sum(value) FROM json_each(commits_over_52))"
-
 _ORDER: dict[str, str] = {
     "name": "title COLLATE NOCASE",
     "stars": "repo_watchers DESC",
     "updated": "last_updated DESC NULLS LAST",
     "fetched": "last_fetched DESC NULLS LAST",
-    "commits": f"{_COMMITS} DESC NULLS LAST",
-    "score": "slug",  # sorted again, by what no column holds
+    "commits": "commits DESC NULLS LAST",
+    "score": "repo_watchers DESC",  # sorted again, by what no column holds
     "downloads": "downloads_last_month DESC NULLS LAST",
 }
 _REVERSED: dict[str, str] = {
@@ -43,8 +43,8 @@ _REVERSED: dict[str, str] = {
     "stars": "repo_watchers",
     "updated": "last_updated NULLS LAST",
     "fetched": "last_fetched NULLS LAST",
-    "commits": f"{_COMMITS} NULLS LAST",
-    "score": "slug",
+    "commits": "commits NULLS LAST",
+    "score": "id",  # as they lie: all of them are read, and then sorted
     "downloads": "downloads_last_month NULLS LAST",
 }
 
@@ -96,16 +96,46 @@ def select(
     order = (_REVERSED if reverse else _ORDER)[sort]
     cut = -1 if limit is None or sort == "score" else min(limit, sys.maxsize)
     query = (
-        f"SELECT id FROM packages WHERE {' AND '.join(conditions)}"  # noqa: S608 - fixed pieces
-        f" ORDER BY {order}, slug LIMIT {cut:d}"
+        f"SELECT {_SCORED if sort == 'score' else 'id'} FROM packages"  # noqa: S608 - fixed pieces
+        f" WHERE {' AND '.join(conditions)} ORDER BY {order}, slug LIMIT {cut:d}"
     )
-    ids = [int(row[0]) for row in connection.execute(query, values)]
+    rows = connection.execute(query, values)
     if sort == "score":
-        from pkgharvest.score import score_of  # noqa: PLC0415 - show needs none of it
+        return _by_score(rows, now, reverse=reverse, limit=limit)
+    return [int(row[0]) for row in rows]
 
-        scores = {package.id: score_of(package, now) for package in packages(connection, ids)}
-        ids.sort(key=lambda number: scores[number] if reverse else -scores[number])
-    return ids[:limit]
+
+_SCORED = (
+    "id, slug, repo_watchers, last_updated, last_fetched, pypi_requires_python, pypi_classifiers"
+)
+
+
+def _by_score(
+    rows: Iterable[sqlite3.Row], now: dt.datetime, *, reverse: bool, limit: int | None
+) -> list[int]:
+    """Return the ids of ``rows``, which have most stars first, by score; see ``select``.
+
+    No score is above its stars. So the best few are known before many rows are read.
+    """
+    from pkgharvest.score import score  # noqa: PLC0415 - show needs none of it
+    from pkgharvest.versions import runs_on_python3  # noqa: PLC0415 - brings packaging
+
+    runs_on_3 = functools.cache(
+        lambda requires, classifiers: runs_on_python3(requires, texts(classifiers))
+    )
+    few = None if reverse else limit
+    best: list[int] = []  # a heap: the lowest of the few best scores is its first
+    found: list[tuple[int, str, int]] = []
+    for number, slug, stars, updated, fetched, requires, classifiers in rows:
+        if few is not None and len(best) >= few and (not best or stars < best[0]):
+            break
+        points = score(
+            stars, instant(updated), runs_on_3(requires, classifiers), instant(fetched) or now
+        )
+        found.append((points if reverse else -points, slug, number))
+        if few is not None:
+            (heapq.heappush if len(best) < few else heapq.heappushpop)(best, points)
+    return [number for _, _, number in sorted(found)[:limit]]
 
 
 def packages(

@@ -233,13 +233,25 @@ _FORGET = (
 )
 _LEARN = f"INSERT INTO packages_fts (rowid, {', '.join(SEARCHED)}) VALUES (new.id, {_NEW})"  # noqa: S608
 
+_COMMITS = "(SELECT sum(value) FROM json_each({}))"
+
 _SURROUNDINGS_AND_PAST = (
+    # Licences are read by other rules than before: every project is to be read once more.
+    "UPDATE packages SET pypi_serial = NULL",
     # Names of the fields that a person set with edit, a JSON list: those are theirs.
     "ALTER TABLE packages ADD COLUMN edited TEXT NOT NULL DEFAULT '[]'",
     # What an import told that has no column, a JSON object.
     "ALTER TABLE packages ADD COLUMN extra TEXT NOT NULL DEFAULT '{}'",
     "ALTER TABLE categories ADD COLUMN extra TEXT NOT NULL DEFAULT '{}'",
     "ALTER TABLE grids ADD COLUMN extra TEXT NOT NULL DEFAULT '{}'",
+    # All commit_days from the one to the day before the other are known; 0001-01-01: of all time.
+    "ALTER TABLE packages ADD COLUMN days_from TEXT",
+    "ALTER TABLE packages ADD COLUMN days_until TEXT",
+    """
+    UPDATE packages
+    SET days_from = coalesce(days_since, '0001-01-01'), days_until = commits_until
+    WHERE days_known
+    """,
     # The names of the participants, one a line, as they are searched.
     "ALTER TABLE packages ADD COLUMN people TEXT NOT NULL DEFAULT ''",
     """
@@ -259,6 +271,31 @@ _SURROUNDINGS_AND_PAST = (
     CREATE TRIGGER packages_told AFTER UPDATE OF {", ".join(SEARCHED)} ON packages
     BEGIN {_FORGET}; {_LEARN}; END
     """,
+    # The sum of commits_over_52, null for unknown: to sort by it, without reading all lists.
+    "ALTER TABLE packages ADD COLUMN commits INTEGER",
+    f"UPDATE packages SET commits = {_COMMITS.format('commits_over_52')}",  # noqa: S608 - ours
+    *(
+        f"""
+        CREATE TRIGGER packages_{name} AFTER {event} ON packages BEGIN
+            UPDATE packages SET commits = {_COMMITS.format("new.commits_over_52")}
+            WHERE id = new.id;
+        END
+        """  # noqa: S608 - ours
+        for name, event in (("counted", "INSERT"), ("recounted", "UPDATE OF commits_over_52"))
+    ),
+    *(
+        f"CREATE INDEX packages_{name} ON packages({columns})"
+        for name, columns in (
+            ("title", "title COLLATE NOCASE"),
+            ("stars", "repo_watchers"),
+            ("updated", "last_updated"),
+            ("fetched", "last_fetched"),
+            ("commits", "commits"),
+            ("downloads", "downloads_last_month"),
+            ("status", "status"),
+        )
+    ),
+    "CREATE INDEX fetches_failing ON fetches(package_id) WHERE consecutive_failures > 0",
     """
     CREATE TABLE snapshots (        -- one where something had changed since the one before
         package_id INTEGER NOT NULL REFERENCES packages(id) ON DELETE CASCADE,

@@ -22,6 +22,7 @@ _TABLES = (
     "versions",
     "participants",
     "commit_days",
+    "snapshots",
     "validators",
     "runs",
 )
@@ -102,11 +103,11 @@ def size(path: Path) -> int:
     return total
 
 
-def backup(path: Path, copy: Path) -> int:
+def backup(path: Path, copy: Path, *, compact: bool = False) -> int:
     """Copy the catalogue to ``copy`` while others use it; return the copy's size in bytes.
 
-    The copy appears whole or not at all. Raises CatalogError where it cannot be written, or
-    where a file of that name is there already.
+    The copy appears whole or not at all; a ``compact`` one has no unused pages, and was checked.
+    Raises CatalogError where it cannot be written, or where a file of that name is there already.
     """
     try:
         if copy.exists():
@@ -120,19 +121,25 @@ def backup(path: Path, copy: Path) -> int:
             tempfile.TemporaryDirectory(prefix=".pkgharvest-", dir=copy.parent) as aside,
         ):
             part = Path(aside) / "copy"
-            _copy(source, part, copy)
+            _copy(source, part, copy, compact=compact)
             part.rename(copy)
     except OSError as error:
         raise CatalogError(f"{copy} cannot be written: {error.strerror}") from error
     return copy.stat().st_size
 
 
-def _copy(source: sqlite3.Connection, part: Path, copy: Path) -> None:
+def _copy(source: sqlite3.Connection, part: Path, copy: Path, *, compact: bool) -> None:
     target = sqlite3.connect(part)
     try:
-        source.backup(target)
+        if compact:
+            source.execute("VACUUM INTO ?", (str(part),))
+        else:
+            source.backup(target)
         # A copy is one file: without this it would want a -wal beside it.
         target.execute("PRAGMA journal_mode = DELETE")
+        found = target.execute("PRAGMA quick_check").fetchone()[0] if compact else "ok"
+        if found != "ok":
+            raise CatalogError(f"the catalogue is damaged: {found}")
     except sqlite3.Error as error:
         raise CatalogError(f"{copy} cannot be written: {error}") from error
     finally:

@@ -4,7 +4,7 @@ import datetime as dt
 
 import click
 
-from pkgharvest.catalog import connection, finding, reading
+from pkgharvest.catalog import connection, finding, reading, snapshots
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation
 from pkgharvest.cli.output import Output, output_options, print_many
 from pkgharvest.cli.values import DURATION, TEXT
@@ -14,10 +14,8 @@ from pkgharvest.package import STATUSES
 @click.command("list")
 @click.option(
     "--sort",
-    type=click.Choice(reading.SORT_KEYS),
-    default="name",
-    show_default=True,
-    help="Names ascend; figures and dates descend.",
+    type=click.Choice((*reading.SORT_KEYS, *snapshots.GAIN_KEYS)),
+    help="Names ascend; figures and dates descend.  [default: name, or gained with --trending]",
 )
 @click.option("--reverse", is_flag=True, help="The other way round; unknown stays last.")
 @click.option("--limit", type=click.IntRange(min=0), metavar="N", help="Only the first N.")
@@ -26,12 +24,15 @@ from pkgharvest.package import STATUSES
 @click.option("--status", type=click.Choice(STATUSES), help="Only those of this status.")
 @click.option("--stale", type=DURATION, help="Only those last fetched longer ago than this.")
 @click.option("--failing", is_flag=True, help="Only those with a source that failed last time.")
+@click.option(
+    "--trending", type=DURATION, help="Only those whose stars came or went in this time: 30d."
+)
 @output_options
 @global_options
 @pass_invocation
 def command(
     invocation: Invocation,
-    sort: reading.SortKey,
+    sort: reading.SortKey | snapshots.GainKey | None,
     reverse: bool,
     limit: int | None,
     category: str | None,
@@ -39,9 +40,12 @@ def command(
     status: str | None,
     stale: dt.timedelta | None,
     failing: bool,
+    trending: dt.timedelta | None,
     output: Output,
 ) -> None:
     """List the packages of the catalogue."""
+    if trending is None and sort in snapshots.GAIN_KEYS:
+        raise click.UsageError(f"--sort {sort} goes with --trending")
     path = invocation.db_path
     with connection.reading(path) as conn:
         if category is not None:
@@ -56,6 +60,14 @@ def command(
             failing=failing,
         )
         now = invocation.clock.now()
-        ids = reading.select(conn, wanted, now=now, sort=sort, reverse=reverse, limit=limit)
+        if trending is not None:
+            from pkgharvest.cli.trending import Ranking, print_trending  # noqa: PLC0415
+
+            then = now.replace(microsecond=0) - trending
+            ranking = Ranking(then=then, sort=sort, reverse=reverse, limit=limit)
+            print_trending(invocation, conn, wanted, ranking, output)
+            return
+        key = "name" if sort is None else sort
+        ids = reading.select(conn, wanted, now=now, sort=key, reverse=reverse, limit=limit)
         found = reading.packages(conn, ids, full=output.needs_versions)
         print_many(invocation, found, output, whole=False)

@@ -19,13 +19,20 @@ from pkgharvest.render.terminal import clean
 
 _COMMANDS = {
     "add": "pkgharvest.cli.add",
+    "category": "pkgharvest.cli.category",
     "completion": "pkgharvest.cli.completion",
     "config": "pkgharvest.cli.config",
     "db": "pkgharvest.cli.db",
     "demo": "pkgharvest.cli.demo",
+    "edit": "pkgharvest.cli.edit",
+    "export": "pkgharvest.cli.export",
     "fetch": "pkgharvest.cli.fetch",
+    "grid": "pkgharvest.cli.grid",
+    "history": "pkgharvest.cli.history",
+    "import": "pkgharvest.cli.import_",
     "list": "pkgharvest.cli.listing",
     "remove": "pkgharvest.cli.remove",
+    "search": "pkgharvest.cli.search",
     "show": "pkgharvest.cli.show",
     "status": "pkgharvest.cli.status",
 }

@@ -5,14 +5,17 @@ import functools
 import io
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 
 from pkgharvest.cli.invocation import Invocation, write
 from pkgharvest.errors import InvalidValue
 from pkgharvest.package import Package
-from pkgharvest.render.fields import FULL, RECORD, Field, Style, select
+from pkgharvest.render.fields import FULL, RECORD, Column, Field, Record, Style, select
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Format = Literal["table", "json", "jsonl", "csv", "tsv", "md"]
 
@@ -40,15 +43,31 @@ class Output(NamedTuple):
 
 
 def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options; the command gets them as ``output``, an Output."""
+    """Add the options of ``printing_options``, and those that choose fields of packages."""
+
+    @functools.wraps(command)
+    def with_fields(
+        *args: Any, output: Output, fields: str | None, full: bool, **options: Any
+    ) -> Any:
+        output = output._replace(fields=None if fields is None else select(fields), full=full)
+        return command(*args, output=output, **options)
+
+    for option in (
+        click.option("--full", is_flag=True, help="All that is known, not the record alone."),
+        click.option("--fields", metavar="A,B,C", help="These fields, in this order."),
+    ):
+        with_fields = option(with_fields)
+    return printing_options(with_fields)
+
+
+def printing_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options; the command gets them as ``output``, an Output that chooses no fields."""
 
     @functools.wraps(command)
     def with_output(
         *args: Any,
         as_json: bool,
         format_: Format | None,
-        fields: str | None,
-        full: bool,
         tz: str | None,
         base_url: str | None,
         file: str | None,
@@ -58,8 +77,8 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
             raise click.UsageError(f"--json and --format {format_} exclude each other")
         output = Output(
             format=format_ or ("json" if as_json else "table"),
-            fields=None if fields is None else select(fields),
-            full=full,
+            fields=None,
+            full=False,
             file=file,
             tz=tz,
             base_url=base_url,
@@ -73,8 +92,6 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--tz", metavar="ZONE",
             help="Print times in this IANA zone, or local.  [env: PKGHARVEST_TZ; default: UTC]",
         ),
-        click.option("--full", is_flag=True, help="All that is known, not the record alone."),
-        click.option("--fields", metavar="A,B,C", help="These fields, in this order."),
         click.option(
             "--format", "format_",
             type=click.Choice(["table", "json", "jsonl", "csv", "tsv", "md"]),
@@ -102,7 +119,7 @@ def print_one(invocation: Invocation, package: Package, output: Output) -> None:
         from pkgharvest.render import document  # noqa: PLC0415 - as the others below
 
         chosen = style(invocation, output)
-        _speak_utf8()
+        speak_utf8()
         write([document.one(package, output.columns, chosen)], output.file)
         return
     print_many(invocation, [package], output, whole=True)
@@ -114,11 +131,11 @@ def print_many(
     """Print packages; in a table ``whole`` shows each by itself, otherwise a line each."""
     chosen = style(invocation, output)
     if output.format != "table":
-        _speak_utf8()
+        speak_utf8()
     write(_pieces(packages, output, chosen, whole=whole), output.file)
 
 
-def _speak_utf8() -> None:
+def speak_utf8() -> None:
     """Let programs read UTF-8 whatever the locale is (RFC 8259, section 8.1)."""
     if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
         sys.stdout.reconfigure(encoding="utf-8")
@@ -127,45 +144,65 @@ def _speak_utf8() -> None:
 def _pieces(
     packages: Iterable[Package], output: Output, chosen: Style, *, whole: bool
 ) -> Iterator[str]:
+    if output.format == "table":
+        yield from _table(packages, output, chosen, whole=whole)
+    else:
+        yield from pieces(packages, output.columns, chosen, output.format)
+
+
+def pieces(
+    records: Iterable[Record],
+    columns: Sequence[Column[Record]],
+    chosen: Style,
+    format_: Literal["json", "jsonl", "csv", "tsv", "md"],
+) -> Iterator[str]:
+    """Yield the pieces of a list of ``records``, whatever they are, in a format for programs."""
     # Each format is imported when it is asked for: show --json pays for no table.
-    match output.format:
+    match format_:
         case "json":
             from pkgharvest.render import document  # noqa: PLC0415
 
-            yield from document.array(packages, output.columns, chosen)
+            yield from document.array(records, columns, chosen)
         case "jsonl":
             from pkgharvest.render import document  # noqa: PLC0415
 
-            yield from document.lines(packages, output.columns, chosen)
+            yield from document.lines(records, columns, chosen)
         case "csv":
             from pkgharvest.render import delimited  # noqa: PLC0415
 
-            yield from delimited.comma_separated(packages, output.columns, chosen)
+            yield from delimited.comma_separated(records, columns, chosen)
         case "tsv":
             from pkgharvest.render import delimited  # noqa: PLC0415
 
-            yield from delimited.tab_separated(packages, output.columns, chosen)
+            yield from delimited.tab_separated(records, columns, chosen)
         case "md":
             from pkgharvest.render import markdown  # noqa: PLC0415
 
-            yield from markdown.table(packages, output.columns, chosen)
-        case "table":
-            yield from _table(packages, output, chosen, whole=whole)
+            yield from markdown.table(records, columns, chosen)
 
 
 def _table(
     packages: Iterable[Package], output: Output, chosen: Style, *, whole: bool
 ) -> Iterator[str]:
-    from pkgharvest.render import screen, sheet, table  # noqa: PLC0415
+    from pkgharvest.render import sheet, table  # noqa: PLC0415
 
-    to_file = output.file is not None
-    console = screen.open_console(io.StringIO() if to_file else sys.stdout)
-    with console.capture() as captured:
+    def draw(console: "Console") -> None:
         if output.fields is not None or not whole:
             table.listing(list(packages), console, chosen, fields=output.fields)
         else:
             sheet.show(packages, console, chosen, full=output.full)
-    yield captured.get()
+
+    yield drawn(output, draw)
+
+
+def drawn(output: Output, draw: Callable[["Console"], None]) -> str:
+    """Return what ``draw`` prints on a console that is like where the output goes."""
+    from pkgharvest.render import screen  # noqa: PLC0415
+
+    console = screen.open_console(sys.stdout if output.file is None else io.StringIO())
+    with console.capture() as captured:
+        draw(console)
+    return captured.get()
 
 
 def _zone(name: str) -> dt.tzinfo | None:

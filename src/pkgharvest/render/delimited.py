@@ -1,4 +1,4 @@
-r"""CSV and TSV: a line of field names, then a line for each package.
+r"""CSV and TSV: a line of field names, then a line for each record.
 
 A list or an object is JSON, null is empty, text is made harmless and fits on its line. Lines
 end in ``\n``: RFC 4180's ``\r\n`` trips the line tools that such output is piped into, and
@@ -8,9 +8,8 @@ every reader of CSV takes both.
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 
-from pkgharvest.package import Package
 from pkgharvest.render.document import compact
-from pkgharvest.render.fields import Field, Json, Style
+from pkgharvest.render.fields import Column, Json, Record, Style
 from pkgharvest.render.terminal import clean
 
 
@@ -32,25 +31,27 @@ def cell(value: Json) -> str:
             return compact(value)
 
 
-def rows(packages: Iterable[Package], fields: Sequence[Field], style: Style) -> Iterator[list[str]]:
-    """Yield the field names, then the cells of each package."""
+def rows(
+    records: Iterable[Record], fields: Sequence[Column[Record]], style: Style
+) -> Iterator[list[str]]:
+    """Yield the field names, then the cells of each record."""
     yield [field.name for field in fields]
-    for package in packages:
-        yield [cell(field.read(package, style)) for field in fields]
+    for record in records:
+        yield [cell(field.read(record, style)) for field in fields]
 
 
 def comma_separated(
-    packages: Iterable[Package], fields: Sequence[Field], style: Style
+    records: Iterable[Record], fields: Sequence[Column[Record]], style: Style
 ) -> Iterator[str]:
     """Yield the lines of a CSV file (RFC 4180, but for the line ends)."""
     writer = csv.writer(_Echo(), lineterminator="\n")
-    for row in rows(packages, fields, style):
+    for row in rows(records, fields, style):
         yield writer.writerow(row)
 
 
 def tab_separated(
-    packages: Iterable[Package], fields: Sequence[Field], style: Style
+    records: Iterable[Record], fields: Sequence[Column[Record]], style: Style
 ) -> Iterator[str]:
     """Yield the lines of a TSV file: no quoting, for no cell holds a tab or a line end."""
-    for row in rows(packages, fields, style):
+    for row in rows(records, fields, style):
         yield "\t".join(row) + "\n"

@@ -9,13 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
-from pkgharvest.render.fields import Field, Json, Style, values
+from pkgharvest.render.fields import Column, Json, Record, Style, values
 from pkgharvest.render.terminal import HIDDEN
-
-if TYPE_CHECKING:
-    from pkgharvest.package import Package
 
 _INDENT = 4
 
@@ -25,32 +21,36 @@ def compact(value: Json) -> str:
     return _escaped(json.dumps(value, ensure_ascii=False))
 
 
-def one(package: Package, fields: Sequence[Field], style: Style) -> str:
-    """Return one package as an indented object and a line end."""
-    return f"{_object(package, fields, style)}\n"
+def one(record: Record, fields: Sequence[Column[Record]], style: Style) -> str:
+    """Return one record as an indented object and a line end."""
+    return f"{_object(record, fields, style)}\n"
 
 
-def array(packages: Iterable[Package], fields: Sequence[Field], style: Style) -> Iterator[str]:
-    """Yield the pieces of an indented list, a package at a time; ``[]`` where there are none."""
+def array(
+    records: Iterable[Record], fields: Sequence[Column[Record]], style: Style
+) -> Iterator[str]:
+    """Yield the pieces of an indented list, a record at a time; ``[]`` where there are none."""
     margin = " " * _INDENT
     opening = "["
-    for package in packages:
+    for record in records:
         # A line end within a string is escaped: those that are left are the indentation's.
-        body = _object(package, fields, style).replace("\n", f"\n{margin}")
+        body = _object(record, fields, style).replace("\n", f"\n{margin}")
         yield f"{opening}\n{margin}{body}"
         opening = ","
     yield "[]\n" if opening == "[" else "\n]\n"
 
 
-def lines(packages: Iterable[Package], fields: Sequence[Field], style: Style) -> Iterator[str]:
+def lines(
+    records: Iterable[Record], fields: Sequence[Column[Record]], style: Style
+) -> Iterator[str]:
     """Yield one object a line (JSON lines)."""
-    for package in packages:
-        yield f"{compact(values(package, fields, style))}\n"
+    for record in records:
+        yield f"{compact(values(record, fields, style))}\n"
 
 
-def _object(package: Package, fields: Sequence[Field], style: Style) -> str:
-    record = values(package, fields, style)
-    return _escaped(json.dumps(record, ensure_ascii=False, indent=_INDENT))
+def _object(record: Record, fields: Sequence[Column[Record]], style: Style) -> str:
+    told = values(record, fields, style)
+    return _escaped(json.dumps(told, ensure_ascii=False, indent=_INDENT))
 
 
 def _escaped(document: str) -> str:

@@ -11,8 +11,8 @@ needs it is read, and the two records are named tuples, made in a quarter of a d
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeAlias, TypeVar, Union
 
 from pkgharvest.errors import InvalidValue
 from pkgharvest.instants import format_instant
@@ -36,29 +36,38 @@ class Style(NamedTuple):
     """Before the links to categories and grids; empty leaves them path-absolute."""
 
 
-class Field(NamedTuple):
-    """One thing that is printed of a package."""
+Record = TypeVar("Record")
+
+
+class Column(NamedTuple, Generic[Record]):
+    """One thing that is printed of a record: of a package, a category, a grid."""
 
     name: str
     summary: str
-    read: Callable[[Package, Style], Json]
+    read: Callable[[Record, Style], Json]
 
 
-def _link(style: Style, kind: str, number: int) -> str:
+Field: TypeAlias = Column["Package"]
+"""One thing that is printed of a package."""
+
+
+def link(style: Style, kind: str, number: int) -> str:
+    """Return the address of a resource: ``kind`` is ``packages``, ``grids`` or ``categories``."""
     return f"{style.base_url.rstrip('/')}/api/v4/{kind}/{number}/"
 
 
 def _category(package: Package, style: Style) -> Json:
     if package.category_id is None:
         return None
-    return _link(style, "categories", package.category_id)
+    return link(style, "categories", package.category_id)
 
 
 def _grids(package: Package, style: Style) -> Json:
-    return [_link(style, "grids", number) for number in package.grid_ids]
+    return [link(style, "grids", number) for number in package.grid_ids]
 
 
-def _instant(moment: dt.datetime | None, style: Style) -> str | None:
+def instant(moment: dt.datetime | None, style: Style) -> str | None:
+    """Return ``moment`` as it is printed in the reader's zone."""
     return None if moment is None else format_instant(moment, style.zone)
 
 
@@ -85,7 +94,7 @@ def _versions(package: Package, style: Style) -> Json:
     return [
         {
             "number": release.version,
-            "upload_time": _instant(release.upload_time, style),
+            "upload_time": instant(release.upload_time, style),
             "yanked": release.yanked,
             "yanked_reason": release.yanked_reason,
             "is_prerelease": release.is_prerelease,
@@ -105,11 +114,11 @@ def _downloads(package: Package, _: Style) -> Json:
 def _fetches(package: Package, style: Style) -> Json:
     return {
         fetch.source: {
-            "last_success": _instant(fetch.last_success, style),
-            "last_attempt": _instant(fetch.last_attempt, style),
+            "last_success": instant(fetch.last_success, style),
+            "last_attempt": instant(fetch.last_attempt, style),
             "last_error": fetch.last_error,
             "consecutive_failures": fetch.consecutive_failures,
-            "next_due": _instant(fetch.next_due, style),
+            "next_due": instant(fetch.next_due, style),
         }
         for fetch in package.fetches
     }
@@ -124,17 +133,17 @@ RECORD: tuple[Field, ...] = (
     Field(
         "last_updated",
         "committer date of the head of the default branch",
-        lambda p, s: _instant(p.last_updated, s),
+        lambda p, s: instant(p.last_updated, s),
     ),
     Field(
         "last_fetched",
         "last success of its repository's source",
-        lambda p, s: _instant(p.last_fetched, s),
+        lambda p, s: instant(p.last_fetched, s),
     ),
     Field("repo_url", "its repository", lambda p, s: p.repo_url),
     Field("pypi_version", "latest version on PyPI, or null", lambda p, s: p.pypi_version),
-    Field("created", "when it was added", lambda p, s: _instant(p.created, s)),
-    Field("modified", "when its content last changed", lambda p, s: _instant(p.modified, s)),
+    Field("created", "when it was added", lambda p, s: instant(p.created, s)),
+    Field("modified", "when its content last changed", lambda p, s: instant(p.modified, s)),
     Field("repo_forks", "forks", lambda p, s: p.repo_forks),
     Field("repo_description", "the repository's description", lambda p, s: p.repo_description),
     Field("pypi_url", "its page on PyPI", lambda p, s: p.pypi_url),
@@ -156,7 +165,7 @@ FULL: tuple[Field, ...] = (
     Field("default_branch", "the branch that is counted", lambda p, s: p.default_branch),
     Field("commit_count", "all commits of the default branch", lambda p, s: p.commit_count),
     Field("archived", "closed for writing", lambda p, s: p.archived),
-    Field("archived_at", "since when", lambda p, s: _instant(p.archived_at, s)),
+    Field("archived_at", "since when", lambda p, s: instant(p.archived_at, s)),
     Field("status", "active, archived, moved, gone, blocked or empty", lambda p, s: p.status),
     Field("previous_urls", "where the repository was before", lambda p, s: p.previous_urls),
     Field("topics", "the repository's topics", lambda p, s: p.topics),
@@ -189,7 +198,12 @@ def select(names: str) -> tuple[Field, ...]:
 
     InvalidValue for a name that is none, and for an empty list; the hint has all valid ones.
     """
-    known = {field.name: field for field in FULL}
+    return choose(names, FULL)
+
+
+def choose(names: str, among: Sequence[Column[Record]]) -> tuple[Column[Record], ...]:
+    """Read a list of names as ``select`` does: columns ``among`` which they are."""
+    known = {field.name: field for field in among}
     wanted = [name for part in names.split(",") if (name := part.strip())]
     unknown = [name for name in wanted if name not in known]
     if unknown:
@@ -201,10 +215,10 @@ def select(names: str) -> tuple[Field, ...]:
     return tuple(known[name] for name in dict.fromkeys(wanted))
 
 
-def _valid(known: Mapping[str, Field]) -> str:
+def _valid(known: Iterable[str]) -> str:
     return f"valid fields: {', '.join(known)}"
 
 
-def values(package: Package, fields: Sequence[Field], style: Style) -> dict[str, Json]:
+def values(record: Record, fields: Sequence[Column[Record]], style: Style) -> dict[str, Json]:
     """Return the values of ``fields``, by name, in their order."""
-    return {field.name: field.read(package, style) for field in fields}
+    return {field.name: field.read(record, style) for field in fields}

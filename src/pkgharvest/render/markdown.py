@@ -1,4 +1,4 @@
-"""Markdown: a table as GitHub reads it, a row for each package, with the cells of the CSV.
+"""Markdown: a table as GitHub reads it, a row for each record, with the cells of the CSV.
 
 Text stays text: what would start markup, HTML or another cell is escaped, and no more than
 that, so that the source can be read too.
@@ -7,9 +7,8 @@ that, so that the source can be read too.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from pkgharvest.package import Package
 from pkgharvest.render.delimited import rows
-from pkgharvest.render.fields import Field, Style
+from pkgharvest.render.fields import Column, Record, Style
 
 _URL = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&'()+,;=%-]+")
 """A cell that is an address and nothing else: it is a link already, an escape would break it."""
@@ -26,15 +25,18 @@ _MARKUP = re.compile(
 _ENTITY = re.compile(r"&(?=#|\w+;)")
 
 
-def table(packages: Iterable[Package], fields: Sequence[Field], style: Style) -> Iterator[str]:
+def table(
+    records: Iterable[Record], fields: Sequence[Column[Record]], style: Style
+) -> Iterator[str]:
     """Yield the lines of a Markdown table."""
-    for number, row in enumerate(rows(packages, fields, style)):
-        yield f"| {' | '.join(map(_cell, row))} |\n"
+    for number, row in enumerate(rows(records, fields, style)):
+        yield f"| {' | '.join(map(cell, row))} |\n"
         if number == 0:
             yield f"|{' --- |' * len(fields)}\n"
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """Return ``text``, which fits on one line, as a cell in which it stays text."""
     if _URL.fullmatch(text):
         return text
     escaped = _MARKUP.sub(r"\\\g<0>", _ENTITY.sub("&amp;", text))

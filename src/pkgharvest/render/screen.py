@@ -82,7 +82,11 @@ class Screen:
         if field.name == "commits_over_52" and package.commits_over_52:
             cells = next(cells for width, cells in _ROOM if self.width >= width)
             return self.bars(package.commits_over_52, cells)
-        words = _worded(field.read(package, style))
+        return self.worded(field.read(package, style))
+
+    def worded(self, value: Json) -> Text:
+        """Return any value for a person to read; a dash where there is nothing to tell."""
+        words = _worded(value)
         return self.text(words) if words else Text(self.nothing, style="dim")
 
 

@@ -16,6 +16,7 @@ from pkgharvest.package import Downloads, Freshness, Package
 from pkgharvest.render.age import ago
 from pkgharvest.render.fields import FULL, RECORD, Field, Style
 from pkgharvest.render.screen import CELLS, TONES, Screen
+from pkgharvest.score import Parts, parts_of
 
 _WIDEST = 100
 """Lines of prose longer than this are hard to read, whatever the screen has."""
@@ -271,8 +272,37 @@ def _rest(package: Package, screen: Screen, style: Style) -> Iterator[Row]:
     for field in FULL[len(RECORD) :]:
         if field.name == "versions":
             yield "versions", _releases(package, screen, style)
+        elif field.name == "score":
+            yield "score", _score(parts_of(package, style.now))
         elif field.name not in told:
             yield field.name, screen.value(field, package, style)
+
+
+def _score(parts: Parts) -> RenderableType:
+    """Explain a score part by part: what it begins with, what goes from it and why."""
+    steps = [(parts.stars * 10, "a point for each star")]
+    if parts.quarters is None:
+        steps.append((-parts.age_tenths, "a tenth: no commit is known"))
+    else:
+        whole = f"{parts.quarters} whole {'quarter' if parts.quarters == 1 else 'quarters'}"
+        tenths = f"{parts.quarters} {'tenth' if parts.quarters == 1 else 'tenths'}"
+        steps.append((-parts.age_tenths, f"{tenths}: {whole} since the last commit"))
+    if not parts.python3:
+        steps.append((-parts.python_tenths, "30 %, at most 1,000: no Python 3"))
+    if parts.is_at_the_floor:
+        steps.append((parts.score * 10 - parts.tenths, "no score is lower than that"))
+    elif parts.tenths % 10:
+        steps.append((parts.score * 10 - parts.tenths, "cut towards zero"))
+    numbers = [
+        f"{'-' if tenths < 0 else '+'}{abs(tenths) // 10:,}.{abs(tenths) % 10}"
+        for tenths, _ in steps
+    ]
+    width = max(map(len, numbers))
+    lines = [
+        Text(f"{number:>{width}}  {why}", "dim")
+        for number, (_, why) in zip(numbers, steps, strict=True)
+    ]
+    return Group(Text(f"{parts.score:,}"), *lines)
 
 
 def _releases(package: Package, screen: Screen, style: Style) -> RenderableType:

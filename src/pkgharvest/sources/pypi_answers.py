@@ -9,12 +9,12 @@ import string
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 from packaging.utils import InvalidName, canonicalize_name
 
 from pkgharvest import decode
 from pkgharvest.decode import DecodeError, Node
 from pkgharvest.package import Release
+from pkgharvest.sources.licences import licence
 from pkgharvest.transport.exchange import Answer
 from pkgharvest.versions import File, releases
 
@@ -22,9 +22,6 @@ _NOTHING = frozenset({"", "unknown", "none"})
 """What old tools wrote where nothing was given."""
 _DOCUMENTATION = frozenset({"documentation", "docs"})
 _WEB = ("https://", "http://")
-_LICENCE_CLASSIFIER = "License :: "
-_LONGEST_LICENCE = 100
-"""The field may hold the whole text of a licence; one that is longer is no name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +125,7 @@ def read_details(answer: Answer, name: str) -> Details:
         name=_spelling(info["name"], name),
         version=_member(info, "version"),
         requires_python=_member(info, "requires_python"),
-        license=_license(info, spoken),
+        license=licence(_member(info, "license_expression"), _member(info, "license"), spoken),
         classifiers=spoken,
         summary=_member(info, "summary"),
         documentation_url=_documentation(labelled, _member(info, "docs_url")),
@@ -150,20 +147,6 @@ def _documentation(labelled: Iterable[tuple[str, str]], hosted: str | None) -> s
     # A link is for a browser to open: no javascript:, no file:.
     web = (one for one in [*links, hosted] if one and one.lower().startswith(_WEB))
     return next(web, None)
-
-
-def _license(info: Node, classifiers: Iterable[str]) -> str | None:
-    """Name the licence: an SPDX expression (PEP 639), else a short text, else the classifiers'."""
-    if expression := _member(info, "license_expression"):
-        try:
-            return canonicalize_license_expression(expression)
-        except InvalidLicenseExpression:
-            return expression
-    text = _member(info, "license")
-    if text and len(text) <= _LONGEST_LICENCE and len(text.splitlines()) == 1:
-        return text
-    parts = [one.split(" :: ") for one in classifiers if one.startswith(_LICENCE_CLASSIFIER)]
-    return ", ".join(part[-1] for part in parts if part[-1] != "OSI Approved") or None
 
 
 def _spelling(node: Node, name: str) -> str:

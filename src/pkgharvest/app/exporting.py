@@ -1,0 +1,97 @@
+"""The catalogue goes out: as lines that come back exactly, as API v4 lists, as CSV, as a database.
+
+Whatever is written is of one moment, though a fetch may be at work, and no more than a few hundred
+packages are held at a time.
+"""
+
+import contextlib
+import datetime as dt
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pkgharvest.catalog import connection, finding, lines, reading, shelves, upkeep
+from pkgharvest.errors import CatalogError
+from pkgharvest.render import delimited, document
+from pkgharvest.render.fields import FULL, RECORD, Column, Record, Style, values
+from pkgharvest.render.resources import CATEGORY, GRID
+
+
+def jsonl(db_path: Path, wanted: reading.Filter, now: dt.datetime) -> Iterator[str]:
+    """Yield lines that ``import`` makes the same catalogue of. See ``catalog.lines``."""
+    with _one_moment(db_path) as conn:
+        yield from lines.write(conn, _ids(conn, wanted, now))
+
+
+def csv(db_path: Path, wanted: reading.Filter, style: Style) -> Iterator[str]:
+    """Yield the lines of a CSV of the packages, with every field that there is."""
+    with _one_moment(db_path) as conn:
+        found = reading.packages(conn, _ids(conn, wanted, style.now), full=True)
+        yield from delimited.comma_separated(found, FULL, style)
+
+
+def v4(db_path: Path, wanted: reading.Filter, style: Style, directory: Path) -> list[Path]:
+    """Write ``categories.json``, ``grids.json`` and ``packages.json`` into ``directory``.
+
+    Each is one page of the API's list, highest id first as there, and appears whole or not at all.
+    Raises CatalogError where they cannot be written.
+    """
+    with _one_moment(db_path) as conn:
+        categories = sorted(shelves.categories(conn), key=lambda one: -one.id)
+        grids = sorted(shelves.grids(conn), key=lambda one: -one.id)
+        ids = _ids(conn, wanted, style.now)[::-1]
+        packages = reading.packages(conn, ids)
+        pages = {
+            "categories.json": _page(len(categories), iter(categories), CATEGORY, style),
+            "grids.json": _page(len(grids), iter(grids), GRID, style),
+            "packages.json": _page(len(ids), packages, RECORD, style),
+        }
+        try:
+            directory.mkdir(exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".pkgharvest-", dir=directory) as aside:
+                for name, pieces in pages.items():
+                    with Path(aside, name).open("w", encoding="utf-8", newline="") as file:
+                        file.writelines(pieces)
+                for name in pages:
+                    Path(aside, name).replace(directory / name)
+        except OSError as error:
+            raise CatalogError(f"{directory} cannot be written: {error.strerror}") from error
+    return [directory / name for name in pages]
+
+
+def sqlite(db_path: Path, file: Path) -> int:
+    """Copy the catalogue to ``file``, checked; return its size in bytes.
+
+    Raises CatalogError where it cannot be written, or is there already.
+    """
+    return upkeep.backup(db_path, file, compact=True)
+
+
+@contextlib.contextmanager
+def _one_moment(db_path: Path) -> Iterator[sqlite3.Connection]:
+    with connection.reading(db_path) as conn:
+        conn.execute("BEGIN")
+        try:
+            yield conn
+        finally:
+            conn.rollback()
+
+
+def _ids(conn: sqlite3.Connection, wanted: reading.Filter, now: dt.datetime) -> list[int]:
+    """Return the ids of the packages that are wanted, lowest first."""
+    if wanted.category is not None:
+        finding.category_id(conn, wanted.category)
+    if wanted.grid is not None:
+        finding.grid_id(conn, wanted.grid)
+    return sorted(reading.select(conn, wanted, now=now))
+
+
+def _page(
+    count: int, records: Iterator[Record], columns: Sequence[Column[Record]], style: Style
+) -> Iterator[str]:
+    opening = f'{{"count": {count}, "next": null, "previous": null, "results": ['
+    for record in records:
+        yield f"{opening}\n{document.compact(values(record, columns, style))}"
+        opening = ","
+    yield f"{opening}]}}\n" if count == 0 else "\n]}\n"

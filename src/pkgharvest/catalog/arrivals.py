@@ -1,0 +1,89 @@
+"""What every import has to do with: whose id it is, whose slug, and what became of it."""
+
+import itertools
+import re
+import sqlite3
+from typing import Literal, NamedTuple
+
+from pkgharvest.errors import Conflict
+
+Outcome = Literal["added", "updated", "unchanged", "skipped"]
+
+Table = Literal["categories", "grids", "packages"]
+
+NOUNS: dict[Table, str] = {"categories": "category", "grids": "grid", "packages": "package"}
+
+
+class Verdict(NamedTuple):
+    """What became of one thing that was imported."""
+
+    outcome: Outcome
+    message: str = ""
+
+
+def there(connection: sqlite3.Connection, table: Table, number: int) -> sqlite3.Row | None:
+    """Return the row with that id."""
+    row: sqlite3.Row | None = connection.execute(
+        f"SELECT * FROM {table} WHERE id = ?",  # noqa: S608 - one of three
+        (number,),
+    ).fetchone()
+    return row
+
+
+def claim_slug(connection: sqlite3.Connection, table: Table, number: int, slug: str) -> None:
+    """Raise Conflict where another one than ``number`` has that slug."""
+    other = connection.execute(
+        f"SELECT id FROM {table} WHERE slug = ? AND id <> ?",  # noqa: S608 - one of three
+        (slug, number),
+    ).fetchone()
+    if other is not None:
+        raise Conflict(f"the slug {slug} is that of another {NOUNS[table]}, id {other[0]}")
+
+
+def require_same(table: Table, row: sqlite3.Row, slug: str) -> None:
+    """Raise Conflict where the category or grid in ``row`` is another one than ``slug``.
+
+    One that was known by its number only is whatever the import says it is.
+    """
+    noun = NOUNS[table]
+    number_alone = re.fullmatch(f"{noun}-{row['id']}(-[0-9]+)?", row["slug"])
+    if row["slug"] != slug and not number_alone:
+        raise Conflict(f"the id {row['id']} is taken by another {noun}, {row['slug']}")
+
+
+def known_by_number(
+    connection: sqlite3.Connection, table: Literal["categories", "grids"], number: int, now: str
+) -> int:
+    """Return ``number``, having made that category or grid where there is none."""
+    noun = NOUNS[table]
+    tries = itertools.count(1)
+    while there(connection, table, number) is None:
+        again = next(tries)
+        slug = f"{noun}-{number}" if again == 1 else f"{noun}-{number}-{again}"
+        connection.execute(
+            f"INSERT INTO {table} (id, title, slug, created, modified)"  # noqa: S608 - one of two
+            " VALUES (?, ?, ?, ?, ?) ON CONFLICT (slug) DO NOTHING",
+            (number, f"{noun.capitalize()} {number}", slug, now, now),
+        )
+    return number
+
+
+def insert(connection: sqlite3.Connection, table: Table, columns: dict[str, object]) -> None:
+    """Write a new row."""
+    connection.execute(
+        f"INSERT INTO {table} ({', '.join(columns)})"  # noqa: S608 - our own names
+        f" VALUES (?{', ?' * (len(columns) - 1)})",
+        tuple(columns.values()),
+    )
+
+
+def update(
+    connection: sqlite3.Connection, table: Table, number: int, columns: dict[str, object]
+) -> None:
+    """Write ``columns`` of a row."""
+    if columns:
+        assignments = ", ".join(f"{name} = ?" for name in columns)
+        connection.execute(
+            f"UPDATE {table} SET {assignments} WHERE id = ?",  # noqa: S608 - our own names
+            (*columns.values(), number),
+        )

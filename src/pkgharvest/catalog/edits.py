@@ -1,0 +1,274 @@
+"""What a person sets goes into a package, and stays that person's until it is reset.
+
+``packages.edited`` has the names of the fields that are a person's: what comes from elsewhere
+leaves them alone. A fetch writes none of them but ``repo``, where it follows a rename, and the
+spelling of ``pypi``.
+"""
+
+import datetime as dt
+import itertools
+import sqlite3
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+
+from pkgharvest import slugs
+from pkgharvest.catalog import fetches, finding, packages, projects, validators
+from pkgharvest.catalog.changes import Changes
+from pkgharvest.catalog.columns import list_text, locator, texts
+from pkgharvest.errors import RepositoryTaken
+from pkgharvest.locators import Locator, normalized
+from pkgharvest.records import PypiChoice
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+Editable = Literal["title", "slug", "repo", "pypi", "docs", "category", "grids"]
+EDITABLE: tuple[Editable, ...] = get_args(Editable)
+"""The fields that a person may set, in the order in which they are told."""
+
+_OF_A_REPOSITORY: dict[str, object] = {
+    "repo_description": "",
+    "repo_watchers": 0,
+    "repo_forks": 0,
+    "repo_id": None,
+    "open_issues": None,
+    "homepage": None,
+    "topics": "[]",
+    "license": None,
+    "archived": None,
+    "archived_at": None,
+    "status": "active",
+    "default_branch": None,
+    "last_updated": None,
+    "last_fetched": None,
+    "commit_count": None,
+    "commits_over_52": "[]",
+}
+_KEPT_FOR_A_REPOSITORY: dict[str, object] = {
+    "head": None,
+    "days_known": 0,
+    "days_since": None,
+    "days_from": None,
+    "days_until": None,
+    "commits_until": None,
+    "contributors_read": None,
+    "people": "",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """What a person wants to be otherwise; what is None, or empty, stays as it is."""
+
+    title: str | None = None
+    slug: str | None = None
+    locator: Locator | None = None
+    pypi_choice: PypiChoice | None = None
+    """``auto`` is a reset's, see there."""
+    pypi_name: str | None = None
+    documentation_url: str | None = None
+    category: str | None = None
+    """Its slug; "" takes the package out of its category."""
+    grids: tuple[str, ...] = ()
+    """Slugs of grids that the package is put into."""
+    not_grids: tuple[str, ...] = ()
+    """Slugs of grids that it is taken out of."""
+    reset: frozenset[Editable] = frozenset()
+    """Fields that are to be as if nobody had set them. There is no other repository than the one
+    that was set: it stays, and is only no person's any more."""
+
+    @property
+    def sets(self) -> set[Editable]:
+        """Which fields it sets."""
+        given: dict[Editable, object] = {
+            "title": self.title is not None,
+            "slug": self.slug is not None,
+            "repo": self.locator,
+            "pypi": self.pypi_choice,
+            "docs": self.documentation_url is not None,
+            "category": self.category is not None,
+            "grids": self.grids or self.not_grids,
+        }
+        return {field for field, wanted in given.items() if wanted}
+
+
+class Edited(NamedTuple):
+    """What an edit came to."""
+
+    package_id: int
+    slug: str
+    """As it is now."""
+    changed: tuple[Editable, ...]
+    """The fields that are otherwise than before."""
+
+
+def edit(db: "Database", name: str, wanted: Edit, now: dt.datetime) -> Edited:
+    """Change the package that answers to ``name``: what is ``wanted``, and no other field.
+
+    Call inside a transaction, which makes edits at the same time wait for each other. Raises
+    UnknownPackage, UnknownCategory, UnknownGrid, GridLocked, RepositoryTaken, and InvalidValue for
+    a slug that is none, or is taken.
+    """
+    row = db.conn.execute(
+        "SELECT * FROM packages WHERE id = ?", (finding.find(db.conn, name),)
+    ).fetchone()
+    editing = _Editing(db.conn, row, now)
+    editing.follow(wanted)
+    editing.name(wanted)
+    editing.choose_project(wanted)
+    editing.document(wanted)
+    editing.shelve(wanted)
+    return editing.write(wanted)
+
+
+class _Editing:
+    """One edit on its way into one package; lives for the length of an ``edit``."""
+
+    def __init__(self, connection: sqlite3.Connection, row: sqlite3.Row, at: dt.datetime) -> None:
+        self._connection = connection
+        self._row = row
+        self._id = int(row["id"])
+        self._changes = Changes(connection, row, at)
+        self._changed: set[Editable] = set()
+        self._locator = locator(row["repo_url"])
+        self._slug = str(row["slug"])
+
+    def follow(self, wanted: Edit) -> None:
+        """Follow another repository, or the same in another spelling."""
+        place = wanted.locator
+        if place is None or place.url == self._row["repo_url"]:
+            return
+        other = finding.find_repository(self._connection, place)
+        if other is not None and other != self._slug:
+            raise RepositoryTaken(place.url, other)
+        self._locator = place
+        self._changed.add("repo")
+        self._changes.content |= {
+            "repo_url": place.url,
+            "repo_key": place.key,
+            "repo_host": place.host or None,
+        }
+        validators.drop(self._connection, self._id, "repo")
+        if place.key != self._row["repo_key"]:
+            self._forget_repository()
+
+    def name(self, wanted: Edit) -> None:
+        """Set, or reset, title and slug."""
+        title = wanted.title
+        if "title" in wanted.reset:
+            title = self._locator.name if self._locator else self._slug
+        if title is not None:
+            self._set("title", "title", title)
+        slug = wanted.slug
+        if "slug" in wanted.reset and self._locator is not None:
+            free = itertools.filterfalse(self._is_taken, slugs.candidates(self._locator))
+            slug = next(free)
+        if slug is not None and slug != self._slug:
+            packages.require_free_slug(self._connection, slug)
+            self._set("slug", "slug", slug)
+            self._slug = slug
+
+    def choose_project(self, wanted: Edit) -> None:
+        """Say which PyPI project it is: a person's choice, none, or again what is found out."""
+        before: PypiChoice = self._row["pypi_choice"]
+        choice = "auto" if "pypi" in wanted.reset else wanted.pypi_choice or before
+        name = wanted.pypi_name if choice == "set" else None
+        if choice != before:
+            self._changed.add("pypi")
+            self._changes.silent["pypi_choice"] = choice
+        if name is None:
+            # What was found out, was so by the repository.
+            if choice != before or (choice == "auto" and self._is_another_repository):
+                self._forget_project(None)
+        elif normalized(name) != self._row["pypi_key"]:
+            self._changed.add("pypi")
+            self._forget_project(name)
+        elif choice != before:
+            projects.forget_answers(self._connection, self._id, self._changes)
+
+    def document(self, wanted: Edit) -> None:
+        """Set where the documentation is, or let PyPI say it."""
+        was, told = self._row["documentation_url"], self._row["pypi_documentation_url"]
+        docs = None if "docs" in wanted.reset else wanted.documentation_url or was
+        if docs != was:
+            self._changed.add("docs")
+            is_shown = (told if docs is None else docs) != (told if was is None else was)
+            columns = self._changes.content if is_shown else self._changes.silent
+            columns["documentation_url"] = docs
+
+    def shelve(self, wanted: Edit) -> None:
+        """Put it into a category and into grids, and take it out of them."""
+        if "category" in wanted.reset or wanted.category == "":
+            self._set("category", "category_id", None)
+        elif wanted.category is not None:
+            category = finding.category_id(self._connection, wanted.category)
+            self._set("category", "category_id", category)
+        there = {
+            str(row["slug"]): int(row["id"])
+            for row in self._connection.execute(
+                "SELECT slug, id FROM grids JOIN grid_packages ON grid_id = id"
+                " WHERE package_id = ? ORDER BY position",
+                (self._id,),
+            )
+        }
+        leaving = there if "grids" in wanted.reset else dict.fromkeys(wanted.not_grids)
+        gone = {self._grid(slug) for slug in leaving}
+        entering = [self._grid(slug) for slug in wanted.grids]
+        grids = list(dict.fromkeys(one for one in (*there.values(), *entering) if one not in gone))
+        if grids == list(there.values()):
+            return
+        self._changed.add("grids")
+        self._changes.made = True
+        self._connection.execute("DELETE FROM grid_packages WHERE package_id = ?", (self._id,))
+        self._connection.executemany(
+            "INSERT INTO grid_packages (package_id, grid_id, position) VALUES (?, ?, ?)",
+            [(self._id, grid, position) for position, grid in enumerate(grids)],
+        )
+
+    def write(self, wanted: Edit) -> Edited:
+        """Write what changed, and whose the fields are."""
+        theirs = (set(texts(self._row["edited"])) | wanted.sets) - wanted.reset
+        in_order = [field for field in EDITABLE if field in theirs]
+        self._changes.silent["edited"] = list_text([*in_order, *sorted(theirs - set(EDITABLE))])
+        self._changes.write()
+        return Edited(
+            self._id, self._slug, tuple(field for field in EDITABLE if field in self._changed)
+        )
+
+    # ── the parts ──
+
+    def _set(self, field: Editable, column: str, value: object) -> None:
+        if self._row[column] != value:
+            self._changed.add(field)
+            self._changes.content[column] = value
+
+    def _is_taken(self, slug: str) -> bool:
+        return slug != self._slug and packages.is_taken(self._connection, slug)
+
+    def _grid(self, slug: str) -> int:
+        return finding.open_grid_id(self._connection, slug)
+
+    @property
+    def _is_another_repository(self) -> bool:
+        before = self._row["repo_key"]
+        return bool(self._changes.content.get("repo_key", before) != before)
+
+    def _forget_repository(self) -> None:
+        """Leave nothing of a repository that is the package's no longer, nor of its renames."""
+        self._changes.content |= _OF_A_REPOSITORY
+        self._changes.silent |= _KEPT_FOR_A_REPOSITORY
+        self._changes.replace("participants", ("name", "commits"), [])
+        for table in ("commit_days", "previous_urls"):
+            self._connection.execute(
+                f"DELETE FROM {table} WHERE package_id = ?",  # noqa: S608 - our own names
+                (self._id,),
+            )
+        fetches.forget(self._connection, self._id, "repo")
+
+    def _forget_project(self, name: str | None) -> None:
+        """Leave nothing of the project that it was, and take the name of another, or none."""
+        self._changes.content |= {
+            "pypi_name": name,
+            "pypi_key": None if name is None else normalized(name),
+        }
+        projects.forget(self._connection, self._id, self._changes)

@@ -1,0 +1,370 @@
+"""Resources of the API v4 come into the catalogue: new ones, and news of those that are there.
+
+A package that was fetched later than the record says is fresher than the record, which then tells
+nothing of its figures. What a person set with ``edit`` is theirs.
+"""
+
+import datetime as dt
+import json
+import sqlite3
+
+from pkgharvest import apiv4
+from pkgharvest.apiv4 import Resource
+from pkgharvest.catalog import fetches, validators
+from pkgharvest.catalog.arrivals import (
+    Table,
+    Verdict,
+    claim_slug,
+    insert,
+    known_by_number,
+    require_same,
+    there,
+    update,
+)
+from pkgharvest.catalog.columns import instant, instant_text, list_text, locator
+from pkgharvest.catalog.finding import find_repository
+from pkgharvest.catalog.schema import DOWNLOADS
+from pkgharvest.errors import Conflict
+from pkgharvest.locators import Locator, normalized
+
+_FIGURES = (
+    "last_updated",
+    "last_fetched",
+    "repo_forks",
+    "repo_watchers",
+    "repo_description",
+    "pypi_version",
+    "commits_over_52",
+)
+"""Columns that a fetch fills: the fresher of two has them right."""
+
+_OF_REPOSITORY = (
+    *("last_updated", "repo_forks", "repo_watchers", "repo_description"),
+    *("commits_over_52", "people"),
+)
+
+_NO_REPOSITORY: dict[str, object] = {
+    "repo_id": None,
+    "default_branch": None,
+    "head": None,
+    "commit_count": None,
+    "archived": None,
+    "archived_at": None,
+    "status": "active",
+    "open_issues": None,
+    "homepage": None,
+    "license": None,
+    "topics": "[]",
+    "days_known": 0,
+    "days_since": None,
+    "days_from": None,
+    "days_until": None,
+    "contributors_read": None,
+}
+"""What was read of a repository, and no record tells."""
+
+_NO_PROJECT: dict[str, object] = {
+    "pypi_serial": None,
+    "pypi_tried": None,
+    "pypi_status": None,
+    "pypi_requires_python": None,
+    "pypi_license": None,
+    "pypi_classifiers": "[]",
+    "pypi_summary": None,
+    "pypi_documentation_url": None,
+    **dict.fromkeys(DOWNLOADS),
+}
+"""What was read of a project, and no record tells."""
+
+
+def take(connection: sqlite3.Connection, told: Resource, now: dt.datetime) -> Verdict:
+    """Put ``told`` into the catalogue; Conflict where it cannot stand beside what is there.
+
+    Call inside a transaction, which a Conflict leaves half done.
+    """
+    if told.kind != "package":
+        return _shelf(connection, told, now)
+    row = there(connection, "packages", told.id)
+    place = locator(str(told.told.get("repo_url", "")))
+    claim_package(connection, row, told.id, told.slug, place)
+    if row is not None:
+        return _News(connection, row, told, place, now).take(new=False)
+    moment = str(instant_text(now))
+    insert(
+        connection,
+        "packages",
+        {
+            "id": told.id,
+            "slug": told.slug,
+            "title": told.told["title"],
+            "created": moment,
+            "modified": "",  # older than whatever is told
+        },
+    )
+    row = there(connection, "packages", told.id)
+    assert row is not None
+    return _News(connection, row, told, place, now).take(new=True)
+
+
+def claim_package(
+    connection: sqlite3.Connection,
+    row: sqlite3.Row | None,
+    number: int,
+    slug: str,
+    place: Locator | None,
+) -> None:
+    """Raise Conflict where a package of that id, slug and repository cannot be.
+
+    ``row`` is the package that has the id; it is the same one where it has the slug, or is or was
+    followed at ``place``.
+    """
+    follower = None if place is None else find_repository(connection, place)
+    if row is not None and row["slug"] not in {slug, follower}:
+        raise Conflict(f"the id {number} is taken by another package, {row['slug']}")
+    claim_slug(connection, "packages", number, slug)
+    if follower is not None and (row is None or row["slug"] != follower):
+        raise Conflict(f"its repository is that of another package, {follower}")
+
+
+class _News:
+    """One record on its way into one package; lives for the length of a ``take``."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        row: sqlite3.Row,
+        told: Resource,
+        place: Locator | None,
+        now: dt.datetime,
+    ) -> None:
+        self._connection = connection
+        self._row = row
+        self._id = int(row["id"])
+        self._told = {
+            key: instant_text(value) if isinstance(value, dt.datetime) else value
+            for key, value in told.told.items()
+        }
+        self._extra = json.loads(row["extra"]) | dict(told.extra)
+        self._place = place
+        self._now = str(instant_text(now))
+        self._edited = frozenset(json.loads(row["edited"]))
+        fetched, known = self._told.get("last_fetched"), row["last_fetched"]
+        self._fresh = known is None or (fetched is not None and str(fetched) >= known)
+        self._columns: dict[str, object] = {}
+        self._made = False
+        """Whether it was put into other grids."""
+
+    def take(self, *, new: bool) -> Verdict:
+        """Write what is news, and say what it came to."""
+        self._set_by_people()
+        self._repository()
+        self._project()
+        if self._fresh:
+            self._figures()
+            self._participants()
+        self._grids()
+        self._columns["extra"] = json.dumps(self._extra)
+        changed = {name: to for name, to in self._columns.items() if self._row[name] != to}
+        if not (changed or self._made or new):
+            told_later = self._fresh and str(self._told.get("modified", "")) > self._row["modified"]
+            if not told_later:
+                return Verdict("unchanged")
+        self._distrust(changed)
+        told = str(self._told.get("modified", self._now))
+        changed["modified"] = max(told, self._row["modified"])
+        update(self._connection, "packages", self._id, changed)
+        return Verdict("added" if new else "updated")
+
+    def _is_theirs(self, name: str) -> bool:
+        """Tell whether a person set ``name`` with edit."""
+        return name in self._edited
+
+    def _set_by_people(self) -> None:
+        for name in ("slug", "title", "created"):
+            if name in self._told and not self._is_theirs(name):
+                self._columns[name] = self._told[name]
+        if "category" in self._told and not self._is_theirs("category"):
+            number = self._told["category"]
+            if isinstance(number, int):
+                known_by_number(self._connection, "categories", number, self._now)
+            self._columns["category_id"] = number
+        docs, own = self._told.get("documentation_url"), self._row["documentation_url"]
+        shown = self._row["pypi_documentation_url"] if own is None else own
+        is_told = "documentation_url" in self._told
+        if is_told and docs != shown and not self._is_theirs("docs"):
+            self._columns["documentation_url"] = docs
+
+    def _grids(self) -> None:
+        wanted = self._told.get("grids")
+        if not isinstance(wanted, tuple) or self._is_theirs("grids"):
+            return
+        query = "SELECT grid_id FROM grid_packages WHERE package_id = ? ORDER BY position"
+        if tuple(row[0] for row in self._connection.execute(query, (self._id,))) == wanted:
+            return
+        self._made = True
+        put_into_grids(self._connection, self._id, [int(one) for one in wanted], self._now)
+
+    # ── where it is ──
+
+    def _repository(self) -> None:
+        url, known = self._told.get("repo_url"), self._row["repo_url"]
+        if not url or url == known or self._is_theirs("repo"):
+            return
+        key = None if self._place is None else self._place.key
+        if key is not None and key == self._row["repo_key"]:
+            if self._fresh:
+                self._columns["repo_url"] = url  # another spelling
+            return
+        if self._was_at(key):
+            return  # a rename that a fetch has followed, and the record has not
+        self._columns |= {
+            "repo_url": url,
+            "repo_key": key,
+            "repo_host": None if self._place is None else self._place.host or None,
+        }
+        if not known:
+            return
+        self._columns |= _NO_REPOSITORY
+        self._connection.execute("DELETE FROM commit_days WHERE package_id = ?", (self._id,))
+        validators.drop(self._connection, self._id, "repo")
+        fetches.forget(self._connection, self._id, "repo")
+        if self._row["repo_key"] is not None:
+            self._connection.execute(
+                "INSERT OR REPLACE INTO previous_urls (package_id, url, key, until)"
+                " VALUES (?, ?, ?, ?)",
+                (self._id, known, self._row["repo_key"], self._now),
+            )
+
+    def _was_at(self, key: str | None) -> bool:
+        query = "SELECT 1 FROM previous_urls WHERE package_id = ? AND key = ?"
+        return self._connection.execute(query, (self._id, key)).fetchone() is not None
+
+    def _project(self) -> None:
+        url, known = self._told.get("pypi_url"), self._row["pypi_key"]
+        chosen = self._row["pypi_choice"] == "none" or self._is_theirs("pypi")
+        if not url or url == self._row["pypi_url"] or chosen:
+            return
+        name = apiv4.project_of(str(url))
+        key = None if name is None else normalized(name)
+        if known is not None and key == known:
+            if self._fresh:
+                self._columns["pypi_url"] = url  # another spelling
+            return
+        self._columns["pypi_url"] = url
+        if key is not None:
+            # The record's editors chose it: a fetch need not find out which it is.
+            self._columns |= {"pypi_name": name, "pypi_key": key, "pypi_choice": "set"}
+        if known is not None and key is not None:
+            self._columns |= _NO_PROJECT
+            self._connection.execute("DELETE FROM versions WHERE package_id = ?", (self._id,))
+            for source in ("pypi", "downloads"):
+                validators.drop(self._connection, self._id, source)
+                fetches.forget(self._connection, self._id, source)
+
+    # ── figures ──
+
+    def _figures(self) -> None:
+        for name in _FIGURES:
+            if name in self._told:
+                value = self._told[name]
+                self._columns[name] = list_text(value) if isinstance(value, tuple) else value
+        fetched = instant(self._row["last_fetched"])
+        if "last_fetched" in self._told:
+            told = self._told["last_fetched"]
+            fetched = None if told is None else instant(str(told))
+        if "commits_over_52" in self._told:
+            end = fetched if self._told["commits_over_52"] else None
+            self._columns["commits_until"] = None if end is None else end.date().isoformat()
+
+    def _participants(self) -> None:
+        """Take the names; how many commits each has, no record tells."""
+        names = self._told.get("participants")
+        query = "SELECT name FROM participants WHERE package_id = ? ORDER BY position"
+        known = tuple(row[0] for row in self._connection.execute(query, (self._id,)))
+        if not isinstance(names, tuple) or names == known:
+            return
+        self._connection.execute("DELETE FROM participants WHERE package_id = ?", (self._id,))
+        self._connection.executemany(
+            "INSERT INTO participants (package_id, position, name, commits) VALUES (?, ?, ?, 0)",
+            [(self._id, position, name) for position, name in enumerate(names)],
+        )
+        self._columns["people"] = "\n".join(map(str, names))
+
+    def _distrust(self, changed: dict[str, object]) -> None:
+        """Let the next fetch read again what was not read, but told: a 304 would keep it."""
+        if not changed.keys().isdisjoint(_OF_REPOSITORY):
+            validators.drop(self._connection, self._id, "repo")
+            changed |= {"contributors_read": None, "head": None}
+        if "pypi_version" in changed:
+            validators.drop(self._connection, self._id, "pypi")
+            changed["pypi_serial"] = None
+
+
+def put_into_grids(
+    connection: sqlite3.Connection, package_id: int, grids: list[int], now: str
+) -> None:
+    """Let the package be in these grids, in this order, and in no others."""
+    for number in grids:
+        known_by_number(connection, "grids", number, now)
+    connection.execute("DELETE FROM grid_packages WHERE package_id = ?", (package_id,))
+    connection.executemany(
+        "INSERT INTO grid_packages (package_id, grid_id, position) VALUES (?, ?, ?)",
+        [(package_id, number, position) for position, number in enumerate(grids)],
+    )
+
+
+# ── categories and grids ──
+
+
+def _shelf(connection: sqlite3.Connection, told: Resource, now: dt.datetime) -> Verdict:
+    """Put a category or a grid into the catalogue as it was told.
+
+    A grid's list of packages puts those that are there into it, and takes none out: which grids a
+    package is in, and in which order, is for the package to say.
+    """
+    table: Table = "grids" if told.kind == "grid" else "categories"
+    row = there(connection, table, told.id)
+    if row is not None:
+        require_same(table, row, told.slug)
+    claim_slug(connection, table, told.id, told.slug)
+    columns: dict[str, object] = {
+        key: instant_text(value) if isinstance(value, dt.datetime) else value
+        for key, value in told.told.items()
+        if key != "packages"
+    }
+    extra = {} if row is None else json.loads(row["extra"])
+    columns["extra"] = json.dumps(extra | dict(told.extra))
+    if row is None:
+        moment = instant_text(now)
+        insert(connection, table, {"id": told.id, "created": moment, "modified": moment} | columns)
+    else:
+        columns = {name: value for name, value in columns.items() if row[name] != value}
+        update(connection, table, told.id, columns)
+    absent, put = _put_into(connection, told)
+    message = f"{absent} of its packages are not in the catalogue" if absent else ""
+    if row is None:
+        return Verdict("added", message)
+    return Verdict("updated" if columns or put else "unchanged", message)
+
+
+def _put_into(connection: sqlite3.Connection, told: Resource) -> tuple[int, int]:
+    """Put the packages of a grid into it; return how many are absent, and how many were put."""
+    listed = told.told.get("packages")
+    if not isinstance(listed, tuple) or not listed:
+        return 0, 0
+    these = json.dumps(listed)
+    present = connection.execute(
+        "SELECT count(*) FROM packages WHERE id IN (SELECT value FROM json_each(?))", (these,)
+    ).fetchone()[0]
+    put = connection.execute(
+        """
+        INSERT OR IGNORE INTO grid_packages (package_id, grid_id, position)
+        SELECT id, :grid, (
+            SELECT coalesce(max(position) + 1, 0) FROM grid_packages WHERE package_id = id
+        ) FROM packages
+        WHERE id IN (SELECT value FROM json_each(:these))
+            AND NOT EXISTS (SELECT 1 FROM json_each(edited) WHERE value = 'grids')
+        """,
+        {"grid": told.id, "these": these},
+    ).rowcount
+    return len(listed) - int(present), int(put)

@@ -1,0 +1,101 @@
+"""``pkgharvest history backfill``."""
+
+import json
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import click
+
+from pkgharvest.cli.exits import Exit
+from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
+from pkgharvest.render.terminal import clean
+
+if TYPE_CHECKING:
+    from pkgharvest.app.backfill import Backfilled, BackfillReport
+
+MOST_WEEKS = 5200
+"""A century."""
+
+
+@click.command("backfill")
+@click.argument("names", metavar="[SLUG]...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every package that can be read.")
+@click.option(
+    "--weeks",
+    type=click.IntRange(1, MOST_WEEKS),
+    default=260,
+    show_default=True,
+    metavar="N",
+    help="How far back.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="Repositories at once.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what became of each.")
+@global_options
+@pass_invocation
+def command(
+    invocation: Invocation,
+    names: tuple[str, ...],
+    everything: bool,
+    weeks: int,
+    jobs: int,
+    as_json: bool,
+) -> int:
+    """Count the commits of each day further back, from the whole history that git has.
+
+    What is known already is not read again.
+    """
+    if bool(names) == everything:
+        raise click.UsageError(
+            "SLUG and --all exclude each other" if names else "name a SLUG, or say --all"
+        )
+    from pkgharvest.app.backfill import Wish, backfill  # noqa: PLC0415 - brings the engine
+    from pkgharvest.app.order import Surroundings  # noqa: PLC0415
+    from pkgharvest.cli.progress import Progress  # noqa: PLC0415
+
+    with Progress(invocation, os.environ) as progress:
+        around = Surroundings(
+            settings=invocation.settings(),
+            environ=os.environ,
+            clock=invocation.clock,
+            listener=progress,
+            stop_signals=(signal.SIGINT, signal.SIGTERM),
+        )
+        done = backfill(Wish(names=names, weeks=weeks, jobs=jobs), around)
+    if as_json:
+        write([json.dumps([_as_json(one) for one in done.packages], indent=4) + "\n"])
+    for one in done.packages:
+        if one.outcome == "failed":
+            click.echo(f"error: {clean(f'{one.slug}: {one.message}')}", err=True)
+        elif not as_json and not invocation.quiet:
+            what = "counted" if one.outcome == "read" else "known already:"
+            write([f"{what} {one.slug}  from {one.since} on\n"])
+    if done.interrupted:
+        invocation.say("interrupted; what was counted is saved")
+    return _code(done)
+
+
+def _as_json(one: "Backfilled") -> dict[str, str | None]:
+    return {
+        "slug": one.slug,
+        "outcome": one.outcome,
+        "since": None if one.since is None else one.since.isoformat(),
+        "error": one.error,
+        "message": one.message,
+    }
+
+
+def _code(done: "BackfillReport") -> Exit:
+    if done.interrupted:
+        return Exit.INTERRUPTED
+    errors = [one.error for one in done.packages if one.error is not None]
+    if "unauthorized" in errors:
+        return Exit.CREDENTIALS
+    return Exit.SOME_FAILED if errors else Exit.OK

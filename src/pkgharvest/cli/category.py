@@ -1,0 +1,135 @@
+"""``pkgharvest category``."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from pkgharvest.catalog import connection, shelves
+from pkgharvest.cli import shelf
+from pkgharvest.cli.exits import Exit
+from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
+from pkgharvest.cli.output import Output, printing_options, speak_utf8, style
+from pkgharvest.cli.values import TEXT
+from pkgharvest.render.resources import CATEGORY, COUNTED
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_SHOW_PYPI = "Whether PyPI tells of such packages.  [default: it does]"
+
+
+@click.group("category", no_args_is_help=False)
+@global_options
+def command() -> None:
+    """Sort packages into categories."""
+
+
+@command.command("add")
+@click.argument("name", metavar="SLUG", type=TEXT)
+@click.option("--title", type=TEXT, help="Its title.  [default: SLUG as it stands]")
+@click.option("--description", type=TEXT, help="What belongs into it.")
+@click.option("--title-plural", type=TEXT, help="What several of its kind are called.")
+@click.option("--show-pypi/--no-show-pypi", default=None, help=_SHOW_PYPI)
+@global_options
+@pass_invocation
+def add(
+    invocation: Invocation,
+    name: str,
+    title: str | None,
+    description: str | None,
+    title_plural: str | None,
+    show_pypi: bool | None,
+) -> None:
+    """Make a category. Of "Web Apps" the slug is web-apps, and the title Web Apps."""
+    values = shelf.given(
+        title=title, description=description, title_plural=title_plural, show_pypi=show_pypi
+    )
+    shelf.add(invocation, name, shelf.Wish("categories", values))
+
+
+@command.command("list")
+@click.option("--fields", metavar="A,B,C", help="These fields, in this order.")
+@printing_options
+@global_options
+@pass_invocation
+def list_(invocation: Invocation, fields: str | None, output: Output) -> None:
+    """List the categories, by title."""
+    columns = shelf.chosen_columns(fields, COUNTED)
+    with connection.reading(invocation.db_path) as conn:
+        found = shelves.categories(conn)
+
+    def draw(console: "Console") -> None:
+        from pkgharvest.render import shelves as tables  # noqa: PLC0415 - brings rich
+
+        if columns is None:
+            tables.categories(found, console)
+        else:
+            tables.chosen(found, columns, console, style(invocation, output))
+
+    shelf.print_list(invocation, found, output, columns or CATEGORY, draw)
+
+
+@command.command("show")
+@click.argument("name", metavar="SLUG", type=TEXT)
+@printing_options
+@global_options
+@pass_invocation
+def show(invocation: Invocation, name: str, output: Output) -> None:
+    """Show a category, by slug or id; with --json as the Django Packages API does."""
+    with connection.reading(invocation.db_path) as conn:
+        one = shelves.category(conn, name)
+        packages = shelves.users(conn, "categories", one.id)
+    if output.format == "json":
+        from pkgharvest.render import document  # noqa: PLC0415 - as the formats of a list
+
+        speak_utf8()
+        write([document.one(one, CATEGORY, style(invocation, output))], output.file)
+        return
+
+    def draw(console: "Console") -> None:
+        from pkgharvest.render import shelves as tables  # noqa: PLC0415 - brings rich
+
+        tables.category(one, packages, CATEGORY, console, style(invocation, output))
+
+    shelf.print_list(invocation, [one], output, CATEGORY, draw)
+
+
+@command.command("edit")
+@click.argument("name", metavar="SLUG", type=TEXT)
+@click.option("--title", type=TEXT, help="Its title.")
+@click.option("--slug", type=TEXT, help="Its slug.")
+@click.option("--description", type=TEXT, help="What belongs into it.")
+@click.option("--title-plural", type=TEXT, help="What several of its kind are called.")
+@click.option(
+    "--show-pypi/--no-show-pypi", default=None, help="Whether PyPI tells of such packages."
+)
+@global_options
+@pass_invocation
+def edit(
+    invocation: Invocation,
+    name: str,
+    title: str | None,
+    slug: str | None,
+    description: str | None,
+    title_plural: str | None,
+    show_pypi: bool | None,
+) -> None:
+    """Change a category; what no option names stays as it is."""
+    values = shelf.given(
+        title=title,
+        slug=slug,
+        description=description,
+        title_plural=title_plural,
+        show_pypi=show_pypi,
+    )
+    shelf.edit(invocation, name, shelf.Wish("categories", values))
+
+
+@command.command("remove")
+@click.argument("name", metavar="SLUG", type=TEXT)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask where packages are in it.")
+@global_options
+@pass_invocation
+def remove(invocation: Invocation, name: str, yes: bool) -> Exit:
+    """Remove a category. Its packages stay, and have none then."""
+    return shelf.remove(invocation, "categories", name, yes=yes)

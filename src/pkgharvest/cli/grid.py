@@ -1,0 +1,166 @@
+"""``pkgharvest grid``."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from pkgharvest.catalog import connection, reading, shelves
+from pkgharvest.cli import shelf
+from pkgharvest.cli.exits import Exit
+from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
+from pkgharvest.cli.output import Output, drawn, pieces, printing_options, speak_utf8, style
+from pkgharvest.cli.values import TEXT
+from pkgharvest.render import comparison
+from pkgharvest.render.fields import Style
+from pkgharvest.render.resources import GRID
+from pkgharvest.shelf import Grid
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@click.group("grid", no_args_is_help=False)
+@global_options
+def command() -> None:
+    """Compare packages in grids."""
+
+
+@command.command("add")
+@click.argument("name", metavar="SLUG", type=TEXT)
+@click.option("--title", type=TEXT, help="Its title.  [default: SLUG as it stands]")
+@click.option("--description", type=TEXT, help="What it compares.")
+@click.option("--locked/--unlocked", default=None, help="Whether its packages stay as they are.")
+@click.option("--header/--no-header", default=None, help="Whether a site names it at its head.")
+@global_options
+@pass_invocation
+def add(
+    invocation: Invocation,
+    name: str,
+    title: str | None,
+    description: str | None,
+    locked: bool | None,
+    header: bool | None,
+) -> None:
+    """Make a grid. Of "Web Forms" the slug is web-forms, and the title Web Forms."""
+    values = shelf.given(title=title, description=description, is_locked=locked, header=header)
+    shelf.add(invocation, name, shelf.Wish("grids", values))
+
+
+@command.command("list")
+@click.option("--fields", metavar="A,B,C", help="These fields, in this order.")
+@printing_options
+@global_options
+@pass_invocation
+def list_(invocation: Invocation, fields: str | None, output: Output) -> None:
+    """List the grids, by title."""
+    columns = shelf.chosen_columns(fields, GRID)
+    with connection.reading(invocation.db_path) as conn:
+        found = shelves.grids(conn)
+
+    def draw(console: "Console") -> None:
+        from pkgharvest.render import shelves as tables  # noqa: PLC0415 - brings rich
+
+        if columns is None:
+            tables.grids(found, console)
+        else:
+            tables.chosen(found, columns, console, style(invocation, output))
+
+    shelf.print_list(invocation, found, output, columns or GRID, draw)
+
+
+@command.command("show")
+@click.argument("name", metavar="SLUG", type=TEXT)
+@click.option("--full", is_flag=True, help="In JSON, the comparison too.")
+@printing_options
+@global_options
+@pass_invocation
+def show(invocation: Invocation, name: str, full: bool, output: Output) -> None:
+    """Show a grid, by slug or id: its packages side by side, the best figures marked.
+
+    With --json it is the grid alone, as the Django Packages API has it.
+    """
+    chosen = style(invocation, output)
+    with connection.reading(invocation.db_path) as conn:
+        grid = shelves.grid(conn, name)
+        categories = {one.id: one for one in shelves.categories(conn)}
+        packages = reading.packages(conn, grid.package_ids)
+        entries = comparison.compare(packages, categories, chosen)
+    if output.format != "table":
+        speak_utf8()
+    write(_pieces(grid, entries, output, chosen, full=full), output.file)
+
+
+def _pieces(
+    grid: Grid, entries: list[comparison.Entry], output: Output, chosen: Style, *, full: bool
+) -> Iterator[str]:
+    columns = comparison.compared(entries) if full else GRID
+    match output.format:
+        case "json":
+            from pkgharvest.render import document  # noqa: PLC0415 - as the others
+
+            yield document.one(grid, columns, chosen)
+        case "jsonl":
+            yield from pieces([grid], columns, chosen, output.format)
+        case "csv" | "tsv":
+            transposed = comparison.transposed(entries)
+            yield from pieces(comparison.ROWS, transposed, chosen, output.format)
+        case "md":
+            yield from comparison.markdown_table(entries, chosen)
+        case "table":
+
+            def draw(console: "Console") -> None:
+                from pkgharvest.render import spread  # noqa: PLC0415 - brings rich
+
+                spread.show(grid, entries, console, chosen)
+
+            yield drawn(output, draw)
+
+
+@command.command("edit")
+@click.argument("name", metavar="SLUG", type=TEXT)
+@click.option("--title", type=TEXT, help="Its title.")
+@click.option("--slug", type=TEXT, help="Its slug.")
+@click.option("--description", type=TEXT, help="What it compares.")
+@click.option("--locked/--unlocked", default=None, help="Whether its packages stay as they are.")
+@click.option("--header/--no-header", default=None, help="Whether a site names it at its head.")
+@click.option(
+    "--add",
+    "wanted",
+    type=TEXT,
+    metavar="PACKAGE",
+    multiple=True,
+    help="Put a package in, by any name that show takes; may be repeated.",
+)
+@click.option(
+    "--remove", "unwanted", type=TEXT, metavar="PACKAGE", multiple=True,
+    help="Take a package out; may be repeated.",
+)  # fmt: skip
+@global_options
+@pass_invocation
+def edit(
+    invocation: Invocation,
+    name: str,
+    title: str | None,
+    slug: str | None,
+    description: str | None,
+    locked: bool | None,
+    header: bool | None,
+    wanted: tuple[str, ...],
+    unwanted: tuple[str, ...],
+) -> None:
+    """Change a grid; what no option names stays as it is."""
+    values = shelf.given(
+        title=title, slug=slug, description=description, is_locked=locked, header=header
+    )
+    shelf.edit(invocation, name, shelf.Wish("grids", values, wanted, unwanted))
+
+
+@command.command("remove")
+@click.argument("name", metavar="SLUG", type=TEXT)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask where packages are in it.")
+@global_options
+@pass_invocation
+def remove(invocation: Invocation, name: str, yes: bool) -> Exit:
+    """Remove a grid. Its packages stay in the catalogue."""
+    return shelf.remove(invocation, "grids", name, yes=yes)

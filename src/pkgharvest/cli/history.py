@@ -1,0 +1,299 @@
+"""``pkgharvest history``: what a package was, and its commits by week."""
+
+import datetime as dt
+import sqlite3
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from pkgharvest.catalog import connection, finding, snapshots
+from pkgharvest.catalog.snapshots import Snapshot
+from pkgharvest.cli import backfill
+from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
+from pkgharvest.cli.output import Output, drawn, pieces, printing_options, speak_utf8, style
+from pkgharvest.errors import InvalidValue
+from pkgharvest.instants import parse_duration, parse_instant
+from pkgharvest.render.fields import Column, Record, instant
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_AT: Column[Snapshot] = Column("at", "when", lambda one, chosen: instant(one.at, chosen))
+
+_FIELDS: tuple[Column[Snapshot], ...] = (
+    Column("stars", "stars", lambda one, _: one.stars),
+    Column("forks", "forks", lambda one, _: one.forks),
+    Column("commits", "commits of the 52 weeks before", lambda one, _: one.commits),
+    Column("version", "latest version on PyPI", lambda one, _: one.version),
+    Column("downloads", "downloads of the month before", lambda one, _: one.downloads),
+    Column("open_issues", "open issues", lambda one, _: one.open_issues),
+    Column("status", "active, archived, moved, gone, blocked or empty", lambda one, _: one.status),
+)
+
+_FIGURES = ("stars", "forks", "commits", "downloads", "open_issues")
+"""What can be drawn, the most telling first."""
+
+
+class Week(NamedTuple):
+    """The commits of seven days."""
+
+    week: dt.date
+    """The first of them."""
+    commits: int
+
+
+_WEEKLY: tuple[Column[Week], ...] = (
+    Column("week", "its first day, in UTC", lambda one, _: one.week.isoformat()),
+    Column("commits", "commits by author date, merges included", lambda one, _: one.commits),
+)
+
+
+class _Since(click.ParamType[dt.timedelta | dt.datetime]):
+    """How long ago, or an instant."""
+
+    name = "duration|instant"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> dt.timedelta | dt.datetime:
+        """Read either, or fail as a usage error."""
+        try:
+            return parse_duration(str(value))
+        except InvalidValue:
+            pass
+        try:
+            return parse_instant(str(value))
+        except InvalidValue:
+            self.fail(f"{str(value)!r} is neither a duration (30d) nor an instant (2026-02-15)")
+
+
+class _History(click.Group):
+    """``history SLUG`` is a command of its own; the group has what else ``history`` does."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        first = _first_word(args)
+        completed = extra.get("resilient_parsing") and first is None
+        if first in self.commands or completed:
+            return super().make_context(info_name, args, parent, **extra)
+        return _of_one.make_context(info_name, args, parent, **extra)
+
+
+def _first_word(args: Sequence[str]) -> str | None:
+    """Return the first of ``args`` that is neither a global option nor the value of one."""
+    words = iter(args)
+    for word in words:
+        if word in {"--db", "--config"}:
+            next(words, None)
+        elif not word.startswith("-"):
+            return word
+    return None
+
+
+@click.group("history", cls=_History)
+@global_options
+def command() -> None:
+    """Show what a package was before; history backfill counts commits further back."""
+
+
+command.add_command(backfill.command)
+
+
+@click.command(
+    "history",
+    epilog="pkgharvest history backfill SLUG... counts commits further back, from git.",
+)
+@click.argument("name", metavar="SLUG")
+@click.option(
+    "--field",
+    "fields",
+    type=click.Choice([field.name for field in _FIELDS]),
+    multiple=True,
+    help="Only this one; may be repeated.",
+)
+@click.option("--since", type=_Since(), help="Only what is younger: 90d, or 2026-02-15.")
+@click.option(
+    "--weeks",
+    type=click.IntRange(1, backfill.MOST_WEEKS),
+    metavar="N",
+    help="The commits of each of the last N weeks instead, as far back as they are known.",
+)
+@click.option(
+    "--plot", is_flag=True, help="Draw the figures; the first known one, or each --field."
+)
+@printing_options
+@global_options
+@pass_invocation
+def _of_one(
+    invocation: Invocation,
+    name: str,
+    fields: tuple[str, ...],
+    since: dt.timedelta | dt.datetime | None,
+    weeks: int | None,
+    plot: bool,
+    output: Output,
+) -> None:
+    """Show what a package was: a line for every run that found something changed, oldest first.
+
+    A figure stands until the next line; history backfill SLUG... reads git for --weeks.
+    """
+    if plot and output.format != "table":
+        raise click.UsageError(f"--plot and --format {output.format} exclude each other")
+    if weeks is not None and (fields or since is not None):
+        raise click.UsageError("--weeks goes with neither --field nor --since")
+    path = invocation.db_path
+    with connection.reading(path) as conn:
+        package_id = finding.find(conn, name)
+        slug = _slug(conn, package_id)
+        if weeks is not None:
+            _show_weeks(invocation, conn, package_id, weeks, plot=plot, output=output)
+            return
+        then = invocation.clock.now() - since if isinstance(since, dt.timedelta) else since
+        found = snapshots.history(conn, package_id, then)
+    if plot:
+        _plot(invocation, slug, found, fields, output)
+        return
+    wanted = [field for field in _FIELDS if not fields or field.name in fields]
+    if not found:
+        _say_nothing(invocation, slug, is_cut=since is not None)
+    _print(invocation, _changed(found, wanted), (_AT, *wanted), output)
+
+
+def _slug(conn: sqlite3.Connection, package_id: int) -> str:
+    row = conn.execute("SELECT slug FROM packages WHERE id = ?", (package_id,)).fetchone()
+    return str(row["slug"])
+
+
+def _changed(found: Sequence[Snapshot], wanted: Sequence[Column[Snapshot]]) -> list[Snapshot]:
+    """Leave out where nothing of what is wanted was another than before."""
+    kept: list[Snapshot] = []
+    for one in found:
+        values = [getattr(one, field.name) for field in wanted]
+        if not kept or values != [getattr(kept[-1], field.name) for field in wanted]:
+            kept.append(one)
+    return kept
+
+
+def _say_nothing(invocation: Invocation, slug: str, *, is_cut: bool) -> None:
+    if is_cut:
+        invocation.say(f"nothing of {slug} has changed since then, as far as is known")
+    else:
+        invocation.say(f"nothing is known of what {slug} was: each fetch adds to it")
+
+
+def _print(
+    invocation: Invocation,
+    records: Sequence[Record],
+    columns: Sequence[Column[Record]],
+    output: Output,
+) -> None:
+    chosen = style(invocation, output)
+    if output.format != "table":
+        speak_utf8()
+        write(pieces(records, columns, chosen, output.format), output.file)
+        return
+    if not records:
+        return
+    from pkgharvest.render.overview import Part, show  # noqa: PLC0415 - brings rich
+
+    rows = [[column.read(record, chosen) for column in columns] for record in records]
+    part = Part(
+        columns=tuple(column.name for column in columns),
+        rows=tuple(tuple("" if cell is None else str(cell) for cell in row) for row in rows),
+        figures=frozenset(_FIGURES),
+    )
+    write([drawn(output, lambda console: show([part], console))], output.file)
+
+
+# ── weeks ──
+
+
+def _show_weeks(
+    invocation: Invocation,
+    conn: sqlite3.Connection,
+    package_id: int,
+    weeks: int,
+    *,
+    plot: bool,
+    output: Output,
+) -> None:
+    from pkgharvest.catalog import commit_days  # noqa: PLC0415 - brings records of a harvest
+
+    row = conn.execute("SELECT * FROM packages WHERE id = ?", (package_id,)).fetchone()
+    slug = row["slug"]
+    span = commit_days.span(row)
+    found: list[Week] = []
+    if span is not None:
+        counts = commit_days.weekly(conn, package_id, span, weeks)
+        found = [Week(week=day, commits=commits) for day, commits in counts]
+    if len(found) < weeks:
+        known = f"are known from {found[0].week} on" if found else "are not known"
+        invocation.say(
+            f"the commits of {slug} {known}: pkgharvest history backfill {slug} --weeks {weeks}"
+        )
+    if not plot:
+        _print(invocation, found, _WEEKLY, output)
+    elif found:
+        from pkgharvest.render.plot import bars  # noqa: PLC0415
+
+        def draw(console: "Console") -> None:
+            days = found[0].week, found[-1].week
+            ascii_only = console.options.ascii_only
+            counts = [one.commits for one in found]
+            _out(
+                console,
+                f"{slug}: commits by week",
+                bars(counts, *days, width=console.width, ascii_only=ascii_only),
+            )
+
+        write([drawn(output, draw)], output.file)
+
+
+# ── plots ──
+
+
+def _plot(
+    invocation: Invocation,
+    slug: str,
+    found: Sequence[Snapshot],
+    fields: Sequence[str],
+    output: Output,
+) -> None:
+    words = [name for name in fields if name not in _FIGURES]
+    if words:
+        raise InvalidValue(
+            f"--plot: {' and '.join(words)} cannot be drawn",
+            hint=f"what can be: {', '.join(_FIGURES)}",
+        )
+    known = [name for name in _FIGURES if any(getattr(one, name) is not None for one in found)]
+    wanted = [name for name in dict.fromkeys(fields) if name in known] or (
+        [] if fields else known[:1]
+    )
+    if not wanted:
+        _say_nothing(invocation, slug, is_cut=bool(found))
+        return
+    from pkgharvest.render.plot import Point, line  # noqa: PLC0415
+
+    zone = style(invocation, output).zone
+
+    def draw(console: "Console") -> None:
+        for name in wanted:
+            points = [Point(at=one.at.astimezone(zone), value=getattr(one, name)) for one in found]
+            ascii_only = console.options.ascii_only
+            _out(
+                console, f"{slug}: {name}", line(points, width=console.width, ascii_only=ascii_only)
+            )
+
+    write([drawn(output, draw)], output.file)
+
+
+def _out(console: "Console", title: str, lines: Sequence[str]) -> None:
+    console.print(title, style="bold", soft_wrap=True)
+    for text in lines:
+        console.print(text, soft_wrap=True)

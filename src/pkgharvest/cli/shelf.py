@@ -1,0 +1,151 @@
+"""What ``pkgharvest category`` and ``pkgharvest grid`` have in common."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from pkgharvest.catalog import connection, finding, shelves
+from pkgharvest.cli.exits import Exit
+from pkgharvest.cli.invocation import Invocation, write
+from pkgharvest.cli.output import Output, drawn, pieces, speak_utf8, style
+from pkgharvest.errors import InvalidValue
+from pkgharvest.render.fields import Column, Record, choose
+from pkgharvest.render.terminal import clean
+from pkgharvest.settings import prepare_default_directory
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_NAMED = 5
+"""Packages that are named where a shelf of theirs is to go."""
+
+
+class Wish(NamedTuple):
+    """What is to become of a category or a grid: columns and their new values."""
+
+    kind: shelves.Kind
+    values: Mapping[str, str | int]
+    wanted: tuple[str, ...] = ()
+    """Packages to be put into the grid, by any name."""
+    unwanted: tuple[str, ...] = ()
+    """Packages to be taken out of it."""
+
+
+def given(**values: str | bool | None) -> dict[str, str | int]:
+    """Return the columns that a person gave values for; raises InvalidValue for a blank title."""
+    title = values.get("title")
+    if isinstance(title, str) and not any(
+        character.isprintable() and not character.isspace() for character in title
+    ):
+        raise InvalidValue("--title: a title that cannot be seen")
+    return {
+        column: int(value) if isinstance(value, bool) else value
+        for column, value in values.items()
+        if value is not None
+    }
+
+
+def add(invocation: Invocation, name: str, wish: Wish) -> None:
+    """Make a category or a grid; the slug is made of ``name``, which is the title too."""
+    from pkgharvest import slugs  # noqa: PLC0415 - nobody else needs it
+
+    slug = slugs.slug(name)
+    if not slugs.is_slug(slug):
+        raise InvalidValue(
+            f"no slug can be made of {name!r}",
+            hint="begin with a letter of a to z; --title takes what people shall read",
+        )
+    prepare_default_directory(invocation.settings())
+    with (
+        connection.writing(invocation.db_path, create=True) as db,
+        connection.transaction(db),
+    ):
+        values = {"title": name, **wish.values}
+        is_new = shelves.add(db, wish.kind, slug, values, invocation.clock.now())
+        query = f"SELECT title FROM {wish.kind} WHERE slug = ?"  # noqa: S608 - a table of ours
+        title = str(db.conn.execute(query, (slug,)).fetchone()[0])
+    if not invocation.quiet:
+        write([f"{'added' if is_new else 'is there already:'} {slug}  {clean(title)}\n"])
+
+
+def edit(invocation: Invocation, name: str, wish: Wish) -> None:
+    """Change what was asked for, all of it or nothing."""
+    if not (wish.values or wish.wanted or wish.unwanted):
+        raise click.UsageError("nothing to change: no option says what")
+    now = invocation.clock.now()
+    with (
+        connection.writing(invocation.db_path) as db,
+        connection.transaction(db),
+    ):
+        number = shelves.shelf_id(db.conn, wish.kind, name)
+        wanted, unwanted = (
+            [finding.find(db.conn, one) for one in names] for names in (wish.wanted, wish.unwanted)
+        )
+        if set(wanted) & set(unwanted):
+            raise InvalidValue("one package cannot be both added and removed")
+        changed = False
+        if wish.kind == "grids":
+            # What is unlocked is so at once; what is locked is so when its packages are in place.
+            if wish.values.get("is_locked") == 0:
+                changed = shelves.change(db, wish.kind, number, {"is_locked": 0}, now)
+            came, went = shelves.fill(db, number, wanted, unwanted, now)
+            changed = changed or bool(came or went)
+        changed = shelves.change(db, wish.kind, number, wish.values, now) or changed
+        query = f"SELECT slug FROM {wish.kind} WHERE id = ?"  # noqa: S608 - a table of ours
+        slug = str(db.conn.execute(query, (number,)).fetchone()[0])
+    invocation.say(f"changed {slug}" if changed else f"{slug} is like that already")
+
+
+def remove(invocation: Invocation, kind: shelves.Kind, name: str, *, yes: bool) -> Exit:
+    """Take a category or a grid away, having asked where packages are on it."""
+    path = invocation.db_path
+    with connection.reading(path) as conn:
+        number = shelves.shelf_id(conn, kind, name)
+        packages = shelves.users(conn, kind, number)
+        query = f"SELECT slug FROM {kind} WHERE id = ?"  # noqa: S608 - a table of ours
+        slug = str(conn.execute(query, (number,)).fetchone()[0])
+    if packages and not yes:
+        use = f"{slug} is in use by {_named(packages)}"
+        if not sys.stdin.isatty():
+            raise click.UsageError(f"{use}; --yes removes it all the same, and they stay")
+        if not click.confirm(f"{use}. Remove it, and let them stay?", err=True):
+            invocation.say("nothing was removed")
+            return Exit.ERROR
+    with (
+        connection.writing(path) as db,
+        connection.transaction(db),
+    ):
+        shelves.remove(db, kind, number, invocation.clock.now())
+    invocation.say(f"removed {slug}")
+    return Exit.OK
+
+
+def print_list(
+    invocation: Invocation,
+    records: Sequence[Record],
+    output: Output,
+    columns: Sequence[Column[Record]],
+    draw: Callable[["Console"], None],
+) -> None:
+    """Print ``columns`` of categories or grids; as a table what ``draw`` makes of them."""
+    chosen = style(invocation, output)
+    if output.format == "table":
+        write([drawn(output, draw)], output.file)
+        return
+    speak_utf8()
+    write(pieces(records, columns, chosen, output.format), output.file)
+
+
+def chosen_columns(
+    fields: str | None, known: Sequence[Column[Record]]
+) -> tuple[Column[Record], ...] | None:
+    """Return the columns that ``--fields`` names; raises InvalidValue for a name that is none."""
+    return None if fields is None else choose(fields, known)
+
+
+def _named(packages: Sequence[str]) -> str:
+    more = len(packages) - _NAMED
+    names = ", ".join(packages[:_NAMED]) + (f", +{more} more" if more > 0 else "")
+    return f"{len(packages)} {'package' if len(packages) == 1 else 'packages'} ({names})"

@@ -1,0 +1,110 @@
+"""Licences: SPDX expressions where they can be told, and as they stand where not (PEP 639)."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.licenses import canonicalize_license_expression
+
+from pkgharvest.sources import licences
+from pkgharvest.sources.licences import licence
+
+
+def approved(*names: str) -> list[str]:
+    return ["License :: OSI Approved", *(f"License :: OSI Approved :: {name}" for name in names)]
+
+
+@pytest.mark.parametrize(
+    ("expression", "text", "classifiers", "expected"),
+    [
+        (None, None, [], None),
+        (None, None, ["Topic :: Licenses", "License :: OSI Approved"], None),
+        (None, None, ["License :: DFSG approved", *approved("ISC License (ISCL)")], "ISC"),
+        # the expression
+        ("apache-2.0 or mit", "BSD", approved("MIT License"), "Apache-2.0 OR MIT"),
+        ("gpl-2.0-only with Classpath-exception-2.0", None, [], None),
+        ("licenseref-mine", None, [], "LicenseRef-mine"),
+        (" and ".join(["MIT"] * 40), None, [], " AND ".join(["MIT"] * 40)),
+        ("BSD", "MIT", approved("MIT License"), "BSD"),
+        ("no " * 50, "mit", [], "MIT"),
+        # the free text
+        (None, "mit", [], "MIT"),
+        (None, "bsd-3-clause", approved("MIT License"), "BSD-3-Clause"),
+        (None, "MIT AND Apache-2.0", [], "MIT AND Apache-2.0"),
+        (None, "MIT License", approved("MIT License"), "MIT"),
+        (None, "GPLv3+", approved("GNU General Public License v3 or later (GPLv3+)"),
+         "GPL-3.0-or-later"),
+        (None, "BSD", approved("BSD License"), "BSD"),
+        (None, "Apache 2.0", approved("Apache Software License"), "Apache 2.0"),
+        (None, "Copyright (c) 2020\n\nAll rights\n", [], None),
+        (None, "Permission is hereby granted " * 5, approved("MIT License"), "MIT"),
+        (None, "Permission is hereby granted " * 5, approved("BSD License"), "BSD License"),
+        # the classifiers
+        (None, None, approved("Mozilla Public License 2.0 (MPL 2.0)"), "MPL-2.0"),
+        (None, None, approved("MIT License", "MIT License"), "MIT"),
+        (None, None, approved("BSD License"), "BSD License"),
+        (None, None, approved("GNU General Public License v3 (GPLv3)"),
+         "GNU General Public License v3 (GPLv3)"),
+        (None, None, approved("MIT License", "BSD License"), "MIT License, BSD License"),
+        (None, None, approved("MIT License", "ISC License (ISCL)"),
+         "MIT License, ISC License (ISCL)"),
+        (None, None, ["License :: Public Domain"], "Public Domain"),
+        (None, None, ["License :: MIT License"], "MIT License"),
+    ],
+)  # fmt: skip
+def test_the_licence(
+    expression: str | None, text: str | None, classifiers: list[str], expected: str | None
+) -> None:
+    if expression is not None and expected is None:
+        expected = canonicalize_license_expression(expression)
+    assert licence(expression, text, classifiers) == expected
+
+
+# https://peps.python.org/pep-0639/appendix-mapping-classifiers/: "Tools MUST NOT attempt to ..."
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Academic Free License (AFL)",
+        "Apache Software License",
+        "Apple Public Source License",
+        "Artistic License",
+        "BSD License",
+        "GNU Affero General Public License v3",
+        "GNU Free Documentation License (FDL)",
+        "GNU General Public License (GPL)",
+        "GNU General Public License v2 (GPLv2)",
+        "GNU General Public License v3 (GPLv3)",
+        "GNU Lesser General Public License v2 (LGPLv2)",
+        "GNU Lesser General Public License v2 or later (LGPLv2+)",
+        "GNU Lesser General Public License v3 (LGPLv3)",
+        "GNU Library or Lesser General Public License (LGPL)",
+    ],
+)
+def test_what_is_ambiguous_is_not_guessed_at(name: str) -> None:
+    assert licence(None, None, approved(name)) == name
+
+
+def test_every_classifier_leads_to_an_expression() -> None:
+    for spdx in licences._SPDX.values():
+        assert canonicalize_license_expression(spdx) == spdx
+
+
+_WORDS = st.sampled_from(["MIT", "and", "OR", "with", "(", ")", "+", "LicenseRef-", "0BSD", "\n"])
+
+
+@given(
+    st.none() | st.text() | st.lists(_WORDS, max_size=300).map(" ".join),
+    st.none() | st.text() | st.lists(_WORDS).map("".join),
+    st.lists(st.text() | st.text().map("License :: {}".format)),
+)
+def test_any_text_is_borne(
+    expression: str | None, text: str | None, classifiers: list[str]
+) -> None:
+    told = licence(expression, text, classifiers)
+    assert told is None or told
+
+
+@pytest.mark.parametrize(
+    "deep", ["(" * 400 + "MIT" + ")" * 400, "((" * 200, "MIT or " * 120 + "MIT"]
+)
+def test_nesting_is_borne(deep: str) -> None:
+    licence(deep, deep[:100], [])
