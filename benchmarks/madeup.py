@@ -66,7 +66,8 @@ def make(path: Path, count: int) -> None:
 
 def name(number: int) -> str:
     """Return the slug of a package."""
-    return f"{_words(_dice(number), 2).replace(' ', '-')}-{number}"
+    slug = f"{_words(_dice(number), 2).replace(' ', '-')}-{number}"
+    return slug if number % 3 else f"django-{slug}"
 
 
 def _fill(
@@ -120,8 +121,6 @@ def _surround(conn: sqlite3.Connection, now: dt.datetime) -> None:
 def _package(number: int, now: dt.datetime) -> tuple[object, ...]:
     dice = _dice(number)
     slug = name(number)
-    if number % 3 == 0:
-        slug = f"django-{slug}"
     commits = [dice.randrange(9) if dice.random() < 0.2 else 0 for _ in range(52)]  # noqa: PLR2004
     topics = _words(dice, 3).split()
     last_updated = now - dt.timedelta(days=dice.randrange(2000), seconds=dice.randrange(86_400))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from catalogs import DAY, HOUR, NOW
+from catalogs import HOUR, NOW
 from pkgharvest.catalog import connection, runs
 
 if TYPE_CHECKING:
@@ -22,9 +22,15 @@ def db(tmp_path: Path) -> Iterator["Database"]:
 
 
 def begin(
-    db: "Database", *, hours: float = 0, whole: bool = True, continues: int | None = None
+    db: "Database",
+    *,
+    hours: float = 0,
+    whole: bool = True,
+    partial: bool = False,
+    continues: int | None = None,
 ) -> int:
-    return runs.begin(db, NOW + hours * HOUR, whole=whole, continues=continues)
+    at = NOW + hours * HOUR
+    return runs.begin(db, at, whole=whole, partial=partial, continues=continues)
 
 
 def end(db: "Database", run_id: int, *, stopped: str | None = None) -> None:
@@ -44,6 +50,7 @@ def test_a_run_is_written_down(db: "Database") -> None:
         "started": "2026-02-15T18:30:00.000000Z",
         "finished": "2026-02-15T19:30:00.000000Z",
         "whole": 1,
+        "partial": 0,
         "continues": 1,
         "stopped": "quota",
         "report": '{"bytes": 1}',
@@ -96,13 +103,26 @@ def test_a_run_for_some_packages_is_nothing_to_go_on_with(db: "Database") -> Non
     assert unfinished(db) == (first,)
 
 
-def test_what_is_older_than_a_day_is_fetched_again(db: "Database") -> None:
+def test_what_is_older_than_half_a_day_is_fetched_again(db: "Database") -> None:
     first = begin(db)
-    second = begin(db, hours=12, continues=first)
-    assert unfinished(db, hours=23.9) == (second, first)
-    assert unfinished(db, hours=24) == (second,)
-    assert unfinished(db, hours=36) == ()
-    assert DAY == 24 * HOUR
+    second = begin(db, hours=6, continues=first)
+    assert unfinished(db, hours=11.9) == (second, first)
+    assert unfinished(db, hours=12) == (second,)
+    assert unfinished(db, hours=18) == ()
+
+
+def test_a_part_of_what_was_left_does_not_end_it(db: "Database") -> None:
+    first = begin(db)
+    second = begin(db, continues=first, partial=True)
+    end(db, second)
+    assert unfinished(db) == (second, first)
+    end(db, begin(db, continues=second))
+    assert unfinished(db) == ()
+
+
+def test_a_part_that_goes_on_with_nothing_is_done_with(db: "Database") -> None:
+    end(db, begin(db, partial=True))
+    assert unfinished(db) == ()
 
 
 def test_a_circle_comes_to_an_end(db: "Database") -> None:

@@ -11,7 +11,7 @@ import pytest
 from command_line import CommandLine
 from github_case import commits
 from hosts import Hosts, some
-from pkgharvest.clock import FixedClock
+from pkgharvest.clock import FixedClock, SystemClock
 from standin.github import FakeContributor
 from standin.github_graphql import GitHubGraphQL
 from standin.server import Fault
@@ -144,3 +144,44 @@ def test_the_quota_of_points(shell: CommandLine, hosts: Hosts) -> None:
     assert (result.code, result.json()["stopped"]) == (5, "quota")
     assert result.json()["packages"]["deferred"] == COUNT
     assert len(hosts.github.log) <= 8
+
+
+@pytest.mark.parametrize("token", ["r0", "secret", "test"])
+def test_a_short_token_is_no_word_to_be_taken_out(tmp_path: Path, hosts: Hosts, token: str) -> None:
+    """It is a token of tests, at most; and what a host tells is not to be changed for it."""
+    repo = replace(some(1)[0], description="a secret test of tests")
+    hosts.github.add(repo)
+    shell = CommandLine(tmp_path / token, {**hosts.variables, "GH_TOKEN": token})
+    shell.ok("add", repo.full_name)
+    shell.ok("fetch", "--all")
+    record = shell.show("r000")
+    assert record["repo_url"] == "https://github.com/octo/r000"
+    assert record["repo_description"] == "a secret test of tests"
+
+
+def test_contributors_are_read_once_more_when_the_host_has_them_for_sure(
+    tmp_path: Path,
+) -> None:
+    """GitHub's list is a few hours old: read an hour after a push it may lack somebody."""
+    with Hosts(*some(60)) as hosts:
+        shell = CommandLine(tmp_path, {**hosts.variables, "GH_TOKEN": TOKEN})
+        for repo in some(60):
+            hosts.github.add(replace(repo, pushed_at=shell.clock.now() - DAY / 24))
+        shell.ok("add", *(repo.full_name for repo in some(60)))
+        asked = []
+        for delay in (0, 1, 1, 6, 24):
+            later(shell, delay * DAY / 24)
+            hosts.github.log.clear()
+            shell.ok("fetch", "--all", "--source", "repo")
+            asked.append(len(hosts.github.requests("/contributors")))
+        assert asked == [60, 0, 0, 60, 0]
+
+
+def test_a_small_time_budget_is_enough_for_some(tmp_path: Path) -> None:
+    with Hosts(*some(150), latency=0.05) as hosts:
+        shell = CommandLine(tmp_path, {**hosts.variables, "GH_TOKEN": TOKEN})
+        shell.ok("add", *(repo.full_name for repo in some(150)))
+        shell.clock = SystemClock()
+        result = shell.run("fetch", "--all", "--time-budget", "2s", "--json")
+        assert result.code in {0, 5}
+        assert result.json()["packages"]["updated"] > 0

@@ -1,6 +1,7 @@
 """Downloads: a lane of their own in a run, with a pace, a staleness and a share of it."""
 
 import datetime as dt
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,8 @@ def test_a_refusal_stops_downloads_and_nothing_else(shell: CommandLine, hosts: H
     result = shell.run("fetch", "--all", "--json")
     assert (result.code, result.json()["stopped"]) == (5, "quota")
     assert result.json()["failures"] == []
+    assert result.json()["packages"]["updated"] == 3  # all else is done
+    assert result.json()["packages"]["deferred"] == 0
     for place in range(3):
         assert shell.show(f"r00{place}")["repo_watchers"] == place
         assert shell.show(f"r00{place}")["pypi_version"] == "1.1"
@@ -165,3 +168,25 @@ def test_they_hold_up_nothing(tmp_path: Path) -> None:
         assert (result.code, result.json()["stopped"]) == (0, None)
         assert result.json()["packages"]["updated"] == 30
         assert 1 <= hosts.pypistats.busiest <= 4
+
+
+def test_a_request_budget_is_for_all_else_first(shell: CommandLine, hosts: Hosts) -> None:
+    shell.ok("fetch", "--all")
+    asked(hosts)
+    later(shell, 25 * HOUR)
+    result = shell.run("fetch", "--all", "--request-budget", "10", "--json")
+    assert (result.code, result.json()["stopped"]) == (5, "request-budget")
+    assert result.json()["packages"]["unchanged"] == 3
+    assert len(asked(hosts)) == 1  # three packages want nine
+
+
+def test_a_large_catalogue_waits_for_none(tmp_path: Path) -> None:
+    with Hosts(*some(130), downloads=True) as hosts:
+        shell = CommandLine(tmp_path, hosts.variables)
+        shell.clock = SystemClock()
+        shell.ok("add", *(repo.full_name for repo in some(130)))
+        began = time.monotonic()
+        report = shell.ok("fetch", "--all", "--json").json()
+        assert report["packages"]["updated"] == 130
+        assert len(asked(hosts)) < 30
+        assert time.monotonic() - began < 50

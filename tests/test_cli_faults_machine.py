@@ -50,8 +50,11 @@ def opened(monkeypatch: pytest.MonkeyPatch, pragma: str) -> None:
 
 
 def done(shell: CommandLine) -> set[str]:
-    """Return the packages that were fetched."""
-    query = "SELECT slug FROM fetches JOIN packages ON id = package_id WHERE source = 'repo'"
+    """Return the packages that were fetched, from both of their sources."""
+    query = """
+        SELECT slug FROM fetches JOIN packages ON id = package_id
+        GROUP BY slug HAVING count(last_success) = 2
+    """
     return {slug for (slug,) in shell.rows(query)}
 
 
@@ -114,7 +117,7 @@ exit $code
 @pytest.mark.parametrize(
     ("room", "some"),
     [
-        pytest.param(2**15 + 2**16, True, id="shared memory, and some of the log"),
+        pytest.param(2**15 + 2**17, True, id="shared memory, and some of the log"),
         pytest.param(2**14, False, id="not even shared memory"),
     ],
 )
@@ -209,7 +212,7 @@ def test_a_database_that_is_held_too_long(
         assert result.out == ""
         assert result.error == f"{shell.db} is held by another program"
         assert result.hint == "try again when it is done"
-        assert after <= len(done(shell)) < len(SLUGS)
+        assert after // 2 <= len(done(shell)) < len(SLUGS)
         assert shell.show("r000")["slug"] == "r000"  # who reads is not held up
     expect_to_go_on(shell, hosts)
 
@@ -282,7 +285,7 @@ def test_a_signal_while_another_program_writes(
         had = done(shell)
     assert process.returncode == 130, err
     assert took < 2
-    assert after <= len(had) < len(SLUGS)
+    assert after // 2 <= len(had) < len(SLUGS)
     report = json.loads(out)
     assert report["stopped"] == "interrupted"
     left = len(SLUGS) - len(had)
@@ -305,7 +308,7 @@ def test_a_time_budget_while_another_program_writes(shell: CommandLine, hosts: H
         result = shell.run("fetch", "--all", "--jobs", "1", "--time-budget", "2s")
         assert time.monotonic() - began < 4
     assert result.code == 5
-    assert 3 <= len(done(shell)) < len(SLUGS)
+    assert 1 <= len(done(shell)) < len(SLUGS)
     expect_to_go_on(shell, hosts)
 
 

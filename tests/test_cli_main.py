@@ -11,7 +11,8 @@ from pkgharvest import __version__
 
 COMMANDS = (
     *("add", "category", "completion", "config", "db", "demo", "edit", "export"),
-    *("fetch", "grid", "history", "import", "list", "remove", "show", "status"),
+    *("fetch", "grid", "history", "import", "list", "remove", "search", "show"),
+    "status",
 )
 
 

@@ -171,7 +171,7 @@ def test_grids_are_found_too(shell: CommandLine) -> None:
     lines = shell.ok("search", "tree").out.splitlines()
     assert lines[0].split() == ["found", "type", "stars", "last", "commit", "what", "it", "is"]
     assert lines[1].split()[:2] == ["trees", "grid"]
-    assert lines[1].endswith("Of all kinds")
+    assert lines[1].rstrip().endswith("Of all kinds")
 
 
 def test_every_format(shell: CommandLine, tmp_path: Path) -> None:

@@ -179,19 +179,30 @@ def test_an_empty_repository_is_a_fact(github: GitHubStandIn) -> None:
 
 
 @pytest.mark.parametrize("body", [b"[]", b"[ ]\n"])
-def test_a_list_of_nothing_is_not_an_empty_repository(github: GitHubStandIn, body: bytes) -> None:
+def test_a_list_of_nothing_empties_no_package(github: GitHubStandIn, body: bytes) -> None:
     github.add(repository())
     _, known = read_and_learn(github, new_target())
     github.fault("/commits", Fault(status=200, body=body, headers={"etag": '"nonsense"'}))
 
-    for target in (new_target(), known):
-        reading = read(github, target)
+    reading = read(github, known)
 
-        assert isinstance(reading.problem, Malformed)
-        assert "no commit of Octo/Cat" in reading.problem.message
-        assert reading.activity is None
-        assert reading.contributors is None or reading.contributors
-        assert not [v for v in reading.validators if "/commits" in v.key]
+    assert isinstance(reading.problem, Malformed)
+    assert "no commit of Octo/Cat" in reading.problem.message
+    assert reading.activity is None
+    assert reading.contributors is None or reading.contributors
+    assert not [v for v in reading.validators if "/commits" in v.key]
+
+
+def test_a_list_of_nothing_is_all_that_a_new_package_may_have(github: GitHubStandIn) -> None:
+    """As of a repository without its default branch: nothing was known that could be lost."""
+    github.add(repository())
+    github.fault("/commits", Fault(status=200, body=b"[]", headers={"etag": '"nothing"'}))
+
+    reading = read(github, new_target())
+
+    assert reading.problem is None
+    assert reading.activity is not None
+    assert (reading.activity.head, reading.activity.days) == (None, {})
 
 
 def test_a_list_without_its_newest_commits_is_malformed(github: GitHubStandIn) -> None:

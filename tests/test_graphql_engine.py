@@ -54,14 +54,12 @@ async def run(
 ) -> list[Outcome]:
     clock = StillClock(now)
     credentials = Credentials.from_environment({"GH_TOKEN": "a-token"}, github.url)
-    outcomes: list[Outcome] = []
     async with open_client(clock=clock, listener=nobody, credentials=credentials) as client:
         source = GitHubBatches(client, api_url=github.url, clock=clock)
         sources = Sources(repositories={"github": source}, projects=Index())
         limits = Limits(jobs=100, seconds_per_source=60)
-        async for found in harvest(targets, sources, clock=clock, limits=limits, halt=halt):
-            outcomes += found
-    return outcomes
+        found = harvest(targets, sources, clock=clock, limits=limits, halt=halt)
+        return [outcome async for outcome in found]
 
 
 def test_what_a_package_costs_the_first_time_and_when_nothing_is_new(

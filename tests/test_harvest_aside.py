@@ -90,7 +90,7 @@ async def run(
             draw=lambda: waiting.popleft() if waiting else None, jobs=2, linger=lambda: linger
         ),
     )
-    async for (outcome,) in harvesting:
+    async for outcome in harvesting:
         outcomes.append(outcome)
         if found_by and outcome.source == "repo":
             waiting.extend([found_by[outcome.target.package_id]])

@@ -118,7 +118,8 @@ class Trial:
     async def get(self, url: str = REST) -> int | str:
         """Return the status of an answer, or the name of the error."""
         try:
-            return (await self.limits.send(Request(url=url))).status
+            resource = "graphql" if url == GRAPHQL else "core"
+            return (await self.limits.send(Request(url=url, resource=resource))).status
         except (RateLimited, BudgetSpent, Unavailable) as error:
             return type(error).__name__
 

@@ -17,7 +17,7 @@ _ALIASES = {
 # GitHub's own pages that people paste: names that nobody can register as an owner.
 _GITHUB_PAGES = (
     "about|apps|codespaces|collections|dashboard|explore|features|issues|join|login|logout|"
-    "marketplace|new|notifications|organizations|orgs|pricing|pulls|search|settings|signup|"
+    "marketplace|notifications|organizations|orgs|pricing|pulls|search|settings|signup|"
     "sponsors|stars|topics|trending|users"
 )
 _GITHUB_OWNER = "[A-Za-z0-9_][A-Za-z0-9_-]{0,38}"

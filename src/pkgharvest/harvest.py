@@ -81,6 +81,8 @@ class Aside:
     linger: Callable[[], float]
     """Says, when the rest of the run is over, for how many seconds this may go on alone; what is
     under way after those is given up, and has no outcome."""
+    afterwards: bool = False
+    """Begin only then."""
 
 
 async def harvest(
@@ -91,18 +93,17 @@ async def harvest(
     limits: Limits,
     halt: Halt,
     aside: Aside | None = None,
-) -> AsyncGenerator[tuple[Outcome, ...], None]:
-    """Yield the outcomes of each package, one for each of its sources, as packages are done.
+) -> AsyncGenerator[Outcome, None]:
+    """Yield the outcomes of each package, one for each of its sources, as they come.
 
     ``targets`` is drawn on only as there is room, so it may be long and lazy. After ``halt``
-    no further package is begun, and what is under way comes out as deferred. The packages of
-    ``aside`` come out apart.
+    no further package is begun, and what is under way comes out as deferred.
     """
     run = _Run(sources, clock=clock, limits=limits, halt=halt)
     workers = asyncio.create_task(run.work(iter(targets), aside))
     try:
-        while (outcomes := await run.done.get()) is not None:
-            yield outcomes
+        while (outcome := await run.done.get()) is not None:
+            yield outcome
             run.seen()
         await workers
     finally:
@@ -114,7 +115,7 @@ class _Run:
     """The workers of one run, and the queue by which they hand over what they have done."""
 
     def __init__(self, sources: Sources, *, clock: Clock, limits: Limits, halt: Halt) -> None:
-        self.done: asyncio.Queue[tuple[Outcome, ...] | None] = asyncio.Queue()
+        self.done: asyncio.Queue[Outcome | None] = asyncio.Queue()
         self._sources = sources
         self._clock = clock
         self._limits = limits
@@ -165,7 +166,8 @@ class _Run:
         """Work on what there is, and then on what comes, until nothing more can come."""
         while self._halt.reason is None:
             news, was_alone = self._news, self._is_alone
-            await self._at_once(aside.jobs, aside.draw)
+            if was_alone or not aside.afterwards:
+                await self._at_once(aside.jobs, aside.draw)
             if was_alone:
                 break
             await news.wait()
@@ -179,9 +181,9 @@ class _Run:
             halt=self._halt,
             today=self._today,
         )
-        outcomes = await package.outcomes()
-        self._unseen += 1
-        self.done.put_nowait(outcomes)
+        async for outcome in package.outcomes():
+            self._unseen += 1
+            self.done.put_nowait(outcome)
 
     def _tell(self) -> None:
         self._news.set()
@@ -209,19 +211,15 @@ class _Package:
         self._halt = halt
         self._today = today
 
-    async def outcomes(self) -> tuple[Outcome, ...]:
+    async def outcomes(self) -> AsyncGenerator[Outcome, None]:
         """Read the sources in turn: what the repository says helps to find its project."""
-        found = []
         for source in self._target.sources:
             result = await self._result(source)
-            found.append(
-                Outcome(
-                    target=self._as_selected, source=source, at=self._clock.now(), result=result
-                )
+            yield Outcome(
+                target=self._as_selected, source=source, at=self._clock.now(), result=result
             )
             if isinstance(result, RepositoryReading):
                 self._learn(result)
-        return tuple(found)
 
     async def _result(self, source: SourceName) -> Reading | Failure | Deferred:
         if self._halt.reason is not None:

@@ -121,11 +121,10 @@ class _Run:
                 halt=self._halt,
             )
             async with contextlib.aclosing(harvesting):
-                async for outcomes in harvesting:
-                    for outcome in outcomes:
-                        told = await self._settle(outcome)
-                        if told is not None:
-                            done[outcome.target.package_id] = told
+                async for outcome in harvesting:
+                    told = await self._settle(outcome)
+                    if told is not None:
+                        done[outcome.target.package_id] = told
         listener(Finished(stopped=self._halt.reason))
         return BackfillReport(
             packages=tuple(done[number] for number in asked if number in done),

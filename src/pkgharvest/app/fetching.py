@@ -47,6 +47,9 @@ if TYPE_CHECKING:
 _REQUESTS_FOR_ONE = 5
 """What a new package takes, as a rule: three requests of GitHub, two of PyPI."""
 
+_IN_A_SECOND = 25
+"""Packages that may be hoped to be done in a second."""
+
 _UNDER_WAY = 200
 """Packages at once where GitHub tells of many in one answer: enough to fill several batches while
 others wait for their turn at a host."""
@@ -60,8 +63,10 @@ _LONGEST_WAIT = 7200.0
 _ASIDE_AT_ONCE = 4
 
 _ASIDE_ALONE = 60.0
-"""Seconds for downloads when all else is done, where no time budget says how long the run may be:
-enough for a small catalogue, and too little to be a nuisance."""
+"""Seconds for downloads when all else is done, where no time budget says how long a run may be."""
+
+_FEW = 100
+"""Packages: more are not worth waiting for, as those seconds would not do for most of them."""
 
 _TO_CLOSE = 1.0
 """Seconds of a time budget that are kept for the end of the run."""
@@ -167,8 +172,8 @@ class _Run:
                     )
                     try:
                         async with contextlib.aclosing(harvesting):
-                            async for outcomes in harvesting:
-                                await self._settle(outcomes, run_id, tally)
+                            async for outcome in harvesting:
+                                await self._settle(outcome, run_id, tally)
                     finally:
                         if order.record is not None and client.recorder is not None:
                             client.recorder.write(order.record)
@@ -182,6 +187,7 @@ class _Run:
             self._db,
             started,
             whole=self._order.is_whole,
+            partial=self._order.is_partial,
             continues=todo.continues[0] if todo.continues else None,
         )
 
@@ -204,7 +210,7 @@ class _Run:
 
     async def _harvest(
         self, client: Client, hosts: Hosts, todo: Agenda, *, batches: bool
-    ) -> AsyncGenerator[tuple[Outcome, ...], None]:
+    ) -> AsyncGenerator[Outcome, None]:
         order = self._order
         sources = open_sources(
             client,
@@ -225,27 +231,30 @@ class _Run:
                 seconds_per_source=_LONGEST_SOURCE + (_LONGEST_WAIT if order.wait else 0),
             ),
             halt=self._halt,
-            aside=Aside(draw=self._draw_aside, jobs=_ASIDE_AT_ONCE, linger=self._linger),
+            aside=Aside(
+                draw=self._draw_aside,
+                jobs=_ASIDE_AT_ONCE,
+                linger=self._linger,
+                afterwards=order.request_budget is not None,  # it is for all else first
+            ),
         )
         async with contextlib.aclosing(harvesting):
-            async for outcomes in harvesting:
-                yield outcomes
+            async for outcome in harvesting:
+                yield outcome
 
-    async def _settle(self, outcomes: tuple[Outcome, ...], run_id: int, tally: Tally) -> None:
-        """Save what became of a package, count it, tell of it."""
-        saved = await self._saving.save(lambda: self._save(outcomes, run_id))
+    async def _settle(self, outcome: Outcome, run_id: int, tally: Tally) -> None:
+        """Save what became of a source of a package, count it, tell of it."""
+        saved = await self._saving.save(lambda: self._save(outcome, run_id))
         if saved is None:
-            outcomes = tuple(map(self._given_up, outcomes))
-            saved = (harvests.Saved(changed=False),) * len(outcomes)
-        tally.count(outcomes, saved)
-        tally.read_with_git += sum(map(self._goes_by_git, outcomes))
-        for outcome, result in zip(outcomes, saved, strict=True):
-            self._around.listener(
-                Settled(outcome=outcome, changed=result.changed, failure=result.failure)
-            )
-            if self._has_found(outcome):
-                self._aside.append(outcome.target.package_id)
-                self._around.listener(Queued(downloads=1))
+            outcome, saved = self._given_up(outcome), harvests.Saved(changed=False)
+        tally.count(outcome, saved)
+        tally.read_with_git += self._goes_by_git(outcome)
+        self._around.listener(
+            Settled(outcome=outcome, changed=saved.changed, failure=saved.failure)
+        )
+        if self._has_found(outcome):
+            self._aside.append(outcome.target.package_id)
+            self._around.listener(Queued(downloads=1))
 
     # ── downloads, which are read beside ──
 
@@ -269,7 +278,7 @@ class _Run:
         if self._order.record is not None or self._archive is not None:
             return math.inf  # the one has to hold what the other is going to ask
         if self._ends is None:
-            return _ASIDE_ALONE
+            return _ASIDE_ALONE if len(self._aside) <= _FEW else 0.0
         return max(0.0, self._ends - time.monotonic() - _TO_CLOSE)
 
     def _goes_by_git(self, outcome: Outcome) -> bool:
@@ -289,14 +298,12 @@ class _Run:
         message = "the run was stopped before this was saved"
         return dataclasses.replace(outcome, result=Deferred(reason=reason, message=message))
 
-    def _save(self, outcomes: tuple[Outcome, ...], run_id: int) -> tuple[harvests.Saved, ...]:
-        if self._order.as_of is None:
-            saved = tuple(
-                harvests.save(self._db, outcome, run_id, self._backoff) for outcome in outcomes
-            )
-            snapshots.take(self._db.conn, outcomes[0].target.package_id, run_id)
-            return saved
-        return tuple(self._save_as_of(outcome, self._order.as_of) for outcome in outcomes)
+    def _save(self, outcome: Outcome, run_id: int) -> harvests.Saved:
+        if self._order.as_of is not None:
+            return self._save_as_of(outcome, self._order.as_of)
+        saved = harvests.save(self._db, outcome, run_id, self._backoff)
+        snapshots.take(self._db.conn, outcome.target.package_id, run_id)
+        return saved
 
     def _save_as_of(self, outcome: Outcome, instant: dt.datetime) -> harvests.Saved:
         match outcome.result:
@@ -352,7 +359,9 @@ def _under_way(order: Order, *, batches: bool) -> int:
     packages = order.jobs
     if batches:
         packages = order.jobs * 4 if order.history == "git" else _UNDER_WAY
-    if order.request_budget is None:
-        return packages
     # So few that a small budget is enough for some of them.
-    return max(1, min(packages, order.request_budget // _REQUESTS_FOR_ONE))
+    if order.time_budget is not None:
+        packages = min(packages, int(order.time_budget.total_seconds() * _IN_A_SECOND))
+    if order.request_budget is not None:
+        packages = min(packages, order.request_budget // _REQUESTS_FOR_ONE)
+    return max(1, packages)

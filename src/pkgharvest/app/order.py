@@ -55,6 +55,11 @@ class Order:
         return not self.names and self.as_of is None
 
     @property
+    def is_partial(self) -> bool:
+        """Whether it leaves something out on purpose, and so does not end what others left."""
+        return self.limit is not None or len(self.sources) < len(SOURCES)
+
+    @property
     def asks_api(self) -> bool:
         """Whether GitHub's API may be asked in whatever way is best.
 

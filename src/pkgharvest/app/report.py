@@ -41,33 +41,38 @@ class Tally:
     read_with_git: int = 0
     _verdicts: dict[int, Verdict] = field(default_factory=dict)
     """By package, whose sources may come one after another."""
+    _beside: set[int] = field(default_factory=set)
+    """Packages whose downloads were held up: what became of all else is what counts."""
 
     @property
     def verdicts(self) -> Counter[Verdict]:
         """Packages by what became of them."""
-        return Counter(self._verdicts.values())
+        held_up: dict[int, Verdict] = dict.fromkeys(self._beside, "deferred")
+        return Counter({**held_up, **self._verdicts}.values())
 
-    def count(self, outcomes: tuple[Outcome, ...], saved: tuple[Saved, ...]) -> None:
-        """Count what became of sources of a package."""
-        for outcome, result in zip(outcomes, saved, strict=True):
-            verdict: Verdict = "updated" if result.changed else "unchanged"
-            refusal = out_of_quota(outcome)
-            if refusal is not None:
-                host, words = refusal
-                self.out_of_quota[host] = words
-            if refusal is not None or isinstance(outcome.result, Deferred):
-                verdict = "deferred"
-            if result.failure is not None:
-                verdict = "failed"
-                self.failures.append(
-                    SourceFailure(
-                        slug=outcome.target.slug,
-                        source=outcome.source,
-                        error=result.failure.kind,
-                        message=result.failure.message,
-                    )
+    def count(self, outcome: Outcome, saved: Saved) -> None:
+        """Count what became of a source of a package."""
+        verdict: Verdict = "updated" if saved.changed else "unchanged"
+        refusal = out_of_quota(outcome)
+        if refusal is not None:
+            host, words = refusal
+            self.out_of_quota[host] = words
+        if refusal is not None or isinstance(outcome.result, Deferred):
+            verdict = "deferred"
+        if saved.failure is not None:
+            verdict = "failed"
+            self.failures.append(
+                SourceFailure(
+                    slug=outcome.target.slug,
+                    source=outcome.source,
+                    error=saved.failure.kind,
+                    message=saved.failure.message,
                 )
-            package_id = outcome.target.package_id
+            )
+        package_id = outcome.target.package_id
+        if verdict == "deferred" and outcome.source == "downloads":
+            self._beside.add(package_id)
+        else:
             before = self._verdicts.get(package_id, "unchanged")
             self._verdicts[package_id] = max(before, verdict, key=_GRAVITY.index)
 

@@ -9,16 +9,27 @@ from pkgharvest.catalog.columns import instant_text
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-_STILL_FRESH = dt.timedelta(days=1)
+_STILL_FRESH = dt.timedelta(hours=12)
 """What an unfinished run fetched longer ago than this is fetched again."""
 
 
-def begin(db: "Database", now: dt.datetime, *, whole: bool, continues: int | None) -> int:
-    """Note that a run begins; return its id. ``whole``: it was asked for every package."""
+def begin(
+    db: "Database",
+    now: dt.datetime,
+    *,
+    whole: bool,
+    continues: int | None,
+    partial: bool = False,
+) -> int:
+    """Note that a run begins; return its id.
+
+    ``whole``: it was asked for every package; ``partial``: and then for so many of them only, or
+    for some of their sources.
+    """
     # One statement waits for another writer; sqlite-utils would read first, and then may not.
     cursor = db.conn.execute(
-        "INSERT INTO runs (started, whole, continues) VALUES (?, ?, ?)",
-        (instant_text(now), int(whole), continues),
+        "INSERT INTO runs (started, whole, partial, continues) VALUES (?, ?, ?, ?)",
+        (instant_text(now), int(whole), int(partial), continues),
     )
     assert cursor.lastrowid is not None
     return cursor.lastrowid
@@ -35,8 +46,9 @@ def end(db: "Database", run_id: int, now: dt.datetime, *, stopped: str | None, r
 def unfinished(connection: sqlite3.Connection, now: dt.datetime) -> tuple[int, ...]:
     """Return the runs that a run for every package goes on with, newest first.
 
-    The last such run, where it was killed or stopped early within a day, and those it went on
-    with itself. Call it while holding the fetch lock: a run at work looks like a killed one.
+    The last such run, where it was killed or stopped early lately, or did a part of what another
+    had left, and those it went on with itself. Call it while holding the fetch lock: a run at work
+    looks like a killed one.
     """
     rows = connection.execute(
         """
@@ -44,7 +56,8 @@ def unfinished(connection: sqlite3.Connection, now: dt.datetime) -> tuple[int, .
             SELECT * FROM (
                 SELECT id, continues, started, 0 FROM runs
                 WHERE whole AND id = (SELECT max(id) FROM runs WHERE whole)
-                      AND (finished IS NULL OR stopped IS NOT NULL)
+                      AND (finished IS NULL OR stopped IS NOT NULL
+                           OR partial AND continues IS NOT NULL)
             )
             UNION ALL
             SELECT runs.id, runs.continues, runs.started, depth + 1

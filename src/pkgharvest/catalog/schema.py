@@ -233,7 +233,10 @@ _FORGET = (
 )
 _LEARN = f"INSERT INTO packages_fts (rowid, {', '.join(SEARCHED)}) VALUES (new.id, {_NEW})"  # noqa: S608
 
-_COMMITS = "(SELECT sum(value) FROM json_each({}))"
+_COMMITS = "(SELECT sum(value) FROM json_each(CASE WHEN json_valid({0}) THEN {0} END))"
+_OTHER_WEEKS = (
+    "UPDATE OF commits_over_52 ON packages WHEN new.commits_over_52 <> old.commits_over_52"
+)
 
 _SURROUNDINGS_AND_PAST = (
     # Licences are read by other rules than before: every project is to be read once more.
@@ -276,12 +279,15 @@ _SURROUNDINGS_AND_PAST = (
     f"UPDATE packages SET commits = {_COMMITS.format('commits_over_52')}",  # noqa: S608 - ours
     *(
         f"""
-        CREATE TRIGGER packages_{name} AFTER {event} ON packages BEGIN
+        CREATE TRIGGER packages_{name} AFTER {event} BEGIN
             UPDATE packages SET commits = {_COMMITS.format("new.commits_over_52")}
             WHERE id = new.id;
         END
         """  # noqa: S608 - ours
-        for name, event in (("counted", "INSERT"), ("recounted", "UPDATE OF commits_over_52"))
+        for name, event in (
+            ("counted", "INSERT ON packages"),
+            ("recounted", _OTHER_WEEKS),
+        )
     ),
     *(
         f"CREATE INDEX packages_{name} ON packages({columns})"
@@ -296,6 +302,8 @@ _SURROUNDINGS_AND_PAST = (
         )
     ),
     "CREATE INDEX fetches_failing ON fetches(package_id) WHERE consecutive_failures > 0",
+    # It was for every package, but for so many at most, or for some of their sources.
+    "ALTER TABLE runs ADD COLUMN partial INTEGER NOT NULL DEFAULT 0",
     """
     CREATE TABLE snapshots (        -- one where something had changed since the one before
         package_id INTEGER NOT NULL REFERENCES packages(id) ON DELETE CASCADE,

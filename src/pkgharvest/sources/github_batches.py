@@ -29,11 +29,19 @@ from pkgharvest.sources.batches import Batches, TooMuch
 from pkgharvest.sources.github import GitHub
 from pkgharvest.sources.github_commits import Commits
 from pkgharvest.sources.github_contributors import Contributors
-from pkgharvest.sources.github_graphql import Facts, History, NotServed, NotTold, Page, Written
+from pkgharvest.sources.github_graphql import (
+    Facts,
+    History,
+    NotServed,
+    NotTold,
+    Page,
+    Unreadable,
+    Written,
+)
 from pkgharvest.sources.github_parts import REACH, Parts, another, name, no_commits
 from pkgharvest.sources.github_rest import MOST_PAGES, Rest
 from pkgharvest.sources.interface import HistorySource
-from pkgharvest.transport.exchange import Exchange
+from pkgharvest.transport.exchange import Exchange, Request
 
 
 def _free(url: str, points: int) -> None:
@@ -208,23 +216,24 @@ class GitHubBatches:
     # ── queries ──────────────────────────────────────────────────────────────────────────
 
     async def _ask_facts(self, paths: Sequence[str]) -> Sequence[Facts | Exception]:
-        answer = await self._client.send(graphql.facts_request(self._url, paths))
-        try:
-            reply = graphql.reply(answer, len(paths))
-        except NotServed:
-            self._served = False
-            return [NotTold(path) for path in paths]
-        return self._charged(reply).read(graphql.facts)
+        reply = await self._reply(graphql.facts_request(self._url, paths), len(paths))
+        return reply.read(graphql.facts)
 
     async def _ask_pages(self, pages: Sequence[Page]) -> Sequence[History | Exception]:
-        answer = await self._client.send(graphql.pages_request(self._url, pages))
-        try:
-            reply = graphql.reply(answer, len(pages))
-        except NotServed:
-            return [NotTold(page.path) for page in pages]
-        return self._charged(reply).read(graphql.history)
+        reply = await self._reply(graphql.pages_request(self._url, pages), len(pages))
+        return reply.read(graphql.history)
 
-    def _charged(self, reply: graphql.Reply) -> graphql.Reply:
+    async def _reply(self, request: Request, count: int) -> graphql.Reply:
+        """Send a query about ``count`` repositories; once more, where no whole answer came."""
+        answer = await self._client.send(request)
+        try:
+            try:
+                reply = graphql.reply(answer, count)
+            except Unreadable:
+                reply = graphql.reply(await self._client.send(request), count)
+        except NotServed:
+            self._served = False
+            return graphql.Reply(1, tuple(NotTold() for _ in range(count)))
         self._charge(self._url, reply.cost)
         return reply
 

@@ -46,6 +46,9 @@ class Commits:
             head = next(answers.commits(answers.whole(newest, name(target))), None)
             if head and head.committed and midnight(head.committed) >= since:
                 raise Malformed(f"GitHub leaves the newest commits of {name(target)} out")
+            if head is None and target.head is None:
+                parts.activity = no_commits(branch)  # all it has, and nothing there to lose
+                return
             relations = links(newest.headers.get("link"))
             count = page_number(relations.get("last", "")) if relations else 1
         if head is None:

@@ -29,7 +29,11 @@ class Contributors:
             return True  # a clock was wrong: nobody knows when that was
         if repository is None or repository.pushed_at is None:
             return False
-        return repository.pushed_at > target.contributors_read - _SETTLING
+        if repository.pushed_at > target.contributors_read:
+            return True
+        settled = repository.pushed_at + _SETTLING
+        # It was read too early to have them for sure: once more, when it has.
+        return target.contributors_read < settled <= self._clock.now()
 
     def have_settled(self, repository: Repository) -> bool:
         """Tell whether the last push is so long ago that the list has it."""

@@ -9,6 +9,7 @@ is in its documentation under "Rate limits and query limits for the GraphQL API"
 import datetime as dt
 import functools
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -51,11 +52,20 @@ nodes { oid authoredDate author { user { login } } } } } } }"""
 
 _TOO_MUCH = frozenset({"RESOURCE_LIMITS_EXCEEDED", "MAX_NODE_LIMIT_EXCEEDED"})
 
+_GAVE_UP = re.compile(
+    "something went wrong|respond to your request in time|time(d )?out", re.IGNORECASE
+)
+"""What GitHub writes, without a type, where a query took it too long."""
+
 T = TypeVar("T")
 
 
 class NotTold(Exception):
     """GraphQL does not tell of a repository, for a reason that only REST tells apart."""
+
+
+class Unreadable(Malformed):
+    """What came is no JSON, or not all of it: another try may bring it whole."""
 
 
 class NotServed(Exception):
@@ -160,7 +170,7 @@ def _names(paths: Sequence[str]) -> dict[str, str]:
 
 def _request(url: str, query: str, variables: Mapping[str, str | None]) -> Request:
     body = json.dumps({"query": query, "variables": variables}, separators=(",", ":")).encode()
-    return Request(url=url, method="POST", headers=_HEADERS, body=body)
+    return Request(url=url, method="POST", headers=_HEADERS, body=body, resource="graphql")
 
 
 # ── answers ──────────────────────────────────────────────────────────────────────────────
@@ -192,20 +202,11 @@ def reply(answer: Answer, count: int) -> Reply:
     another SourceError where the query as a whole came to nothing. What became of one repository
     alone is in the reply.
     """
-    match answer.status:
-        case HTTPStatus.OK:
-            pass
-        case HTTPStatus.BAD_GATEWAY | HTTPStatus.GATEWAY_TIMEOUT:
-            raise TooMuch
-        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
-            rest.whole(answer, "its GraphQL API")
-        case HTTPStatus.NOT_FOUND | HTTPStatus.METHOD_NOT_ALLOWED | HTTPStatus.NOT_IMPLEMENTED:
-            raise NotServed
-        case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise Unavailable(f"GitHub answered {status} to a query")
-        case status:  # of the address of the API, and nothing about any repository
-            raise Malformed(f"{answer.url} answered {status}, where GraphQL was expected")
-    told = decode.parse(answer.body, "graphql")
+    _require_served(answer)
+    try:
+        told = decode.parse(answer.body, "graphql")
+    except Malformed as error:
+        raise Unreadable(error.message) from error
     failures, whole = _failures(told)
     if whole is not None:
         raise whole
@@ -221,6 +222,22 @@ def reply(answer: Answer, count: int) -> Reply:
             repositories.append(Node(found.value, alias))
     quota = data.get("quota")
     return Reply(quota["cost"].integer() if quota else 1, tuple(repositories))
+
+
+def _require_served(answer: Answer) -> None:
+    match answer.status:
+        case HTTPStatus.OK:
+            pass
+        case HTTPStatus.BAD_GATEWAY | HTTPStatus.GATEWAY_TIMEOUT:
+            raise TooMuch
+        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
+            rest.whole(answer, "its GraphQL API")
+        case HTTPStatus.NOT_FOUND | HTTPStatus.METHOD_NOT_ALLOWED | HTTPStatus.NOT_IMPLEMENTED:
+            raise NotServed
+        case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise Unavailable(f"GitHub answered {status} to a query")
+        case status:  # of the address of the API, and nothing about any repository
+            raise Malformed(f"{answer.url} answered {status}, where GraphQL was expected")
 
 
 def _failures(
@@ -241,6 +258,8 @@ def _failures(
                 return {}, TooMuch()
             case _ if kind == "FORBIDDEN":
                 return {}, Unauthorized(f"GitHub refuses the query: {message or kind}")
+            case _ if _GAVE_UP.search(message):
+                return {}, TooMuch()
             case _:
                 return {}, Unavailable(f"GitHub could not do the query: {message or kind}")
     return by_alias, None

@@ -87,7 +87,7 @@ async def open_client(
                 clock=clock,
                 creator_version=__version__,
                 hosts=record,
-                secret_texts=credentials.secrets,
+                secret_texts=credentials.telling,
             )
         chain = Limits(
             Admission(chain, credentials=credentials),

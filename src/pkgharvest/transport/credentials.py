@@ -15,7 +15,7 @@ _TOKEN = re.compile(r"[\x21-\x7e]+")
 """Visible ASCII: what a header can carry unchanged (RFC 6750 allows no more)."""
 
 _LONG_ENOUGH = 12
-"""Of a shorter token, four characters tell too much."""
+"""Of a shorter token, four characters tell too much; and it may be part of any text."""
 
 
 def last_four(token: str) -> str:
@@ -85,15 +85,20 @@ class Credentials:
         """The tokens themselves, to be looked for and taken out."""
         return frozenset(self._tokens.values())
 
+    @property
+    def telling(self) -> frozenset[str]:
+        """The tokens that can be looked for in a text: a short one is a word like others."""
+        return frozenset(token for token in self.secrets if len(token) >= _LONG_ENOUGH)
+
     def redact(self, text: str) -> str:
-        """Return ``text`` without any of the tokens."""
-        for secret in self.secrets:
+        """Return ``text`` without any of the tokens that can be told from words."""
+        for secret in self.telling:
             text = text.replace(secret, "REDACTED")
         return text
 
     def redact_body(self, body: bytes) -> bytes:
-        """Return ``body`` without any of the tokens."""
-        for secret in self.secrets:
+        """Return ``body`` without any of the tokens that can be told from words."""
+        for secret in self.telling:
             body = body.replace(secret.encode(), b"REDACTED")
         return body
 

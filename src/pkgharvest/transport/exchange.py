@@ -1,7 +1,7 @@
 """One request and its answer, and what every link of the transport's chain looks like."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from pkgharvest.records import Validator
@@ -27,6 +27,8 @@ class Request:
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
+    resource: str = "core"
+    """GitHub's name of the quota that it is taken from: core or graphql."""
     held: Held = field(default_factory=Held, compare=False, repr=False)
 
 
@@ -65,7 +67,7 @@ def conditional(request: Request, validator: Validator | None) -> Request:
         headers["if-none-match"] = validator.etag
     if validator.last_modified:
         headers["if-modified-since"] = validator.last_modified
-    return Request(url=request.url, method=request.method, headers=headers, body=request.body)
+    return replace(request, headers=headers)
 
 
 def validator_of(answer: Answer, key: str, parser: int) -> Validator | None:

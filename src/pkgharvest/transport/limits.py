@@ -11,7 +11,6 @@ import asyncio
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
 
 from pkgharvest.clock import Clock
 from pkgharvest.errors import BudgetSpent, RateLimited
@@ -19,11 +18,8 @@ from pkgharvest.events import Listener, Throttled
 from pkgharvest.transport.exchange import Answer, Exchange, Request
 from pkgharvest.transport.origin import Origin
 from pkgharvest.transport.pace import Pace, Turns, pace_of
-from pkgharvest.transport.quota import Quota, retry_after
+from pkgharvest.transport.quota import SAME_PERIOD, Quota, retry_after
 from pkgharvest.transport.throttle import throttle_of
-
-_SAME_PERIOD = dt.timedelta(seconds=2)
-"""Resets this close are one: a host's machines differ by a second."""
 
 _SLACK = 1.0
 """Seconds waited beyond a reset, which is given in whole seconds."""
@@ -91,13 +87,18 @@ class _Gate:
         self._settled.set()
         self._settled = asyncio.Event()
 
+    def use_up(self) -> None:
+        """Take note that what is left is too little to be of use."""
+        if self._quota is not None:
+            self._quota = replace(self._quota, remaining=0)
+
     def learn(self, said: Quota, seconds_left: float) -> None:
         """Take note of what an answer said, which holds for ``seconds_left``."""
         known = self._known()
         if known is not None and known.reset is not None and said.reset is not None:
-            if said.reset < known.reset - _SAME_PERIOD:
+            if said.reset < known.reset - SAME_PERIOD:
                 return  # overtaken by an answer of the next period
-            if said.reset <= known.reset + _SAME_PERIOD:
+            if said.reset <= known.reset + SAME_PERIOD:
                 # Answers overtake each other: within one period the lowest is the latest.
                 said = replace(said, remaining=min(said.remaining, known.remaining))
         self._quota = said
@@ -217,7 +218,7 @@ class Limits:
         BudgetSpent where the run may send no more.
         """
         host = str(Origin.of(request.url))
-        resource = "graphql" if urlsplit(request.url).path.endswith("/graphql") else "core"
+        resource = request.resource
         if host not in self._lanes:
             at_once = self._concurrency_of.get(host, self._concurrency)
             self._lanes[host] = _Lane(self._clock, at_once)
@@ -293,6 +294,7 @@ class Limits:
             return answer, None
         asked = retry_after(answer.headers, now)
         if asked is None and not throttle.whole_host:
+            lane.gate(resource).use_up()
             if closure := await lane.gate(resource).closed():
                 return answer, closure
             asked = seconds_left

@@ -13,6 +13,9 @@ _NUMBER = re.compile(r"\s*(-?\d{1,18})\s*(?:[,;].*)?", re.ASCII)
 _EPOCH = 10**8
 """A reset above is seconds since 1970, one below is seconds from now: hosts do either."""
 
+SAME_PERIOD = dt.timedelta(seconds=2)
+"""Resets this close are one: a host's machines differ by a second."""
+
 _FARTHEST = 86_400.0
 """No host's period is longer than a day; what says so comes from a clock that is wrong."""
 

@@ -31,16 +31,19 @@ def throttle_of(answer: Answer, resource: str, remaining: int | None) -> Throttl
     say is left of it. "Rate limits for the REST API" in GitHub's documentation has the rules.
     """
     used_up = remaining == 0
+    primary = False
     match answer.status:
         case HTTPStatus.TOO_MANY_REQUESTS:
             refused = True
         case HTTPStatus.FORBIDDEN:
             refused = used_up or "retry-after" in answer.headers or _speaks(answer.body)
         case HTTPStatus.OK if resource == "graphql":
-            refused = _graphql_speaks(answer.body)
+            refused = primary = _graphql_speaks(answer.body)
         case _:
             refused = False
-    return Throttle(whole_host=not used_up) if refused else None
+    # What is left of points may be less than a query costs.
+    own_quota = used_up or (primary and bool(remaining) and "retry-after" not in answer.headers)
+    return Throttle(whole_host=not own_quota) if refused else None
 
 
 def _speaks(body: bytes) -> bool:

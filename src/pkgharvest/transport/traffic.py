@@ -11,7 +11,7 @@ from pkgharvest.events import Listener, QuotaTold, Requested
 from pkgharvest.transport.credentials import Credentials
 from pkgharvest.transport.exchange import Answer, Exchange, Request
 from pkgharvest.transport.origin import Origin, bare
-from pkgharvest.transport.quota import Quota
+from pkgharvest.transport.quota import SAME_PERIOD, Quota
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,10 +92,10 @@ class Traffic:
 
 def _later(known: Quota | None, said: Quota) -> Quota:
     """Return what to believe of two sayings that may have overtaken each other."""
-    if known is None or known.reset is None or said.reset is None or said.reset > known.reset:
+    if known is None or known.reset is None or said.reset is None:
         return said
-    if said.reset < known.reset:
-        return known
+    if abs(said.reset - known.reset) > SAME_PERIOD:
+        return said if said.reset > known.reset else known
     return replace(said, remaining=min(known.remaining, said.remaining))
 
 
