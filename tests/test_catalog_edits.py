@@ -23,7 +23,7 @@ from catalogs import (
     validator,
 )
 from pkgharvest.catalog import connection, edits
-from pkgharvest.catalog.edits import EDITABLE, Edit, Edited
+from pkgharvest.catalog.edits import EDITABLE, EVERY, Edit, Edited
 from pkgharvest.errors import GridLocked, InvalidValue, RepositoryTaken, UnknownPackage
 from pkgharvest.locators import parse
 from pkgharvest.records import DownloadsReading, Failure, ProjectReading, RepositoryReading
@@ -173,6 +173,10 @@ def test_grids_keep_the_order_in_which_it_was_put_into_them(cat: Shelf) -> None:
     assert edit(cat, not_grids=("a",)).changed == ()
     edit(cat, grids=("a",))
     assert cat.package().grid_ids == (numbers["c"], numbers["b"], numbers["a"])
+    edit(cat, not_grids=(EVERY,), grids=("a",))
+    assert cat.package().grid_ids == (numbers["a"],)
+    edit(cat, not_grids=(EVERY,))
+    assert cat.package().grid_ids == ()
 
 
 @pytest.mark.parametrize("wanted", [{"grids": ("shut",)}, {"not_grids": ("shut",)}])

@@ -88,6 +88,9 @@ def test_shelves(shell: CommandLine) -> None:
     )
     record = shell.show("cat")
     assert (record["category"], record["grids"]) == (None, ["/api/v4/grids/1/"])
+    shell.ok("edit", "cat", "--grid", "wild")
+    assert shell.ok("edit", "cat", "--no-grid").out == "cat: grids\n"
+    assert shell.show("cat")["grids"] == []
 
 
 def test_a_repository_on_disk(shell: CommandLine) -> None:

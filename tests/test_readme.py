@@ -4,6 +4,7 @@ import datetime as dt
 import re
 from pathlib import Path
 
+import click
 import pytest
 
 from command_line import CommandLine
@@ -62,12 +63,14 @@ def test_its_commands_and_options_exist(text: str) -> None:
     code = "\n".join(re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
     inline = re.findall(r"`(pkgharvest [^`]+)`", text)
     for words in re.findall(r"^pkgharvest ([^\n#]+)", "\n".join((code, *inline)), re.MULTILINE):
-        name = words.split()[0]
+        name, *others = words.split()
         command = cli.get_command(context, name)
         assert command is not None, words
-        known = {
-            option for parameter in (*command.params, *cli.params) for option in parameter.opts
-        }
+        params = [*command.params, *cli.params]
+        if isinstance(command, click.Group) and others:
+            part = command.get_command(context, others[0])
+            params += [] if part is None else part.params
+        known = {option for parameter in params for option in parameter.opts}
         if name != "db":
             assert set(re.findall(r"(?<= )--[a-z-]+", words)) <= known | {"--help"}, words
 

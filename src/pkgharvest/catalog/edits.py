@@ -26,6 +26,9 @@ Editable = Literal["title", "slug", "repo", "pypi", "docs", "category", "grids"]
 EDITABLE: tuple[Editable, ...] = get_args(Editable)
 """The fields that a person may set, in the order in which they are told."""
 
+EVERY = "*"
+"""No grid's slug."""
+
 _OF_A_REPOSITORY: dict[str, object] = {
     "repo_description": "",
     "repo_watchers": 0,
@@ -72,7 +75,7 @@ class Edit:
     grids: tuple[str, ...] = ()
     """Slugs of grids that the package is put into."""
     not_grids: tuple[str, ...] = ()
-    """Slugs of grids that it is taken out of."""
+    """Slugs of grids that it is taken out of; ``EVERY`` is all in which it is."""
     reset: frozenset[Editable] = frozenset()
     """Fields that are to be as if nobody had set them. There is no other repository than the one
     that was set: it stays, and is only no person's any more."""
@@ -211,8 +214,9 @@ class _Editing:
                 (self._id,),
             )
         }
-        leaving = there if "grids" in wanted.reset else dict.fromkeys(wanted.not_grids)
-        gone = {self._grid(slug) for slug in leaving}
+        out_of_all = "grids" in wanted.reset or EVERY in wanted.not_grids
+        leaving = there if out_of_all else dict.fromkeys(wanted.not_grids)
+        gone = {self._grid(slug) for slug in leaving if slug not in wanted.grids}
         entering = [self._grid(slug) for slug in wanted.grids]
         grids = list(dict.fromkeys(one for one in (*there.values(), *entering) if one not in gone))
         if grids == list(there.values()):

@@ -32,7 +32,9 @@ from pkgharvest.cli.values import TEXT
     type=TEXT,
     metavar="SLUG",
     multiple=True,
-    help="Take it out of a grid; may be repeated.",
+    is_flag=False,
+    flag_value="*",  # see catalog.edits.EVERY
+    help="Take it out of a grid, without SLUG out of all; may be repeated.",
 )
 @click.option(
     "--reset",
