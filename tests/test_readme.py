@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+import shlex
 from pathlib import Path
 
 import click
@@ -63,10 +64,11 @@ def test_its_commands_and_options_exist(text: str) -> None:
     code = "\n".join(re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
     inline = re.findall(r"`(pkgharvest [^`]+)`", text)
     for words in re.findall(r"^pkgharvest ([^\n#]+)", "\n".join((code, *inline)), re.MULTILINE):
-        name, *others = words.split()
+        name, *others = shlex.split(words)
         command = cli.get_command(context, name)
         assert command is not None, words
-        params = [*command.params, *cli.params]
+        meant = command.make_context(name, [*others], resilient_parsing=True).command
+        params = [*meant.params, *cli.params]
         if isinstance(command, click.Group) and others:
             part = command.get_command(context, others[0])
             params += [] if part is None else part.params
