@@ -280,7 +280,7 @@ def test_what_has_moved_is_left_out(cat: Shelf) -> None:
     assert gains(cat) == []
 
 
-def test_gains_are_sorted_and_cut(cat: Shelf) -> None:
+def test_gains_are_sorted_and_cut(cat: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     for number, (first, last) in enumerate([(100, 110), (10, 15), (20, 30), (0, 1)], start=1):
         if number > 1:
             cat.add(f"octo/p{number}")
@@ -298,6 +298,9 @@ def test_gains_are_sorted_and_cut(cat: Shelf) -> None:
     assert ranked("gained", reverse=True) == [4, 2, 1, 3]
     assert ranked("percent") == [2, 3, 1, 4]
     assert ranked("percent", limit=2) == [2, 3]
+    monkeypatch.setattr(snapshots, "_MANY_TIMES", 1)
+    for limit in range(6):  # of the most starred first, then of those that can be among the best
+        assert ranked("gained", limit=limit) == [1, 3, 2, 4][:limit]
     assert [one.package_id for one in gains(cat, ids=(4, 1))] == [4, 1]
     assert snapshots.gains(cat.conn, (), then, sort="gained") == []
 

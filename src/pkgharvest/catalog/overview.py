@@ -84,9 +84,10 @@ def overview(
     """
     values = {"now": instant_text(now), "older_than": instant_text(older_than), "worst": worst}
     with _one_moment(connection):
+        totals, sources = _figures(connection, values)
         return Overview(
-            totals=_totals(connection, values),
-            sources=tuple(_sources(connection, values)),
+            totals=totals,
+            sources=sources,
             worst=tuple(_worst(connection, values)),
         )
 
@@ -101,99 +102,126 @@ def _one_moment(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("ROLLBACK")
 
 
-def _asked(*sources: SourceName) -> str:
-    """Return the query's beginning that calls ``asked`` what of ``sources`` counts."""
-    due = " UNION ALL ".join(
-        f"SELECT p.id AS package_id, p.slug, p.status, '{source}' AS source"  # noqa: S608 - ours
-        f" FROM packages AS p WHERE {HAS_SOURCE[source]}"
-        for source in sources
-    )
+def _asked(source: SourceName, fetch: str) -> str:
+    """Return the condition that ``source`` counts of a package ``p`` of which ``fetch`` is told."""
+    if source != "repo":
+        return HAS_SOURCE[source]
     # What is left out is what a run does not report as a failure either: see harvests.
     return f"""
-        WITH due AS ({due}),
-        asked AS (
-            SELECT due.package_id, due.slug, due.source, f.last_success, f.last_attempt,
-                   f.last_error, f.message, f.consecutive_failures AS failures, f.next_due
-            FROM due LEFT JOIN fetches AS f
-                 ON f.package_id = due.package_id AND f.source = due.source
-            WHERE NOT (due.source = 'repo' AND (
-                due.status = 'gone' AND coalesce(f.last_error, '') IN ('not_found', 'gone')
-                OR due.status = 'blocked' AND coalesce(f.last_error, '') = 'blocked'
-            ))
+        {HAS_SOURCE[source]} AND NOT (
+            p.status = 'gone' AND coalesce({fetch}.last_error, '') IN ('not_found', 'gone')
+            OR p.status = 'blocked' AND coalesce({fetch}.last_error, '') = 'blocked'
         )
-    """  # noqa: S608 - fixed pieces
+    """
 
 
-def _totals(connection: sqlite3.Connection, values: Mapping[str, object]) -> Totals:
-    rows = connection.execute("SELECT status, count(*) FROM packages GROUP BY status")
-    statuses = {str(status): int(count) for status, count in rows}
-    counts = connection.execute(
-        f"""
-        {_asked(*SOURCES)}
-        SELECT count(*) FILTER (WHERE NOT known), count(*) FILTER (WHERE stale),
-               count(*) FILTER (WHERE failing), count(*) FILTER (WHERE backing_off)
-        FROM (
-            SELECT max(last_success) IS NOT NULL AS known,
-                   max(last_success < :older_than) AS stale,
-                   max(failures > 0) AS failing,
-                   max(failures > 0 AND next_due > :now) AS backing_off
-            FROM asked GROUP BY package_id
+def _of_source(source: SourceName) -> str:
+    """Return the columns of one source: whether it counts, and if so how it is doing."""
+    asked = _asked(source, source)
+    failing = f"{asked} AND {source}.consecutive_failures > 0"
+    return ", ".join(
+        (
+            f"{asked} AS {source}_asked",
+            f"CASE WHEN {asked} THEN {source}.last_success END AS {source}_success",
+            f"{failing} AS {source}_failing",
+            f"{failing} AND {source}.next_due > :now AS {source}_backing_off",
         )
-        """,  # noqa: S608 - fixed pieces
-        values,
-    ).fetchone()
-    return Totals(
-        packages=sum(statuses.values()),
-        by_status={status: statuses.get(status, 0) for status in STATUSES},
-        never_fetched=counts[0],
-        stale=counts[1],
-        failing=counts[2],
-        backing_off=counts[3],
     )
 
 
-def _sources(connection: sqlite3.Connection, values: Mapping[str, object]) -> Iterator[SourceState]:
-    for source in SOURCES:
-        row = connection.execute(
-            f"""
-            {_asked(source)}
-            SELECT count(*), count(last_success),
-                   count(*) FILTER (WHERE last_success < :older_than),
-                   count(*) FILTER (WHERE failures > 0),
-                   count(*) FILTER (WHERE failures > 0 AND next_due > :now),
-                   min(last_success)
-            FROM asked
-            """,  # noqa: S608 - fixed pieces
-            values,
-        ).fetchone()
-        packages, fetched, stale, failing, backing_off, oldest = row
-        median = connection.execute(
-            f"""
-            {_asked(source)}
-            SELECT last_success FROM asked WHERE last_success IS NOT NULL
-            ORDER BY last_success LIMIT 1 OFFSET :half
-            """,  # noqa: S608 - fixed pieces
-            {"half": max(0, fetched - 1) // 2},
-        ).fetchone()
-        yield SourceState(
-            source=source,
-            packages=packages,
-            never_fetched=packages - fetched,
-            stale=stale,
-            failing=failing,
-            backing_off=backing_off,
-            oldest=instant(oldest),
-            median=None if median is None else instant(median[0]),
+def _any(condition: str) -> str:
+    """Return that ``condition`` is true of any source, which stands in it as ``{0}``."""
+    return " OR ".join(condition.format(source) for source in SOURCES)
+
+
+def _counted(*conditions: str) -> list[str]:
+    return [f"count(*) FILTER (WHERE {condition})" for condition in conditions]
+
+
+_FIGURES_OF_ALL = _counted(
+    f"({_any('{0}_asked')}) AND NOT ({_any('{0}_success IS NOT NULL')})",
+    _any("{0}_success < :older_than"),
+    _any("{0}_failing"),
+    _any("{0}_backing_off"),
+)
+_FIGURES_OF_SOURCES = [
+    figure.format(source)
+    for source in SOURCES
+    for figure in (
+        *_counted("{0}_asked", "{0}_success < :older_than", "{0}_failing", "{0}_backing_off"),
+        # All of them in one text: Python finds the median in it sooner than SQLite sorts them.
+        "group_concat({0}_success)",
+    )
+]
+
+_JOINED = " ".join(
+    f"LEFT JOIN fetches AS {source} ON {source}.package_id = p.id AND {source}.source = '{source}'"
+    for source in SOURCES
+)
+
+_FIGURES = f"""
+    SELECT {", ".join([*_FIGURES_OF_ALL, *_FIGURES_OF_SOURCES])}
+    FROM (SELECT {", ".join(map(_of_source, SOURCES))} FROM packages AS p {_JOINED})
+"""  # noqa: S608 - fixed pieces
+"""All figures, read in one pass over the packages."""
+
+
+def _figures(
+    connection: sqlite3.Connection, values: Mapping[str, object]
+) -> tuple[Totals, tuple[SourceState, ...]]:
+    rows = connection.execute("SELECT status, count(*) FROM packages GROUP BY status")
+    statuses = {str(status): int(count) for status, count in rows}
+    counts = tuple(connection.execute(_FIGURES, values).fetchone())
+    never_fetched, stale, failing, backing_off = counts[: len(_FIGURES_OF_ALL)]
+    totals = Totals(
+        packages=sum(statuses.values()),
+        by_status={status: statuses.get(status, 0) for status in STATUSES},
+        never_fetched=never_fetched,
+        stale=stale,
+        failing=failing,
+        backing_off=backing_off,
+    )
+    each = len(_FIGURES_OF_SOURCES) // len(SOURCES)
+    return totals, tuple(
+        _state(source, *counts[first : first + each])
+        for source, first in zip(
+            SOURCES, range(len(_FIGURES_OF_ALL), len(counts), each), strict=True
         )
+    )
+
+
+def _state(
+    source: SourceName,
+    packages: int,
+    stale: int,
+    failing: int,
+    backing_off: int,
+    successes: str | None,
+) -> SourceState:
+    fetched = sorted(successes.split(",")) if successes else []
+    return SourceState(
+        source=source,
+        packages=packages,
+        never_fetched=packages - len(fetched),
+        stale=stale,
+        failing=failing,
+        backing_off=backing_off,
+        oldest=instant(fetched[0]) if fetched else None,
+        median=instant(fetched[(len(fetched) - 1) // 2]) if fetched else None,
+    )
 
 
 def _worst(connection: sqlite3.Connection, values: Mapping[str, object]) -> Iterator[FailingSource]:
+    # CROSS JOIN begins with what fails, by its own index: SQLite thinks that as many as succeed.
     rows = connection.execute(
         f"""
-        {_asked(*SOURCES)}
-        SELECT slug, source, last_error, message, failures, last_success, last_attempt, next_due
-        FROM asked WHERE failures > 0
-        ORDER BY failures DESC, last_success, slug, source LIMIT :worst
+        SELECT slug, source, last_error, message, consecutive_failures, last_success,
+               last_attempt, next_due
+        FROM fetches AS f CROSS JOIN packages AS p ON p.id = f.package_id
+        WHERE consecutive_failures > 0 AND CASE source {
+            " ".join(f"WHEN '{source}' THEN {_asked(source, 'f')}" for source in SOURCES)
+        } END
+        ORDER BY consecutive_failures DESC, last_success, slug, source LIMIT :worst
         """,  # noqa: S608 - fixed pieces
         values,
     )

@@ -34,6 +34,9 @@ _INSTANT = 27
 GainKey = Literal["gained", "percent"]
 GAIN_KEYS: tuple[GainKey, ...] = ("gained", "percent")
 
+_MANY_TIMES, _MOST_STARRED = 10, 1000
+"""Of so many times as many as are wanted the most gained is looked for first; of no more."""
+
 _A_MOMENT = dt.timedelta(microseconds=1)
 
 
@@ -139,6 +142,41 @@ def gains(
     are. Where less is known it is since the first that is known. Only what was the same
     repository by its host's id is compared, and what has moved is left out.
     """
+    if sort == "gained" and not reverse and limit:
+        return _most_gained(connection, ids, then, limit)
+    return _gains(connection, ids, then, sort=sort, reverse=reverse, limit=limit)
+
+
+def _most_gained(
+    connection: sqlite3.Connection, ids: Sequence[int] | None, then: dt.datetime, limit: int
+) -> list[Gain]:
+    """Return the ``limit`` that gained most, without a look at the past of all.
+
+    None gained more than the stars that it has. So of those with most stars the last of the best
+    few tells how many stars it takes at least.
+    """
+    few = min(limit, _MOST_STARRED)
+    among = "" if ids is None else "WHERE id IN (SELECT value FROM json_each(:ids))"
+    starred = connection.execute(
+        f"SELECT id FROM packages {among} ORDER BY repo_watchers DESC LIMIT :some",  # noqa: S608
+        {"ids": json.dumps(ids), "some": _MANY_TIMES * few},
+    )
+    first = _gains(connection, [row[0] for row in starred], then, sort="gained", limit=limit)
+    fewest = first[-1].gained if len(first) == limit else 0
+    return _gains(connection, ids, then, sort="gained", limit=limit, fewest=max(fewest, 0))
+
+
+def _gains(
+    connection: sqlite3.Connection,
+    ids: Sequence[int] | None,
+    then: dt.datetime,
+    *,
+    sort: GainKey | None,
+    reverse: bool = False,
+    limit: int | None,
+    fewest: int = 0,
+) -> list[Gain]:
+    """Return what ``gains`` does, of those that have ``fewest`` stars or more."""
     among = "" if ids is None else "id IN (SELECT value FROM json_each(:ids)) AND"
     order = "slug" if sort is None else f"{sort} {'' if reverse else 'DESC'} NULLS LAST, slug"
     # An instant and a figure come in one piece, as one seek brings them: of 100,000 packages each
@@ -160,7 +198,8 @@ def gains(
                     ORDER BY at LIMIT 1
                 )
             ) AS first
-            FROM packages WHERE {among} repo_id IS NOT NULL AND status <> 'moved'
+            FROM packages
+            WHERE {among} repo_watchers >= :fewest AND repo_id IS NOT NULL AND status <> 'moved'
         ), compared AS MATERIALIZED (
             SELECT id, slug, stars, max(:then, substr(first, 1, {_INSTANT})) AS since,
                 CAST(substr(first, {_INSTANT + 1}) AS INTEGER) AS had
@@ -173,6 +212,7 @@ def gains(
         {
             "ids": json.dumps(ids),
             "then": instant_text(then),
+            "fewest": fewest,
             "limit": -1 if limit is None or sort is None else min(limit, sys.maxsize),
         },
     )
