@@ -286,3 +286,23 @@ def test_many_can_be_told_apart_afterwards(shell: CommandLine, hosts: Hosts) -> 
     others = shell.show("r000", "r001", "dog")
     shell.ok("edit", "cat", "--title", "x", "--no-pypi", "--repo", "octo/lion")
     assert shell.show("r000", "r001", "dog") == others
+
+
+def test_what_nobody_set_is_not_reset(shell: CommandLine) -> None:
+    before = shell.show("cat")
+    result = shell.ok("edit", "cat", "--reset", "title", "--reset", "docs", "--reset", "pypi")
+    assert result.out == "cat: nothing changed\n"
+    assert shell.show("cat") == before
+
+
+def test_what_was_set_on_adding_is_set(shell: CommandLine) -> None:
+    shell.ok("add", "octo/other", "--title", "Another", "--docs", "https://docs.test")
+    assert shell.ok("edit", "other", "--reset", "title").out == "other: title\n"
+    assert shell.show("other")["title"] == "other"
+    assert shell.show("other")["documentation_url"] == "https://docs.test"
+
+
+def test_documentation_with_a_password_is_refused(shell: CommandLine) -> None:
+    result = shell.run("edit", "cat", "--docs", "https://me:hunter2@docs.test")
+    assert result.code == 2
+    assert "hunter2" not in result.err

@@ -347,3 +347,30 @@ def test_a_reader_that_has_seen_enough(shell: CommandLine) -> None:
     result = shell.shell("pkgharvest export | head -n 1")
     assert result.code == 0
     assert result.err == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("export",),
+        ("export", "--format", "csv"),
+        ("list",),
+        ("list", "--json"),
+        ("category", "list"),
+        ("search", "cat"),
+    ],
+)
+@pytest.mark.parametrize("end", ["", "-wal"])
+def test_no_catalogue_is_written_over(tmp_path: Path, words: tuple[str, ...], end: str) -> None:
+    shell = CommandLine(tmp_path)
+    shell.ok("add", "octo/cat")
+    kept = sqlite3.connect(shell.db)  # so that the log stays
+    kept.execute("SELECT * FROM packages").fetchall()
+    shell.ok("add", "octo/dog")
+    target = f"{shell.db}{end}"
+    result = shell.run(*words, "-o", target)
+    assert result.code == 1
+    assert "is a database" in result.error
+    kept.close()
+    assert shell.ok("db", "check")
+    assert len(shell.ok("list", "--json").json()) == 2

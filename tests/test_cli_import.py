@@ -591,3 +591,26 @@ def test_an_address_with_a_password(shell: CommandLine) -> None:
     result = shell.run("import", "https://me:hunter2@site.example/api/v4/")
     assert result.code == 2
     assert "hunter2" not in result.err
+
+
+def test_the_figures_of_another_repository_are_not_taken(shell: CommandLine) -> None:
+    """What a person set stays, and so does what belongs to it."""
+    record = {
+        "id": 7, "slug": "cat", "title": "cat", "repo_url": "https://github.com/octo/cat",
+        "repo_watchers": 99, "repo_forks": 9, "repo_description": "a cat", "pypi_version": "1.0",
+        "pypi_url": "https://pypi.org/project/cat/", "participants": ["mona", "hubot"],
+        "created": "2020-01-01T00:00:00Z", "modified": "2020-01-01T00:00:00Z",
+        "last_fetched": "2020-01-01T00:00:00Z", "commits_over_52": [1] * 52,
+    }  # fmt: skip
+    (shell.here / "cat.json").write_text(json.dumps(record))
+    shell.ok("import", "cat.json")
+    assert shell.show("cat")["participants"] == ["mona", "hubot"]
+    assert shell.ok("import", "cat.json").out == "cat.json: 1 unchanged\n"
+    shell.ok("edit", "cat", "--repo", "other/thing", "--no-pypi")
+    before = shell.show("cat")
+    record["last_fetched"] = "2099-01-01T00:00:00Z"
+    (shell.here / "cat.json").write_text(json.dumps(record))
+    shell.ok("import", "cat.json")
+    after = shell.show("cat")
+    assert after == before
+    assert (after["repo_watchers"], after["pypi_version"], after["participants"]) == (0, None, [])

@@ -230,7 +230,7 @@ _READERS: Mapping[Kind, Mapping[str, Callable[[Node], Value]]] = {
         "repo_forks": Node.integer,
         "repo_description": _text,
         "pypi_url": location,
-        "documentation_url": _optional(Node.text),
+        "documentation_url": _optional(location),
         "repo_watchers": Node.integer,
         "commits_over_52": weeks,
         "participants": texts,

@@ -73,4 +73,6 @@ def _is_web_address(text: str) -> bool:
         _ = parts.port  # ValueError where it is none
     except ValueError:
         return False
+    if parts.username is not None or parts.password is not None:
+        return False  # it would be kept, and shown to everybody
     return parts.scheme in {"https", "http"} and bool(parts.hostname)

@@ -8,7 +8,7 @@ spelling of ``pypi``.
 import datetime as dt
 import itertools
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from pkgharvest import slugs
@@ -115,6 +115,9 @@ def edit(db: "Database", name: str, wanted: Edit, now: dt.datetime) -> Edited:
     row = db.conn.execute(
         "SELECT * FROM packages WHERE id = ?", (finding.find(db.conn, name),)
     ).fetchone()
+    # What nobody set is nobody's to give back.
+    set_before = frozenset(texts(row["edited"])) | wanted.sets
+    wanted = replace(wanted, reset=wanted.reset & set_before)
     editing = _Editing(db.conn, row, now)
     editing.follow(wanted)
     editing.name(wanted)

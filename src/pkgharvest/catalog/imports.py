@@ -33,10 +33,9 @@ _FIGURES = (
     "repo_forks",
     "repo_watchers",
     "repo_description",
-    "pypi_version",
     "commits_over_52",
 )
-"""Columns that a fetch fills: the fresher of two has them right."""
+"""Columns that a fetch of the repository fills: the fresher of two has them right."""
 
 _OF_REPOSITORY = (
     *("last_updated", "repo_forks", "repo_watchers", "repo_description"),
@@ -161,7 +160,6 @@ class _News:
         self._project()
         if self._fresh:
             self._figures()
-            self._participants()
         self._grids()
         self._columns["extra"] = json.dumps(self._extra)
         changed = {name: to for name, to in self._columns.items() if self._row[name] != to}
@@ -263,7 +261,30 @@ class _News:
 
     # ── figures ──
 
+    def _is_about_the_same_repository(self) -> bool:
+        """Tell whether the record's figures are of the repository that a person set, if one did."""
+        url = self._told.get("repo_url")
+        if not self._is_theirs("repo") or not url or url == self._row["repo_url"]:
+            return True
+        key = None if self._place is None else self._place.key
+        return key is not None and (key == self._row["repo_key"] or self._was_at(key))
+
+    def _is_about_the_same_project(self) -> bool:
+        """Tell whether the record's version is of the project that a person set, if one did."""
+        if self._row["pypi_choice"] == "none":
+            return False
+        url = self._told.get("pypi_url")
+        if not self._is_theirs("pypi") or not url or url == self._row["pypi_url"]:
+            return True
+        name = apiv4.project_of(str(url))
+        return name is not None and normalized(name) == self._row["pypi_key"]
+
     def _figures(self) -> None:
+        if self._is_about_the_same_project() and "pypi_version" in self._told:
+            self._columns["pypi_version"] = self._told["pypi_version"]
+        if not self._is_about_the_same_repository():
+            return
+        self._participants()
         for name in _FIGURES:
             if name in self._told:
                 value = self._told[name]

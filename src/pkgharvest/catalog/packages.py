@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pkgharvest import slugs
-from pkgharvest.catalog.columns import instant_text
+from pkgharvest.catalog.columns import instant_text, list_text
 from pkgharvest.catalog.finding import category_id, find_repository, grid_id
 from pkgharvest.errors import InvalidValue
 from pkgharvest.locators import Locator, normalized
@@ -30,6 +30,19 @@ class Addition:
     documentation_url: str | None = None
     pypi_choice: PypiChoice = "auto"
     pypi_name: str | None = None
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The fields that the person has set, as ``edits.EDITABLE`` names them."""
+        fields = {
+            "title": self.title is not None,
+            "slug": self.slug is not None,
+            "pypi": self.pypi_choice != "auto",
+            "docs": self.documentation_url is not None,
+            "category": self.category is not None,
+            "grids": bool(self.grids),
+        }
+        return tuple(name for name, is_set in fields.items() if is_set)
 
 
 def add(db: "Database", new: Addition, now: dt.datetime) -> tuple[str, bool]:
@@ -58,6 +71,7 @@ def add(db: "Database", new: Addition, now: dt.datetime) -> tuple[str, bool]:
                 "repo_key": new.locator.key,
                 "repo_host": new.locator.host or None,
                 "documentation_url": new.documentation_url,
+                "edited": list_text(new.chosen),
                 "pypi_choice": new.pypi_choice,
                 "pypi_name": new.pypi_name,
                 "pypi_key": None if new.pypi_name is None else normalized(new.pypi_name),

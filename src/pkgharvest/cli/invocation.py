@@ -14,6 +14,9 @@ from pkgharvest.settings import Settings, load
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+_DATABASES = (b"SQLite format 3\0", b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
+"""How SQLite's files begin, and its logs (sqlite.org/fileformat.html)."""
+
 
 class Invocation:
     """The global options, wherever they stood, and what follows from them."""
@@ -46,6 +49,7 @@ def write(pieces: Iterable[str], output: str | None = None) -> None:
     A reader that has seen enough (``| head``) ends the program silently.
     """
     if output is not None:
+        _require_no_database(Path(output))
         try:
             with Path(output).open("w", encoding="utf-8", newline="") as file:
                 file.writelines(pieces)
@@ -60,6 +64,17 @@ def write(pieces: Iterable[str], output: str | None = None) -> None:
     except BrokenPipeError:
         drop_unwritten()
         raise click.exceptions.Exit(0) from None
+
+
+def _require_no_database(path: Path) -> None:
+    """Refuse to write text over a catalogue, be it this one, another, or a part of one."""
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(16) if path.is_file() else b""
+    except OSError:
+        return  # nothing there, or whoever writes will say what is wrong
+    if beginning.startswith(_DATABASES):
+        raise click.ClickException(f"{path} is a database, which nothing is written over")
 
 
 def drop_unwritten() -> None:
