@@ -208,7 +208,7 @@ class _Run:
             self._around.environ, hosts.github, graphql_url=hosts.github_graphql
         )
 
-    async def _harvest(
+    def _harvest(
         self, client: Client, hosts: Hosts, todo: Agenda, *, batches: bool
     ) -> AsyncGenerator[Outcome, None]:
         order = self._order
@@ -222,7 +222,7 @@ class _Run:
             network=self._archive is None,
             batches=batches,
         )
-        harvesting = harvest(
+        return harvest(
             targets.targets(self._db.conn, todo.packages),
             sources,
             clock=self._clock,
@@ -238,9 +238,6 @@ class _Run:
                 afterwards=order.request_budget is not None,  # it is for all else first
             ),
         )
-        async with contextlib.aclosing(harvesting):
-            async for outcome in harvesting:
-                yield outcome
 
     async def _settle(self, outcome: Outcome, run_id: int, tally: Tally) -> None:
         """Save what became of a source of a package, count it, tell of it."""

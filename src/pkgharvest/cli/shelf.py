@@ -35,11 +35,11 @@ class Wish(NamedTuple):
 
 def given(**values: str | bool | None) -> dict[str, str | int]:
     """Return the columns that a person gave values for; raises InvalidValue for a blank title."""
+    from pkgharvest.app import choices  # noqa: PLC0415 - not for --help and lists to pay
+
     title = values.get("title")
-    if isinstance(title, str) and not any(
-        character.isprintable() and not character.isspace() for character in title
-    ):
-        raise InvalidValue("--title: a title that cannot be seen")
+    if isinstance(title, str):
+        choices.check(title=title, pypi_name=None, documentation_url=None)
     return {
         column: int(value) if isinstance(value, bool) else value
         for column, value in values.items()
