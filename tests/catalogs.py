@@ -110,7 +110,7 @@ class Shelf:
 
     def package(self, package_id: int = 1) -> Package:
         """Return the record, whole."""
-        return next(reading.packages(self.conn, [package_id], full=True))
+        return next(reading.packages(self.conn, [package_id], reading.ALL))
 
     def column(self, name: str, package_id: int = 1) -> object:
         """Return what stands in a column."""

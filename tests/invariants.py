@@ -6,6 +6,8 @@ import re
 from typing import Any
 
 from command_line import CommandLine, Result
+from pkgharvest.catalog import connection, reading
+from pkgharvest.score import parts_of
 
 KEYS: dict[str, type | tuple[type, ...]] = {
     "category": (str, type(None)),
@@ -101,6 +103,9 @@ def require_whole(shell: CommandLine, state: State) -> None:
     assert len(set(names)) == len(names)
     for record in state.records.values():
         _require_record(record, shell.clock.now(), state)
+    with connection.reading(shell.db) as conn:
+        for package in reading.packages(conn, state.records):
+            assert package.score == parts_of(package).score, package
     for snapshots in state.past.values():
         moments = [one[0] for one in snapshots]
         assert moments == sorted(set(moments))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pkgharvest.package import Downloads, Freshness, Package, Release
+from pkgharvest.score import parts_of
 
 NOW = dt.datetime(2026, 2, 15, 23, 8, 42, tzinfo=dt.UTC)
 """The instant that ``package`` lives at: three hours after its last fetch."""
@@ -24,8 +25,12 @@ TRUTH = next(
 
 
 def package(**overrides: Any) -> Package:
-    """Return a package with something in every field, but for what ``overrides`` says."""
-    return _PACKAGE._replace(**overrides)
+    """Return a package with something in every field, but for what ``overrides`` says.
+
+    Its score follows from the rest, where nothing else is said.
+    """
+    one = _PACKAGE._replace(**overrides)
+    return one if "score" in overrides else one._replace(score=parts_of(one).score)
 
 
 def published(record: Mapping[str, Any]) -> Package:
@@ -146,6 +151,7 @@ _PACKAGE = Package(
             is_prerelease=True,
         ),
     ),
+    score=72,
     downloads=Downloads(last_day=431, last_week=2987, last_month=12345),
     fetches=(
         Freshness(

@@ -59,7 +59,7 @@ def test_the_first_schema_is_brought_up_to_date_and_nothing_is_lost(
             conn = opened.enter_context(connection.reading(path))
         assert conn.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION
         after = {name: rows_of(conn, name) for name in before}
-        package = next(reading.packages(conn, [1], full=True))
+        package = next(reading.packages(conn, [1], reading.ALL))
     [row], [old] = after["packages"], before["packages"]
     news = {
         "edited": "[]",
@@ -68,6 +68,7 @@ def test_the_first_schema_is_brought_up_to_date_and_nothing_is_lost(
         "commits": 3,
         "days_from": None,
         "days_until": None,
+        "score": 6,  # of 7 stars, for no commit is known
     }
     assert row == {**old, **dict.fromkeys(DOWNLOADS), **news}
     assert package.downloads is None
@@ -101,7 +102,7 @@ def test_a_reader_of_an_older_schema_is_not_told_that_it_may_write(
     monkeypatch.setattr(connection, "writing", refused)
     with connection.reading(path) as conn:
         assert finding.find(conn, "cat") == 1
-        assert next(reading.packages(conn, [1], full=True)).downloads is None
+        assert next(reading.packages(conn, [1], reading.ALL)).downloads is None
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
             conn.execute("UPDATE packages SET repo_watchers = 8")
     assert path.read_bytes() == before

@@ -55,7 +55,7 @@ def slugs(
     reverse: bool = False,
     limit: int | None = None,
 ) -> list[str]:
-    ids = reading.select(catalogue.conn, wanted, now=NOW, sort=sort, reverse=reverse, limit=limit)
+    ids = reading.select(catalogue.conn, wanted, sort=sort, reverse=reverse, limit=limit)
     return [package.slug for package in reading.packages(catalogue.conn, ids)]
 
 
@@ -89,7 +89,7 @@ def test_ties_are_by_slug_both_ways(catalogue: Shelf, sort: str, reverse: bool) 
     catalogue.conn.execute(
         "UPDATE packages SET title = 'same', repo_watchers = 1, last_updated = NULL,"
         " last_fetched = NULL, commits_over_52 = '[]', pypi_version = NULL,"
-        " downloads_last_month = 7"
+        " downloads_last_month = 7, score = 1"
     )
     assert slugs(catalogue, sort=sort, reverse=reverse) == ["ant", "bee", "cat", "mouse"]
 
@@ -149,7 +149,7 @@ def test_more_records_than_are_read_at_once(catalogue: Shelf) -> None:
             " VALUES (?1, ?1, '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z')",
             rows,
         )
-    ids = reading.select(catalogue.conn, ALL, now=NOW)
+    ids = reading.select(catalogue.conn, ALL)
     assert [one.id for one in reading.packages(catalogue.conn, ids)] == ids
     assert len(ids) == 1204
 
@@ -157,7 +157,7 @@ def test_more_records_than_are_read_at_once(catalogue: Shelf) -> None:
 def test_versions_are_read_with_the_whole_record_only(catalogue: Shelf) -> None:
     catalogue.save(project_reading("cat"), package_id=2)
     assert next(reading.packages(catalogue.conn, [2])).versions == ()
-    assert len(next(reading.packages(catalogue.conn, [2], full=True)).versions) == 2
+    assert len(next(reading.packages(catalogue.conn, [2], reading.ALL)).versions) == 2
 
 
 def test_the_sources_are_told_of_in_their_own_order(catalogue: Shelf) -> None:
@@ -188,7 +188,7 @@ def test_reading_a_package_searches_nothing_from_end_to_end(catalogue: Shelf) ->
     """So that showing one of 100,000 packages costs what showing one of 100 does."""
     asked: list[str] = []
     catalogue.conn.set_trace_callback(asked.append)
-    list(reading.packages(catalogue.conn, [finding.find(catalogue.conn, "cat")], full=True))
+    list(reading.packages(catalogue.conn, [finding.find(catalogue.conn, "cat")], reading.ALL))
     catalogue.conn.set_trace_callback(None)
     assert len(asked) == 9  # with the begin and the end of one moment
     for query in [one for one in asked if one.startswith("SELECT")]:

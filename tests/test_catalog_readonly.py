@@ -13,6 +13,7 @@ from catalogs import first_catalogue, made_catalogue, shelf
 READER = """
 import os, pathlib, sys
 import sqlite_utils
+import pkgharvest.catalog.scores
 from pkgharvest.catalog import connection, finding, reading
 from pkgharvest.errors import CatalogError
 if os.getuid() == 0:  # whom no permission binds

@@ -1,6 +1,5 @@
 """The words of a query, what they find, and in which order."""
 
-import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from catalogs import DAY, NOW, TODAY, Shelf, activity, repository, repository_reading, shelf
-from pkgharvest.catalog import reading
+from pkgharvest.catalog import reading, scores
 from pkgharvest.catalog.search import search
 from pkgharvest.found import Found, folded, hits, words
 from pkgharvest.records import Contributor
@@ -26,6 +25,7 @@ def put(cat: Shelf, name: str, **columns: object) -> int:
     number = cat.add(f"octo/{name}")
     for column, value in columns.items():
         cat.conn.execute(f"UPDATE packages SET {column} = ? WHERE id = ?", (value, number))
+    scores.settle(cat.conn, number)
     return number
 
 
@@ -37,7 +37,7 @@ def put_grid(cat: Shelf, slug: str, title: str, description: str = "") -> None:
 
 
 def found(cat: Shelf, text: str, limit: int = 20) -> list[Found]:
-    return search(cat.conn, text, limit=limit, now=NOW)
+    return search(cat.conn, text, limit=limit)
 
 
 def slugs(cat: Shelf, text: str, limit: int = 20) -> list[str]:
@@ -243,19 +243,16 @@ def test_the_best_scores_are_those_of_the_whole_list(cat: Shelf) -> None:
             pypi_requires_python="==2.7.*" if number % 3 == 0 else None,
         )
     for reverse in (False, True):
-        every = reading.select(cat.conn, reading.Filter(), now=NOW, sort="score", reverse=reverse)
+        every = reading.select(cat.conn, reading.Filter(), sort="score", reverse=reverse)
         assert len(every) == 60
         for limit in (0, 1, 5, 59, 60, 99):
             some = reading.select(
-                cat.conn, reading.Filter(), now=NOW, sort="score", reverse=reverse, limit=limit
+                cat.conn, reading.Filter(), sort="score", reverse=reverse, limit=limit
             )
             assert some == every[:limit]
 
 
-def test_now_is_for_what_was_never_fetched(cat: Shelf) -> None:
-    put(cat, "cat", repo_watchers=100, last_updated="2026-01-01T00:00:00.000000Z")
-    scores = [
-        search(cat.conn, "cat", limit=1, now=NOW + dt.timedelta(days=days))[0].score
-        for days in (0, 300)
-    ]
-    assert scores == [100, 70]
+def test_what_was_never_fetched_has_the_score_of_its_last_change(cat: Shelf) -> None:
+    at = "2026-01-01T00:00:00.000000Z"
+    put(cat, "cat", repo_watchers=100, last_updated=at, modified=at.replace("01-01", "11-01"))
+    assert found(cat, "cat")[0].score == 70

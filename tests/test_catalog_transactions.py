@@ -217,7 +217,7 @@ def test_a_record_is_whole_while_a_fetch_is_at_work(tmp_path: Path) -> None:
         assert writer.stdout is not None
         assert writer.stdout.readline() == "at it\n"
         with connection.reading(path) as conn:
-            seen = [next(reading.packages(conn, [1], full=True)) for _ in range(300)]
+            seen = [next(reading.packages(conn, [1], reading.ALL)) for _ in range(300)]
         assert writer.poll() is None
         writer.kill()
     assert len({one.repo_watchers for one in seen}) > 1

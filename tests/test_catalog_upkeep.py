@@ -135,7 +135,7 @@ def test_damaged_pages_are_told_wherever_they_are(path: Path, fill: bytes) -> No
 
 def record(path: Path) -> object:
     with connection.reading(path) as conn:
-        return next(reading.packages(conn, [finding.find(conn, "cat")], full=True))
+        return next(reading.packages(conn, [finding.find(conn, "cat")], reading.ALL))
 
 
 def test_a_copy_is_one_whole_file(path: Path, tmp_path: Path) -> None:

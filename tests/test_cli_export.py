@@ -100,7 +100,7 @@ def test_what_went_out_comes_back(shell: CommandLine, other: CommandLine) -> Non
 def test_nothing_is_missing(shell: CommandLine) -> None:
     [_, *_, cat, _] = lines(shell)
     columns = {row[1] for row in shell.rows("PRAGMA table_info(packages)")}
-    assert columns - cat.keys() == {"repo_key", "pypi_key", "people", "commits"}
+    assert columns - cat.keys() == {"repo_key", "pypi_key", "people", "commits", "score"}
     assert all(cat[key] for key in ("versions", "participants", "commit_days", "snapshots"))
     assert all(cat[key] for key in ("fetches", "previous_urls", "grids"))
     assert cat["fetches"][0]["source"] == "downloads"

@@ -23,7 +23,7 @@ def shell(tmp_path: Path) -> CommandLine:
     shell.write(
         "UPDATE packages SET repo_description = 'Trees for Django' WHERE slug = 'treebeard'"
     )
-    shell.write("UPDATE packages SET repo_watchers = 10 * id")
+    shell.write("UPDATE packages SET repo_watchers = 10 * id, score = 9 * id")
     return shell
 
 

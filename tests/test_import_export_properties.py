@@ -134,7 +134,7 @@ def taken(path: Path, *told: object) -> list[Imported]:
 
 
 def exported(path: Path) -> str:
-    return "".join(exporting.jsonl(path, reading.Filter(), NOW))
+    return "".join(exporting.jsonl(path, reading.Filter()))
 
 
 def problems(path: Path) -> tuple[str, ...]:

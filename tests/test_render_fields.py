@@ -142,10 +142,10 @@ def test_score_takes_python_3_for_granted_until_the_project_denies_it() -> None:
     assert [read("score", each) for each in (fresh, silent, old)] == [100, 100, 70]
 
 
-def test_score_is_that_of_the_last_fetch_and_of_now_before_the_first() -> None:
+def test_score_is_that_of_the_last_fetch_and_of_the_last_change_before_the_first() -> None:
     year_ago = NOW - dt.timedelta(days=366)
     stale = package(last_updated=year_ago, last_fetched=year_ago, repo_watchers=100)
-    never = package(last_updated=year_ago, last_fetched=None, repo_watchers=100)
+    never = package(last_updated=year_ago, last_fetched=None, modified=NOW, repo_watchers=100)
     assert read("score", stale) == 100
     assert read("score", never) == 60
 
@@ -180,7 +180,7 @@ def test_the_record_is_read_without_packaging() -> None:
         "import sys, datetime as dt\n"
         "from packages import NOW, package\n"
         "from pkgharvest.render import document, fields\n"
-        "document.one(package(), fields.RECORD, fields.Style(now=NOW))\n"
+        "document.one(package(score=72), fields.RECORD, fields.Style(now=NOW))\n"
         "sys.exit('packaging' if 'packaging' in sys.modules else None)"
     )
     done = subprocess.run(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packages import package
-from pkgharvest.score import parts, parts_of, score, score_of
+from pkgharvest.score import parts, parts_of, score
 
 AT = dt.datetime(2026, 2, 15, 18, 0, tzinfo=dt.UTC)
 _MOMENTS = st.integers(0, 2_000_000_000).map(lambda unix: dt.datetime.fromtimestamp(unix, dt.UTC))
@@ -102,7 +102,7 @@ def test_the_parts_come_to_the_score(
 def test_a_python_3_without_a_minor_is_one() -> None:
     line = "Programming Language :: Python :: "
     old = package(pypi_requires_python=None, pypi_classifiers=(f"{line}2.7",))
-    assert not parts_of(old, AT).python3
+    assert not parts_of(old).python3
     both = old._replace(pypi_classifiers=(f"{line}2.7", f"{line}3"))
-    assert parts_of(both, AT).python3
-    assert score_of(both, AT) > score_of(old, AT)
+    assert parts_of(both).python3
+    assert parts_of(both).score > parts_of(old).score

@@ -92,6 +92,7 @@ class Package(NamedTuple):
     pypi_classifiers: tuple[str, ...]
     pypi_summary: str | None
     versions: tuple[Release, ...]
+    score: int
     downloads: Downloads | None
     """None where no figures are known."""
     fetches: tuple[Freshness, ...]

@@ -48,20 +48,17 @@ class Parts(NamedTuple):
         return tenths // 10 if tenths >= 0 else -(-tenths // 10)
 
 
-def score_of(package: Package, now: dt.datetime) -> int:
-    """Return the score of ``package`` as of its last fetch (``now`` where there was none)."""
-    return parts_of(package, now).score
+def parts_of(package: Package) -> Parts:
+    """Return what the score of ``package`` is made of as of its last fetch.
 
-
-def parts_of(package: Package, now: dt.datetime) -> Parts:
-    """Return what the score of ``package`` is made of, as of its last fetch, else of ``now``.
+    Where there was none, it is as of when the package was last ``modified``.
 
     Python 3 is given up only by a project that names versions, and none of them is a 3.
     """
     from pkgharvest.versions import runs_on_python3  # noqa: PLC0415 - brings packaging
 
     python3 = runs_on_python3(package.pypi_requires_python, package.pypi_classifiers)
-    at = package.last_fetched or now
+    at = package.last_fetched or package.modified
     return parts(package.repo_watchers, package.last_updated, python3, at)
 
 

@@ -5,7 +5,6 @@ packages are held at a time.
 """
 
 import contextlib
-import datetime as dt
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -18,16 +17,16 @@ from pkgharvest.render.fields import FULL, RECORD, Column, Record, Style, values
 from pkgharvest.render.resources import CATEGORY, GRID
 
 
-def jsonl(db_path: Path, wanted: reading.Filter, now: dt.datetime) -> Iterator[str]:
+def jsonl(db_path: Path, wanted: reading.Filter) -> Iterator[str]:
     """Yield lines that ``import`` makes the same catalogue of. See ``catalog.lines``."""
     with _one_moment(db_path) as conn:
-        yield from lines.write(conn, _ids(conn, wanted, now))
+        yield from lines.write(conn, _ids(conn, wanted))
 
 
 def csv(db_path: Path, wanted: reading.Filter, style: Style) -> Iterator[str]:
     """Yield the lines of a CSV of the packages, with every field that there is."""
     with _one_moment(db_path) as conn:
-        found = reading.packages(conn, _ids(conn, wanted, style.now), full=True)
+        found = reading.packages(conn, _ids(conn, wanted), reading.ALL)
         yield from delimited.comma_separated(found, FULL, style)
 
 
@@ -40,7 +39,7 @@ def v4(db_path: Path, wanted: reading.Filter, style: Style, directory: Path) -> 
     with _one_moment(db_path) as conn:
         categories = sorted(shelves.categories(conn), key=lambda one: -one.id)
         grids = sorted(shelves.grids(conn), key=lambda one: -one.id)
-        ids = _ids(conn, wanted, style.now)[::-1]
+        ids = _ids(conn, wanted)[::-1]
         packages = reading.packages(conn, ids)
         pages = {
             "categories.json": _page(len(categories), iter(categories), CATEGORY, style),
@@ -78,13 +77,13 @@ def _one_moment(db_path: Path) -> Iterator[sqlite3.Connection]:
             conn.rollback()
 
 
-def _ids(conn: sqlite3.Connection, wanted: reading.Filter, now: dt.datetime) -> list[int]:
+def _ids(conn: sqlite3.Connection, wanted: reading.Filter) -> list[int]:
     """Return the ids of the packages that are wanted, lowest first."""
     if wanted.category is not None:
         finding.category_id(conn, wanted.category)
     if wanted.grid is not None:
         finding.grid_id(conn, wanted.grid)
-    return sorted(reading.select(conn, wanted, now=now))
+    return sorted(reading.select(conn, wanted))
 
 
 def _page(

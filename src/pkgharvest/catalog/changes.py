@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from pkgharvest.catalog import scores
 from pkgharvest.catalog.columns import instant_text
 
 Table = Literal["participants", "versions"]
@@ -55,8 +56,10 @@ class Changes:
         if self.made:
             # A replay's clock is an earlier day's; what was changed later stays so.
             news["modified"] = max(str(instant_text(self._at)), self._row["modified"])
-        if news or self.silent:
-            update(self._connection, self._row["id"], news | self.silent)
+        if columns := news | self.silent:
+            # Of what the row will be; reading it again would cost each save another statement.
+            columns["score"] = scores.score_of(dict(self._row) | columns)
+            update(self._connection, self._row["id"], columns)
 
 
 def update(connection: sqlite3.Connection, package_id: int, columns: Mapping[str, object]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from pkgharvest import activity
-from pkgharvest.catalog import changes, commit_days, fetches, projects, releases, validators
+from pkgharvest.catalog import changes, commit_days, fetches, projects, releases, scores, validators
 from pkgharvest.catalog.columns import instant_text, list_text, locator
 from pkgharvest.catalog.schema import DOWNLOADS
 from pkgharvest.errors import RateLimited
@@ -95,6 +95,7 @@ def save_as_of(db: "Database", target: Target, past: Activity, instant: dt.datet
         "head": None,
     }
     changes.update(db.conn, target.package_id, news)
+    scores.settle(db.conn, target.package_id)
     validators.drop(db.conn, target.package_id, "repo")
 
 

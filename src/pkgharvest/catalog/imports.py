@@ -10,7 +10,7 @@ import sqlite3
 
 from pkgharvest import apiv4
 from pkgharvest.apiv4 import Resource
-from pkgharvest.catalog import fetches, validators
+from pkgharvest.catalog import fetches, scores, validators
 from pkgharvest.catalog.arrivals import (
     Table,
     Verdict,
@@ -171,6 +171,7 @@ class _News:
         told = str(self._told.get("modified", self._now))
         changed["modified"] = max(told, self._row["modified"])
         update(self._connection, "packages", self._id, changed)
+        scores.settle(self._connection, self._id)
         return Verdict("added" if new else "updated")
 
     def _is_theirs(self, name: str) -> bool:

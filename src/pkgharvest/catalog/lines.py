@@ -11,7 +11,7 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pkgharvest import apiv4
 from pkgharvest.catalog.arrivals import NOUNS, Table
@@ -24,7 +24,7 @@ VERSION = 1
 
 _CHUNK = 200
 
-DERIVED = frozenset({"repo_key", "pypi_key", "people", "commits"})
+DERIVED = frozenset({"repo_key", "pypi_key", "people", "commits", "score"})
 """Columns of ``packages`` that follow from others."""
 
 _NOT_TOLD = frozenset({"package_id", "position", "run_id"})
@@ -51,6 +51,7 @@ _INSTANTS = frozenset(
     }
 )
 _LISTS = frozenset({"topics", "pypi_classifiers", "edited"})
+_JSON = _LISTS | {"commits_over_52", "extra"}
 _CHOICES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("packages", "status"): STATUSES,
     ("packages", "pypi_choice"): ("auto", "set", "none"),
@@ -83,7 +84,7 @@ def write(connection: sqlite3.Connection, package_ids: Iterable[int]) -> Iterato
     yield _text({"type": "catalogue", "version": VERSION})
     tables: tuple[Table, ...] = ("categories", "grids")
     for table in tables:
-        for row in connection.execute(f"SELECT * FROM {table} ORDER BY id"):  # noqa: S608
+        for row in _rows(connection, f"SELECT * FROM {table} ORDER BY id"):  # noqa: S608
             yield _text({"type": NOUNS[table]} | _told(row, _NOT_TOLD))
     remaining = iter(package_ids)
     while chunk := list(itertools.islice(remaining, _CHUNK)):
@@ -92,46 +93,49 @@ def write(connection: sqlite3.Connection, package_ids: Iterable[int]) -> Iterato
 
 def _packages(connection: sqlite3.Connection, ids: Sequence[int]) -> Iterator[str]:
     these = json.dumps(ids)
-    among = "(SELECT value FROM json_each(?))"
+    among = "IN (SELECT value FROM json_each(?))"
 
-    def gather(table: str, order: str) -> dict[int, list[sqlite3.Row]]:
-        found: dict[int, list[sqlite3.Row]] = defaultdict(list)
-        for row in connection.execute(
-            f"SELECT * FROM {table} WHERE package_id IN {among}"  # noqa: S608
-            f" ORDER BY package_id, {order}",
-            (these,),
-        ):
+    def gather(table: str, order: str) -> dict[int, list[dict[str, object]]]:
+        found: dict[int, list[dict[str, object]]] = defaultdict(list)
+        query = f"SELECT * FROM {table} WHERE package_id {among} ORDER BY package_id, {order}"  # noqa: S608
+        for row in _rows(connection, query, these):
             found[row["package_id"]].append(row)
         return found
 
     grids = gather("grid_packages", "position")
     hanging = {table: gather(table, order) for table, order in HANGING.items()}
-    rows = {
-        row["id"]: row
-        for row in connection.execute(
-            f"SELECT * FROM packages WHERE id IN {among}",  # noqa: S608
-            (these,),
-        )
-    }
+    query = f"SELECT * FROM packages WHERE id {among}"  # noqa: S608 - fixed pieces
+    rows = {row["id"]: row for row in _rows(connection, query, these)}
     for number in ids:
         line = {"type": "package"} | _told(rows[number], DERIVED)
         line["grids"] = [row["grid_id"] for row in grids.get(number, ())]
         for table, found in hanging.items():
-            line[table] = [_told(row, _NOT_TOLD, nulls=False) for row in found.get(number, ())]
+            line[table] = [
+                {
+                    name: value
+                    for name, value in row.items()
+                    if value is not None and name not in _NOT_TOLD
+                }
+                for row in found.get(number, ())
+            ]
         yield _text(line)
 
 
-def _told(row: sqlite3.Row, left_out: frozenset[str], *, nulls: bool = True) -> dict[str, object]:
-    """Return what a line tells of a row; without ``nulls``, no column where there is none."""
+def _rows(connection: sqlite3.Connection, query: str, *values: object) -> Iterator[dict[str, Any]]:
+    """Yield what ``query`` finds, by the names of the columns."""
+    cursor = connection.execute(query, values)
+    names = [column[0] for column in cursor.description]
+    for row in cursor:
+        yield dict(zip(names, row, strict=True))
+
+
+def _told(row: Mapping[str, Any], left_out: frozenset[str]) -> dict[str, object]:
+    """Return what a line tells of a category, a grid or a package."""
     return {
-        name: json.loads(row[name]) if _is_json(name) else row[name]
-        for name in row.keys()  # noqa: SIM118 - a Row's own iteration is of values
-        if name not in left_out and (nulls or row[name] is not None)
+        name: json.loads(value) if name in _JSON else value
+        for name, value in row.items()
+        if name not in left_out
     }
-
-
-def _is_json(column: str) -> bool:
-    return column in _LISTS or column in {"commits_over_52", "extra"}
 
 
 def _text(line: Mapping[str, object]) -> str:

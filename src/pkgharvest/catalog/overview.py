@@ -115,6 +115,14 @@ def _asked(source: SourceName, fetch: str) -> str:
     """
 
 
+_SUCCESS: Mapping[SourceName, str] = {
+    # What was imported was fetched by somebody else, and is as old as that.
+    "repo": "coalesce(repo.last_success, p.last_fetched)",
+    "pypi": "pypi.last_success",
+    "downloads": "downloads.last_success",
+}
+
+
 def _of_source(source: SourceName) -> str:
     """Return the columns of one source: whether it counts, and if so how it is doing."""
     asked = _asked(source, source)
@@ -122,7 +130,7 @@ def _of_source(source: SourceName) -> str:
     return ", ".join(
         (
             f"{asked} AS {source}_asked",
-            f"CASE WHEN {asked} THEN {source}.last_success END AS {source}_success",
+            f"CASE WHEN {asked} THEN {_SUCCESS[source]} END AS {source}_success",
             f"{failing} AS {source}_failing",
             f"{failing} AND {source}.next_due > :now AS {source}_backing_off",
         )

@@ -2,21 +2,28 @@
 
 import contextlib
 import datetime as dt
-import functools
-import heapq
 import itertools
 import json
+import operator
 import sqlite3
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from pkgharvest.catalog import releases
 from pkgharvest.catalog.columns import day, instant, instant_text, numbers, required_instant, texts
 from pkgharvest.package import Downloads, Freshness, Package, Release
 
 _CHUNK = 500
+
+_Read = TypeVar("_Read")
+
+ALL = frozenset({"grids", "participants", "previous_urls", "fetches", "versions"})
+"""What a package has that stands in tables of its own, by the names of the fields."""
+
+BRIEF = ALL - {"versions"}
+"""Without those of which some packages have thousands, and which few readers want."""
 
 SortKey = Literal["name", "stars", "updated", "fetched", "commits", "score", "downloads"]
 SORT_KEYS: tuple[SortKey, ...] = (
@@ -35,7 +42,7 @@ _ORDER: dict[str, str] = {
     "updated": "last_updated DESC NULLS LAST",
     "fetched": "last_fetched DESC NULLS LAST",
     "commits": "commits DESC NULLS LAST",
-    "score": "repo_watchers DESC",  # sorted again, by what no column holds
+    "score": "score DESC",
     "downloads": "downloads_last_month DESC NULLS LAST",
 }
 _REVERSED: dict[str, str] = {
@@ -44,7 +51,7 @@ _REVERSED: dict[str, str] = {
     "updated": "last_updated NULLS LAST",
     "fetched": "last_fetched NULLS LAST",
     "commits": "commits NULLS LAST",
-    "score": "id",  # as they lie: all of them are read, and then sorted
+    "score": "score",
     "downloads": "downloads_last_month NULLS LAST",
 }
 
@@ -65,7 +72,6 @@ def select(
     connection: sqlite3.Connection,
     wanted: Filter,
     *,
-    now: dt.datetime,
     sort: str = "name",
     reverse: bool = False,
     limit: int | None = None,
@@ -73,7 +79,6 @@ def select(
     """Return the ids of the packages that ``wanted`` lets through, sorted; ties by slug.
 
     Names ascend, figures and dates descend, ``reverse`` turns both; null comes last either way.
-    ``now`` is for the score of what was never fetched.
     """
     conditions, values = ["1"], []
     if wanted.category is not None:
@@ -94,106 +99,76 @@ def select(
     if wanted.failing:
         conditions.append("id IN (SELECT package_id FROM fetches WHERE consecutive_failures > 0)")
     order = (_REVERSED if reverse else _ORDER)[sort]
-    cut = -1 if limit is None or sort == "score" else min(limit, sys.maxsize)
-    query = (
-        f"SELECT {_SCORED if sort == 'score' else 'id'} FROM packages"  # noqa: S608 - fixed pieces
-        f" WHERE {' AND '.join(conditions)} ORDER BY {order}, slug LIMIT {cut:d}"
+    cut = -1 if limit is None else min(limit, sys.maxsize)
+    rows = connection.execute(
+        f"SELECT id FROM packages WHERE {' AND '.join(conditions)}"  # noqa: S608 - fixed pieces
+        f" ORDER BY {order}, slug LIMIT {cut:d}",
+        values,
     )
-    rows = connection.execute(query, values)
-    if sort == "score":
-        return _by_score(rows, now, reverse=reverse, limit=limit)
     return [int(row[0]) for row in rows]
 
 
-_SCORED = (
-    "id, slug, repo_watchers, last_updated, last_fetched, pypi_requires_python, pypi_classifiers"
-)
-
-
-def _by_score(
-    rows: Iterable[sqlite3.Row], now: dt.datetime, *, reverse: bool, limit: int | None
-) -> list[int]:
-    """Return the ids of ``rows``, which have most stars first, by score; see ``select``.
-
-    No score is above its stars. So the best few are known before many rows are read.
-    """
-    from pkgharvest.score import score  # noqa: PLC0415 - show needs none of it
-    from pkgharvest.versions import runs_on_python3  # noqa: PLC0415 - brings packaging
-
-    runs_on_3 = functools.cache(
-        lambda requires, classifiers: runs_on_python3(requires, texts(classifiers))
-    )
-    few = None if reverse else limit
-    best: list[int] = []  # a heap: the lowest of the few best scores is its first
-    found: list[tuple[int, str, int]] = []
-    for number, slug, stars, updated, fetched, requires, classifiers in rows:
-        if few is not None and len(best) >= few and (not best or stars < best[0]):
-            break
-        points = score(
-            stars, instant(updated), runs_on_3(requires, classifiers), instant(fetched) or now
-        )
-        found.append((points if reverse else -points, slug, number))
-        if few is not None:
-            (heapq.heappush if len(best) < few else heapq.heappushpop)(best, points)
-    return [number for _, _, number in sorted(found)[:limit]]
-
-
 def packages(
-    connection: sqlite3.Connection, ids: Iterable[int], *, full: bool = False
+    connection: sqlite3.Connection, ids: Iterable[int], parts: Collection[str] = BRIEF
 ) -> Iterator[Package]:
     """Yield the packages with ``ids``, in that order; ids that have gone meanwhile are left out.
 
-    The versions are read with ``full`` only; without, that list is empty.
+    ``parts`` says what is read of other tables (other names in it mean nothing): a package has
+    nothing of the parts that were not asked for.
     """
     remaining = iter(ids)
     while chunk := list(itertools.islice(remaining, _CHUNK)):
-        yield from _chunk(connection, chunk, full=full)
+        yield from _chunk(connection, chunk, parts)
 
 
-def _chunk(connection: sqlite3.Connection, ids: Sequence[int], *, full: bool) -> Iterator[Package]:
+def _chunk(
+    connection: sqlite3.Connection, ids: Sequence[int], parts: Collection[str]
+) -> Iterator[Package]:
     these = json.dumps(ids)
+    among = "IN (SELECT value FROM json_each(?))"
 
-    def gather(query: str) -> dict[int, list[sqlite3.Row]]:
+    def gather(
+        part: str, query: str, order: str, read: Callable[[sqlite3.Row], _Read]
+    ) -> dict[int, list[_Read]]:
         """Run ``query`` over these packages; its first column says whose a row is."""
-        found: dict[int, list[sqlite3.Row]] = defaultdict(list)
-        for row in connection.execute(query, (these,)):
-            found[row[0]].append(row)
+        found: dict[int, list[_Read]] = defaultdict(list)
+        if part in parts:
+            whole = f"{query} WHERE package_id {among} ORDER BY package_id, {order}"
+            for row in connection.execute(whole, (these,)):
+                found[row[0]].append(read(row))
         return found
 
-    among = "(SELECT value FROM json_each(?))"
-    versions: dict[int, list[sqlite3.Row]] = {}
+    second = operator.itemgetter(1)
     with _one_moment(connection):
-        rows = gather(f"SELECT id, * FROM packages WHERE id IN {among}")  # noqa: S608
-        grids = gather(
-            f"SELECT package_id, grid_id FROM grid_packages WHERE package_id IN {among}"  # noqa: S608
-            " ORDER BY package_id, position"
-        )
-        names = gather(
-            f"SELECT package_id, name FROM participants WHERE package_id IN {among}"  # noqa: S608
-            " ORDER BY package_id, position"
+        cursor = connection.execute(f"SELECT * FROM packages WHERE id {among}", (these,))  # noqa: S608
+        names = [column[0] for column in cursor.description]
+        # By name, which a row itself finds by looking through all of its many columns.
+        rows = {row["id"]: dict(zip(names, row, strict=True)) for row in cursor}
+        grids = gather("grids", "SELECT package_id, grid_id FROM grid_packages", "position", second)
+        people = gather(
+            "participants", "SELECT package_id, name FROM participants", "position", second
         )
         previous = gather(
-            f"SELECT package_id, url FROM previous_urls WHERE package_id IN {among}"  # noqa: S608
-            " ORDER BY package_id, until"
+            "previous_urls", "SELECT package_id, url FROM previous_urls", "until", second
         )
         fetches = gather(
-            f"SELECT package_id, * FROM fetches WHERE package_id IN {among}"  # noqa: S608
-            " ORDER BY package_id, instr('repo pypi downloads', source)"
+            "fetches",
+            "SELECT package_id, * FROM fetches",
+            "instr('repo pypi downloads', source)",
+            _freshness,
         )
-        if full:
-            versions = gather(
-                f"SELECT package_id, * FROM versions WHERE package_id IN {among}"  # noqa: S608
-                " ORDER BY package_id, position"
-            )
-    for package_id in ids:
-        if package_id in rows:
+        versions = gather(
+            "versions", "SELECT package_id, * FROM versions", "position", releases.read
+        )
+    for number in ids:
+        if number in rows:
             yield _package(
-                rows[package_id][0],
-                grid_ids=tuple(row["grid_id"] for row in grids.get(package_id, ())),
-                participants=tuple(row["name"] for row in names.get(package_id, ())),
-                previous_urls=tuple(row["url"] for row in previous.get(package_id, ())),
-                fetches=tuple(map(_freshness, fetches.get(package_id, ()))),
-                versions=tuple(map(releases.read, versions.get(package_id, ()))),
+                rows[number],
+                grid_ids=tuple(grids.get(number, ())),
+                participants=tuple(people.get(number, ())),
+                previous_urls=tuple(previous.get(number, ())),
+                fetches=tuple(fetches.get(number, ())),
+                versions=tuple(versions.get(number, ())),
             )
 
 
@@ -211,7 +186,7 @@ def _one_moment(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _package(
-    row: sqlite3.Row,
+    row: Mapping[str, Any],
     *,
     grid_ids: tuple[int, ...],
     participants: tuple[str, ...],
@@ -262,12 +237,13 @@ def _package(
         pypi_classifiers=texts(row["pypi_classifiers"]),
         pypi_summary=row["pypi_summary"],
         versions=versions,
+        score=row["score"],
         downloads=_downloads(row),
         fetches=fetches,
     )
 
 
-def _downloads(row: sqlite3.Row) -> Downloads | None:
+def _downloads(row: Mapping[str, Any]) -> Downloads | None:
     if row["downloads_last_month"] is None:
         return None
     return Downloads(

@@ -4,6 +4,7 @@ import datetime as dt
 import sqlite3
 from collections.abc import Mapping, Sequence
 
+from pkgharvest.catalog import scores
 from pkgharvest.catalog.arrivals import (
     Verdict,
     claim_slug,
@@ -45,6 +46,7 @@ def restore(connection: sqlite3.Connection, line: Line, now: dt.datetime) -> Ver
     else:
         update(connection, line.table, line.id, columns)
     if line.table == "packages":
+        scores.settle(connection, line.id)
         put_into_grids(connection, line.id, list(line.grids), str(instant_text(now)))
         for table, rows in line.hanging.items():
             _hang(connection, table, line.id, rows)

@@ -47,6 +47,20 @@ def surroundings_and_past(db: "Database") -> None:
         db.execute(statement)
 
 
+@migration
+def scores_stand_beside(db: "Database") -> None:
+    """Make room for the score of each package, and an index that counts what is asked of it."""
+    from pkgharvest.catalog import scores  # noqa: PLC0415 - it brings packaging, readers need none
+
+    db.execute("ALTER TABLE packages ADD COLUMN score INTEGER NOT NULL DEFAULT 0")
+    scores.settle_all(db.conn)
+    db.execute("CREATE INDEX packages_score ON packages(score)")
+    db.execute(
+        "CREATE INDEX packages_asked"
+        " ON packages(status, repo_key, pypi_choice, pypi_key, last_fetched)"
+    )
+
+
 DOWNLOADS = ("downloads_last_day", "downloads_last_week", "downloads_last_month")
 """The columns of ``packages`` with the downloads."""
 

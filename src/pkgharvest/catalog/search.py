@@ -46,13 +46,10 @@ class _Hit(NamedTuple):
     """The package's id."""
 
 
-def search(
-    connection: sqlite3.Connection, text: str, *, limit: int, now: dt.datetime
-) -> list[Found]:
+def search(connection: sqlite3.Connection, text: str, *, limit: int) -> list[Found]:
     """Return the ``limit`` best that ``text`` finds, the best first; nothing where it has no words.
 
-    Of one weight grids come first, then packages with more stars, then by slug. ``now`` is for
-    the score of what was never fetched.
+    Of one weight grids come first, then packages with more stars, then by slug.
     """
     wanted = words(text)
     if not wanted or not limit:
@@ -62,9 +59,7 @@ def search(
         if len(found) < limit:
             for hit in _matching(connection, list(wanted.values()), columns, base, limit):
                 found.setdefault(hit.number, hit)
-    packages = _packages(
-        connection, sorted(found.values(), key=lambda hit: -hit.weight)[:limit], now
-    )
+    packages = _packages(connection, sorted(found.values(), key=lambda hit: -hit.weight)[:limit])
     both = [*_grids(connection, text, list(wanted)), *packages]
     return sorted(both, key=lambda one: -one.weight)[:limit]
 
@@ -119,11 +114,7 @@ def _matching(
         yield _Hit(base + _STEP * max(1, step or 0), int(number))
 
 
-def _packages(
-    connection: sqlite3.Connection, hits: Iterable[_Hit], now: dt.datetime
-) -> Iterator[Found]:
-    from pkgharvest.score import score_of  # noqa: PLC0415 - brings packaging
-
+def _packages(connection: sqlite3.Connection, hits: Iterable[_Hit]) -> Iterator[Found]:
     weights = {hit.number: hit.weight for hit in hits}
     released = _released(connection, list(weights))
     packages = list(reading.packages(connection, weights))
@@ -139,7 +130,7 @@ def _packages(
             stars=package.repo_watchers,
             forks=package.repo_forks,
             downloads=None if package.downloads is None else package.downloads.last_month,
-            score=score_of(package, now),
+            score=package.score,
             participants=package.participants,
             topics=package.topics,
             summary=package.pypi_summary or "",

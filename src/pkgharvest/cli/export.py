@@ -72,7 +72,7 @@ def command(
     speak_utf8()
     match format_:
         case "jsonl":
-            write(_begun(exporting.jsonl(path, wanted, chosen.now)), file)
+            write(_begun(exporting.jsonl(path, wanted)), file)
         case "csv":
             write(_begun(exporting.csv(path, wanted, chosen)), file)
         case "v4":

@@ -68,6 +68,6 @@ def command(
             print_trending(invocation, conn, wanted, ranking, output)
             return
         key = "name" if sort is None else sort
-        ids = reading.select(conn, wanted, now=now, sort=key, reverse=reverse, limit=limit)
-        found = reading.packages(conn, ids, full=output.needs_versions)
+        ids = reading.select(conn, wanted, sort=key, reverse=reverse, limit=limit)
+        found = reading.packages(conn, ids, output.parts)
         print_many(invocation, found, output, whole=False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 
+from pkgharvest.catalog import reading
 from pkgharvest.cli.invocation import Invocation, write
 from pkgharvest.errors import InvalidValue
 from pkgharvest.package import Package
@@ -37,9 +38,11 @@ class Output(NamedTuple):
         return self.fields or (FULL if self.full else RECORD)
 
     @property
-    def needs_versions(self) -> bool:
-        """Whether a field is asked for that only a full reading of the catalogue fills."""
-        return self.full or any(field.name == "versions" for field in self.columns)
+    def parts(self) -> frozenset[str]:
+        """What is to be read of packages beyond their columns, as ``catalog.reading`` has it."""
+        named = frozenset(field.name for field in self.columns)
+        # A table shows more than its fields: how old they are.
+        return named | reading.BRIEF if self.format == "table" else named
 
 
 def output_options(command: Callable[..., Any]) -> Callable[..., Any]:

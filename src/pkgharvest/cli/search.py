@@ -47,7 +47,7 @@ def command(
     text = " ".join(query)
     chosen = style(invocation, output)
     with connection.reading(invocation.db_path) as conn:
-        found = search(conn, text, limit=limit, now=chosen.now)
+        found = search(conn, text, limit=limit)
         if not found and limit:
             name = "-".join(words(text))
             invocation.say(_nothing(text, finding.near(conn, "packages", name) if name else ()))

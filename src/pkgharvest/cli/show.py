@@ -20,7 +20,7 @@ def command(invocation: Invocation, names: tuple[str, ...], output: Output) -> N
     path = invocation.db_path
     with connection.reading(path) as conn:
         ids = dict.fromkeys(finding.find(conn, name) for name in names)
-        found = list(reading.packages(conn, ids, full=output.needs_versions))
+        found = list(reading.packages(conn, ids, output.parts))
     if len(names) == 1 and found:  # it may be removed while it is looked for
         print_one(invocation, found[0], output)
     else:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from pkgharvest.catalog import reading, snapshots
@@ -58,11 +58,11 @@ def print_trending(
     """Print what ``wanted`` lets through; fields that were asked for stand before the gains."""
     fields = output.fields or (FULL if output.full else None)
     columns = _USUAL if fields is None else (*map(_of_package, fields), *_GAIN)
-    gains = _ranked(invocation, conn, wanted, ranking)
+    gains = _ranked(conn, wanted, ranking)
     if not gains:
         when = f"{ranking.then:%Y-%m-%d %H:%M} UTC"
         invocation.say(f"no stars are known to have come or gone since {when}")
-    trends = _trends(conn, gains, whole=fields is not None, full=output.needs_versions)
+    trends = _trends(conn, gains, output.parts if fields else None)
     chosen = style(invocation, output)
     if output.format != "table":
         speak_utf8()
@@ -71,16 +71,13 @@ def print_trending(
         write([drawn(output, _table(list(trends), columns, chosen))], output.file)
 
 
-def _ranked(
-    invocation: Invocation, conn: sqlite3.Connection, wanted: reading.Filter, ranking: Ranking
-) -> list[Gain]:
+def _ranked(conn: sqlite3.Connection, wanted: reading.Filter, ranking: Ranking) -> list[Gain]:
     key = next((key for key in GAIN_KEYS if key == (ranking.sort or "gained")), None)
     ids = None
     if key is None or wanted != reading.Filter():
         ids = reading.select(
             conn,
             wanted,
-            now=invocation.clock.now(),
             sort="name" if key is not None or ranking.sort is None else ranking.sort,
             reverse=ranking.reverse,
         )
@@ -98,14 +95,14 @@ def _of_package(field: Field) -> Column[_Trend]:
 
 
 def _trends(
-    conn: sqlite3.Connection, gains: Sequence[Gain], *, whole: bool, full: bool
+    conn: sqlite3.Connection, gains: Sequence[Gain], parts: Collection[str] | None
 ) -> Iterator[_Trend]:
-    if not whole:
+    if parts is None:
         for gain in gains:
             yield _Trend(slug=gain.slug, package=None, gain=gain)
         return
     by_id = {gain.package_id: gain for gain in gains}
-    for package in reading.packages(conn, by_id, full=full):
+    for package in reading.packages(conn, by_id, parts):
         yield _Trend(slug=package.slug, package=package, gain=by_id[package.id])
 
 

@@ -83,9 +83,7 @@ def _forks(entry: Entry, _: Style) -> int | None:
 
 
 def _score(entry: Entry, style: Style) -> int | None:
-    from pkgharvest.score import score_of  # noqa: PLC0415 - as fields does
-
-    return score_of(entry.package, style.now) if _is_known(entry.package) else None
+    return entry.package.score if _is_known(entry.package) else None
 
 
 def _contributors(entry: Entry, _: Style) -> int | None:

@@ -29,7 +29,7 @@ class Style(NamedTuple):
     """What the reader chose: nothing here changes a value, only how it is written."""
 
     now: dt.datetime
-    """This instant, for ages and for the score of what was never fetched."""
+    """This instant, for ages."""
     zone: dt.tzinfo | None = dt.UTC
     """In which timestamps are printed; None is the machine's own."""
     base_url: str = ""
@@ -82,12 +82,6 @@ def supported_pythons(package: Package) -> tuple[str, ...]:
     from pkgharvest.versions import supported_pythons as read  # noqa: PLC0415 - brings packaging
 
     return read(package.pypi_requires_python, package.pypi_classifiers)
-
-
-def _score(package: Package, style: Style) -> Json:
-    from pkgharvest.score import score_of  # noqa: PLC0415 - only --full wants it
-
-    return score_of(package, style.now)
 
 
 def _versions(package: Package, style: Style) -> Json:
@@ -187,7 +181,7 @@ FULL: tuple[Field, ...] = (
     ),
     Field("versions", "all versions, newest first by PEP 440", _versions),
     Field("downloads", "downloads of the last day, week and month", _downloads),
-    Field("score", "the site's score", _score),
+    Field("score", "the site's score", lambda p, s: p.score),
     Field("fetches", "how each source is doing", _fetches),
 )
 """What ``--full`` prints: the record, then everything else that is known."""

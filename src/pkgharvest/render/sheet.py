@@ -273,7 +273,7 @@ def _rest(package: Package, screen: Screen, style: Style) -> Iterator[Row]:
         if field.name == "versions":
             yield "versions", _releases(package, screen, style)
         elif field.name == "score":
-            yield "score", _score(parts_of(package, style.now))
+            yield "score", _score(parts_of(package))
         elif field.name not in told:
             yield field.name, screen.value(field, package, style)
 
