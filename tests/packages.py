@@ -182,4 +182,6 @@ _PACKAGE = Package(
             next_due=None,
         ),
     ),
+    category_slug="apps",
+    grid_slugs=("ltree", "trees", "geo"),
 )

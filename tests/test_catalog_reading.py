@@ -184,13 +184,39 @@ def test_grids_are_in_the_order_of_their_positions(catalogue: Shelf) -> None:
     assert catalogue.package().grid_ids == (2, 1)
 
 
+def test_shelves_are_named_where_they_are_asked_for(catalogue: Shelf) -> None:
+    catalogue.conn.executescript(
+        """
+        INSERT INTO categories (title, slug, created, modified)
+        VALUES ('', 'x', '', ''), ('', 'pets', '', '');
+        INSERT INTO grids (title, slug, created, modified)
+        VALUES ('', 'a', '', ''), ('', 'b', '', '');
+        INSERT INTO grid_packages VALUES (1, 1, 5), (1, 2, 0), (3, 1, 0);
+        UPDATE packages SET category_id = 2 WHERE id IN (1, 2);
+        """
+    )
+    found = reading.packages(catalogue.conn, [1, 2, 3, 4], reading.BRIEF)
+    assert [(one.category_slug, one.grid_slugs) for one in found] == [
+        ("pets", ("b", "a")),
+        ("pets", ()),
+        (None, ("a",)),
+        (None, ()),
+    ]
+    for parts in ((), reading.ALL, reading.RECORD):
+        [one] = reading.packages(catalogue.conn, [1], parts)
+        assert (one.category_slug, one.grid_slugs) == (None, ())
+    [one] = reading.packages(catalogue.conn, [1])
+    assert one.category_slug is None
+
+
 def test_reading_a_package_searches_nothing_from_end_to_end(catalogue: Shelf) -> None:
     """So that showing one of 100,000 packages costs what showing one of 100 does."""
     asked: list[str] = []
+    whole = reading.ALL | reading.BRIEF
     catalogue.conn.set_trace_callback(asked.append)
-    list(reading.packages(catalogue.conn, [finding.find(catalogue.conn, "cat")], reading.ALL))
+    list(reading.packages(catalogue.conn, [finding.find(catalogue.conn, "cat")], whole))
     catalogue.conn.set_trace_callback(None)
-    assert len(asked) == 9  # with the begin and the end of one moment
+    assert len(asked) == 11  # with the begin and the end of one moment
     for query in [one for one in asked if one.startswith("SELECT")]:
         for row in catalogue.conn.execute(f"EXPLAIN QUERY PLAN {query}"):
             assert re.match("SCAN (?!json_each)", row["detail"]) is None, query

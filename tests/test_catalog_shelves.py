@@ -26,7 +26,7 @@ def cat(tmp_path: Path) -> Iterator[Shelf]:
 
 def made(cat: Shelf, kind: shelves.Kind, slug: str, **values: object) -> int:
     with connection.transaction(cat.db):
-        assert shelves.add(cat.db, kind, slug, {"title": slug, **values}, NOW)
+        assert shelves.add(cat.db, kind, slug, slug, values, NOW)
     return shelves.shelf_id(cat.conn, kind, slug)
 
 
@@ -103,7 +103,7 @@ def test_what_is_not_there(cat: Shelf, name: str) -> None:
 def test_one_that_is_there_stays_as_it_is(cat: Shelf) -> None:
     made(cat, "grids", "zoo", description="Animals")
     with connection.transaction(cat.db):
-        assert not shelves.add(cat.db, "grids", "zoo", {"title": "Other"}, LATER)
+        assert not shelves.add(cat.db, "grids", "zoo", "zoo", {"title": "Other"}, LATER)
     there = shelves.grid(cat.conn, "zoo")
     assert (there.title, there.description, there.modified) == ("zoo", "Animals", NOW)
 
@@ -112,7 +112,7 @@ def test_one_that_is_there_stays_as_it_is(cat: Shelf) -> None:
 def test_what_is_no_slug(cat: Shelf, slug: str) -> None:
     number = made(cat, "categories", "apps")
     with pytest.raises(InvalidValue, match="not a slug"):
-        shelves.add(cat.db, "categories", slug, {"title": "x"}, NOW)
+        shelves.add(cat.db, "categories", slug, "x", {}, NOW)
     with pytest.raises(InvalidValue, match="not a slug"):
         shelves.change(cat.db, "categories", number, {"slug": slug}, NOW)
 

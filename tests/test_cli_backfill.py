@@ -3,6 +3,7 @@
 import dataclasses
 import datetime as dt
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -136,6 +137,81 @@ def test_the_record_stays_as_it_is(ltree: CommandLine) -> None:
     ltree.ok("fetch", "ltree")
     after = ltree.show("ltree")
     assert after["commits_over_52"] == weeks(ltree, "ltree", 52)
+
+
+# ── once more ──
+
+
+def rewritten(history: History) -> History:
+    """Return ``history`` with each commit three days later, and without the oldest."""
+    later = dt.timedelta(days=3)
+    kept = range(len(history.commits) - 1)
+    return History(
+        slug=history.slug,
+        commits=tuple(
+            dataclasses.replace(
+                one,
+                authored=one.authored + later,
+                parents=tuple(parent for parent in one.parents if parent in kept),
+            )
+            for one in history.commits[:-1]
+        ),
+    )
+
+
+def days(shell: CommandLine) -> dict[str, int]:
+    return dict(shell.rows("SELECT day, commits FROM commit_days"))
+
+
+def per_day(history: History, since: dt.date) -> dict[str, int]:
+    found = [one.authored.astimezone(dt.UTC).date() for one in history.commits]
+    return {day.isoformat(): found.count(day) for day in sorted(set(found)) if day >= since}
+
+
+def test_a_history_that_was_rewritten_is_read_anew(ltree: CommandLine) -> None:
+    ltree.ok("history", "backfill", "ltree", "--weeks", "200")
+    before, since = days(ltree), NOW.date() - 200 * WEEK
+    assert before == per_day(load("django-ltree"), since)
+    shutil.rmtree(ltree.here / "ltree.git")
+    histories.build(rewritten(load("django-ltree")), ltree.here / "ltree.git")
+    assert "known already" in ltree.ok("history", "backfill", "ltree", "--weeks", "200").out
+    assert days(ltree) == before
+    # Fewer weeks: what is older was rewritten too.
+    first = (NOW.date() - 60 * WEEK).isoformat()
+    again = ltree.ok("history", "backfill", "ltree", "--weeks", "60", "--again")
+    assert again.out == f"counted ltree  from {first} on\n"
+    assert days(ltree) == per_day(rewritten(load("django-ltree")), since) != before
+    assert len(weeks(ltree, "ltree", 400)) == 200
+    ltree.ok("history", "backfill", "ltree", "--weeks", "300", "--again")
+    assert weeks(ltree, "ltree", 300) == weekly(rewritten(load("django-ltree")), NOW.date(), 300)
+
+
+def test_a_whole_history_that_was_rewritten(ltree: CommandLine) -> None:
+    ltree.ok("fetch", "ltree")
+    shutil.rmtree(ltree.here / "ltree.git")
+    histories.build(rewritten(load("django-ltree")), ltree.here / "ltree.git")
+    ltree.ok("history", "backfill", "--all", "--again", "--weeks", "5")
+    assert days(ltree) == per_day(rewritten(load("django-ltree")), dt.date.min)
+
+
+def test_a_remote_that_was_rewritten(tmp_path: Path, shell: CommandLine) -> None:
+    served = tmp_path / "served" / "ltree.git"
+    histories.build(load("django-ltree"), served)
+    with GitServer(tmp_path / "served") as server:
+        shell.ok("add", server.locator("ltree.git").url, "--no-pypi")
+        shell.ok("history", "backfill", "ltree")
+        shutil.rmtree(served)
+        histories.build(rewritten(load("django-ltree")), served)
+        shell.ok("history", "backfill", "ltree", "--again")
+    assert weeks(shell, "ltree", 260) == weekly(rewritten(load("django-ltree")), NOW.date(), 260)
+
+
+def test_again_what_cannot_be_read_stays(ltree: CommandLine) -> None:
+    ltree.ok("history", "backfill", "ltree")
+    before = days(ltree)
+    (ltree.here / "ltree.git").rename(ltree.here / "away.git")
+    assert ltree.run("history", "backfill", "ltree", "--again").code == 3
+    assert days(ltree) == before
 
 
 # ── beside what the API tells ──

@@ -3,8 +3,13 @@
 import contextlib
 import csv
 import json
+import os
+import shlex
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +25,7 @@ from catalogs import (
     shelf,
 )
 from command_line import CommandLine
+from pkgharvest.catalog.lines import VERSION
 from pkgharvest.records import Failure
 from pkgharvest.render.fields import FULL, RECORD
 from pkgharvest.render.resources import CATEGORY, GRID
@@ -160,7 +166,7 @@ def test_an_empty_catalogue(shell: CommandLine, other: CommandLine) -> None:
     shell.write("DELETE FROM categories")
     shell.write("DELETE FROM grids")
     exported = shell.ok("export").out
-    assert exported == '{"type": "catalogue", "version": 1}\n'
+    assert exported == '{"type": "catalogue", "version": 2}\n'
     other.ok("import", "-", stdin=exported.encode())
     assert other.ok("export").out == exported
 
@@ -213,9 +219,11 @@ def test_a_line_that_was_tampered_with(
 
 def test_a_line_of_a_newer_program(shell: CommandLine, other: CommandLine) -> None:
     [first, *_] = lines(shell)
-    result = other.run("import", "-", stdin=json.dumps(first | {"version": 2}).encode())
-    assert result.code == 3
-    assert "expected a version up to 1" in result.error
+    data = json.dumps(first | {"version": VERSION + 1}) + "\n" + shell.ok("export").out
+    result = other.run("import", "-", stdin=data.encode())
+    assert (result.code, result.out) == (1, "")
+    assert "written by a newer pkgharvest" in result.error
+    assert not other.db.exists()
 
 
 def test_another_package_of_that_id(shell: CommandLine, other: CommandLine) -> None:
@@ -341,6 +349,56 @@ def test_what_is_no_export(shell: CommandLine, arguments: tuple[str, ...]) -> No
     assert result.code == 2
     assert result.error
     assert list(shell.here.iterdir()) == []
+
+
+def test_a_dash_is_standard_output(shell: CommandLine) -> None:
+    assert shell.ok("export", "-o", "-").out == shell.ok("export").out
+    assert shell.ok("list", "--json", "-o", "-").out == shell.ok("list", "--json").out
+    for form in ("v4", "sqlite"):
+        assert shell.run("export", "--format", form, "-o", "-").code == 2
+
+
+def test_what_cannot_be_written_whole_replaces_nothing(shell: CommandLine, tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "x.jsonl").write_text("before")
+    command = f"ulimit -f 1; exec {shlex.quote(sys.executable)} -m pkgharvest export -o x.jsonl"
+    done = subprocess.run(
+        ["bash", "-c", f"{command} --db {shlex.quote(str(shell.db))}"],
+        cwd=target,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: x.jsonl cannot be written: file too large\n"
+    assert (target / "x.jsonl").read_text() == "before"
+    assert [one.name for one in target.iterdir()] == ["x.jsonl"]
+
+
+def test_a_file_keeps_its_rights_and_a_link_what_it_links_to(
+    shell: CommandLine, tmp_path: Path
+) -> None:
+    real, link = tmp_path / "real", tmp_path / "link"
+    real.write_text("before")
+    real.chmod(0o640)
+    link.symlink_to(real)
+    shell.ok("export", "-o", str(link))
+    assert link.is_symlink()
+    assert real.read_text() == shell.ok("export").out
+    assert real.stat().st_mode & 0o777 == 0o640
+
+
+def test_what_is_no_file_is_written_to_as_it_stands(shell: CommandLine, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as others:
+        read = others.submit(pipe.read_text)
+        shell.ok("export", "-o", str(pipe))
+        assert read.result() == shell.ok("export").out
+    assert pipe.is_fifo()
+    shell.ok("export", "-o", "/dev/null")
+    assert Path("/dev/null").is_char_device()
 
 
 def test_a_reader_that_has_seen_enough(shell: CommandLine) -> None:

@@ -61,9 +61,10 @@ def later(shell: CommandLine) -> None:
 # ── show ──
 
 
-def test_in_json_it_is_the_resource(shell: CommandLine) -> None:
+def test_in_json_it_is_the_resource_and_then_the_comparison(shell: CommandLine) -> None:
     told = grid(shell, "trees", "--base-url", "https://x.test/", "--tz", "Asia/Tokyo")
-    assert list(told) == KEYS
+    assert list(told) == [*KEYS, "comparison"]
+    del told["comparison"]
     assert told == {
         "id": 1,
         "title": "Trees",
@@ -79,10 +80,8 @@ def test_in_json_it_is_the_resource(shell: CommandLine) -> None:
     assert json.loads(line) == grid(shell)
 
 
-def test_the_whole_of_it_has_the_comparison(shell: CommandLine) -> None:
-    told = grid(shell, "trees", "--full", "--base-url", "https://x.test")
-    assert list(told) == [*KEYS, "comparison"]
-    compared = told["comparison"]
+def test_the_comparison_in_json(shell: CommandLine) -> None:
+    compared = grid(shell, "trees", "--base-url", "https://x.test")["comparison"]
     assert isinstance(compared, list)
     assert [one["slug"] for one in compared] == ["zed", "r001", "never"]
     for one in compared:
@@ -133,10 +132,12 @@ def test_no_line_is_wider_than_the_terminal(shell: CommandLine, columns: int) ->
 def test_in_csv_and_tsv_rows_are_rows(shell: CommandLine) -> None:
     told = shell.ok("grid", "show", "trees", "--format", "csv").out
     first, *rest = csv.reader(io.StringIO(told))
-    assert first == ["package", "zed", "r001", "never"]
+    assert first == ["package", "zed", "r001", "never", "best figure"]
     assert tuple(row[0] for row in rest) == ROWS
     by_name = {row[0]: row[1:] for row in rest}
-    assert by_name["stars"] == ["1500", "1", ""]  # figures, no marks
+    assert by_name["stars"] == ["1500", "1", "", '["zed"]']
+    assert by_name["license"][-1] == by_name["commits"][-1] == ""
+    assert by_name["category"] == ["Libraries", "Libraries", "", ""]
     assert len(json.loads(by_name["commits"][0])) == 52
     lines = shell.ok("grid", "show", "trees", "--format", "tsv").out.splitlines()
     assert [line.split("\t")[0] for line in lines] == ["package", *ROWS]
@@ -152,9 +153,9 @@ def test_in_markdown_the_best_is_bold(shell: CommandLine) -> None:
 
 def test_an_empty_one(shell: CommandLine) -> None:
     assert "pkgharvest grid edit empty --add PACKAGE" in shell.ok("grid", "show", "empty").out
-    assert grid(shell, "empty", "--full")["comparison"] == []
+    assert grid(shell, "empty")["comparison"] == []
     told = shell.ok("grid", "show", "empty", "--format", "csv").out
-    assert told.splitlines()[:2] == ["package", "description"]
+    assert told.splitlines()[:2] == ["package,best figure", "description,"]
 
 
 @pytest.mark.parametrize("action", ["show", "edit", "remove"])
@@ -180,7 +181,8 @@ def test_a_list(shell: CommandLine) -> None:
         ["trees", "locked", "Trees", "3", "Hierarchies"],
     ]
     objects = shell.ok("grid", "list", "--json").json()
-    assert objects == [grid(shell, slug) for slug in ("empty", "trees")]
+    for one, slug in zip(objects, ("empty", "trees"), strict=True):
+        assert one | {"comparison": grid(shell, slug)["comparison"]} == grid(shell, slug)
     assert [list(one) for one in objects] == [KEYS] * 2
     chosen = shell.ok("grid", "list", "--fields", "slug,is_locked", "--format", "tsv").out
     assert chosen == "slug\tis_locked\nempty\tfalse\ntrees\ttrue\n"

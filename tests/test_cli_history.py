@@ -1,6 +1,7 @@
 """``pkgharvest history`` and ``list --trending``: what runs of fetch have left."""
 
 import csv
+import datetime as dt
 import io
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 import histories
 from command_line import CommandLine
 from github_case import NOW, days_ago
+from pkgharvest.catalog.columns import instant_text
 from pkgharvest.clock import FixedClock
+from pkgharvest.render.fields import FULL
 from world import World
 
 KEYS = ["at", "stars", "forks", "commits", "version", "downloads", "open_issues", "status"]
@@ -71,10 +74,21 @@ def test_fields(past: CommandLine) -> None:
 
 
 def test_an_unknown_field(past: CommandLine) -> None:
-    result = past.run("history", "cat", "--field", "colour")
-    assert result.code == 2
-    for name in KEYS[1:]:
-        assert f"'{name}'" in result.error
+    for words in (["colour"], ["stars,colour"], ["stars", "--field", "colour"]):
+        result = past.run("history", "cat", "--field", *words)
+        assert result.code == 2
+        assert result.error == "no field is called 'colour'"
+        assert result.hint == f"valid fields: {', '.join(KEYS[1:])}"
+    assert past.run("history", "cat", "--field", ",").code == 2
+
+
+def test_several_fields_at_once(past: CommandLine) -> None:
+    apart = past.ok("history", "cat", "--field", "status", "--field", "commits", "--json").json()
+    assert list(apart[0]) == ["at", "commits", "status"]
+    for words in (["status,commits"], [" commits, status,status"], ["commits", "--field=status"]):
+        assert past.ok("history", "cat", "--field", *words, "--json").json() == apart
+    drawn = past.ok("history", "cat", "--plot", "--field", "downloads,stars").out.splitlines()
+    assert [line for line in drawn if line.startswith("cat: ")] == ["cat: downloads", "cat: stars"]
 
 
 @pytest.mark.parametrize("since", ["25d", "2026-01-22", "2026-01-22T00:00:00+05:00"])
@@ -114,6 +128,33 @@ def test_nothing_known(past: CommandLine) -> None:
         result = past.ok("history", "dog", *arguments)
         assert result.out == ("[]\n" if arguments == ("--json",) else "")
         assert result.err == "nothing is known of what dog was: each fetch adds to it\n"
+
+
+def test_what_else_is_known_is_pointed_to(shell: CommandLine) -> None:
+    nothing = "nothing is known of what cat was: each fetch adds to it\n"
+    today = NOW.date()
+    for weeks, told in ((0, 0), (30, 30), (260, 260), (1000, 260)):
+        first = today - dt.timedelta(weeks=weeks, days=3)
+        shell.write("UPDATE packages SET days_from = ?, days_until = ?", str(first), str(today))
+        for arguments in ((), ("--plot",)):
+            result = shell.ok("history", "cat", *arguments)
+            hint = f"\nhint: pkgharvest history cat --weeks {told} shows its commits\n"
+            assert result.err == nothing + (hint if told else "")
+    assert len(shell.ok("history", "cat", "--weeks", "260", "--json").json()) == 260
+    assert shell.ok("history", "cat", "-q").err == ""
+
+
+def test_a_plot_of_what_is_not_known(past: CommandLine) -> None:
+    assert past.run("history", "dog", "--plot", "--field", "status").error.startswith("--plot: ")
+    late = past.ok("history", "cat", "--plot", "--since", "2030-01-01")
+    assert late.err == "nothing of cat has changed since then, as far as is known\n"
+
+
+def test_a_plot_of_a_figure_that_nobody_told(shell: CommandLine) -> None:
+    shell.write("INSERT INTO snapshots (package_id, at, stars) VALUES (1, ?, 1)", instant_text(NOW))
+    result = shell.ok("history", "cat", "--plot", "--field", "forks,downloads")
+    assert (result.out, result.err) == ("", "no forks or downloads of cat are known\n")
+    assert shell.ok("history", "cat", "--plot").out.splitlines()[1].startswith("1 |")
 
 
 def test_formats(past: CommandLine) -> None:
@@ -245,13 +286,56 @@ def test_trending(past: CommandLine) -> None:
 
 def test_trending_with_fields_and_filters(past: CommandLine) -> None:
     [one] = past.ok("list", "--trending", "30d", "--fields", "title,id", "--json").json()
-    assert list(one) == ["title", "id", "gained", "percent", "since"]
+    assert one == {"title": "cat", "id": 1}
     for arguments in (("--sort", "percent"), ("--sort", "name"), ("--status", "active")):
         assert past.ok("list", "--trending", "30d", *arguments, "--json").json()[0]["gained"] == 12
-    none = past.ok("list", "--trending", "30d", "--status", "gone", "--json")
-    assert none.json() == []
-    assert none.err.startswith("no stars are known to have come or gone since 2026-01-")
-    assert past.ok("list", "--trending", "30d", "--limit", "0", "--json").json() == []
+
+
+def test_trending_prints_what_was_named(past: CommandLine) -> None:
+    def printed(fields: str, *arguments: str) -> str:
+        return past.ok("list", "--trending", "30d", "--fields", fields, *arguments).out
+
+    assert printed("slug", "--format", "csv") == "slug\ncat\n"
+    assert printed("slug,gained,percent,repo_watchers", "--format", "md").splitlines() == [
+        "| slug | gained | percent | repo_watchers |",
+        "| --- | --- | --- | --- |",
+        "| cat | 12 | 20.0 | 72 |",
+    ]
+    assert printed("gained, percent,gained", "--format", "csv") == "gained,percent\n12,20.0\n"
+    assert printed("since", "--json", "--tz", "Asia/Tokyo").count("+09:00") == 1
+    assert [line.split() for line in printed("percent,grids,slug,gained").splitlines()] == [
+        ["percent", "grids", "slug", "gained"],
+        ["+20.0", "%", "[]", "cat", "+12"],
+    ]
+    [full] = past.ok("list", "--trending", "30d", "--full", "--json").json()
+    gains = ("gained", "percent", "since")
+    assert list(full) == [*(field.name for field in FULL), *gains]
+    assert {name: full[name] for name in past.show("cat", "--full")} == past.show("cat", "--full")
+    names = [field.name for field in FULL]
+    for option, valid in ((("--trending", "30d"), [*names, *gains]), ((), names)):
+        for wrong in ("slug,stars", *(() if option else gains)):
+            result = past.run("list", *option, "--fields", wrong)
+            assert result.code == 2
+            assert result.error == f"no field is called {wrong.removeprefix('slug,')!r}"
+            assert result.hint == f"valid fields: {', '.join(valid)}"
+
+
+def test_trending_says_what_is_true(past: CommandLine) -> None:
+    def said(*arguments: str) -> str:
+        result = past.ok("list", "--trending", *arguments)
+        assert result.out == ""
+        assert past.ok("list", "--trending", *arguments, "--json").json() == []
+        return result.err
+
+    for without in (("--status", "gone"), ("--failing",)):
+        for more in ((), ("--sort", "name"), ("--sort", "percent", "--limit", "3")):
+            assert said("30d", *without, *more) == "nothing to list: no package matches\n"
+    assert said("30d", "--limit", "0") == said("30d", "--limit", "0", "--failing") == ""
+    since = f"since {NOW:%Y-%m-%d %H:%M} UTC\n"
+    assert said("0s") == f"no stars are known to have come or gone {since}"
+    assert said("0s", "--status", "active") == (
+        f"no stars of the packages that match are known to have come or gone {since}"
+    )
 
 
 def test_trending_as_a_table(past: CommandLine) -> None:

@@ -14,6 +14,7 @@ from pkgharvest.clock import FixedClock
 from standin.server import Call, LoopbackServer, Reply
 
 SITE = "https://site.example"
+LATER = "2020-01-01T00:00:00Z"
 
 needs_truth = pytest.mark.skipif(TRUTH is None, reason="the published records are not here")
 
@@ -264,6 +265,14 @@ def test_what_has_no_place_is_kept(shell: CommandLine) -> None:
     assert list(shell.show("cat")) == list(record())
 
 
+def test_a_grid_as_it_is_shown_brings_its_comparison_as_no_news(shell: CommandLine) -> None:
+    imported(shell, record(), grid())
+    shown = shell.ok("grid", "show", "cms", "--json").out
+    assert '"comparison"' in shown
+    result = shell.ok("import", "-", stdin=shown.encode())
+    assert result.out == "standard input: 1 unchanged\n"
+
+
 def test_what_is_not_told_stays_as_it_is(shell: CommandLine) -> None:
     imported(shell, record())
     told = {"id": 7, "slug": "cat", "title": "The cat", "repo_url": "https://github.com/octo/cat"}
@@ -316,9 +325,13 @@ def test_a_grid_puts_its_packages_into_it(shell: CommandLine) -> None:
 @pytest.mark.parametrize(
     ("there", "coming", "words"),
     [
-        (category(), category(1, "tools"), "the id 1 is taken by another category, apps"),
+        (
+            category(),
+            category(1, "tools", created=LATER),
+            "the id 1 is taken by another category, apps",
+        ),
         (category(), category(2), "the slug apps is that of another category, id 1"),
-        (grid(), grid(3, "blog"), "the id 3 is taken by another grid, cms"),
+        (grid(), grid(3, "blog", created=LATER), "the id 3 is taken by another grid, cms"),
         (grid(), grid(4), "the slug cms is that of another grid, id 3"),
     ],
 )
@@ -393,6 +406,77 @@ def test_what_a_person_set_is_theirs(shell: CommandLine) -> None:
     shown = shell.show("cat")
     assert (shown["title"], shown["category"], shown["grids"]) == ("Mine", None, [])
     assert shown["documentation_url"] == "https://m/"
+
+
+@pytest.mark.parametrize("kind", ["category", "grid"])
+def test_what_a_person_set_of_a_shelf_is_theirs(shell: CommandLine, kind: str) -> None:
+    coming = category() if kind == "category" else grid(1, "apps", packages=[])
+    imported(shell, coming)
+    shell.ok(kind, "edit", "apps", "--title", "Mine", "--slug", "mine")
+    assert outcomes(imported(shell, coming)) == ["unchanged"]
+    news = coming | {"title": "New", "slug": "new", "description": "News"}
+    assert outcomes(imported(shell, news)) == ["updated"]
+    there = shell.ok(kind, "list", "--json").json()[0]
+    assert (there["title"], there["slug"], there["description"]) == ("Mine", "mine", "News")
+    told = shell.ok(kind, "edit", "mine", "--reset", "title", "--reset", "slug")
+    assert told.err == "mine stays as it is until an import brings something else\n"
+    assert outcomes(imported(shell, news)) == ["updated"]
+    there = shell.ok(kind, "list", "--json").json()[0]
+    assert (there["title"], there["slug"]) == ("New", "new")
+
+
+def test_what_was_said_of_a_new_shelf_is_a_persons(shell: CommandLine) -> None:
+    shell.ok("category", "add", "apps", "--description", "Mine")
+    assert outcomes(imported(shell, category(title="Applications"))) == ["updated"]
+    there = shell.ok("category", "list", "--json").json()[0]
+    assert (there["title"], there["description"]) == ("Applications", "Mine")
+
+
+def test_the_site_renamed_a_shelf(shell: CommandLine) -> None:
+    imported(shell, category(), grid())
+    again = category(slug="programs"), grid(slug="sites")
+    assert outcomes(imported(shell, *again)) == ["updated", "updated"]
+    assert shell.ok("grid", "list", "--json").json()[0]["slug"] == "sites"
+
+
+def test_grids_that_a_person_chose_stay(shell: CommandLine) -> None:
+    imported(shell, record())
+    shell.ok("grid", "add", "zoo")
+    shell.ok("grid", "edit", "zoo", "--add", "cat")
+    shell.ok("grid", "edit", "grid-9", "--remove", "cat")
+    chosen = shell.show("cat")["grids"]
+    assert outcomes(imported(shell, record())) == ["unchanged"]
+    assert shell.show("cat")["grids"] == chosen
+    shell.ok("edit", "cat", "--reset", "grids")
+    imported(shell, record())
+    assert shell.show("cat")["grids"] == ["/api/v4/grids/9/", "/api/v4/grids/3/"]
+
+
+def test_a_version_that_was_read_later_stays(shell: CommandLine) -> None:
+    imported(shell, record())
+    shell.write(
+        "INSERT INTO fetches (package_id, source, last_success) VALUES (7, 'pypi', ?)",
+        "2026-03-01T00:00:00.000000Z",
+    )
+    shell.write("UPDATE packages SET pypi_version = '2.0', pypi_url = ''")
+    assert outcomes(imported(shell, record())) == ["unchanged"]
+    assert shell.show("cat")["pypi_version"] == "2.0"
+    fresher = record(last_fetched="2026-04-01T00:00:00Z", pypi_version="3.0")
+    assert outcomes(imported(shell, fresher)) == ["updated"]
+    assert shell.show("cat")["pypi_version"] == "3.0"
+
+
+def test_what_was_fetched_here_is_as_good_as_what_was_fetched_elsewhere_then(
+    shell: CommandLine,
+) -> None:
+    imported(shell, record())
+    shell.write(
+        "INSERT INTO fetches (package_id, source, last_success)"
+        " SELECT id, 'repo', last_fetched FROM packages"
+    )
+    shell.write("UPDATE packages SET repo_forks = 99, head = 'abc'")
+    assert outcomes(imported(shell, record())) == ["unchanged"]
+    assert shell.show("cat")["repo_forks"] == 99
 
 
 def test_participants_are_searched(shell: CommandLine) -> None:
@@ -585,6 +669,61 @@ def test_a_site_that_refuses(shell: CommandLine, site: Site, status: int, code: 
     assert result.code == code
     assert result.error
     assert not shell.db.exists()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("http://", "http://[bad", "http://[::1", "https://:80/", "http://x.example:abc/"),
+        *("http://x.example:99999/", "http://ex ample/", "http://x.example/\nHost: y"),
+    ],
+)
+def test_what_is_no_address(shell: CommandLine, address: str) -> None:
+    result = shell.run("import", address)
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith("error: no web address: 'http")
+
+
+@pytest.mark.parametrize("address", ["ftp://x.example/y", "file:///etc/hosts", "s3://a/b"])
+def test_an_address_of_another_kind(shell: CommandLine, address: str) -> None:
+    result = shell.run("import", address)
+    assert result.code == 2
+    assert "only http and https addresses are read" in result.err
+
+
+def test_no_file_at_all(shell: CommandLine) -> None:
+    result = shell.run("import", "")
+    assert (result.code, result.err) == (2, "error: no file is named\n")
+
+
+def test_one_page_of_several_in_a_file(shell: CommandLine) -> None:
+    one = page(record(), following=f"{SITE}/api/v4/packages/?offset=20") | {"count": 4000}
+    result = shell.ok("import", "-", stdin=given(one))
+    assert result.err == (
+        "standard input: one page of a list of 4,000; import its address, and all pages are read:"
+        f" {SITE}/api/v4/packages/?offset=20\n"
+    )
+    assert shell.run("-q", "import", "-", stdin=given(one)).err == ""
+
+
+def test_a_list_that_repeats_itself(shell: CommandLine, site: Site) -> None:
+    for number in range(9):
+        following = site.at(f"/list/?offset={number + 1}")
+        site.answers[f"/list/?offset={number}"] = page(record(), following=following)
+    result = shell.run("import", site.at("/list/?offset=0"))
+    assert (result.code, result.out.rpartition(": ")[2]) == (1, "1 added\n")
+    assert "brings nothing that was not there before" in result.err
+
+
+def test_an_endless_line(shell: CommandLine) -> None:
+    result = shell.run("import", "/dev/zero")
+    assert result.code == 1
+    assert "a line of more than" in result.err
+
+
+def test_a_quota_of_the_site_stops_it(shell: CommandLine, site: Site) -> None:
+    site.statuses["/list/"] = 429
+    assert shell.run("import", site.at("/list/")).code == 5
 
 
 def test_an_address_with_a_password(shell: CommandLine) -> None:

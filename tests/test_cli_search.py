@@ -78,6 +78,9 @@ def test_nothing_is_found(shell: CommandLine) -> None:
     assert shell.ok("search", "zzz").err == "nothing found for 'zzz'\n"
     assert shell.ok("search", "zzz", "-q").err == ""
     assert shell.ok("search", "zzz", "--format", "csv", "--fields", "slug").out == "slug\n"
+    assert shell.ok("search", "\x1b[31mzz").err == "nothing found for '\\x1b[31mzz'\n"
+    assert shell.ok("search", "a\\z").err == "nothing found for 'a\\z'\n"
+    assert shell.ok("search", "\x1b").err.endswith(" there is no word in '\\x1b'\n")
     long = shell.ok("search", "z" * 10_000).err
     assert len(long) < 100
 
@@ -240,13 +243,56 @@ def test_nothing_foreign_acts_on_the_terminal(shell: CommandLine) -> None:
     assert "\\x1b[31mcat [link=x]y[/link]" in out
 
 
-def test_a_narrow_screen(shell: CommandLine) -> None:
-    shell.variables["COLUMNS"] = "60"
+LONG = "A tree for Django that has many more words to say of itself than anybody reads. " * 5
+
+
+@pytest.mark.parametrize("width", [1, 10, 20, 30, 40, 60, 80, 120, 160, 200])
+def test_a_screen_of_any_width(shell: CommandLine, width: int) -> None:
+    shell.variables["COLUMNS"] = str(width)
+    shell.write("UPDATE packages SET repo_description = ? || slug", LONG)
     shell.write(
-        "UPDATE packages SET repo_description = 'many words ' || slug || ' of it ' || title"
+        "INSERT INTO grids (title, slug, description, created, modified)"
+        " VALUES ('Trees', 'trees', 'Of all kinds', '', '')"
     )
-    lines = shell.ok("search", "django").out.splitlines()
-    assert max(map(len, lines)) <= 60
+    header, *lines = shell.ok("search", "tree").out.splitlines()
+    assert max(map(len, (header, *lines))) <= width
+    for column, narrowest in (("found", 5), ("what it is", 30), ("type", 60), ("stars", 60)):
+        assert (column in header) == (width >= narrowest), (column, header)
+    assert ("last commit" in header) == (width >= 80)
+    if width >= 40:
+        assert len(lines) <= 2 * 5
+        told = [line[header.index("what it is") :].rstrip() for line in lines]
+        assert sum(line.endswith("…") for line in told) == 4
+        assert sum("Of all kinds" in line for line in told) == 1
+        assert ("grid: Of all" in "".join(told)) == ("type" not in header)
+
+
+def test_what_is_short_leaves_room(shell: CommandLine) -> None:
+    shell.variables["COLUMNS"] = "40"
+    shell.write("UPDATE packages SET repo_description = 'A cat' WHERE slug = 'cat'")
+    header = shell.ok("search", "cat").out.splitlines()[0]
+    assert header.split() == ["found", "stars", "last", "commit", "what", "it", "is"]
+    shell.write("UPDATE packages SET repo_description = 'A cat'")
+    header = shell.ok("search", "cat").out.splitlines()[0]
+    assert header.split() == ["found", "stars", "what", "it", "is"]
+
+
+def test_what_matched_besides_takes_a_line(shell: CommandLine) -> None:
+    shell.variables["COLUMNS"] = "60"
+    shell.write("UPDATE packages SET repo_description = ?, pypi_summary = 'Zoo ' || ?", LONG, LONG)
+    lines = shell.ok("search", "cat", "zoo").out.splitlines()[1:]
+    assert len(lines) == 3
+    assert "PyPI: Zoo A tree" in lines[2]
+    assert all(line.rstrip().endswith("…") for line in lines[1:])
+
+
+def test_a_screen_without_an_ellipsis(shell: CommandLine) -> None:
+    shell.variables |= {"COLUMNS": "60", "PYTHONIOENCODING": "ascii"}
+    shell.write("UPDATE packages SET repo_description = ?", LONG)
+    result = shell.process("search", "cat")
+    assert result.code == 0
+    assert result.out.isascii()
+    assert result.out.splitlines()[-1].rstrip().endswith("...")
 
 
 def test_no_catalogue(tmp_path: Path) -> None:

@@ -123,9 +123,13 @@ def place() -> Iterator[Path]:
         yield Path(directory) / "catalogue.db"
 
 
+def ignored(_: object) -> None:
+    """Hear what becomes of it, and do nothing."""
+
+
 def take(path: Path, data: str) -> list[Imported]:
     told: list[Imported] = []
-    Import(path, NOW, told.append).file("data", io.BytesIO(data.encode()))
+    Import(path, NOW, told.append, ignored).file("data", io.BytesIO(data.encode()))
     return told
 
 
@@ -202,7 +206,7 @@ def test_a_strange_value_is_taken_or_refused(
 @given(data=st.binary(max_size=60))
 def test_no_bytes_upset_the_reader(data: bytes) -> None:
     with place() as path, contextlib.suppress(Malformed):
-        Import(path, NOW, lambda _: None).file("data", io.BytesIO(data))
+        Import(path, NOW, ignored, ignored).file("data", io.BytesIO(data))
 
 
 def category(number: int) -> dict[str, Any]:

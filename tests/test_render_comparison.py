@@ -195,6 +195,16 @@ def test_a_grid_is_what_the_api_has_and_then_the_comparison() -> None:
     assert columns[-1].name == "comparison"
 
 
+def test_figures_that_a_host_never_told_are_unknown() -> None:
+    untold = {"repo_watchers": 0, "repo_forks": 0, "repo_id": None}
+    [told] = compared(package(**untold))
+    assert [told["stars"], told["score"], told["forks"]] == [None] * 3
+    [told] = compared(package(**{**untold, "repo_id": "7"}))
+    assert [told["stars"], told["score"], told["forks"]] == [0] * 3
+    [told] = compared(package(**{**untold, "repo_forks": 2}))
+    assert [told["stars"], told["score"], told["forks"]] == [0, 0, 2]
+
+
 # ── on a screen ──
 
 
@@ -324,6 +334,17 @@ def test_no_line_is_wider_than_the_screen(
 
 
 # ── for programs ──
+
+
+def test_cells_name_the_best_figures_and_titles() -> None:
+    also = BIG._replace(id=4, slug="also-big")
+    found = entries(BIG, SMALL, also)
+    columns = comparison.transposed(found)
+    assert [one.name for one in columns] == ["package", "also-big", "big", "small", "best figure"]
+    told = {row.name: list(values(row, columns, STYLE).values()) for row in ROWS}
+    assert told["stars"] == ["stars", 1500, 1500, 20, ["also-big", "big"]]
+    assert told["forks"] == ["forks", 10, 10, 10, None]
+    assert told["category"] == ["category", "Apps", "Apps", "Apps", None]
 
 
 def test_markdown_holds_hostile_text() -> None:

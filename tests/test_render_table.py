@@ -30,6 +30,7 @@ NEVER = package(
     last_updated=None,
     repo_watchers=0,
     repo_forks=0,
+    repo_id=None,
     pypi_version=None,
     commits_over_52=(),
     participants=(),
@@ -107,7 +108,7 @@ def test_a_sheet_tells_what_a_person_asks() -> None:
         "repo data fetched 3 h ago, next due in 21 h",
         "pypi data fetched 2 d ago, failed 3 h ago (2 in a row): pypi.org answered 503, next due",
         "download data fetched 3 h ago",
-        "id 4379, category 1, grids 44, 175, 435",
+        "id 4379, category apps, grids ltree, trees, geo",
     ):
         assert part in text
     assert "login11" not in text
@@ -116,41 +117,67 @@ def test_a_sheet_tells_what_a_person_asks() -> None:
 def explained(**changes: Any) -> list[str]:
     """Return the lines that explain a score, the number first."""
     text = printed(sheet(package(**changes), full=True), width=100)
-    lines = [re.sub(r"^\W*?(?=[+-]|\w)|\W+$", "", line) for line in text.splitlines()]
-    first = next(number for number, line in enumerate(lines) if line.startswith("score "))
-    after = next(
-        number for number, line in enumerate(lines) if number > first and line[:1] not in {"+", "-"}
-    )
-    return [" ".join(line.split()) for line in lines[first:after]]
+    found = re.search(r"^│ (score .*\n(?:│ {10}.*\n)+)", text, re.MULTILINE)
+    assert found
+    lines = found[1].splitlines()
+    return [" ".join(line.strip("│ ").split()) for line in lines]
 
 
 def test_a_score_is_explained_part_by_part() -> None:
     fetched = package().last_fetched
     assert fetched is not None
     old = {"pypi_requires_python": "<3", "pypi_classifiers": ()}
+    runs = "no cost of Python: it runs on 3, or does not say on which"
     assert explained(repo_watchers=72, last_updated=fetched) == [
-        "score 72",
+        "score 72, as of the last fetch on 2026-02-15",
         "+72.0 a point for each star",
-        "+0.0 0 tenths: 0 whole quarters since the last commit",
+        "no cost of age: the last commit was less than three months old",
+        runs,
     ]
     assert explained(repo_watchers=72, last_updated=fetched - dt.timedelta(days=100)) == [
-        "score 64",
+        "score 64, as of the last fetch on 2026-02-15",
         "+72.0 a point for each star",
         "-7.2 1 tenth: 1 whole quarter since the last commit",
+        runs,
         "-0.8 cut towards zero",
     ]
     assert explained(repo_watchers=20_000, last_updated=None, **old) == [
-        "score 17,000",
+        "score 17,000, as of the last fetch on 2026-02-15",
         "+20,000.0 a point for each star",
         "-2,000.0 a tenth: no commit is known",
         "-1,000.0 30 %, at most 1,000: no Python 3",
     ]
     assert explained(repo_watchers=1000, last_updated=fetched - dt.timedelta(days=3660)) == [
-        "score -500",
+        "score -500, as of the last fetch on 2026-02-15",
         "+1,000.0 a point for each star",
         "-4,000.0 40 tenths: 40 whole quarters since the last commit",
+        runs,
         "+2,500.0 no score is lower than that",
     ]
+
+
+def test_a_score_of_no_stars_says_why_nothing_costs() -> None:
+    old = {"pypi_requires_python": "<3", "pypi_classifiers": (), "last_updated": None}
+    assert explained(repo_watchers=0, **old) == [
+        "score 0, as of the last fetch on 2026-02-15",
+        "+0.0 a point for each star",
+        "no cost of age: there are no stars",
+        "no cost of Python: there are no stars",
+    ]
+    untold = {"repo_forks": 0, "repo_id": None}
+    assert explained(repo_watchers=0, **untold, **old)[1] == "+0.0 stars are unknown"
+
+
+def test_a_score_without_a_fetch_is_as_of_the_last_change() -> None:
+    told = explained(last_fetched=None, fetches=())
+    assert told[0] == "score 72, as of the last change on 2026-01-28, never fetched"
+
+
+def test_the_reasons_of_a_score_stand_in_one_column() -> None:
+    text = printed(sheet(package(), full=True), width=80)
+    reasons = ("a point for", "no cost of age", "three months old", "no cost of Py", "say on which")
+    starts = {line.index(why) for line in text.splitlines() for why in reasons if why in line}
+    assert len(starts) == 1
 
 
 def test_downloads_are_told_once_and_not_where_they_are_not_known() -> None:
@@ -191,6 +218,33 @@ def test_unknown_is_said_and_never_zero() -> None:
         assert re.search(rf"{label} +unknown", text)
     assert "never fetched" in text
     assert not re.search(r"\b0\b", text)
+
+
+def test_figures_that_a_host_never_told_are_unknown() -> None:
+    untold = package(repo_watchers=0, repo_forks=0, repo_id=None, fetches=())
+    assert re.search("stars +unknown", printed(sheet(untold)))
+    assert printed(rows(untold), width=160).splitlines()[1].split()[1:3] == [DASH, DASH]
+    zero = untold._replace(repo_id="7")
+    assert "★ 0, 0 forks" in printed(sheet(zero))
+    assert printed(rows(zero), width=160).splitlines()[1].split()[1:3] == ["0", "0"]
+    imported = untold._replace(repo_forks=3)
+    assert "★ 0, 3 forks" in printed(sheet(imported))
+    assert printed(rows(imported), width=160).splitlines()[1].split()[1:3] == ["0", "3"]
+
+
+@pytest.mark.parametrize(
+    ("category", "grids", "words"),
+    [
+        ("apps", ("a", "b"), "id 4379, category apps, grids a, b"),
+        (None, ("a",), "id 4379, grid a"),
+        (None, (), "id 4379"),
+    ],
+)
+def test_category_and_grids_have_their_slugs(
+    category: str | None, grids: tuple[str, ...], words: str
+) -> None:
+    text = printed(sheet(package(category_slug=category, grid_slugs=grids)))
+    assert re.search(rf"catalogue +{words} *│", text)
 
 
 def test_a_year_of_rest_is_zeros_and_not_unknown() -> None:

@@ -330,7 +330,10 @@ class Machine(RuleBasedStateMachine):
             options += [locked] if locked else []
             options += [f"--add={self._slug(index)}" for index in wanted]
             options += [f"--remove={self._slug(index)}" for index in unwanted]
-        _, after = self._settle(self._run(kind, "edit", name, *options), {0, 1, 2})
+        before, after = self._settle(self._run(kind, "edit", name, *options), {0, 1, 2})
+        for number, record in after.records.items():
+            if record["grids"] != before.records[number]["grids"]:
+                self._theirs.setdefault(number, {})["grids"] = record["grids"]
         for number, theirs in self._theirs.items():
             if "grids" in theirs:
                 theirs["grids"] = after.records[number]["grids"]
@@ -496,6 +499,7 @@ class Machine(RuleBasedStateMachine):
 
     def _import(self, text: str) -> None:
         is_export = text.startswith('{"type": "catalogue"')
+        kept = {} if is_export else self._set_of_shelves()
         result = self._run("import", "-", "--json", stdin=text.encode())
         assert result.code in {0, 3} or not text.strip(), result
         before, after = self._look()
@@ -513,8 +517,21 @@ class Machine(RuleBasedStateMachine):
         again = self._run("import", "-", "--json", stdin=text.encode())
         assert {one["outcome"] for one in again.json()} <= {"unchanged", "skipped"}, again
         assert look(self._shell) == after
+        now = self._set_of_shelves()
+        assert all(now[each] == theirs for each, theirs in kept.items())
         if is_export:  # what a person set is in it
             self._learn(after)
+
+    def _set_of_shelves(self) -> dict[tuple[str, int], dict[str, object]]:
+        """Return what persons set of categories and grids, by column."""
+        columns = ("id", "edited", "title", "slug", "description")
+        found: dict[tuple[str, int], dict[str, object]] = {}
+        for table in ("categories", "grids"):
+            for row in self._shell.rows(f"SELECT {', '.join(columns)} FROM {table}"):
+                told = dict(zip(columns, row, strict=True))
+                edited = json.loads(told["edited"])
+                found[table, told["id"]] = {key: told[key] for key in columns if key in edited}
+        return found
 
     def _learn(self, state: State) -> None:
         """Take it from the catalogue what persons set."""

@@ -23,6 +23,9 @@ WEEKS = 52
 _LARGEST_ID = 2**53 - 1
 """What every reader of JSON holds exactly (RFC 8259, section 6), and leaves room for new ids."""
 
+_LEFT_OUT = frozenset({"id", "comparison"})
+"""Read by itself; and what ``grid show`` adds to a grid, which follows from its packages."""
+
 _MOST_COMMITS = 2**40
 """In a week: what all of them sum up to is a number that every program can hold."""
 
@@ -79,7 +82,7 @@ def read(node: Node) -> Resource:
     for key, member in node.items():
         if key in readers:
             told[key] = readers[key](member)
-        elif key != "id":
+        elif key not in _LEFT_OUT:
             require_json(member)
             extra[key] = member.value
     for key in ("slug", "title"):

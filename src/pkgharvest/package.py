@@ -96,3 +96,12 @@ class Package(NamedTuple):
     downloads: Downloads | None
     """None where no figures are known."""
     fetches: tuple[Freshness, ...]
+    category_slug: str | None = None
+    """For persons, as the next; no field of the record."""
+    grid_slugs: tuple[str, ...] = ()
+    """In the order of ``grid_ids``."""
+
+    @property
+    def has_figures(self) -> bool:
+        """Whether stars and forks are known: a host that has neither leaves them at 0."""
+        return self.repo_id is not None or bool(self.repo_watchers or self.repo_forks)

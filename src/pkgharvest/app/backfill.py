@@ -52,6 +52,8 @@ class Wish:
     weeks: int
     jobs: int = 4
     """Repositories at once."""
+    again: bool = False
+    """What is known already is read too, and replaced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,8 @@ class BackfillReport:
 
 def backfill(wish: Wish, around: Surroundings) -> BackfillReport:
     """Count the commits of each day of the last ``wish.weeks`` weeks, where they are not known.
+
+    With ``wish.again`` those that are known are counted anew, however old they are.
 
     Every package is committed when it is done. Raises HarvestLocked where a fetch is at work,
     UnknownPackage, CatalogError; a repository that cannot be read is in the report instead.
@@ -140,7 +144,7 @@ class _Run:
         if refusal:
             return _failed(row["slug"], "not_found", refusal)
         known = commit_days.span(row)
-        if known is None or known.start > self._start:
+        if self._wish.again or known is None or known.start > self._start:
             return None
         return Backfilled(slug=row["slug"], outcome="known", since=self._start)
 
@@ -163,12 +167,19 @@ class _Run:
         return told
 
     def _save(self, target: Target, news: Activity) -> Backfilled:
-        """Write the days from the first one wanted on; what is known further back stays."""
+        """Write the days from the first one wanted on.
+
+        What is known further back stays; where it is read again it is wanted too, as a history
+        that was rewritten is another from its beginning.
+        """
         conn, package_id = self._db.conn, target.package_id
         row = _row(conn, package_id)
         if row is None or target.locator is None or row["repo_key"] != target.locator.key:
             return _failed(target.slug, "not_found", "it was given another repository meanwhile")
-        since = self._start if any(day < self._start for day in news.days) else None
+        known, start = commit_days.span(row), self._start
+        if self._wish.again and known is not None:
+            start = min(start, known.start)
+        since = start if any(day < start for day in news.days) else None
         commit_days.replace(conn, package_id, dataclasses.replace(news, since=since))
         columns = commit_days.span_columns(row, since, self._today)
         changes.update(conn, package_id, columns)

@@ -46,12 +46,22 @@ class Imported:
 
 
 class Import:
-    """One call of ``import``: ``tell`` hears what became of each resource, once it is committed."""
+    """One call of ``import``: ``tell`` hears what became of each resource, once it is committed.
 
-    def __init__(self, db_path: Path, now: dt.datetime, tell: Callable[[Imported], None]) -> None:
+    ``note`` hears what a person should know besides.
+    """
+
+    def __init__(
+        self,
+        db_path: Path,
+        now: dt.datetime,
+        tell: Callable[[Imported], None],
+        note: Callable[[str], None],
+    ) -> None:
         self._db_path = db_path
         self._now = now
         self._tell = tell
+        self._note = note
 
     def file(self, name: str, stream: BinaryIO) -> None:
         """Import what ``stream`` holds.
@@ -59,7 +69,7 @@ class Import:
         Raises CatalogError, and Malformed where it holds nothing of the kind.
         """
         with _Target(self._db_path, self._now, self._tell) as target:
-            found = intake.pieces(name, stream)
+            found = intake.pieces(name, stream, self._note)
             while chunk := list(itertools.islice(found, _AT_ONCE)):
                 target.take(chunk)
             target.require_something(name)
@@ -107,7 +117,11 @@ class _Target:
         self._stack.close()
 
     def take(self, chunk: list[Piece]) -> None:
-        """Import a few, in one transaction."""
+        """Import a few, in one transaction; Malformed for what a newer program wrote."""
+        if any(piece.node is not None and lines.is_newer(piece.node) for piece in chunk):
+            raise Malformed(
+                f"{chunk[0].place}: written by a newer pkgharvest", hint="upgrade pkgharvest"
+            )
         if self._db is None and not any(map(_is_recognised, chunk)):
             self._held += [_skipped(piece, _what_is_wrong(piece)) for piece in chunk]
             return

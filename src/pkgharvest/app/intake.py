@@ -6,12 +6,13 @@ each line (JSON lines); the latter are read a line at a time, however many there
 
 import io
 import itertools
-from collections.abc import AsyncGenerator, Iterable, Iterator
+import re
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from http import HTTPStatus
 from typing import BinaryIO, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
-from pkgharvest import decode
+from pkgharvest import apiv4, decode
 from pkgharvest.decode import DecodeError, Node
 from pkgharvest.errors import InvalidValue, Malformed, NotFound
 from pkgharvest.sources.refusal import refusal
@@ -23,6 +24,9 @@ _MARK = b"\xef\xbb\xbf"
 
 _MOST_PAGES = 100_000
 """Of one list: more than any site has, and not for ever."""
+
+_LONGEST_LINE = 2**29
+"""In bytes: half a gigabyte is a list of all packages of any site, on one line."""
 
 _ROOT = ("categories", "grids", "packages")
 """The lists that the API's root names, in the order in which they are wanted."""
@@ -42,9 +46,14 @@ def is_url(text: str) -> bool:
     return text.lower().startswith(("https://", "http://"))
 
 
-def pieces(name: str, stream: BinaryIO) -> Iterator[Piece]:
-    """Take what ``stream`` holds apart; ``name`` begins every place. Malformed for no JSON."""
-    lines = ((number, line) for number, line in enumerate(stream, 1) if line.strip())
+def pieces(
+    name: str, stream: BinaryIO, note: Callable[[str], None] = lambda _: None
+) -> Iterator[Piece]:
+    """Take what ``stream`` holds apart; ``name`` begins every place. Malformed for no JSON.
+
+    ``note`` is told of a page that is not the whole of its list.
+    """
+    lines = ((number, line) for number, line in enumerate(_lines(name, stream), 1) if line.strip())
     first = next(lines, None)
     if first is None:
         raise Malformed(f"{name} is empty")
@@ -54,7 +63,7 @@ def pieces(name: str, stream: BinaryIO) -> Iterator[Piece]:
     head = _line(name, number, line)
     second = next(lines, None)
     if second is None:
-        yield from _apart(decode.parse(line, name))
+        yield from _noted(name, decode.parse(line, name), note)
     elif head.node is not None:
         yield head
         for each in itertools.chain([second], lines):
@@ -69,7 +78,28 @@ def pieces(name: str, stream: BinaryIO) -> Iterator[Piece]:
                 raise
             yield from [head, *read]
         else:
-            yield from _apart(whole)
+            yield from _noted(name, whole, note)
+
+
+def _lines(name: str, stream: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines, none of which is endless."""
+    while line := stream.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE:
+            raise Malformed(f"{name}: a line of more than {_LONGEST_LINE:,} bytes")
+        yield line
+
+
+def _noted(name: str, document: Node, note: Callable[[str], None]) -> Iterator[Piece]:
+    """Take ``document`` apart, and note where it is one page of several."""
+    following = document["next"].value if is_page(document) else None
+    if isinstance(following, str):
+        count = document.value.get("count") if isinstance(document.value, dict) else None
+        many = f"{count:,}" if isinstance(count, int) else "more"
+        note(
+            f"{name}: one page of a list of {many}; import its address, and all pages are read:"
+            f" {following}"
+        )
+    yield from _apart(document)
 
 
 def _line(name: str, number: int, line: bytes) -> Piece:
@@ -104,7 +134,7 @@ async def downloaded(client: Exchange, url: str) -> AsyncGenerator[list[Piece], 
 
     The API's root leads to all of its lists. Raises SourceError where a page cannot be had.
     """
-    waiting, seen = [url], set[str]()
+    waiting, seen, known = [url], set[str](), set[tuple[object, object]]()
     while waiting:
         page_url = waiting.pop(0)
         if page_url in seen:
@@ -122,9 +152,19 @@ async def downloaded(client: Exchange, url: str) -> AsyncGenerator[list[Piece], 
         if _is_root(document):
             waiting[:0] = [_on_site(document[key], came_from) for key in _ROOT]
             continue
-        yield list(_apart(document))
+        page = list(_apart(document))
+        names = {(apiv4.kind_of(piece.node), _id(piece.node)) for piece in page if piece.node}
+        if names and names <= known:
+            raise Malformed(f"{page_url}: brings nothing that was not there before")
+        known |= names
+        yield page
         if is_page(document) and document["next"].value is not None:
             waiting.insert(0, _on_site(document["next"], came_from))
+
+
+def _id(node: Node) -> object:
+    value = node.value.get("id") if isinstance(node.value, dict) else None
+    return value if isinstance(value, int | str) else None
 
 
 def _is_root(document: Node) -> bool:
@@ -159,7 +199,23 @@ async def _get(client: Exchange, url: str) -> tuple[bytes, str]:
             raise refusal(status, url)
 
 
-def require_no_credentials(url: str) -> None:
-    """Refuse an address with a user or a password in it."""
-    if "@" in urlsplit(url).netloc:
+def require_readable(text: str) -> None:
+    """Raise InvalidValue for what is neither a web address that can be asked nor a file's name."""
+    if not text:
+        raise InvalidValue("no file is named")
+    if not is_url(text):
+        if re.match("[a-z][a-z0-9+.-]*://", text, re.IGNORECASE):
+            raise InvalidValue(
+                f"{text!r}: only http and https addresses are read",
+                hint="save it to a file, and name that",
+            )
+        return
+    if "@" in text.split("/")[2]:
         raise InvalidValue("an address with credentials in it", hint="leave them out")
+    try:
+        split = urlsplit(text)
+        is_address = bool(split.hostname) and split.port != 0
+    except ValueError:  # brackets that do not match, a port that is none
+        is_address = False
+    if not is_address or re.search(r"[\s\x00-\x1f\x7f]", text):
+        raise InvalidValue(f"no web address: {text!r}", hint="https://host/api/v4/packages/")

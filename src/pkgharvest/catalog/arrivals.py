@@ -40,14 +40,15 @@ def claim_slug(connection: sqlite3.Connection, table: Table, number: int, slug: 
         raise Conflict(f"the slug {slug} is that of another {NOUNS[table]}, id {other[0]}")
 
 
-def require_same(table: Table, row: sqlite3.Row, slug: str) -> None:
+def require_same(table: Table, row: sqlite3.Row, slug: str, created: str | None) -> None:
     """Raise Conflict where the category or grid in ``row`` is another one than ``slug``.
 
-    One that was known by its number only is whatever the import says it is.
+    It is the same, under whatever slug, that was ``created`` at that very instant; and one that
+    was known by its number only is whatever the import says it is.
     """
     noun = NOUNS[table]
     number_alone = re.fullmatch(f"{noun}-{row['id']}(-[0-9]+)?", row["slug"])
-    if row["slug"] != slug and not number_alone:
+    if row["slug"] != slug and row["created"] != created and not number_alone:
         raise Conflict(f"the id {row['id']} is taken by another {noun}, {row['slug']}")
 
 
@@ -87,3 +88,16 @@ def update(
             f"UPDATE {table} SET {assignments} WHERE id = ?",  # noqa: S608 - our own names
             (*columns.values(), number),
         )
+
+
+def put_into_grids(
+    connection: sqlite3.Connection, package_id: int, grids: list[int], now: str
+) -> None:
+    """Let the package be in these grids, in this order, and in no others."""
+    for number in grids:
+        known_by_number(connection, "grids", number, now)
+    connection.execute("DELETE FROM grid_packages WHERE package_id = ?", (package_id,))
+    connection.executemany(
+        "INSERT INTO grid_packages (package_id, grid_id, position) VALUES (?, ?, ?)",
+        [(package_id, number, position) for position, number in enumerate(grids)],
+    )

@@ -8,6 +8,7 @@ spelling of ``pypi``.
 import datetime as dt
 import itertools
 import sqlite3
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
@@ -127,6 +128,19 @@ def edit(db: "Database", name: str, wanted: Edit, now: dt.datetime) -> Edited:
     return editing.write(wanted)
 
 
+def claim(connection: sqlite3.Connection, package_id: int, field: Editable) -> None:
+    """Note that a person set ``field`` of a package."""
+    query = "SELECT edited FROM packages WHERE id = ?"
+    [told] = connection.execute(query, (package_id,)).fetchone()
+    edited = list_text(_in_order({*texts(told), field}))
+    connection.execute("UPDATE packages SET edited = ? WHERE id = ?", (edited, package_id))
+
+
+def _in_order(fields: AbstractSet[str]) -> list[str]:
+    known = [field for field in EDITABLE if field in fields]
+    return [*known, *sorted(fields - set(EDITABLE))]
+
+
 class _Editing:
     """One edit on its way into one package; lives for the length of an ``edit``."""
 
@@ -235,8 +249,7 @@ class _Editing:
     def write(self, wanted: Edit) -> Edited:
         """Write what changed, and whose the fields are."""
         theirs = (set(texts(self._row["edited"])) | wanted.sets) - wanted.reset
-        in_order = [field for field in EDITABLE if field in theirs]
-        self._changes.silent["edited"] = list_text([*in_order, *sorted(theirs - set(EDITABLE))])
+        self._changes.silent["edited"] = list_text(_in_order(theirs))
         self._changes.write()
         return Edited(
             self._id, self._slug, tuple(field for field in EDITABLE if field in self._changed)

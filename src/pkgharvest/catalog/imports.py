@@ -12,18 +12,18 @@ from pkgharvest import apiv4
 from pkgharvest.apiv4 import Resource
 from pkgharvest.catalog import fetches, scores, validators
 from pkgharvest.catalog.arrivals import (
-    Table,
     Verdict,
     claim_slug,
     insert,
     known_by_number,
-    require_same,
+    put_into_grids,
     there,
     update,
 )
 from pkgharvest.catalog.columns import instant, instant_text, list_text, locator
 from pkgharvest.catalog.finding import find_repository
 from pkgharvest.catalog.schema import DOWNLOADS
+from pkgharvest.catalog.shelf_imports import take_shelf
 from pkgharvest.errors import Conflict
 from pkgharvest.locators import Locator, normalized
 
@@ -82,7 +82,7 @@ def take(connection: sqlite3.Connection, told: Resource, now: dt.datetime) -> Ve
     Call inside a transaction, which a Conflict leaves half done.
     """
     if told.kind != "package":
-        return _shelf(connection, told, now)
+        return take_shelf(connection, told, now)
     row = there(connection, "packages", told.id)
     place = locator(str(told.told.get("repo_url", "")))
     claim_package(connection, row, told.id, told.slug, place)
@@ -147,8 +147,14 @@ class _News:
         self._place = place
         self._now = str(instant_text(now))
         self._edited = frozenset(json.loads(row["edited"]))
-        fetched, known = self._told.get("last_fetched"), row["last_fetched"]
-        self._fresh = known is None or (fetched is not None and str(fetched) >= known)
+        query = "SELECT source, last_success FROM fetches WHERE package_id = ?"
+        own: dict[str, str | None] = dict(connection.execute(query, (self._id,)).fetchall())
+        fetched, known = str(self._told.get("last_fetched") or ""), row["last_fetched"]
+        # Of the same instant what was fetched here is as good, and told in full.
+        is_own = known is not None and known in own.values()
+        self._fresh = known is None or (fetched > known if is_own else fetched >= known)
+        read = own.get("pypi")
+        self._project_fresh = self._fresh and (read is None or fetched > read)
         self._columns: dict[str, object] = {}
         self._made = False
         """Whether it was put into other grids."""
@@ -246,7 +252,7 @@ class _News:
         name = apiv4.project_of(str(url))
         key = None if name is None else normalized(name)
         if known is not None and key == known:
-            if self._fresh:
+            if self._project_fresh:
                 self._columns["pypi_url"] = url  # another spelling
             return
         self._columns["pypi_url"] = url
@@ -281,7 +287,11 @@ class _News:
         return name is not None and normalized(name) == self._row["pypi_key"]
 
     def _figures(self) -> None:
-        if self._is_about_the_same_project() and "pypi_version" in self._told:
+        if (
+            "pypi_version" in self._told
+            and self._project_fresh
+            and self._is_about_the_same_project()
+        ):
             self._columns["pypi_version"] = self._told["pypi_version"]
         if not self._is_about_the_same_repository():
             return
@@ -320,73 +330,3 @@ class _News:
         if "pypi_version" in changed:
             validators.drop(self._connection, self._id, "pypi")
             changed["pypi_serial"] = None
-
-
-def put_into_grids(
-    connection: sqlite3.Connection, package_id: int, grids: list[int], now: str
-) -> None:
-    """Let the package be in these grids, in this order, and in no others."""
-    for number in grids:
-        known_by_number(connection, "grids", number, now)
-    connection.execute("DELETE FROM grid_packages WHERE package_id = ?", (package_id,))
-    connection.executemany(
-        "INSERT INTO grid_packages (package_id, grid_id, position) VALUES (?, ?, ?)",
-        [(package_id, number, position) for position, number in enumerate(grids)],
-    )
-
-
-# ── categories and grids ──
-
-
-def _shelf(connection: sqlite3.Connection, told: Resource, now: dt.datetime) -> Verdict:
-    """Put a category or a grid into the catalogue as it was told.
-
-    A grid's list of packages puts those that are there into it, and takes none out: which grids a
-    package is in, and in which order, is for the package to say.
-    """
-    table: Table = "grids" if told.kind == "grid" else "categories"
-    row = there(connection, table, told.id)
-    if row is not None:
-        require_same(table, row, told.slug)
-    claim_slug(connection, table, told.id, told.slug)
-    columns: dict[str, object] = {
-        key: instant_text(value) if isinstance(value, dt.datetime) else value
-        for key, value in told.told.items()
-        if key != "packages"
-    }
-    extra = {} if row is None else json.loads(row["extra"])
-    columns["extra"] = json.dumps(extra | dict(told.extra))
-    if row is None:
-        moment = instant_text(now)
-        insert(connection, table, {"id": told.id, "created": moment, "modified": moment} | columns)
-    else:
-        columns = {name: value for name, value in columns.items() if row[name] != value}
-        update(connection, table, told.id, columns)
-    absent, put = _put_into(connection, told)
-    message = f"{absent} of its packages are not in the catalogue" if absent else ""
-    if row is None:
-        return Verdict("added", message)
-    return Verdict("updated" if columns or put else "unchanged", message)
-
-
-def _put_into(connection: sqlite3.Connection, told: Resource) -> tuple[int, int]:
-    """Put the packages of a grid into it; return how many are absent, and how many were put."""
-    listed = told.told.get("packages")
-    if not isinstance(listed, tuple) or not listed:
-        return 0, 0
-    these = json.dumps(listed)
-    present = connection.execute(
-        "SELECT count(*) FROM packages WHERE id IN (SELECT value FROM json_each(?))", (these,)
-    ).fetchone()[0]
-    put = connection.execute(
-        """
-        INSERT OR IGNORE INTO grid_packages (package_id, grid_id, position)
-        SELECT id, :grid, (
-            SELECT coalesce(max(position) + 1, 0) FROM grid_packages WHERE package_id = id
-        ) FROM packages
-        WHERE id IN (SELECT value FROM json_each(:these))
-            AND NOT EXISTS (SELECT 1 FROM json_each(edited) WHERE value = 'grids')
-        """,
-        {"grid": told.id, "these": these},
-    ).rowcount
-    return len(listed) - int(present), int(put)

@@ -19,7 +19,7 @@ from pkgharvest.catalog.columns import instant_text, list_text
 from pkgharvest.decode import DecodeError, Node
 from pkgharvest.package import STATUSES
 
-VERSION = 1
+VERSION = 2
 """Of the lines; raised when an older program could not read them rightly."""
 
 _CHUNK = 200
@@ -146,6 +146,12 @@ def _text(line: Mapping[str, object]) -> str:
 # ── in ──
 
 
+def is_newer(node: Node) -> bool:
+    """Tell whether ``node`` says that what follows was written by a newer program."""
+    version = node.value.get("version") if isinstance(node.value, dict) else None
+    return is_line(node) and isinstance(version, int) and version > VERSION
+
+
 def is_line(node: Node) -> bool:
     """Tell whether ``node`` is a line of an export, by what it says of itself."""
     return isinstance(node.value, dict) and node.value.get("type") in {
@@ -176,9 +182,7 @@ class Reader:
         """
         kind = node["type"].text()
         if kind == "catalogue":
-            version = node["version"]
-            if version.integer() > VERSION:
-                raise DecodeError(version.path, f"a version up to {VERSION}", version.value)
+            node["version"].integer()
             return None
         table = next(table for table, noun in NOUNS.items() if noun == kind)
         beside = {"type", "id"} | ({"grids"} | HANGING.keys() if table == "packages" else set())

@@ -22,8 +22,11 @@ _Read = TypeVar("_Read")
 ALL = frozenset({"grids", "participants", "previous_urls", "fetches", "versions"})
 """What a package has that stands in tables of its own, by the names of the fields."""
 
-BRIEF = ALL - {"versions"}
+RECORD = ALL - {"versions"}
 """Without those of which some packages have thousands, and which few readers want."""
+
+BRIEF = RECORD | {"shelves"}
+"""What persons are told: the slugs of category and grids too, which are no field's."""
 
 SortKey = Literal["name", "stars", "updated", "fetched", "commits", "score", "downloads"]
 SORT_KEYS: tuple[SortKey, ...] = (
@@ -109,7 +112,7 @@ def select(
 
 
 def packages(
-    connection: sqlite3.Connection, ids: Iterable[int], parts: Collection[str] = BRIEF
+    connection: sqlite3.Connection, ids: Iterable[int], parts: Collection[str] = RECORD
 ) -> Iterator[Package]:
     """Yield the packages with ``ids``, in that order; ids that have gone meanwhile are left out.
 
@@ -160,6 +163,19 @@ def _chunk(
         versions = gather(
             "versions", "SELECT package_id, * FROM versions", "position", releases.read
         )
+        category_slugs = gather(
+            "shelves",
+            "SELECT packages.id AS package_id, categories.slug"
+            " FROM packages JOIN categories ON categories.id = category_id",
+            "category_id",
+            second,
+        )
+        grid_slugs = gather(
+            "shelves",
+            "SELECT package_id, slug FROM grid_packages JOIN grids ON grids.id = grid_id",
+            "position",
+            second,
+        )
     for number in ids:
         if number in rows:
             yield _package(
@@ -169,6 +185,8 @@ def _chunk(
                 previous_urls=tuple(previous.get(number, ())),
                 fetches=tuple(fetches.get(number, ())),
                 versions=tuple(versions.get(number, ())),
+                category_slug=next(iter(category_slugs.get(number, ())), None),
+                grid_slugs=tuple(grid_slugs.get(number, ())),
             )
 
 
@@ -193,6 +211,8 @@ def _package(
     previous_urls: tuple[str, ...],
     fetches: tuple[Freshness, ...],
     versions: tuple[Release, ...],
+    category_slug: str | None,
+    grid_slugs: tuple[str, ...],
 ) -> Package:
     documentation_url = row["documentation_url"]
     return Package(
@@ -240,6 +260,8 @@ def _package(
         score=row["score"],
         downloads=_downloads(row),
         fetches=fetches,
+        category_slug=category_slug,
+        grid_slugs=grid_slugs,
     )
 
 

@@ -10,12 +10,13 @@ from pkgharvest.catalog.arrivals import (
     claim_slug,
     insert,
     known_by_number,
+    put_into_grids,
     require_same,
     there,
     update,
 )
 from pkgharvest.catalog.columns import instant_text, locator
-from pkgharvest.catalog.imports import claim_package, put_into_grids
+from pkgharvest.catalog.imports import claim_package
 from pkgharvest.catalog.lines import HANGING, ORDERED, Line
 from pkgharvest.locators import normalized
 
@@ -37,7 +38,7 @@ def restore(connection: sqlite3.Connection, line: Line, now: dt.datetime) -> Ver
             known_by_number(connection, "categories", category, str(instant_text(now)))
     else:
         if row is not None:
-            require_same(line.table, row, line.slug)
+            require_same(line.table, row, line.slug, str(columns["created"]))
         claim_slug(connection, line.table, line.id, line.slug)
     if row is None:
         insert(connection, line.table, {"id": line.id} | columns)

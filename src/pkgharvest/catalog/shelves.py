@@ -4,11 +4,11 @@ import datetime as dt
 import re
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Literal
 
-from pkgharvest.catalog import finding
-from pkgharvest.catalog.columns import instant_text, required_instant
+from pkgharvest.catalog import edits, finding, scores
+from pkgharvest.catalog.columns import instant_text, list_text, required_instant, texts
 from pkgharvest.errors import GridLocked, InvalidValue, UnknownCategory, UnknownGrid
 from pkgharvest.shelf import Category, Grid
 
@@ -72,29 +72,47 @@ def users(connection: sqlite3.Connection, kind: Kind, number: int) -> list[str]:
 
 
 def add(
-    db: "Database", kind: Kind, slug: str, values: Mapping[str, object], now: dt.datetime
+    db: "Database",
+    kind: Kind,
+    slug: str,
+    title: str,
+    values: Mapping[str, object],
+    now: dt.datetime,
 ) -> bool:
     """Make a category or a grid with these columns; say whether it is new.
 
-    One that is there already stays as it is. Call inside a transaction. Raises InvalidValue for
-    what is no slug.
+    ``values`` are what a person said, and theirs; ``title`` is for where they say none. One that
+    is there already stays as it is. Call inside a transaction. Raises InvalidValue for what is no
+    slug.
     """
     _require_slug(slug)
     if _id_of(db.conn, kind, slug) is not None:
         return False
     at = instant_text(now)
-    db.table(kind).insert({"slug": slug, **values, "created": at, "modified": at})
+    edited = list_text(sorted(values))
+    db.table(kind).insert(
+        {"slug": slug, "title": title, **values, "edited": edited, "created": at, "modified": at}
+    )
     return True
 
 
 def change(
-    db: "Database", kind: Kind, number: int, values: Mapping[str, object], now: dt.datetime
+    db: "Database",
+    kind: Kind,
+    number: int,
+    values: Mapping[str, object],
+    now: dt.datetime,
+    reset: Collection[str] = (),
 ) -> bool:
     """Give a category or a grid other columns, and leave the rest; say whether anything changed.
 
-    Call inside a transaction. Raises InvalidValue for a slug that is none, or that is taken.
+    The columns are the person's who set them: no import brings others. Those of ``reset`` are it
+    no longer, and stay as they are until one does. Call inside a transaction. Raises InvalidValue
+    for a slug that is none, or that is taken.
     """
     [there] = db.conn.execute(f"SELECT * FROM {kind} WHERE id = ?", (number,))  # noqa: S608
+    edited = (set(texts(there["edited"])) | values.keys()) - set(reset)
+    db.table(kind).update(number, {"edited": list_text(sorted(edited))})
     new = {name: value for name, value in values.items() if there[name] != value}
     if not new:
         return False
@@ -112,7 +130,8 @@ def fill(
 ) -> tuple[list[int], list[int]]:
     """Put packages into a grid, and take others out; return those that came, and those that went.
 
-    Content of theirs, and of the grid, changes by that. Call inside a transaction. Raises
+    Content of theirs, and of the grid, changes by that; in which grids they are is the person's
+    word from then on. Call inside a transaction. Raises
     GridLocked.
     """
     slug, locked = db.conn.execute(
@@ -135,6 +154,8 @@ def fill(
         )
     for package_id in went:
         db.table("grid_packages").delete((package_id, number))
+    for package_id in (*came, *went):
+        edits.claim(db.conn, package_id, "grids")
     _touch(db, "packages", (*came, *went), now)
     if came or went:
         _touch(db, "grids", (number,), now)
@@ -154,12 +175,15 @@ def remove(db: "Database", kind: Kind, number: int, now: dt.datetime) -> None:
 
 
 def _touch(
-    db: "Database", table: Literal["packages", "grids"], ids: Iterable[int], now: dt.datetime
+    db: "Database", table: Literal["packages", "grids"], ids: Collection[int], now: dt.datetime
 ) -> None:
     db.conn.executemany(
         f"UPDATE {table} SET modified = ? WHERE id = ?",  # noqa: S608
         [(instant_text(now), number) for number in ids],
     )
+    if table == "packages":
+        for number in ids:
+            scores.settle(db.conn, number)
 
 
 def _require_slug(slug: str) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MOST_WEEKS = 5200
 """A century."""
+USUAL_WEEKS = 260
+"""Five years."""
 
 
 @click.command("backfill")
@@ -24,7 +26,7 @@ MOST_WEEKS = 5200
 @click.option(
     "--weeks",
     type=click.IntRange(1, MOST_WEEKS),
-    default=260,
+    default=USUAL_WEEKS,
     show_default=True,
     metavar="N",
     help="How far back.",
@@ -37,6 +39,11 @@ MOST_WEEKS = 5200
     metavar="N",
     help="Repositories at once.",
 )
+@click.option(
+    "--again",
+    is_flag=True,
+    help="Read what is known already once more: a history may have been rewritten.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what became of each.")
 @global_options
 @pass_invocation
@@ -46,11 +53,12 @@ def command(
     everything: bool,
     weeks: int,
     jobs: int,
+    again: bool,
     as_json: bool,
 ) -> int:
     """Count the commits of each day further back, from the whole history that git has.
 
-    What is known already is not read again.
+    What is known already is not read again but with --again.
     """
     if bool(names) == everything:
         raise click.UsageError(
@@ -68,7 +76,7 @@ def command(
             listener=progress,
             stop_signals=(signal.SIGINT, signal.SIGTERM),
         )
-        done = backfill(Wish(names=names, weeks=weeks, jobs=jobs), around)
+        done = backfill(Wish(names=names, weeks=weeks, jobs=jobs, again=again), around)
     if as_json:
         write([json.dumps([_as_json(one) for one in done.packages], indent=4) + "\n"])
     for one in done.packages:

@@ -103,6 +103,7 @@ def show(invocation: Invocation, name: str, output: Output) -> None:
 @click.option(
     "--show-pypi/--no-show-pypi", default=None, help="Whether PyPI tells of such packages."
 )
+@shelf.reset_option(("title", "slug", "description", "title_plural", "show_pypi"))
 @global_options
 @pass_invocation
 def edit(
@@ -113,6 +114,7 @@ def edit(
     description: str | None,
     title_plural: str | None,
     show_pypi: bool | None,
+    reset: tuple[str, ...],
 ) -> None:
     """Change a category; what no option names stays as it is."""
     values = shelf.given(
@@ -122,7 +124,7 @@ def edit(
         title_plural=title_plural,
         show_pypi=show_pypi,
     )
-    shelf.edit(invocation, name, shelf.Wish("categories", values))
+    shelf.edit(invocation, name, shelf.Wish("categories", values, reset=reset))
 
 
 @command.command("remove")

@@ -58,6 +58,7 @@ def command(
     from pkgharvest.app import exporting  # noqa: PLC0415 - not for export --help to pay
     from pkgharvest.catalog.reading import Filter  # noqa: PLC0415
 
+    file = None if file == "-" else file
     if file is None and format_ in {"v4", "sqlite"}:
         where = "a directory" if format_ == "v4" else "a file"
         raise click.UsageError(f"--format {format_} goes into {where}: name it with -o")

@@ -71,14 +71,13 @@ def list_(invocation: Invocation, fields: str | None, output: Output) -> None:
 
 @command.command("show")
 @click.argument("name", metavar="SLUG", type=TEXT)
-@click.option("--full", is_flag=True, help="In JSON, the comparison too.")
 @printing_options
 @global_options
 @pass_invocation
-def show(invocation: Invocation, name: str, full: bool, output: Output) -> None:
+def show(invocation: Invocation, name: str, output: Output) -> None:
     """Show a grid, by slug or id: its packages side by side, the best figures marked.
 
-    With --json it is the grid alone, as the Django Packages API has it.
+    With --json it is the grid as the Django Packages API has it, then the comparison.
     """
     chosen = style(invocation, output)
     with connection.reading(invocation.db_path) as conn:
@@ -88,20 +87,19 @@ def show(invocation: Invocation, name: str, full: bool, output: Output) -> None:
         entries = comparison.compare(packages, categories, chosen)
     if output.format != "table":
         speak_utf8()
-    write(_pieces(grid, entries, output, chosen, full=full), output.file)
+    write(_pieces(grid, entries, output, chosen), output.file)
 
 
 def _pieces(
-    grid: Grid, entries: list[comparison.Entry], output: Output, chosen: Style, *, full: bool
+    grid: Grid, entries: list[comparison.Entry], output: Output, chosen: Style
 ) -> Iterator[str]:
-    columns = comparison.compared(entries) if full else GRID
     match output.format:
         case "json":
             from pkgharvest.render import document  # noqa: PLC0415 - as the others
 
-            yield document.one(grid, columns, chosen)
+            yield document.one(grid, comparison.compared(entries), chosen)
         case "jsonl":
-            yield from pieces([grid], columns, chosen, output.format)
+            yield from pieces([grid], comparison.compared(entries), chosen, output.format)
         case "csv" | "tsv":
             transposed = comparison.transposed(entries)
             yield from pieces(comparison.ROWS, transposed, chosen, output.format)
@@ -136,6 +134,7 @@ def _pieces(
     "--remove", "unwanted", type=TEXT, metavar="PACKAGE", multiple=True,
     help="Take a package out; may be repeated.",
 )  # fmt: skip
+@shelf.reset_option(("title", "slug", "description", "is_locked", "header"))
 @global_options
 @pass_invocation
 def edit(
@@ -148,12 +147,13 @@ def edit(
     header: bool | None,
     wanted: tuple[str, ...],
     unwanted: tuple[str, ...],
+    reset: tuple[str, ...],
 ) -> None:
     """Change a grid; what no option names stays as it is."""
     values = shelf.given(
         title=title, slug=slug, description=description, is_locked=locked, header=header
     )
-    shelf.edit(invocation, name, shelf.Wish("grids", values, wanted, unwanted))
+    shelf.edit(invocation, name, shelf.Wish("grids", values, wanted, unwanted, reset))
 
 
 @command.command("remove")

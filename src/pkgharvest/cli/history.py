@@ -14,7 +14,7 @@ from pkgharvest.cli.invocation import Invocation, global_options, pass_invocatio
 from pkgharvest.cli.output import Output, drawn, pieces, printing_options, speak_utf8, style
 from pkgharvest.errors import InvalidValue
 from pkgharvest.instants import parse_duration, parse_instant
-from pkgharvest.render.fields import Column, Record, instant
+from pkgharvest.render.fields import Column, Record, choose, instant
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,6 +47,12 @@ _WEEKLY: tuple[Column[Week], ...] = (
     Column("week", "its first day, in UTC", lambda one, _: one.week.isoformat()),
     Column("commits", "commits by author date, merges included", lambda one, _: one.commits),
 )
+
+
+def _names_beginning(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    return [field.name for field in _FIELDS if field.name.startswith(incomplete)]
 
 
 class _Since(click.ParamType[dt.timedelta | dt.datetime]):
@@ -113,9 +119,10 @@ command.add_command(backfill.command)
 @click.option(
     "--field",
     "fields",
-    type=click.Choice([field.name for field in _FIELDS]),
+    metavar="A,B,C",
     multiple=True,
-    help="Only this one; may be repeated.",
+    shell_complete=_names_beginning,
+    help="Only these; may be repeated.",
 )
 @click.option("--since", type=_Since(), help="Only what is younger: 90d, or 2026-02-15.")
 @click.option(
@@ -147,27 +154,30 @@ def _of_one(
         raise click.UsageError(f"--plot and --format {output.format} exclude each other")
     if weeks is not None and (fields or since is not None):
         raise click.UsageError("--weeks goes with neither --field nor --since")
+    chosen = choose(",".join(fields), _FIELDS) if fields else ()
+    words = [field.name for field in chosen if field.name not in _FIGURES]
+    if plot and words:
+        raise InvalidValue(
+            f"--plot: {' and '.join(words)} cannot be drawn",
+            hint=f"what can be: {', '.join(_FIGURES)}",
+        )
     path = invocation.db_path
     with connection.reading(path) as conn:
         package_id = finding.find(conn, name)
-        slug = _slug(conn, package_id)
+        row = conn.execute("SELECT * FROM packages WHERE id = ?", (package_id,)).fetchone()
+        slug = str(row["slug"])
         if weeks is not None:
-            _show_weeks(invocation, conn, package_id, weeks, plot=plot, output=output)
+            _show_weeks(invocation, conn, row, weeks, plot=plot, output=output)
             return
         then = invocation.clock.now() - since if isinstance(since, dt.timedelta) else since
         found = snapshots.history(conn, package_id, then)
-    if plot:
-        _plot(invocation, slug, found, fields, output)
-        return
-    wanted = [field for field in _FIELDS if not fields or field.name in fields]
     if not found:
-        _say_nothing(invocation, slug, is_cut=since is not None)
+        _say_nothing(invocation, row, is_cut=since is not None)
+    if plot:
+        _plot(invocation, slug, found, [field.name for field in chosen], output)
+        return
+    wanted = [field for field in _FIELDS if not chosen or field in chosen]
     _print(invocation, _changed(found, wanted), (_AT, *wanted), output)
-
-
-def _slug(conn: sqlite3.Connection, package_id: int) -> str:
-    row = conn.execute("SELECT slug FROM packages WHERE id = ?", (package_id,)).fetchone()
-    return str(row["slug"])
 
 
 def _changed(found: Sequence[Snapshot], wanted: Sequence[Column[Snapshot]]) -> list[Snapshot]:
@@ -180,11 +190,20 @@ def _changed(found: Sequence[Snapshot], wanted: Sequence[Column[Snapshot]]) -> l
     return kept
 
 
-def _say_nothing(invocation: Invocation, slug: str, *, is_cut: bool) -> None:
+def _say_nothing(invocation: Invocation, row: sqlite3.Row, *, is_cut: bool) -> None:
+    """Say that there is no snapshot of a package, a row of ``packages``, and what there is."""
+    from pkgharvest.catalog import commit_days  # noqa: PLC0415 - brings records of a harvest
+
+    slug = row["slug"]
     if is_cut:
         invocation.say(f"nothing of {slug} has changed since then, as far as is known")
-    else:
-        invocation.say(f"nothing is known of what {slug} was: each fetch adds to it")
+        return
+    invocation.say(f"nothing is known of what {slug} was: each fetch adds to it")
+    span = commit_days.span(row)
+    weeks = 0 if span is None else (span.end - span.start) // dt.timedelta(weeks=1)
+    if weeks:
+        weeks = min(weeks, backfill.USUAL_WEEKS)
+        invocation.say(f"\nhint: pkgharvest history {slug} --weeks {weeks} shows its commits")
 
 
 def _print(
@@ -217,7 +236,7 @@ def _print(
 def _show_weeks(
     invocation: Invocation,
     conn: sqlite3.Connection,
-    package_id: int,
+    row: sqlite3.Row,
     weeks: int,
     *,
     plot: bool,
@@ -225,12 +244,11 @@ def _show_weeks(
 ) -> None:
     from pkgharvest.catalog import commit_days  # noqa: PLC0415 - brings records of a harvest
 
-    row = conn.execute("SELECT * FROM packages WHERE id = ?", (package_id,)).fetchone()
     slug = row["slug"]
     span = commit_days.span(row)
     found: list[Week] = []
     if span is not None:
-        counts = commit_days.weekly(conn, package_id, span, weeks)
+        counts = commit_days.weekly(conn, row["id"], span, weeks)
         found = [Week(week=day, commits=commits) for day, commits in counts]
     if len(found) < weeks:
         known = f"are known from {found[0].week} on" if found else "are not known"
@@ -265,18 +283,11 @@ def _plot(
     fields: Sequence[str],
     output: Output,
 ) -> None:
-    words = [name for name in fields if name not in _FIGURES]
-    if words:
-        raise InvalidValue(
-            f"--plot: {' and '.join(words)} cannot be drawn",
-            hint=f"what can be: {', '.join(_FIGURES)}",
-        )
     known = [name for name in _FIGURES if any(getattr(one, name) is not None for one in found)]
-    wanted = [name for name in dict.fromkeys(fields) if name in known] or (
-        [] if fields else known[:1]
-    )
+    wanted = [name for name in fields if name in known] if fields else known[:1]
     if not wanted:
-        _say_nothing(invocation, slug, is_cut=bool(found))
+        if found:
+            invocation.say(f"no {' or '.join(fields or _FIGURES)} of {slug} are known")
         return
     from pkgharvest.render.plot import Point, line  # noqa: PLC0415
 

@@ -11,7 +11,7 @@ import click
 from pkgharvest.cli.exits import Exit
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
 from pkgharvest.cli.values import TEXT
-from pkgharvest.errors import SourceError, Unauthorized
+from pkgharvest.errors import RateLimited, SourceError, Unauthorized
 from pkgharvest.render.terminal import clean
 from pkgharvest.settings import prepare_default_directory
 
@@ -31,14 +31,18 @@ def command(invocation: Invocation, inputs: tuple[str, ...], as_json: bool) -> i
     the list is read. Ids are kept; to import the same again changes nothing.
     """
     from pkgharvest.app.importing import Import  # noqa: PLC0415 - brings what --help needs not
-    from pkgharvest.app.intake import is_url, require_no_credentials  # noqa: PLC0415
+    from pkgharvest.app.intake import is_url, require_readable  # noqa: PLC0415
 
     for each in inputs:
-        if is_url(each):
-            require_no_credentials(each)
+        require_readable(each)
     prepare_default_directory(invocation.settings())
     told = _Told(as_json=as_json)
-    work = Import(invocation.db_path, invocation.clock.now(), told)
+    work = Import(
+        invocation.db_path,
+        invocation.clock.now(),
+        told,
+        lambda words: invocation.say(clean(words)),
+    )
     faults: list[SourceError | OSError] = []
     for each in dict.fromkeys(inputs):
         told.begin()
@@ -52,6 +56,8 @@ def command(invocation: Invocation, inputs: tuple[str, ...], as_json: bool) -> i
     told.end()
     if any(isinstance(error, Unauthorized) for error in faults):
         return Exit.CREDENTIALS
+    if any(isinstance(error, RateLimited) for error in faults):
+        return Exit.STOPPED
     if faults:
         return Exit.ERROR
     return Exit.SOME_FAILED if told.has_skipped else Exit.OK

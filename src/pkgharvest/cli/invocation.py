@@ -2,10 +2,11 @@
 
 import functools
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 
@@ -46,13 +47,13 @@ class Invocation:
 def write(pieces: Iterable[str], output: str | None = None) -> None:
     """Write data to standard output, or to the file ``output``.
 
-    A reader that has seen enough (``| head``) ends the program silently.
+    A file is there whole, or as it was before. A reader that has seen enough (``| head``) ends
+    the program silently.
     """
     if output is not None:
         _require_no_database(Path(output))
         try:
-            with Path(output).open("w", encoding="utf-8", newline="") as file:
-                file.writelines(pieces)
+            _replace(Path(output), pieces)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise click.ClickException(f"{output} cannot be written: {reason}") from error
@@ -66,13 +67,37 @@ def write(pieces: Iterable[str], output: str | None = None) -> None:
         raise click.exceptions.Exit(0) from None
 
 
+def _replace(path: Path, pieces: Iterable[str]) -> None:
+    """Write ``pieces`` beside the file at ``path``, then in its place, with its rights."""
+    real = path.resolve()
+    is_device = path.parts[:2] == ("/", "dev") or (path.exists() and not path.is_file())
+    if is_device or (path.exists() and not os.access(real.parent, os.W_OK)):
+        _fill(path, "w", pieces)  # it has no place beside it
+        return
+    aside = real.with_name(f".{real.name[:100]}-{os.getpid()}")
+    try:
+        _fill(aside, "x", pieces)
+        if path.exists():
+            aside.chmod(stat.S_IMODE(real.stat().st_mode))
+        aside.replace(real)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _fill(path: Path, how: Literal["w", "x"], pieces: Iterable[str]) -> None:
+    with path.open(how, encoding="utf-8", newline="") as file:
+        file.writelines(pieces)
+
+
 def _require_no_database(path: Path) -> None:
     """Refuse to write text over a catalogue, be it this one, another, or a part of one."""
+    if not path.is_file():
+        return  # to open a pipe is to wait for whoever writes into it
     try:
         with path.open("rb") as file:
-            beginning = file.read(16) if path.is_file() else b""
+            beginning = file.read(16)
     except OSError:
-        return  # nothing there, or whoever writes will say what is wrong
+        return  # whoever writes will say what is wrong
     if beginning.startswith(_DATABASES):
         raise click.ClickException(f"{path} is a database, which nothing is written over")
 

@@ -6,9 +6,10 @@ import click
 
 from pkgharvest.catalog import connection, finding, reading, snapshots
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation
-from pkgharvest.cli.output import Output, output_options, print_many
+from pkgharvest.cli.output import Output, field_options, print_many, printing_options
 from pkgharvest.cli.values import DURATION, TEXT
 from pkgharvest.package import STATUSES
+from pkgharvest.render.fields import select
 
 
 @click.command("list")
@@ -27,7 +28,8 @@ from pkgharvest.package import STATUSES
 @click.option(
     "--trending", type=DURATION, help="Only those whose stars came or went in this time: 30d."
 )
-@output_options
+@printing_options
+@field_options
 @global_options
 @pass_invocation
 def command(
@@ -41,11 +43,27 @@ def command(
     stale: dt.timedelta | None,
     failing: bool,
     trending: dt.timedelta | None,
+    fields: str | None,
+    full: bool,
     output: Output,
 ) -> None:
     """List the packages of the catalogue."""
     if trending is None and sort in snapshots.GAIN_KEYS:
         raise click.UsageError(f"--sort {sort} goes with --trending")
+    now = invocation.clock.now()
+    ranking = None
+    if trending is None:
+        output = output._replace(fields=None if fields is None else select(fields), full=full)
+    else:
+        from pkgharvest.cli.trending import Ranking, choose, print_trending  # noqa: PLC0415
+
+        ranking = Ranking(
+            then=now.replace(microsecond=0) - trending,
+            sort=sort,
+            reverse=reverse,
+            limit=limit,
+            columns=choose(fields, full=full),
+        )
     path = invocation.db_path
     with connection.reading(path) as conn:
         if category is not None:
@@ -56,15 +74,10 @@ def command(
             category=category,
             grid=grid,
             status=status,
-            fetched_before=None if stale is None else invocation.clock.now() - stale,
+            fetched_before=None if stale is None else now - stale,
             failing=failing,
         )
-        now = invocation.clock.now()
-        if trending is not None:
-            from pkgharvest.cli.trending import Ranking, print_trending  # noqa: PLC0415
-
-            then = now.replace(microsecond=0) - trending
-            ranking = Ranking(then=then, sort=sort, reverse=reverse, limit=limit)
+        if ranking is not None:
             print_trending(invocation, conn, wanted, ranking, output)
             return
         key = "name" if sort is None else sort

@@ -55,12 +55,17 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
         output = output._replace(fields=None if fields is None else select(fields), full=full)
         return command(*args, output=output, **options)
 
+    return printing_options(field_options(with_fields))
+
+
+def field_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--full`` and ``--fields``; the command gets them as they were written."""
     for option in (
         click.option("--full", is_flag=True, help="All that is known, not the record alone."),
         click.option("--fields", metavar="A,B,C", help="These fields, in this order."),
     ):
-        with_fields = option(with_fields)
-    return printing_options(with_fields)
+        command = option(command)
+    return command
 
 
 def printing_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -82,7 +87,7 @@ def printing_options(command: Callable[..., Any]) -> Callable[..., Any]:
             format=format_ or ("json" if as_json else "table"),
             fields=None,
             full=False,
-            file=file,
+            file=None if file == "-" else file,
             tz=tz,
             base_url=base_url,
         )

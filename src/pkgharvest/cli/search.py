@@ -72,5 +72,5 @@ def command(
 def _nothing(text: str, near: tuple[str, ...]) -> str:
     shown = clean(text) if len(text) <= _QUOTED else f"{clean(text[:_QUOTED])}…"
     if not any(character.isalnum() for character in text):
-        return f"nothing to search for: there is no word in {shown!r}"
-    return f"nothing found for {shown!r}" + (f"; did you mean {' or '.join(near)}?" if near else "")
+        return f"nothing to search for: there is no word in '{shown}'"
+    return f"nothing found for '{shown}'" + (f"; did you mean {' or '.join(near)}?" if near else "")

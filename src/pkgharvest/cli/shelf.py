@@ -8,7 +8,7 @@ import click
 
 from pkgharvest.catalog import connection, finding, shelves
 from pkgharvest.cli.exits import Exit
-from pkgharvest.cli.invocation import Invocation, write
+from pkgharvest.cli.invocation import Command, Invocation, write
 from pkgharvest.cli.output import Output, drawn, pieces, speak_utf8, style
 from pkgharvest.errors import InvalidValue
 from pkgharvest.render.fields import Column, Record, choose
@@ -31,6 +31,8 @@ class Wish(NamedTuple):
     """Packages to be put into the grid, by any name."""
     unwanted: tuple[str, ...] = ()
     """Packages to be taken out of it."""
+    reset: tuple[str, ...] = ()
+    """Columns that are to be the person's no longer who set them."""
 
 
 def given(**values: str | bool | None) -> dict[str, str | int]:
@@ -45,6 +47,16 @@ def given(**values: str | bool | None) -> dict[str, str | int]:
         for column, value in values.items()
         if value is not None
     }
+
+
+def reset_option(columns: Sequence[str]) -> Callable[[Command], Command]:
+    """Return the option that names columns which are to be their editor's no longer."""
+    return click.option(
+        "--reset",
+        type=click.Choice(columns),
+        multiple=True,
+        help="Let imports change this again; may be repeated.",
+    )
 
 
 def add(invocation: Invocation, name: str, wish: Wish) -> None:
@@ -62,18 +74,22 @@ def add(invocation: Invocation, name: str, wish: Wish) -> None:
         connection.writing(invocation.db_path, create=True) as db,
         connection.transaction(db),
     ):
-        values = {"title": name, **wish.values}
-        is_new = shelves.add(db, wish.kind, slug, values, invocation.clock.now())
+        is_new = shelves.add(db, wish.kind, slug, name, wish.values, invocation.clock.now())
         query = f"SELECT title FROM {wish.kind} WHERE slug = ?"  # noqa: S608 - a table of ours
         title = str(db.conn.execute(query, (slug,)).fetchone()[0])
     if not invocation.quiet:
         write([f"{'added' if is_new else 'is there already:'} {slug}  {clean(title)}\n"])
+    if wish.values and not is_new:
+        noun = "category" if wish.kind == "categories" else "grid"
+        invocation.say(f"nothing of it was changed: that is for {noun} edit {slug}")
 
 
 def edit(invocation: Invocation, name: str, wish: Wish) -> None:
     """Change what was asked for, all of it or nothing."""
-    if not (wish.values or wish.wanted or wish.unwanted):
+    if not (wish.values or wish.wanted or wish.unwanted or wish.reset):
         raise click.UsageError("nothing to change: no option says what")
+    if both := wish.values.keys() & set(wish.reset):
+        raise click.UsageError(f"{min(both)} cannot be both set and reset")
     now = invocation.clock.now()
     with (
         connection.writing(invocation.db_path) as db,
@@ -92,10 +108,13 @@ def edit(invocation: Invocation, name: str, wish: Wish) -> None:
                 changed = shelves.change(db, wish.kind, number, {"is_locked": 0}, now)
             came, went = shelves.fill(db, number, wanted, unwanted, now)
             changed = changed or bool(came or went)
-        changed = shelves.change(db, wish.kind, number, wish.values, now) or changed
+        changed = shelves.change(db, wish.kind, number, wish.values, now, wish.reset) or changed
         query = f"SELECT slug FROM {wish.kind} WHERE id = ?"  # noqa: S608 - a table of ours
         slug = str(db.conn.execute(query, (number,)).fetchone()[0])
-    invocation.say(f"changed {slug}" if changed else f"{slug} is like that already")
+    if wish.reset and not changed:
+        invocation.say(f"{slug} stays as it is until an import brings something else")
+    else:
+        invocation.say(f"changed {slug}" if changed else f"{slug} is like that already")
 
 
 def remove(invocation: Invocation, kind: shelves.Kind, name: str, *, yes: bool) -> Exit:

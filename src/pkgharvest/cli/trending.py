@@ -6,10 +6,11 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from pkgharvest.catalog import reading, snapshots
-from pkgharvest.catalog.snapshots import GAIN_KEYS, Gain
+from pkgharvest.catalog.snapshots import GAIN_KEYS, Gain, GainKey
 from pkgharvest.cli.invocation import Invocation, write
 from pkgharvest.cli.output import Output, drawn, pieces, speak_utf8, style
 from pkgharvest.package import Package
+from pkgharvest.render import fields
 from pkgharvest.render.fields import FULL, Column, Field, Json, Style, instant
 
 if TYPE_CHECKING:
@@ -38,14 +39,37 @@ _USUAL: tuple[Column[_Trend], ...] = (
 )
 
 
+def _of_package(field: Field) -> Column[_Trend]:
+    def read(one: _Trend, chosen: Style) -> Json:
+        assert one.package is not None
+        return field.read(one.package, chosen)
+
+    return Column(field.name, field.summary, read)
+
+
+_ALL: tuple[Column[_Trend], ...] = (*map(_of_package, FULL), *_GAIN)
+"""What can be asked for by name."""
+
+
 class Ranking(NamedTuple):
-    """Since when stars are compared, and in which order packages come."""
+    """Since when stars are compared, in which order packages come, and what is told of each."""
 
     then: dt.datetime
     sort: str | None
     """``gained``, the default, ``percent``, or a key of any list."""
     reverse: bool
     limit: int | None
+    columns: tuple[Column[_Trend], ...]
+
+
+def choose(names: str | None, *, full: bool) -> tuple[Column[_Trend], ...]:
+    """Return what ``--fields`` names, else all with ``--full``, else the usual columns.
+
+    InvalidValue, as ``render.fields.choose`` has it.
+    """
+    if names is not None:
+        return fields.choose(names, _ALL)
+    return _ALL if full else _USUAL
 
 
 def print_trending(
@@ -55,14 +79,14 @@ def print_trending(
     ranking: Ranking,
     output: Output,
 ) -> None:
-    """Print what ``wanted`` lets through; fields that were asked for stand before the gains."""
-    fields = output.fields or (FULL if output.full else None)
-    columns = _USUAL if fields is None else (*map(_of_package, fields), *_GAIN)
-    gains = _ranked(conn, wanted, ranking)
-    if not gains:
-        when = f"{ranking.then:%Y-%m-%d %H:%M} UTC"
-        invocation.say(f"no stars are known to have come or gone since {when}")
-    trends = _trends(conn, gains, output.parts if fields else None)
+    """Print what ``wanted`` lets through, or say why that is nothing."""
+    columns = ranking.columns
+    ids = _let_through(conn, wanted, ranking)
+    gains = _ranked(conn, ids, ranking)
+    if not gains and ranking.limit != 0:
+        invocation.say(_nothing(ids, is_filtered=wanted != reading.Filter(), then=ranking.then))
+    parts = None if columns is _USUAL else {column.name for column in columns}
+    trends = _trends(conn, gains, parts)
     chosen = style(invocation, output)
     if output.format != "table":
         speak_utf8()
@@ -71,27 +95,37 @@ def print_trending(
         write([drawn(output, _table(list(trends), columns, chosen))], output.file)
 
 
-def _ranked(conn: sqlite3.Connection, wanted: reading.Filter, ranking: Ranking) -> list[Gain]:
-    key = next((key for key in GAIN_KEYS if key == (ranking.sort or "gained")), None)
-    ids = None
-    if key is None or wanted != reading.Filter():
-        ids = reading.select(
-            conn,
-            wanted,
-            sort="name" if key is not None or ranking.sort is None else ranking.sort,
-            reverse=ranking.reverse,
-        )
+def _gain_key(ranking: Ranking) -> GainKey | None:
+    return next((key for key in GAIN_KEYS if key == (ranking.sort or "gained")), None)
+
+
+def _let_through(
+    conn: sqlite3.Connection, wanted: reading.Filter, ranking: Ranking
+) -> list[int] | None:
+    """Return the ids of the packages to look at, in the order of a list; None for all of them."""
+    is_by_gain = _gain_key(ranking) is not None
+    if is_by_gain and wanted == reading.Filter():
+        return None
+    key = "name" if is_by_gain or ranking.sort is None else ranking.sort
+    return reading.select(conn, wanted, sort=key, reverse=ranking.reverse)
+
+
+def _ranked(conn: sqlite3.Connection, ids: Sequence[int] | None, ranking: Ranking) -> list[Gain]:
     return snapshots.gains(
-        conn, ids, ranking.then, sort=key, reverse=ranking.reverse, limit=ranking.limit
+        conn,
+        ids,
+        ranking.then,
+        sort=_gain_key(ranking),
+        reverse=ranking.reverse,
+        limit=ranking.limit,
     )
 
 
-def _of_package(field: Field) -> Column[_Trend]:
-    def read(one: _Trend, chosen: Style) -> Json:
-        assert one.package is not None
-        return field.read(one.package, chosen)
-
-    return Column(field.name, field.summary, read)
+def _nothing(ids: Sequence[int] | None, *, is_filtered: bool, then: dt.datetime) -> str:
+    if is_filtered and not ids:
+        return "nothing to list: no package matches"
+    among = " of the packages that match" if is_filtered else ""
+    return f"no stars{among} are known to have come or gone since {then:%Y-%m-%d %H:%M} UTC"
 
 
 def _trends(

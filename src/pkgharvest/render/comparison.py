@@ -18,6 +18,9 @@ from pkgharvest.shelf import Category, Grid
 
 _PEOPLE = 3
 _RUN = 3
+_BEST = "best figure"
+"""No package is called so: slugs have no spaces."""
+
 _MATURITY = "Development Status :: "
 _LINE_END = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]")
 
@@ -46,10 +49,6 @@ class Row(NamedTuple):
     """Persons are not told where it is known of no package."""
 
 
-def _is_known(package: Package) -> bool:
-    return bool(package.last_fetched or package.repo_watchers or package.repo_forks)
-
-
 def _description(entry: Entry, _: Style) -> str:
     return entry.package.repo_description or entry.package.pypi_summary or ""
 
@@ -75,15 +74,15 @@ def _commits(entry: Entry, _: Style) -> int | None:
 
 
 def _stars(entry: Entry, _: Style) -> int | None:
-    return entry.package.repo_watchers if _is_known(entry.package) else None
+    return entry.package.repo_watchers if entry.package.has_figures else None
 
 
 def _forks(entry: Entry, _: Style) -> int | None:
-    return entry.package.repo_forks if _is_known(entry.package) else None
+    return entry.package.repo_forks if entry.package.has_figures else None
 
 
 def _score(entry: Entry, style: Style) -> int | None:
-    return entry.package.score if _is_known(entry.package) else None
+    return entry.package.score if entry.package.has_figures else None
 
 
 def _contributors(entry: Entry, _: Style) -> int | None:
@@ -225,12 +224,29 @@ def compared(entries: Sequence[Entry]) -> tuple[Column[Grid], ...]:
 
 
 def transposed(entries: Sequence[Entry]) -> tuple[Column[Row], ...]:
-    """Return the columns of ``ROWS`` as records: the row's name, then each package."""
+    """Return the columns of ``ROWS`` as records: the row's name, each package, the best figure.
+
+    The last has the slugs of those with the best figure, if there is one.
+    """
 
     def column(entry: Entry) -> Column[Row]:
-        return Column(clean(entry.package.slug), "", lambda row, style: row.read(entry, style))
+        def read(row: Row, style: Style) -> Json:
+            # A link is of no use to those who read cells; its title is what people call it.
+            if row.name == "category":
+                return row.words(entry, style)
+            return row.read(entry, style)
 
-    return (Column("package", "", lambda row, _: row.name), *map(column, entries))
+        return Column(clean(entry.package.slug), "", read)
+
+    def leaders(row: Row, style: Style) -> Json:
+        ids = best(entries, row, style)
+        return [entry.package.slug for entry in entries if entry.package.id in ids] or None
+
+    return (
+        Column("package", "", lambda row, _: row.name),
+        *map(column, entries),
+        Column(_BEST, "", leaders),
+    )
 
 
 def told(entries: Sequence[Entry], style: Style) -> Iterator[Row]:

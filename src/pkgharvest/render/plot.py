@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 HEIGHT = 10
-"""Lines between the axes."""
+"""Lines between the axes; one where there is no more than one value."""
 
 _NARROWEST = 8
 _BRAILLE = 0x2800
@@ -101,7 +101,8 @@ def bars(
 def _raster(low: int, high: int, width: int, *, ascii_only: bool) -> tuple[_Raster, int]:
     """Return what to draw on, and how many characters the figures beside it take."""
     margin = max(len(f"{value:,}") for value in (low, high))
-    return _Raster(max(_NARROWEST, width - margin - 2), HEIGHT, ascii_only=ascii_only), margin
+    lines = HEIGHT if high > low else 1
+    return _Raster(max(_NARROWEST, width - margin - 2), lines, ascii_only=ascii_only), margin
 
 
 def _level(value: int, low: int, high: int, height: int) -> int:

@@ -90,7 +90,7 @@ def _sheet(
     yield Text()
     yield from _grids(_links(package, screen), screen)
     yield Text()
-    yield _grid([*_place(package, style), *_freshness(package, screen, style)])
+    yield _grid([*_place(package, screen, style), *_freshness(package, screen, style)])
     if full:
         yield Text()
         yield from _grids(_rest(package, screen, style), screen)
@@ -136,7 +136,7 @@ def _figures(package: Package, screen: Screen, style: Style) -> Iterator[Row]:
     if package.status != "active":
         since = f" (since {_day(package.archived_at, style)})" if package.archived_at else ""
         yield "status", Text(_STATUS[package.status] + since, style=TONES[package.status])
-    if package.last_fetched or package.repo_watchers or package.repo_forks:
+    if package.has_figures:
         star = "* " if screen.ascii_only else "★ "
         forks = f"{package.repo_forks} {'fork' if package.repo_forks == 1 else 'forks'}"
         yield "stars", Text.assemble((star, "yellow"), f"{package.repo_watchers}, {forks}")
@@ -230,14 +230,14 @@ def _missing(package: Package) -> str:
     return f"{package.pypi_name}, {'never found' if asked else 'not asked for yet'}"
 
 
-def _place(package: Package, style: Style) -> Iterator[Row]:
+def _place(package: Package, screen: Screen, style: Style) -> Iterator[Row]:
     place = f"id {package.id}"
-    if package.category_id is not None:
-        place += f", category {package.category_id}"
-    if package.grid_ids:
-        noun = "grid" if len(package.grid_ids) == 1 else "grids"
-        place += f", {noun} {', '.join(map(str, package.grid_ids))}"
-    yield "catalogue", Text(place)
+    if package.category_slug is not None:
+        place += f", category {package.category_slug}"
+    if package.grid_slugs:
+        noun = "grid" if len(package.grid_slugs) == 1 else "grids"
+        place += f", {noun} {', '.join(package.grid_slugs)}"
+    yield "catalogue", screen.text(place)
     changed = ago(package.modified, style.now)
     yield "added", Text(f"{_day(package.created, style)}, last change of content {changed}")
 
@@ -273,36 +273,57 @@ def _rest(package: Package, screen: Screen, style: Style) -> Iterator[Row]:
         if field.name == "versions":
             yield "versions", _releases(package, screen, style)
         elif field.name == "score":
-            yield "score", _score(parts_of(package))
+            yield "score", _score(package, style)
         elif field.name not in told:
             yield field.name, screen.value(field, package, style)
 
 
-def _score(parts: Parts) -> RenderableType:
+def _score(package: Package, style: Style) -> RenderableType:
     """Explain a score part by part: what it begins with, what goes from it and why."""
-    steps = [(parts.stars * 10, "a point for each star")]
-    if parts.quarters is None:
-        steps.append((-parts.age_tenths, "a tenth: no commit is known"))
-    else:
-        whole = f"{parts.quarters} whole {'quarter' if parts.quarters == 1 else 'quarters'}"
-        tenths = f"{parts.quarters} {'tenth' if parts.quarters == 1 else 'tenths'}"
-        steps.append((-parts.age_tenths, f"{tenths}: {whole} since the last commit"))
-    if not parts.python3:
-        steps.append((-parts.python_tenths, "30 %, at most 1,000: no Python 3"))
+    parts = parts_of(package)
+    steps = [(_tenths(parts.stars * 10), "a point for each star")]
+    if not package.has_figures:
+        steps = [(_tenths(0), "stars are unknown")]
+    steps += [_age_step(parts), _python_step(parts)]
     if parts.is_at_the_floor:
-        steps.append((parts.score * 10 - parts.tenths, "no score is lower than that"))
+        steps.append((_tenths(parts.score * 10 - parts.tenths), "no score is lower than that"))
     elif parts.tenths % 10:
-        steps.append((parts.score * 10 - parts.tenths, "cut towards zero"))
-    numbers = [
-        f"{'-' if tenths < 0 else '+'}{abs(tenths) // 10:,}.{abs(tenths) % 10}"
-        for tenths, _ in steps
-    ]
-    width = max(map(len, numbers))
-    lines = [
-        Text(f"{number:>{width}}  {why}", "dim")
-        for number, (_, why) in zip(numbers, steps, strict=True)
-    ]
-    return Group(Text(f"{parts.score:,}"), *lines)
+        steps.append((_tenths(parts.score * 10 - parts.tenths), "cut towards zero"))
+    lines = Table.grid(padding=(0, _GAP, 0, 0), pad_edge=False)
+    lines.add_column(style="dim", justify="right", overflow="fold")
+    lines.add_column(style="dim", overflow="fold")
+    for number, why in steps:
+        lines.add_row(Text(number), Text(why))
+    if package.last_fetched:
+        when = f"the last fetch on {_day(package.last_fetched, style)}"
+    else:
+        when = f"the last change on {_day(package.modified, style)}, never fetched"
+    return Group(Text(f"{parts.score:,}, as of {when}"), lines)
+
+
+def _age_step(parts: Parts) -> tuple[str, str]:
+    if parts.quarters == 0:
+        return "", "no cost of age: the last commit was less than three months old"
+    if not parts.stars:
+        return "", "no cost of age: there are no stars"
+    if parts.quarters is None:
+        return _tenths(-parts.age_tenths), "a tenth: no commit is known"
+    whole = f"{parts.quarters} whole {'quarter' if parts.quarters == 1 else 'quarters'}"
+    tenths = f"{parts.quarters} {'tenth' if parts.quarters == 1 else 'tenths'}"
+    return _tenths(-parts.age_tenths), f"{tenths}: {whole} since the last commit"
+
+
+def _python_step(parts: Parts) -> tuple[str, str]:
+    if parts.python3:
+        return "", "no cost of Python: it runs on 3, or does not say on which"
+    if not parts.stars:
+        return "", "no cost of Python: there are no stars"
+    return _tenths(-parts.python_tenths), "30 %, at most 1,000: no Python 3"
+
+
+def _tenths(number: int) -> str:
+    """Return tenths of a star as stars, with the sign."""
+    return f"{'-' if number < 0 else '+'}{abs(number) // 10:,}.{abs(number) % 10}"
 
 
 def _releases(package: Package, screen: Screen, style: Style) -> RenderableType:

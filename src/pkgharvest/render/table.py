@@ -78,11 +78,10 @@ def _fitted(packages: Iterable[Package], console: Console, style: Style) -> None
 
 
 def _line(package: Package, screen: Screen, style: Style) -> _Line:
-    known = package.last_fetched is not None
     failing = any(fetch.consecutive_failures for fetch in package.fetches)
 
     def figure(number: int) -> str:
-        return str(number) if known or number else screen.nothing
+        return str(number) if package.has_figures else screen.nothing
 
     return _Line(
         cells={

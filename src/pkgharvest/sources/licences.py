@@ -4,6 +4,7 @@ What may be told from a classifier, and what may not, is PEP 639's to say:
 https://peps.python.org/pep-0639/appendix-mapping-classifiers/.
 """
 
+import re
 from collections.abc import Iterable
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
@@ -64,9 +65,10 @@ _APPROVED = {
     "University of Illinois/NCSA Open Source License": "NCSA",
     "Vovida Software License 1.0": "VSL-1.0",
     "Zero-Clause BSD (0BSD)": "0BSD",
+    "zlib/libpng License": "Zlib",
 }
 """What follows ``License :: OSI Approved ::`` and is one licence in one version. Left out are those
-that PEP 639 forbids to guess at, and those of which SPDX has several (W3C, Zope, zlib, Eiffel)."""
+that PEP 639 forbids to guess at, and those of which SPDX has several (W3C, Zope, Eiffel)."""
 
 _OTHERS = {
     "Aladdin Free Public License (AFPL)": "Aladdin",
@@ -81,6 +83,48 @@ _SPDX = {
 }
 """By the whole classifier: PyPI has accepted no others, and of others nothing is known."""
 
+_SPOKEN = {
+    "0BSD": ("BSD Zero Clause", "Zero-Clause BSD"),
+    "Apache-2.0": ("Apache 2.0", "Apache Software License 2.0", "ASL 2.0"),
+    "BSD-2-Clause": ("BSD 2-Clause", "2-Clause BSD", "Simplified BSD", "BSD 2-Clause Simplified"),
+    "BSD-3-Clause": (
+        *("BSD 3-Clause", "3-Clause BSD", "New BSD", "Modified BSD", "Revised BSD"),
+        "BSD 3-Clause New or Revised",
+    ),
+    "BSL-1.0": ("Boost 1.0", "Boost Software License 1.0"),
+    "CC0-1.0": ("CC0", "CC0 1.0", "CC0 1.0 Universal"),
+    "EPL-1.0": ("EPL 1.0", "Eclipse Public License 1.0"),
+    "EPL-2.0": ("EPL 2.0", "Eclipse Public License 2.0"),
+    "EUPL-1.1": ("EUPL 1.1",),
+    "EUPL-1.2": ("EUPL 1.2",),
+    "ISC": ("ISC", "ISCL"),
+    "MIT": ("MIT", "Expat"),
+    "MPL-1.1": ("MPL 1.1", "Mozilla Public License 1.1"),
+    "MPL-2.0": ("MPL 2.0", "Mozilla Public License 2.0"),
+    "PSF-2.0": ("PSF",),
+    "PostgreSQL": ("PostgreSQL",),
+    "Unlicense": ("Unlicense",),
+    "Zlib": ("zlib",),
+}
+"""What people call a licence, where they can mean no other. A BSD without its clauses, an Apache
+without its version and a GPL that does not say whether later ones will do are not here."""
+
+_FILLERS = frozenset({"the", "license", "licence", "version"})
+_VERSION_SIGN = re.compile(r"v\.? ?(?=[0-9])")
+_TOKENS = re.compile(r"[0-9]+(?:\.[0-9]+)*|[^\W\d_]+|[^\s\"'().,:/_-]")
+_IN_BRACKETS = re.compile(r"([^()]*[^()\s])\s*\(([^()]+)\)")
+_GNU = re.compile(
+    "(?:gnu )?(?P<kind>affero general public|agpl|lesser general public|lgpl|general public|gpl)"
+    r" (?P<number>[0-9.]+) (?P<later>\+|or (?:later|newer)|only)"
+)
+_GNU_KINDS = {
+    "affero general public": "agpl",
+    "lesser general public": "lgpl",
+    "general public": "gpl",
+}
+_GNU_NUMBERS = frozenset({"gpl 2", "gpl 3", "lgpl 2.1", "lgpl 3", "agpl 3"})
+"""Not LGPL 2, which may be 2.0 or 2.1."""
+
 
 def licence(expression: str | None, text: str | None, classifiers: Iterable[str]) -> str | None:
     """Name a project's licence; None where nothing does.
@@ -94,7 +138,7 @@ def licence(expression: str | None, text: str | None, classifiers: Iterable[str]
     if spoken is not None:
         return spoken
     name, named = _name(text), _named(classifiers)
-    if (known := _canonical(name)) is not None:
+    if (known := _canonical(name) or _spoken(name)) is not None:
         return known
     if len(named) == 1 and named[0] in _SPDX:
         return _SPDX[named[0]]
@@ -115,6 +159,44 @@ def _canonical(text: str | None) -> str | None:
         return canonicalize_license_expression(text)
     except InvalidLicenseExpression:
         return None
+
+
+def _spoken(name: str | None) -> str | None:
+    """Return what people mean by ``name``; None where they may mean several licences."""
+    if name is None:
+        return None
+    told = _meant(name)
+    if told is None and (twice := _IN_BRACKETS.fullmatch(name.strip())):
+        first, second = (_canonical(part) or _meant(part) for part in twice.groups())
+        return first if first == second else None
+    return told
+
+
+def _meant(name: str) -> str | None:
+    folded = _folded(name)
+    if (known := _BY_FOLDED.get(folded)) is not None:
+        return known
+    gnu = _GNU.fullmatch(folded)
+    if gnu is None:
+        return None
+    kind = _GNU_KINDS.get(gnu["kind"], gnu["kind"])
+    if f"{kind} {gnu['number']}" not in _GNU_NUMBERS:
+        return None
+    number = gnu["number"] if "." in gnu["number"] else f"{gnu['number']}.0"
+    return f"{kind.upper()}-{number}-{'only' if gnu['later'] == 'only' else 'or-later'}"
+
+
+def _folded(name: str) -> str:
+    """Return the words of ``name`` that matter, alike for all spellings of them."""
+    tokens = _TOKENS.findall(_VERSION_SIGN.sub(" ", name.casefold()))
+    return " ".join(token.removesuffix(".0") for token in tokens if token not in _FILLERS)
+
+
+_BY_FOLDED = {
+    _folded(name): spdx
+    for spdx, names in (*((spdx, (name,)) for name, spdx in _APPROVED.items()), *_SPOKEN.items())
+    for name in names
+}
 
 
 def _named(classifiers: Iterable[str]) -> list[str]:

@@ -20,7 +20,7 @@ from pkgharvest.sources.refusal import refusal
 from pkgharvest.transport.exchange import Answer, Exchange, Request, conditional, validator_of
 from pkgharvest.versions import latest
 
-PARSER = 2
+PARSER = 3
 """Revision of the reading code below: validators of another revision are not used."""
 
 _SIMPLE = "application/vnd.pypi.simple.v1+json"
