@@ -221,7 +221,7 @@ def test_unknown_is_said_and_never_zero() -> None:
 
 
 def test_figures_that_a_host_never_told_are_unknown() -> None:
-    untold = package(repo_watchers=0, repo_forks=0, repo_id=None, fetches=())
+    untold = package(repo_watchers=0, repo_forks=0, repo_id=None)
     assert re.search("stars +unknown", printed(sheet(untold)))
     assert printed(rows(untold), width=160).splitlines()[1].split()[1:3] == [DASH, DASH]
     zero = untold._replace(repo_id="7")
@@ -245,6 +245,13 @@ def test_category_and_grids_have_their_slugs(
 ) -> None:
     text = printed(sheet(package(category_slug=category, grid_slugs=grids)))
     assert re.search(rf"catalogue +{words} *│", text)
+
+
+def test_figures_of_an_import_were_told_by_whoever_fetched_them() -> None:
+    told = package(repo_id=None, repo_watchers=0, repo_forks=0, fetches=())
+    assert re.search("stars +★ 0, 0 forks", printed(sheet(told)))
+    for never in (told._replace(repo_url=""), told._replace(last_fetched=None)):
+        assert not never.has_figures
 
 
 def test_a_year_of_rest_is_zeros_and_not_unknown() -> None:

@@ -104,4 +104,8 @@ class Package(NamedTuple):
     @property
     def has_figures(self) -> bool:
         """Whether stars and forks are known: a host that has neither leaves them at 0."""
-        return self.repo_id is not None or bool(self.repo_watchers or self.repo_forks)
+        if self.repo_id is not None or self.repo_watchers or self.repo_forks:
+            return True
+        # Whoever fetched what was imported told them; git, which tells none, was read here.
+        read_here = any(one.source == "repo" and one.last_success for one in self.fetches)
+        return bool(self.repo_url and self.last_fetched) and not read_here
