@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from pkgharvest.catalog import connection
+from pkgharvest.catalog import connection, scores
 from pkgharvest.catalog.columns import instant_text
 from pkgharvest.clock import SystemClock
 
@@ -62,6 +62,7 @@ def make(path: Path, count: int) -> None:
             ):
                 every = (row for n in range(1, count + 1) for row in rows(n, now))
                 _fill(db.conn, table, columns, every)
+            scores.settle_all(db.conn)
 
 
 def name(number: int) -> str:

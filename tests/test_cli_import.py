@@ -479,6 +479,13 @@ def test_what_was_fetched_here_is_as_good_as_what_was_fetched_elsewhere_then(
     assert shell.show("cat")["repo_forks"] == 99
 
 
+def test_a_participant_is_named_once(shell: CommandLine) -> None:
+    told = record(participants=["ann", "bob", "ann"])
+    imported(shell, told)
+    assert shell.show("cat")["participants"] == ["ann", "bob"]
+    assert outcomes(imported(shell, told)) == ["unchanged"]
+
+
 def test_participants_are_searched(shell: CommandLine) -> None:
     imported(shell, record())
     assert shell.rows("SELECT people FROM packages") == [("ann\nbob",)]

@@ -149,6 +149,10 @@ def texts(node: Node) -> tuple[str, ...]:
     return tuple(item.text() for item in node.sequence())
 
 
+def _each_once(node: Node) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(texts(node)))
+
+
 def _optional(read_it: Callable[[Node], Value]) -> Callable[[Node], Value]:
     return lambda node: None if node.value is None else read_it(node)
 
@@ -236,6 +240,6 @@ _READERS: Mapping[Kind, Mapping[str, Callable[[Node], Value]]] = {
         "documentation_url": _optional(location),
         "repo_watchers": Node.integer,
         "commits_over_52": weeks,
-        "participants": texts,
+        "participants": _each_once,
     },
 }

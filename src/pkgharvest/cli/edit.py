@@ -42,7 +42,7 @@ from pkgharvest.cli.values import TEXT
     metavar="FIELD",
     multiple=True,
     help="As if nobody had set it: title, slug, repo, pypi, docs, category, grids; may be"
-    " repeated. A repository stays, but an import may change it again.",
+    " repeated. A repository stays, and category and grids are none, until an import brings them.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the record as it is then.")
 @global_options
