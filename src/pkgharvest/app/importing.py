@@ -118,10 +118,11 @@ class _Target:
 
     def take(self, chunk: list[Piece]) -> None:
         """Import a few, in one transaction; Malformed for what a newer program wrote."""
-        if any(piece.node is not None and lines.is_newer(piece.node) for piece in chunk):
-            raise Malformed(
-                f"{chunk[0].place}: written by a newer pkgharvest", hint="upgrade pkgharvest"
-            )
+        for piece in chunk:
+            if piece.node is not None and lines.is_newer(piece.node):
+                raise Malformed(
+                    f"{piece.place}: written by a newer pkgharvest", hint="upgrade pkgharvest"
+                )
         if self._db is None and not any(map(_is_recognised, chunk)):
             self._held += [_skipped(piece, _what_is_wrong(piece)) for piece in chunk]
             return

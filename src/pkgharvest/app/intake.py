@@ -153,12 +153,12 @@ async def downloaded(client: Exchange, url: str) -> AsyncGenerator[list[Piece], 
             waiting[:0] = [_on_site(document[key], came_from) for key in _ROOT]
             continue
         page = list(_apart(document))
-        names = {(apiv4.kind_of(piece.node), _id(piece.node)) for piece in page if piece.node}
-        if names and names <= known:
-            raise Malformed(f"{page_url}: brings nothing that was not there before")
-        known |= names
         yield page
         if is_page(document) and document["next"].value is not None:
+            names = {(apiv4.kind_of(piece.node), _id(piece.node)) for piece in page if piece.node}
+            if names and names <= known:
+                raise Malformed(f"{page_url}: a list that begins again, and has no end")
+            known |= names
             waiting.insert(0, _on_site(document["next"], came_from))
 
 
