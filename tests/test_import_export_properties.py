@@ -86,7 +86,7 @@ packages = st.fixed_dictionaries(
         "documentation_url": st.none() | texts,
         "repo_watchers": counts,
         "commits_over_52": st.just([]) | st.lists(st.integers(0, 99), min_size=52, max_size=52),
-        "participants": st.lists(texts, max_size=4),
+        "participants": st.lists(texts, unique=True, max_size=4),
     }
 )
 categories = st.fixed_dictionaries(
