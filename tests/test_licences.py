@@ -37,6 +37,9 @@ def approved(*names: str) -> list[str]:
         (None, "Apache 2.0", approved("Apache Software License"), "Apache-2.0"),
         (None, "Apache", approved("Apache Software License"), "Apache"),
         (None, "Copyright (c) 2020\n\nAll rights\n", [], None),
+        (None, "\n  MIT License\r\n\nCopyright (c) 2020 Ann\n" + 900 * "x", [], "MIT"),
+        (None, "BSD 3-Clause License\n\nCopyright", approved("BSD License"), "BSD-3-Clause"),
+        (None, "BSD License\n\nCopyright", approved("BSD License"), "BSD License"),
         (None, "Permission is hereby granted " * 5, approved("MIT License"), "MIT"),
         (None, "Permission is hereby granted " * 5, approved("BSD License"), "BSD License"),
         # the classifiers

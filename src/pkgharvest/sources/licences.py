@@ -130,15 +130,15 @@ def licence(expression: str | None, text: str | None, classifiers: Iterable[str]
     """Name a project's licence; None where nothing does.
 
     ``expression`` is PEP 639's field, ``text`` the free one that it replaced. In this order: the
-    expression in its canonical form, the text where it is one too, the classifier where it is one
-    licence and the only one; then, as they stand, the expression, the text, the classifiers.
-    Several classifiers do not say whether all of them apply or any.
+    expression in its canonical form, the text where it, or what it begins with, is one too, the
+    classifier where it is one licence and the only one; then, as they stand, the expression, the
+    text, the classifiers. Several classifiers do not say whether all of them apply or any.
     """
     spoken = _canonical(expression) or _name(expression)
     if spoken is not None:
         return spoken
     name, named = _name(text), _named(classifiers)
-    if (known := _canonical(name) or _spoken(name)) is not None:
+    if (known := _canonical(name) or _spoken(name) or _spoken(_heading(text))) is not None:
         return known
     if len(named) == 1 and named[0] in _SPDX:
         return _SPDX[named[0]]
@@ -150,6 +150,11 @@ def _name(text: str | None) -> str | None:
     if not text or len(text) > _LONGEST or len(text.splitlines()) != 1:
         return None
     return text
+
+
+def _heading(text: str | None) -> str | None:
+    """Return the line that the whole text of a licence begins with."""
+    return None if text is None else _name(text[: 2 * _LONGEST].strip().partition("\n")[0].strip())
 
 
 def _canonical(text: str | None) -> str | None:
