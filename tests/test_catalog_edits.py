@@ -23,7 +23,7 @@ from catalogs import (
     validator,
 )
 from pkgharvest.catalog import connection, edits
-from pkgharvest.catalog.edits import EDITABLE, EVERY, Edit, Edited
+from pkgharvest.catalog.edits import EDITABLE, EVERY, Edit, Editable, Edited
 from pkgharvest.errors import GridLocked, InvalidValue, RepositoryTaken, UnknownPackage
 from pkgharvest.locators import parse
 from pkgharvest.records import DownloadsReading, Failure, ProjectReading, RepositoryReading
@@ -106,7 +106,8 @@ def test_a_reset_gives_everything_back(cat: Shelf) -> None:
     edit(cat, "s", grids=("pets",), pypi_choice="set", pypi_name="CAT")
     assert cat.package().grid_ids == (number,)
     edited = edit(cat, "s", reset=frozenset(EDITABLE))
-    assert edited == Edited(1, "cat", ("title", "slug", "pypi", "docs", "category", "grids"))
+    fields: tuple[Editable, ...] = ("title", "slug", "pypi", "docs", "category", "grids")
+    assert edited == Edited(1, "cat", changed=fields, given_back=fields)
     assert theirs(cat) == []
     cat.save(project_reading(), LATER)
     after = cat.package()._replace(modified=before.modified, fetches=before.fetches)

@@ -196,3 +196,18 @@ def test_ten_thousand_are_chosen_at_once_and_read_a_few_at_a_time(tmp_path: Path
         finally:
             tracemalloc.stop()
         assert peak < 4_000_000
+
+
+def test_a_project_that_a_person_gave_up_meanwhile_is_not_asked_for(catalogue: Shelf) -> None:
+    everything = select(catalogue)
+    catalogue.conn.execute("UPDATE packages SET pypi_choice = 'none' WHERE id = 2")
+    found = {one.package_id: one.sources for one in targets.targets(catalogue.conn, everything)}
+    assert found == {1: BOTH, 2: ("repo",), 3: BOTH}
+    assert list(targets.targets(catalogue.conn, [(2, ("pypi", "downloads"))])) == []
+
+
+def test_nothing_is_saved_of_a_project_where_there_is_none(catalogue: Shelf) -> None:
+    catalogue.conn.execute("UPDATE packages SET pypi_choice = 'none' WHERE id = 2")
+    target = dataclasses.replace(catalogue.target(2), sources=BOTH)
+    assert not catalogue.save(project_reading("two"), package_id=2, target=target).changed
+    assert catalogue.package(2).pypi_name is None

@@ -306,3 +306,10 @@ def test_documentation_with_a_password_is_refused(shell: CommandLine) -> None:
     result = shell.run("edit", "cat", "--docs", "https://me:hunter2@docs.test")
     assert result.code == 2
     assert "hunter2" not in result.err
+
+
+def test_what_is_given_back_and_stays_as_it_is_is_told(shell: CommandLine) -> None:
+    shell.ok("edit", "cat", "--title", "cat", "--no-grid")
+    result = shell.ok("edit", "cat", "--reset", "title", "--reset", "grids", "--reset", "docs")
+    assert result.out == "cat: nothing changed\n"
+    assert result.err == "an import may change it again: title, grids\n"

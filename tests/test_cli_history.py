@@ -65,6 +65,24 @@ def test_the_last_line_is_the_present(past: CommandLine) -> None:
     assert (last["open_issues"], last["status"]) == (record["open_issues"], record["status"])
 
 
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [
+        (100, KEYS),
+        (60, ["at", "stars", "commits", "version", "downloads", "status"]),
+        (40, ["at", "stars", "commits"]),
+    ],
+)
+def test_on_a_narrow_screen_the_least_telling_goes_first(
+    past: CommandLine, monkeypatch: pytest.MonkeyPatch, columns: int, shown: list[str]
+) -> None:
+    monkeypatch.setitem(past.variables, "COLUMNS", str(columns))
+    head, *lines = past.ok("history", "cat").out.splitlines()
+    assert head.split() == shown
+    assert len(lines) == 3
+    assert max(map(len, lines)) <= columns
+
+
 def test_fields(past: CommandLine) -> None:
     found = past.ok("history", "cat", "--field", "version", "--field", "stars", "--json").json()
     assert [list(one) for one in found] == [["at", "stars", "version"]] * 3

@@ -452,6 +452,31 @@ def test_grids_that_a_person_chose_stay(shell: CommandLine) -> None:
     assert shell.show("cat")["grids"] == ["/api/v4/grids/9/", "/api/v4/grids/3/"]
 
 
+def test_what_a_person_locked_stays_as_it_is(shell: CommandLine) -> None:
+    imported(shell, record(), record(8, "dog", grids=[]), grid())
+    shell.ok("grid", "edit", "cms", "--locked")
+    imported(shell, record(grids=[]), record(8, "dog", grids=[f"{SITE}/api/v4/grids/3/"]))
+    links = [f"{SITE}/api/v4/packages/{number}/" for number in (7, 8)]
+    imported(shell, grid(packages=links))
+    assert shell.show("cat")["grids"] == ["/api/v4/grids/3/"]
+    assert shell.show("dog")["grids"] == []
+    shell.ok("grid", "edit", "cms", "--unlocked", "--title", "CMS")
+    imported(shell, grid(packages=links))
+    assert shell.show("dog")["grids"] == ["/api/v4/grids/3/"]
+
+
+def test_what_is_known_by_number_is_so_under_the_name_that_a_person_gave_it(
+    shell: CommandLine,
+) -> None:
+    imported(shell, record())
+    shell.ok("grid", "edit", "grid-3", "--slug", "mine", "--title", "Mine")
+    assert outcomes(imported(shell, grid())) == ["updated"]
+    three = next(one for one in shell.ok("grid", "list", "--json").json() if one["id"] == 3)
+    assert (three["slug"], three["title"], three["header"]) == ("mine", "Mine", True)
+    other = shell.run("import", "-", stdin=given(grid(3, "other", created=LATER)))
+    assert "the id 3 is taken by another grid, mine" in skipped(other)
+
+
 def test_a_version_that_was_read_later_stays(shell: CommandLine) -> None:
     imported(shell, record())
     shell.write(

@@ -1,7 +1,6 @@
 """What every import has to do with: whose id it is, whose slug, and what became of it."""
 
 import itertools
-import re
 import sqlite3
 from typing import Literal, NamedTuple
 
@@ -46,10 +45,8 @@ def require_same(table: Table, row: sqlite3.Row, slug: str, created: str | None)
     It is the same, under whatever slug, that was ``created`` at that very instant; and one that
     was known by its number only is whatever the import says it is.
     """
-    noun = NOUNS[table]
-    number_alone = re.fullmatch(f"{noun}-{row['id']}(-[0-9]+)?", row["slug"])
-    if row["slug"] != slug and row["created"] != created and not number_alone:
-        raise Conflict(f"the id {row['id']} is taken by another {noun}, {row['slug']}")
+    if row["slug"] != slug and row["created"] != created and not row["by_number"]:
+        raise Conflict(f"the id {row['id']} is taken by another {NOUNS[table]}, {row['slug']}")
 
 
 def known_by_number(
@@ -62,8 +59,8 @@ def known_by_number(
         again = next(tries)
         slug = f"{noun}-{number}" if again == 1 else f"{noun}-{number}-{again}"
         connection.execute(
-            f"INSERT INTO {table} (id, title, slug, created, modified)"  # noqa: S608 - one of two
-            " VALUES (?, ?, ?, ?, ?) ON CONFLICT (slug) DO NOTHING",
+            f"INSERT INTO {table} (id, title, slug, created, modified, by_number)"  # noqa: S608
+            " VALUES (?, ?, ?, ?, ?, 1) ON CONFLICT (slug) DO NOTHING",
             (number, f"{noun.capitalize()} {number}", slug, now, now),
         )
     return number
@@ -88,6 +85,17 @@ def update(
             f"UPDATE {table} SET {assignments} WHERE id = ?",  # noqa: S608 - our own names
             (*columns.values(), number),
         )
+
+
+def locked(connection: sqlite3.Connection) -> frozenset[int]:
+    """Return the grids that a person has locked: no import puts packages in, or takes them out."""
+    rows = connection.execute(
+        """
+        SELECT id FROM grids
+        WHERE is_locked AND EXISTS (SELECT 1 FROM json_each(edited) WHERE value = 'is_locked')
+        """
+    )
+    return frozenset(int(row[0]) for row in rows)
 
 
 def put_into_grids(

@@ -266,6 +266,10 @@ def _migrate(db: "Database", path: Path) -> None:
         for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
             step(db)
             db.conn.execute(f"PRAGMA user_version = {number}")
+        if 0 < version < SCHEMA_VERSION:
+            from pkgharvest.catalog import scores  # noqa: PLC0415 - brings packaging
+
+            scores.settle_all(db.conn)
         db.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 

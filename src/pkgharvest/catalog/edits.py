@@ -104,6 +104,8 @@ class Edited(NamedTuple):
     """As it is now."""
     changed: tuple[Editable, ...]
     """The fields that are otherwise than before."""
+    given_back: tuple[Editable, ...] = ()
+    """The fields that were a person's, and are so no longer."""
 
 
 def edit(db: "Database", name: str, wanted: Edit, now: dt.datetime) -> Edited:
@@ -252,7 +254,10 @@ class _Editing:
         self._changes.silent["edited"] = list_text(_in_order(theirs))
         self._changes.write()
         return Edited(
-            self._id, self._slug, tuple(field for field in EDITABLE if field in self._changed)
+            self._id,
+            self._slug,
+            tuple(field for field in EDITABLE if field in self._changed),
+            tuple(field for field in EDITABLE if field in wanted.reset),
         )
 
     # ── the parts ──

@@ -16,6 +16,7 @@ from pkgharvest.catalog.arrivals import (
     claim_slug,
     insert,
     known_by_number,
+    locked,
     put_into_grids,
     there,
     update,
@@ -204,10 +205,14 @@ class _News:
         if not isinstance(wanted, tuple) or self._is_theirs("grids"):
             return
         query = "SELECT grid_id FROM grid_packages WHERE package_id = ? ORDER BY position"
-        if tuple(row[0] for row in self._connection.execute(query, (self._id,))) == wanted:
-            return
-        self._made = True
-        put_into_grids(self._connection, self._id, [int(one) for one in wanted], self._now)
+        there = [int(row[0]) for row in self._connection.execute(query, (self._id,))]
+        grids = [int(one) for one in wanted]
+        if fixed := locked(self._connection):
+            grids = [one for one in grids if one not in fixed or one in there]
+            grids += [one for one in there if one in fixed and one not in grids]
+        if grids != there:
+            self._made = True
+            put_into_grids(self._connection, self._id, grids, self._now)
 
     # ── where it is ──
 

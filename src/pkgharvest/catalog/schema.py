@@ -50,13 +50,17 @@ def surroundings_and_past(db: "Database") -> None:
 @migration
 def scores_and_edited_shelves(db: "Database") -> None:
     """Make room for scores, for what persons set of shelves, and an index of what is asked."""
-    from pkgharvest.catalog import scores  # noqa: PLC0415 - it brings packaging, readers need none
-
     for table in ("categories", "grids"):
         # Names of the columns that a person set, a JSON list: those are theirs.
         db.execute(f"ALTER TABLE {table} ADD COLUMN edited TEXT NOT NULL DEFAULT '[]'")
+        # An import spoke of it by its number, and none has said yet what it is.
+        db.execute(f"ALTER TABLE {table} ADD COLUMN by_number INTEGER NOT NULL DEFAULT 0")
+        noun = "category" if table == "categories" else "grid"
+        db.execute(
+            f"UPDATE {table} SET by_number = 1"  # noqa: S608 - ours
+            f" WHERE slug = '{noun}-' || id OR slug LIKE '{noun}-' || id || '-%'"
+        )
     db.execute("ALTER TABLE packages ADD COLUMN score INTEGER NOT NULL DEFAULT 0")
-    scores.settle_all(db.conn)
     # More licences are told by an SPDX id than before: every project is to be read once more.
     db.execute("UPDATE packages SET pypi_serial = NULL")
     db.execute("CREATE INDEX packages_score ON packages(score)")

@@ -10,6 +10,7 @@ from pkgharvest.catalog.arrivals import (
     Verdict,
     claim_slug,
     insert,
+    locked,
     require_same,
     there,
     update,
@@ -32,11 +33,12 @@ def take_shelf(connection: sqlite3.Connection, told: Resource, now: dt.datetime)
         if key != "packages" and key not in theirs
     }
     if row is not None:
-        require_same(table, row, told.slug, str(columns.get("created")))
+        created = columns.get("created")
+        require_same(table, row, told.slug, None if created is None else str(created))
     if "slug" in columns:
         claim_slug(connection, table, told.id, told.slug)
     extra = {} if row is None else json.loads(row["extra"])
-    columns["extra"] = json.dumps(extra | dict(told.extra))
+    columns |= {"extra": json.dumps(extra | dict(told.extra)), "by_number": 0}
     if row is None:
         moment = instant_text(now)
         insert(connection, table, {"id": told.id, "created": moment, "modified": moment} | columns)
@@ -56,7 +58,7 @@ def take_shelf(connection: sqlite3.Connection, told: Resource, now: dt.datetime)
 def _put_into(connection: sqlite3.Connection, told: Resource) -> tuple[int, int]:
     """Put the packages of a grid into it; return how many are absent, and how many were put."""
     listed = told.told.get("packages")
-    if not isinstance(listed, tuple) or not listed:
+    if not isinstance(listed, tuple) or not listed or told.id in locked(connection):
         return 0, 0
     these = json.dumps(listed)
     present = connection.execute(

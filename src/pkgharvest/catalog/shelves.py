@@ -131,8 +131,7 @@ def fill(
     """Put packages into a grid, and take others out; return those that came, and those that went.
 
     Content of theirs, and of the grid, changes by that; in which grids they are is the person's
-    word from then on. Call inside a transaction. Raises
-    GridLocked.
+    word from then on. Call inside a transaction. Raises GridLocked.
     """
     slug, locked = db.conn.execute(
         "SELECT slug, is_locked FROM grids WHERE id = ?", (number,)

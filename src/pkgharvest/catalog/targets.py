@@ -98,7 +98,7 @@ def select(connection: sqlite3.Connection, wanted: Selection, now: dt.datetime) 
 def targets(connection: sqlite3.Connection, selected: Iterable[Selected]) -> Iterator[Target]:
     """Yield the targets of ``selected``, read a few hundred at a time.
 
-    A package that was removed meanwhile is left out.
+    What was removed meanwhile is left out: a package, or that it has a project.
     """
     remaining = iter(selected)
     while chunk := list(itertools.islice(remaining, _CHUNK)):
@@ -135,10 +135,16 @@ def _chunk(connection: sqlite3.Connection, selected: Sequence[Selected]) -> Iter
             parser=row["parser"],
         )
     for package_id, sources in selected:
-        if package_id in rows:
+        row = rows.get(package_id)
+        if row is None:
+            continue
+        # It is a while since the sources were selected: a person may have said meanwhile that
+        # there is no project.
+        without = {"pypi", "downloads"} if row["pypi_choice"] == "none" else set()
+        if left := tuple(source for source in sources if source not in without):
             yield _target(
-                rows[package_id],
-                sources=sources,
+                row,
+                sources=left,
                 previous=tuple(previous[package_id]),
                 validators=validators[package_id],
             )

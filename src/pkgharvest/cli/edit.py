@@ -98,6 +98,10 @@ def command(
         _print_record(invocation, edited.package_id)
     elif not invocation.quiet:
         write([f"{edited.slug}: {', '.join(edited.changed) or 'nothing changed'}\n"])
+    given_back = [field for field in edited.given_back if field not in edited.changed]
+    if given_back:
+        names = ", ".join(given_back)
+        invocation.say(f"an import may change it again: {names}")
 
 
 def _print_record(invocation: Invocation, package_id: int) -> None:

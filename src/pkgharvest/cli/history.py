@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 _AT: Column[Snapshot] = Column("at", "when", lambda one, chosen: instant(one.at, chosen))
 
+_AT_ABOUT: Column[Snapshot] = Column(
+    "at",
+    "when, for a table",
+    lambda one, chosen: f"{one.at.astimezone(chosen.zone):%Y-%m-%d %H:%M}",
+)
+
 _FIELDS: tuple[Column[Snapshot], ...] = (
     Column("stars", "stars", lambda one, _: one.stars),
     Column("forks", "forks", lambda one, _: one.forks),
@@ -33,6 +39,9 @@ _FIELDS: tuple[Column[Snapshot], ...] = (
 
 _FIGURES = ("stars", "forks", "commits", "downloads", "open_issues")
 """What can be drawn, the most telling first."""
+
+_DISPENSABLE = ("open_issues", "forks", "status", "downloads", "version", "commits")
+"""What a narrow screen has no room for, the least telling first."""
 
 
 class Week(NamedTuple):
@@ -177,7 +186,9 @@ def _of_one(
         _plot(invocation, slug, found, [field.name for field in chosen], output)
         return
     wanted = [field for field in _FIELDS if not chosen or field in chosen]
-    _print(invocation, _changed(found, wanted), (_AT, *wanted), output)
+    at = _AT_ABOUT if output.format == "table" else _AT
+    spare = () if chosen else _DISPENSABLE
+    _print(invocation, _changed(found, wanted), (at, *wanted), output, spare)
 
 
 def _changed(found: Sequence[Snapshot], wanted: Sequence[Column[Snapshot]]) -> list[Snapshot]:
@@ -211,6 +222,7 @@ def _print(
     records: Sequence[Record],
     columns: Sequence[Column[Record]],
     output: Output,
+    dispensable: tuple[str, ...] = (),
 ) -> None:
     chosen = style(invocation, output)
     if output.format != "table":
@@ -226,6 +238,7 @@ def _print(
         columns=tuple(column.name for column in columns),
         rows=tuple(tuple("" if cell is None else str(cell) for cell in row) for row in rows),
         figures=frozenset(_FIGURES),
+        dispensable=dispensable,
     )
     write([drawn(output, lambda console: show([part], console))], output.file)
 

@@ -51,6 +51,10 @@ def command(invocation: Invocation, inputs: tuple[str, ...], as_json: bool) -> i
         except (SourceError, OSError) as error:
             faults.append(error)
             _tell(each, error)
+        except KeyboardInterrupt:
+            told.end()
+            invocation.say("what was imported is saved; the same again does the rest")
+            raise
         if not as_json and not invocation.quiet:
             told.conclude("standard input" if each == "-" else each)
     told.end()

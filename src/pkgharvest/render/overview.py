@@ -1,7 +1,7 @@
 """Small tables of words, for what is no list of packages: a heading, columns, and their rows."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.console import Console
 from rich.table import Table
@@ -22,6 +22,8 @@ class Part:
     rows: tuple[tuple[str, ...], ...]
     figures: frozenset[str] = frozenset()
     """Columns of numbers, which are never folded."""
+    dispensable: tuple[str, ...] = ()
+    """Columns that go where the screen is too narrow for all of them, in this order."""
 
 
 def show(parts: Iterable[Part], console: Console) -> None:
@@ -35,7 +37,25 @@ def show(parts: Iterable[Part], console: Console) -> None:
         console.print(_table(part, screen))
 
 
+def _fitting(part: Part, width: int) -> Part:
+    """Return ``part`` without the columns that it can spare, as far as it is too wide."""
+    cells = [part.columns, *part.rows]
+    widths = [max(len(row[number]) for row in cells) + _GAP for number in range(len(cells[0]))]
+    left = dict(zip(part.columns, widths, strict=True))
+    for name in part.dispensable:
+        if sum(left.values()) - _GAP > width:
+            left.pop(name, None)
+    kept = [number for number, name in enumerate(part.columns) if name in left]
+    return replace(
+        part,
+        columns=tuple(part.columns[number] for number in kept),
+        rows=tuple(tuple(row[number] for number in kept) for row in part.rows),
+    )
+
+
 def _table(part: Part, screen: Screen) -> Table:
+    if part.dispensable:
+        part = _fitting(part, screen.width)
     table = Table(
         box=None,
         pad_edge=False,
