@@ -118,10 +118,8 @@ def _was_changed(connection: sqlite3.Connection, row: sqlite3.Row, outcome: Outc
     key = None if target.pypi_name is None else normalized(target.pypi_name)
     if outcome.source == "downloads":
         return bool(row["pypi_key"] != key)
-    choice = row["pypi_choice"]
-    if choice == "none" or choice != target.pypi_choice or row["pypi_key"] != key:
-        return True
-    if row["pypi_serial"] != target.pypi_serial:
+    known = (row["pypi_choice"], row["pypi_key"], row["pypi_serial"])
+    if row["pypi_choice"] == "none" or known != (target.pypi_choice, key, target.pypi_serial):
         return True
     if key is not None or not _has_other_repository(row, target):
         return False
