@@ -118,8 +118,8 @@ def _was_changed(connection: sqlite3.Connection, row: sqlite3.Row, outcome: Outc
     key = None if target.pypi_name is None else normalized(target.pypi_name)
     if outcome.source == "downloads":
         return bool(row["pypi_key"] != key)
-    known = (row["pypi_choice"], row["pypi_key"], row["pypi_serial"])
-    if row["pypi_choice"] == "none" or known != (target.pypi_choice, key, target.pypi_serial):
+    stands = (row["pypi_choice"], row["pypi_key"], row["pypi_serial"])
+    if row["pypi_choice"] == "none" or stands != (target.pypi_choice, key, target.pypi_serial):
         return True
     if key is not None or not _has_other_repository(row, target):
         return False
