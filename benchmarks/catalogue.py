@@ -21,7 +21,7 @@ from unittest import mock
 
 from benchmarks.figures import Figure, at_most
 from benchmarks.madeup import GRIDS, WEEKS, make, name
-from pkgharvest.catalog import connection
+from pkgharvest.catalog import database
 from pkgharvest.cli.main import main
 
 TARGET = 1.0
@@ -153,7 +153,7 @@ def scans(path: Path, command: Sequence[str]) -> list[str]:
     """Return the tables that the command reads whole, without an index."""
     statements = dict.fromkeys(_statements(path, command))
     found: dict[str, None] = {}
-    with connection.reading(path) as conn:
+    with database.open_reader(path) as conn:
         tables = {
             row[0]: row[1]
             for row in conn.execute("SELECT name, name FROM sqlite_schema WHERE type = 'table'")

@@ -16,17 +16,14 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Literal, get_args
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-
-from standin.github import FakeCommit, FakeContributor, FakeRepository, Quota
-from standin.github_graphql import GitHubGraphQL
-from standin.limits import SecondaryLimits
-from standin.pypi import FakeProject, FakePyPI, released
-from standin.pypistats import FakePyPIStats
-from standin.server import Fault, LoopbackServer
+from tests.standins.github import FakeCommit, FakeContributor, FakeRepository, Quota
+from tests.standins.github_graphql import GitHubGraphQL
+from tests.standins.limits import SecondaryLimits
+from tests.standins.pypi import FakeProject, FakePyPI, released
+from tests.standins.pypistats import FakePyPIStats
+from tests.standins.server import Fault, LoopbackServer
 
 HostName = Literal["github", "pypi", "pypistats"]
 

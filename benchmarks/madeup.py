@@ -12,9 +12,9 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from pkgharvest.catalog import connection, scores
-from pkgharvest.catalog.columns import instant_text
-from pkgharvest.clock import SystemClock
+from pkgharvest.catalog import database, scores
+from pkgharvest.catalog.encoding import encode_instant
+from pkgharvest.model.clock import SystemClock
 
 GRIDS = 500
 CATEGORIES = 8
@@ -46,9 +46,9 @@ _COLUMNS = (
 def make(path: Path, count: int) -> None:
     """Make a catalogue of ``count`` packages at ``path``."""
     now = SystemClock().now().replace(microsecond=0)
-    with connection.writing(path, create=True) as db:
+    with database.open_writer(path, create=True) as db:
         db.conn.execute("PRAGMA synchronous = OFF")
-        with connection.transaction(db):
+        with database.transaction(db):
             _surround(db.conn, now)
             _fill(db.conn, "packages", _COLUMNS, (_package(n, now) for n in range(1, count + 1)))
             for table, columns, rows in (
@@ -62,7 +62,7 @@ def make(path: Path, count: int) -> None:
             ):
                 every = (row for n in range(1, count + 1) for row in rows(n, now))
                 _fill(db.conn, table, columns, every)
-            scores.settle_all(db.conn)
+            scores.refresh_all_scores(db.conn)
 
 
 def name(number: int) -> str:
@@ -110,7 +110,7 @@ def _people(number: int) -> list[str]:
 
 def _surround(conn: sqlite3.Connection, now: dt.datetime) -> None:
     """Make the categories and the grids."""
-    at = instant_text(now)
+    at = encode_instant(now)
     for table, many in (("categories", CATEGORIES), ("grids", GRIDS)):
         rows: Iterator[tuple[object, ...]] = (
             (_words(_dice(n, table), 2).title(), f"{table}-{n}", _words(_dice(n), 8), at, at)
@@ -128,12 +128,12 @@ def _package(number: int, now: dt.datetime) -> tuple[object, ...]:
     month = dice.randrange(1, 100_000) if _has_downloads(number) else None
     return (
         *(number, slug, slug.replace("-", " ").title(), number % CATEGORIES + 1),
-        *(instant_text(now - dt.timedelta(days=1000)), instant_text(last_updated)),
-        *(instant_text(now - dt.timedelta(seconds=dice.randrange(200_000))),),
+        *(encode_instant(now - dt.timedelta(days=1000)), encode_instant(last_updated)),
+        *(encode_instant(now - dt.timedelta(seconds=dice.randrange(200_000))),),
         *(f"https://github.com/owner/{slug}", f"github.com/owner/{slug}", "github.com"),
         *(str(number), f"{_words(dice, 9).capitalize()} for Django", _stars(number)),
         *(dice.randrange(99), dice.randrange(30), json.dumps(topics), "MIT", 0),
-        *(dice.choice(_STATUSES), "main", f"{number:040x}", instant_text(last_updated)),
+        *(dice.choice(_STATUSES), "main", f"{number:040x}", encode_instant(last_updated)),
         *(dice.randrange(2000), 1, json.dumps(commits), now.date().isoformat(), slug, slug),
         *(f"https://pypi.org/project/{slug}/", "1.4.0", ">=3.10", _CLASSIFIERS),
         *(_words(dice, 7), month and month // 30, month and month // 4, month),
@@ -166,7 +166,7 @@ _VERSION = ("package_id", "position", "number", "upload_time", "yanked", "is_pre
 
 def _versions(number: int, now: dt.datetime) -> Iterator[tuple[object, ...]]:
     for position in range(5):
-        at = instant_text(now - dt.timedelta(days=90 * position + number % 400))
+        at = encode_instant(now - dt.timedelta(days=90 * position + number % 400))
         yield number, position, f"1.{4 - position}.0", at, 0, 0
 
 
@@ -177,7 +177,7 @@ _FETCH = (
 
 
 def _fetches(number: int, now: dt.datetime) -> Iterator[tuple[object, ...]]:
-    at = instant_text(now - dt.timedelta(hours=number % 40))
+    at = encode_instant(now - dt.timedelta(hours=number % 40))
     for source in ("repo", "pypi", "downloads"):
         fails = source == "repo" and number % 100 == 0
         yield number, source, at, at, 2 * fails, "unavailable" if fails else None, at
@@ -222,4 +222,4 @@ def _snapshots(number: int, now: dt.datetime) -> Iterator[tuple[object, ...]]:
 
 @functools.cache
 def _run_times(now: dt.datetime) -> list[str | None]:
-    return [instant_text(now - before) for before in _EVERY_WEEK]
+    return [encode_instant(now - before) for before in _EVERY_WEEK]

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.figures import Figure
-from pkgharvest.catalog import connection
-from pkgharvest.catalog.columns import instant_text
-from pkgharvest.clock import SystemClock
+from pkgharvest.catalog import database
+from pkgharvest.catalog.encoding import encode_instant
+from pkgharvest.model.clock import SystemClock
 
 REFERENCE = ("-c", "import click, sqlite3, json")
 RUN = ("-m", "pkgharvest")
@@ -83,8 +83,8 @@ def heavy_imports() -> list[str]:
 
 def fill(path: Path, count: int) -> None:
     """Make a catalogue of ``count`` made-up packages."""
-    now = instant_text(SystemClock().now())
-    with connection.writing(path, create=True) as db, connection.transaction(db):
+    now = encode_instant(SystemClock().now())
+    with database.open_writer(path, create=True) as db, database.transaction(db):
         db.conn.executemany(
             "INSERT INTO packages (slug, title, created, modified, repo_url, repo_key, repo_host,"
             " commits_over_52, pypi_name, pypi_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

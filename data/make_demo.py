@@ -18,19 +18,19 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "tests"))
+sys.path.insert(0, str(HERE.parent))
 
-from histories import head_at, load, records  # noqa: E402
-from pkgharvest.app.additions import Wish, add  # noqa: E402
 from pkgharvest.app.demo import REPOSITORIES, SLUG  # noqa: E402
-from pkgharvest.app.fetching import fetch  # noqa: E402
-from pkgharvest.app.order import Order, Surroundings  # noqa: E402
-from pkgharvest.clock import Clock, FixedClock, SystemClock  # noqa: E402
-from pkgharvest.events import nobody  # noqa: E402
-from pkgharvest.records import SourceName  # noqa: E402
-from pkgharvest.settings import GITHUB_API_URL, PYPI_URL  # noqa: E402
-from pkgharvest.settings import load as load_settings  # noqa: E402
-from standin.github import FakeContributor, FakeRepository, GitHubStandIn, repository_of  # noqa: E402
+from pkgharvest.app.packages import NewPackages, add_packages  # noqa: E402
+from pkgharvest.model.clock import Clock, FixedClock, SystemClock  # noqa: E402
+from pkgharvest.model.events import ignore_events  # noqa: E402
+from pkgharvest.model.observations import SourceName  # noqa: E402
+from pkgharvest.pipeline.options import FetchOptions, RunContext  # noqa: E402
+from pkgharvest.pipeline.run import fetch  # noqa: E402
+from pkgharvest.settings.load import GITHUB_API_URL, PYPI_URL  # noqa: E402
+from pkgharvest.settings.load import load as load_settings  # noqa: E402
+from tests.standins.github import FakeContributor, FakeRepository, GitHubStandIn, repository_of  # noqa: E402
+from tests.support.histories import head_at, load, records  # noqa: E402
 
 
 def seed() -> dict[str, Any]:
@@ -78,9 +78,9 @@ def recorded(
     har = directory / f"{source}.har"
     db = directory / f"{source}.db"
     settings = load_settings({"db": str(db)}, variables, directory=directory)
-    add(db, Wish(repositories=REPOSITORIES), clock.now())
-    around = Surroundings(settings=settings, environ={}, clock=clock, listener=nobody)
-    report = fetch(Order(sources=(source,), record=har), around)
+    add_packages(db, NewPackages(repositories=REPOSITORIES), clock.now())
+    around = RunContext(settings=settings, environ={}, clock=clock, listener=ignore_events)
+    report = fetch(FetchOptions(sources=(source,), record=har), around)
     if report.failed or report.stopped:
         raise SystemExit(f"{source}: {report.as_json()}")
     archive: dict[str, Any] = json.loads(har.read_text(encoding="utf-8"))

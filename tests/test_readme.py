@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 import pytest
 
-from command_line import CommandLine
-from pkgharvest.cli.exits import Exit
+from pkgharvest.api_v4.encode import RECORD_FIELDS
+from pkgharvest.cli.exit_codes import ExitCode
 from pkgharvest.cli.main import cli
-from pkgharvest.clock import FixedClock
-from pkgharvest.render.fields import RECORD
+from pkgharvest.model.clock import FixedClock
+from tests.support.command_line import CommandLine
 
 README = Path(__file__).parent.parent / "README.md"
 AN_HOUR_LATER = dt.datetime(2026, 2, 16, 0, 10, tzinfo=dt.UTC)
@@ -51,12 +51,12 @@ def test_it_has_the_record_key_by_key(text: str) -> None:
     )[0]
     named = [name for row in re.findall(r"^\| (`.*?) \|", rows, re.MULTILINE)
              for name in re.findall(r"`(\w+)`", row)]  # fmt: skip
-    assert sorted(named) == sorted(field.name for field in RECORD)
+    assert sorted(named) == sorted(field.name for field in RECORD_FIELDS)
 
 
 def test_it_has_every_exit_code(text: str) -> None:
     named = re.findall(r"^\| (\d+) \|", text, re.MULTILINE)
-    assert [int(code) for code in named] == [code.value for code in Exit]
+    assert [int(code) for code in named] == [code.value for code in ExitCode]
 
 
 def test_its_commands_and_options_exist(text: str) -> None:

@@ -13,16 +13,16 @@ PROJECT_URL = "https://github.com/pkgharvest/pkgharvest"
 """Where the project lives; part of the User-Agent of every request."""
 
 if TYPE_CHECKING:
-    from pkgharvest.errors import PkgharvestError
-    from pkgharvest.locators import Locator
-    from pkgharvest.package import Package
+    from pkgharvest.model.errors import PkgharvestError
+    from pkgharvest.model.locators import Locator
+    from pkgharvest.model.package import Package
 
 __all__ = ["PROJECT_URL", "Locator", "Package", "PkgharvestError", "__version__"]
 
 _HOME = {
-    "Locator": "pkgharvest.locators",
-    "Package": "pkgharvest.records",
-    "PkgharvestError": "pkgharvest.errors",
+    "Locator": "pkgharvest.model.locators",
+    "Package": "pkgharvest.model.observations",
+    "PkgharvestError": "pkgharvest.model.errors",
 }
 
 

@@ -9,29 +9,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pkgharvest.app.loop import run_loop, stopped_by
-from pkgharvest.app.order import Surroundings
-from pkgharvest.app.saving import Saving
-from pkgharvest.app.sourcing import clones_directory
-from pkgharvest.catalog import changes, commit_days, connection, finding, targets
+from pkgharvest.catalog import commit_days, database, lookup, package_update, selection
 from pkgharvest.catalog.lock import fetch_lock
-from pkgharvest.errors import ErrorKind, SourceError
-from pkgharvest.events import Finished, Settled, Started
-from pkgharvest.harvest import Halt, Limits, Sources, harvest
-from pkgharvest.instants import midnight
-from pkgharvest.records import (
+from pkgharvest.git.clones import CloneCache
+from pkgharvest.git.process import GitProcess
+from pkgharvest.model.errors import ErrorKind, SourceError
+from pkgharvest.model.events import RunFinished, RunStarted, SourceFinished
+from pkgharvest.model.instants import utc_day
+from pkgharvest.model.observations import (
     Activity,
     Failure,
-    Outcome,
-    ProjectReading,
-    RepositoryReading,
+    FetchOutcome,
+    FetchTarget,
+    ProjectResult,
+    RepositoryResult,
     SourceName,
-    Target,
 )
-from pkgharvest.settings import cache_directory
-from pkgharvest.sources.git import Git
-from pkgharvest.transport.clones import Clones
-from pkgharvest.transport.gitprocess import GitProcess
+from pkgharvest.pipeline.engine import SourceSet, StageLimits, StopSignal, run_engine
+from pkgharvest.pipeline.options import RunContext
+from pkgharvest.pipeline.runner import run_loop, stopped_by
+from pkgharvest.pipeline.sources import clones_directory
+from pkgharvest.pipeline.writer import Writer
+from pkgharvest.settings.load import cache_directory
+from pkgharvest.sources.git import GitSource
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -44,7 +44,7 @@ _REPOSITORY: tuple[SourceName, ...] = ("repo",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class BackfillOptions:
     """What a person asked to have counted."""
 
     names: tuple[str, ...]
@@ -57,7 +57,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Backfilled:
+class BackfillResult:
     """What became of one package."""
 
     slug: str
@@ -72,12 +72,12 @@ class Backfilled:
 class BackfillReport:
     """What a run did, when it is over."""
 
-    packages: tuple[Backfilled, ...]
+    packages: tuple[BackfillResult, ...]
     """Those that were done with, in the order in which they were named, or by slug."""
     interrupted: bool
 
 
-def backfill(wish: Wish, around: Surroundings) -> BackfillReport:
+def backfill(wish: BackfillOptions, around: RunContext) -> BackfillReport:
     """Count the commits of each day of the last ``wish.weeks`` weeks, where they are not known.
 
     With ``wish.again`` those that are known are counted anew, however old they are.
@@ -86,42 +86,42 @@ def backfill(wish: Wish, around: Surroundings) -> BackfillReport:
     UnknownPackage, CatalogError; a repository that cannot be read is in the report instead.
     """
     path = around.settings.db_path
-    with connection.writing(path) as db, fetch_lock(path):
+    with database.open_writer(path) as db, fetch_lock(path):
         return run_loop(_Run(wish, around, db).run(cache_directory(path)))
 
 
 class _Run:
     """One run over the packages of a wish."""
 
-    def __init__(self, wish: Wish, around: Surroundings, db: "Database") -> None:
+    def __init__(self, wish: BackfillOptions, around: RunContext, db: "Database") -> None:
         self._wish = wish
         self._around = around
         self._db = db
-        self._halt = Halt()
-        self._saving = Saving(db, self._halt)
-        self._today = midnight(around.clock.now())
+        self._halt = StopSignal()
+        self._saving = Writer(db, self._halt)
+        self._today = utc_day(around.clock.now())
         self._start = self._today - wish.weeks * _WEEK
 
     async def run(self, cache: Path) -> BackfillReport:
         """Read what is not known, package by package; return what became of each."""
         conn, listener = self._db.conn, self._around.listener
         asked = _ids(conn, self._wish)
-        done: dict[int, Backfilled] = {}
+        done: dict[int, BackfillResult] = {}
         for package_id in asked:
             told = self._without_reading(package_id)
             if told is not None:
                 done[package_id] = told
         due = [number for number in asked if number not in done]
-        listener(Started(packages=len(due)))
-        clones = Clones(clones_directory(cache))
-        git = Git(GitProcess(self._around.environ), clones, at_once=self._wish.jobs)
+        listener(RunStarted(packages=len(due)))
+        clones = CloneCache(clones_directory(cache))
+        git = GitSource(GitProcess(self._around.environ), clones, at_once=self._wish.jobs)
         with stopped_by(self._around.stop_signals, self._halt):
-            harvesting = harvest(
-                targets.targets(conn, [(number, _REPOSITORY) for number in due]),
+            harvesting = run_engine(
+                selection.fetch_targets(conn, [(number, _REPOSITORY) for number in due]),
                 # git reads them all, whatever else their hosts have.
-                Sources(repositories=defaultdict(lambda: git), projects=_NoProjects()),
+                SourceSet(repositories=defaultdict(lambda: git), projects=_NoProjects()),
                 clock=self._around.clock,
-                limits=Limits(jobs=self._wish.jobs, seconds_per_source=_LONGEST),
+                limits=StageLimits(jobs=self._wish.jobs, seconds_per_source=_LONGEST),
                 halt=self._halt,
             )
             async with contextlib.aclosing(harvesting):
@@ -129,13 +129,13 @@ class _Run:
                     told = await self._settle(outcome)
                     if told is not None:
                         done[outcome.target.package_id] = told
-        listener(Finished(stopped=self._halt.reason))
+        listener(RunFinished(stopped=self._halt.reason))
         return BackfillReport(
             packages=tuple(done[number] for number in asked if number in done),
             interrupted=self._halt.reason is not None,
         )
 
-    def _without_reading(self, package_id: int) -> Backfilled | None:
+    def _without_reading(self, package_id: int) -> BackfillResult | None:
         """Return what there is to tell of a package of which nothing is to be read."""
         row = _row(self._db.conn, package_id)
         refusal = "it has no repository" if row["repo_key"] is None else ""
@@ -143,17 +143,17 @@ class _Run:
             refusal = "its repository has moved, and cannot be followed"
         if refusal:
             return _failed(row["slug"], "not_found", refusal)
-        known = commit_days.span(row)
+        known = commit_days.known_span(row)
         if self._wish.again or known is None or known.start > self._start:
             return None
-        return Backfilled(slug=row["slug"], outcome="known", since=self._start)
+        return BackfillResult(slug=row["slug"], outcome="known", since=self._start)
 
-    async def _settle(self, outcome: Outcome) -> Backfilled | None:
+    async def _settle(self, outcome: FetchOutcome) -> BackfillResult | None:
         """Save what was read of a package, and tell of it; None where the run was stopped."""
         match outcome.result:
             case Failure() as failure:
                 told = _failed(outcome.target.slug, failure.kind, failure.message)
-            case RepositoryReading(activity=news) if news is not None:
+            case RepositoryResult(activity=news) if news is not None:
                 saved = await self._saving.save(lambda: self._save(outcome.target, news))
                 if saved is None:
                     return None
@@ -162,11 +162,11 @@ class _Run:
                 return None
         problem = None if told.error is None else Failure(kind=told.error, message=told.message)
         self._around.listener(
-            Settled(outcome=outcome, changed=told.outcome == "read", failure=problem)
+            SourceFinished(outcome=outcome, changed=told.outcome == "read", failure=problem)
         )
         return told
 
-    def _save(self, target: Target, news: Activity) -> Backfilled:
+    def _save(self, target: FetchTarget, news: Activity) -> BackfillResult:
         """Write the days from the first one wanted on.
 
         What is known further back stays; where it is read again it is wanted too, as a history
@@ -176,31 +176,31 @@ class _Run:
         row = _row(conn, package_id)
         if row is None or target.locator is None or row["repo_key"] != target.locator.key:
             return _failed(target.slug, "not_found", "it was given another repository meanwhile")
-        known, start = commit_days.span(row), self._start
+        known, start = commit_days.known_span(row), self._start
         if self._wish.again and known is not None:
             start = min(start, known.start)
         since = start if any(day < start for day in news.days) else None
-        commit_days.replace(conn, package_id, dataclasses.replace(news, since=since))
+        commit_days.replace_days(conn, package_id, dataclasses.replace(news, since=since))
         columns = commit_days.span_columns(row, since, self._today)
-        changes.update(conn, package_id, columns)
-        return Backfilled(slug=target.slug, outcome="read", since=self._start)
+        package_update.update_package(conn, package_id, columns)
+        return BackfillResult(slug=target.slug, outcome="read", since=self._start)
 
 
-def _failed(slug: str, error: ErrorKind, message: str) -> Backfilled:
-    return Backfilled(slug=slug, outcome="failed", error=error, message=message)
+def _failed(slug: str, error: ErrorKind, message: str) -> BackfillResult:
+    return BackfillResult(slug=slug, outcome="failed", error=error, message=message)
 
 
 class _NoProjects:
     """Stands where nobody is asked."""
 
-    async def read(self, target: Target) -> ProjectReading:
+    async def read(self, target: FetchTarget) -> ProjectResult:
         """Refuse."""
         raise SourceError(f"the project of {target.slug} is not read here")
 
 
-def _ids(conn: sqlite3.Connection, wish: Wish) -> list[int]:
+def _ids(conn: sqlite3.Connection, wish: BackfillOptions) -> list[int]:
     if wish.names:
-        return list(dict.fromkeys(finding.find(conn, name) for name in wish.names))
+        return list(dict.fromkeys(lookup.find_package(conn, name) for name in wish.names))
     rows = conn.execute(
         "SELECT id FROM packages"
         " WHERE repo_key IS NOT NULL AND status NOT IN ('moved', 'gone', 'blocked') ORDER BY slug"

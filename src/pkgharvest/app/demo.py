@@ -4,11 +4,11 @@ import datetime as dt
 from collections.abc import Iterable
 from pathlib import Path
 
-from pkgharvest.app.additions import Wish, add
-from pkgharvest.catalog import connection
+from pkgharvest.app.packages import NewPackages, add_packages
+from pkgharvest.catalog import database
 from pkgharvest.catalog.lock import fetch_lock
-from pkgharvest.errors import CatalogError
-from pkgharvest.transport.archive import Archive
+from pkgharvest.model.errors import CatalogError
+from pkgharvest.transport.har.archive import HarArchive
 
 DEFAULT_DB = Path("pkgharvest-demo.db")
 MARK = "demo"
@@ -47,10 +47,10 @@ def prepare(db: Path) -> dt.datetime:
         with fetch_lock(db):
             for path in _files(db):
                 path.unlink(missing_ok=True)
-    started = Archive.read(archive_path()).started
-    with connection.writing(db, create=True) as catalogue:
+    started = HarArchive.read(archive_path()).started
+    with database.open_writer(db, create=True) as catalogue:
         catalogue.table("properties").insert({"name": "made_by", "value": MARK})
-    add(db, Wish(repositories=REPOSITORIES), started)
+    add_packages(db, NewPackages(repositories=REPOSITORIES), started)
     return started
 
 
@@ -59,7 +59,7 @@ def _require_own(db: Path) -> None:
         f"{db} is there, and no demonstration made it", hint="name another file with --db"
     )
     try:
-        with connection.reading(db) as conn:
+        with database.open_reader(db) as conn:
             mark = conn.execute("SELECT value FROM properties WHERE name = 'made_by'").fetchone()
     except CatalogError as error:
         raise refused from error

@@ -3,22 +3,22 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pkgharvest.app.sourcing import clones_directory
-from pkgharvest.catalog import connection, packages
-from pkgharvest.catalog.columns import locator as locator_of
-from pkgharvest.settings import cache_directory
-from pkgharvest.transport.clones import Clones
+from pkgharvest.catalog import additions, database
+from pkgharvest.catalog.encoding import stored_locator as locator_of
+from pkgharvest.git.clones import CloneCache
+from pkgharvest.pipeline.sources import clones_directory
+from pkgharvest.settings.load import cache_directory
 
 
 def remove(db_path: Path, package_ids: Sequence[int]) -> list[str]:
     """Remove packages and their clones; return the slugs of those that were still there."""
     removed = []
     with (
-        connection.writing(db_path) as db,
-        connection.transaction(db),
+        database.open_writer(db_path) as db,
+        database.transaction(db),
     ):
         for package_id in package_ids:
-            gone = packages.remove(db, package_id)
+            gone = additions.remove_package(db, package_id)
             if gone is not None:
                 removed.append(gone)
     clones = kept_clones(db_path)
@@ -31,12 +31,12 @@ def remove(db_path: Path, package_ids: Sequence[int]) -> list[str]:
 
 def clear_unused_clones(db_path: Path) -> int:
     """Remove the clones of repositories that this catalogue does not follow; return bytes freed."""
-    with connection.reading(db_path) as conn:
-        urls = packages.repository_urls(conn)
+    with database.open_reader(db_path) as conn:
+        urls = additions.repository_urls(conn)
     kept = kept_clones(db_path)
     return kept.keep_only([one for one in map(locator_of, urls) if one is not None])
 
 
-def kept_clones(db_path: Path) -> Clones:
+def kept_clones(db_path: Path) -> CloneCache:
     """Return the clones in the user's cache directory, or beside the catalogue at ``db_path``."""
-    return Clones(clones_directory(cache_directory(db_path)))
+    return CloneCache(clones_directory(cache_directory(db_path)))

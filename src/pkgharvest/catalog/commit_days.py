@@ -9,8 +9,8 @@ import datetime as dt
 import sqlite3
 from typing import NamedTuple
 
-from pkgharvest import activity
-from pkgharvest.records import Activity
+from pkgharvest.model import activity
+from pkgharvest.model.observations import Activity
 
 _ALL_TIME = dt.date.min
 
@@ -24,7 +24,7 @@ class Span(NamedTuple):
     """The day after the last."""
 
 
-def read(
+def read_days(
     connection: sqlite3.Connection, package_id: int, since: dt.date | None = None
 ) -> dict[dt.date, int]:
     """Return the commits per UTC day of a package, from the day ``since`` on, or of all time."""
@@ -37,10 +37,10 @@ def read(
     }
 
 
-def replace(connection: sqlite3.Connection, package_id: int, news: Activity) -> bool:
+def replace_days(connection: sqlite3.Connection, package_id: int, news: Activity) -> bool:
     """Replace what ``news`` is complete for; tell whether anything changed."""
-    known = read(connection, package_id, news.since)
-    days = activity.merge(known, news.days, news.since)
+    known = read_days(connection, package_id, news.since)
+    days = activity.merge_days(known, news.days, news.since)
     connection.executemany(
         "DELETE FROM commit_days WHERE package_id = ? AND day = ?",
         [(package_id, day.isoformat()) for day in known.keys() - days.keys()],
@@ -56,7 +56,7 @@ def replace(connection: sqlite3.Connection, package_id: int, news: Activity) -> 
     return days != known
 
 
-def span(row: sqlite3.Row) -> Span | None:
+def known_span(row: sqlite3.Row) -> Span | None:
     """Return the days that are known of a package, a row of ``packages``; None for none."""
     if row["days_from"] is None or row["days_until"] is None:
         return None
@@ -66,13 +66,13 @@ def span(row: sqlite3.Row) -> Span | None:
 
 def span_columns(row: sqlite3.Row, since: dt.date | None, today: dt.date) -> dict[str, str]:
     """Return what to write of the span into ``row`` after a reading from ``since`` on."""
-    known, start = span(row), since or _ALL_TIME
+    known, start = known_span(row), since or _ALL_TIME
     if known is not None and start <= known.end:  # else there is a gap that nobody has read
         start = min(start, known.start)
     return {"days_from": start.isoformat(), "days_until": today.isoformat()}
 
 
-def weekly(
+def weekly_commits(
     connection: sqlite3.Connection, package_id: int, known: Span, count: int
 ) -> list[tuple[dt.date, int]]:
     """Return first days and commits of the last ``count`` weeks, oldest first.
@@ -82,5 +82,5 @@ def weekly(
     week = dt.timedelta(weeks=1)
     count = min(count, (known.end - known.start) // week)
     first = known.end - count * week
-    totals = activity.weeks(read(connection, package_id, first), known.end, count)
+    totals = activity.weekly_counts(read_days(connection, package_id, first), known.end, count)
     return [(first + number * week, commits) for number, commits in enumerate(totals)]

@@ -12,22 +12,22 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
-from pkgharvest import slugs
-from pkgharvest.catalog import fetches, finding, packages, projects, validators
-from pkgharvest.catalog.changes import Changes
-from pkgharvest.catalog.columns import list_text, locator, texts
-from pkgharvest.errors import RepositoryTaken
-from pkgharvest.locators import Locator, normalized
-from pkgharvest.records import PypiChoice
+from pkgharvest.catalog import additions, lookup, projects, source_state, validators
+from pkgharvest.catalog.encoding import decode_strings, encode_list, stored_locator
+from pkgharvest.catalog.package_update import PackageUpdate
+from pkgharvest.model import slugs
+from pkgharvest.model.errors import RepositoryTaken
+from pkgharvest.model.locators import Locator, normalize_name
+from pkgharvest.model.observations import PypiSource
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-Editable = Literal["title", "slug", "repo", "pypi", "docs", "category", "grids"]
-EDITABLE: tuple[Editable, ...] = get_args(Editable)
+EditableField = Literal["title", "slug", "repo", "pypi", "docs", "category", "grids"]
+EDITABLE_FIELDS: tuple[EditableField, ...] = get_args(EditableField)
 """The fields that a person may set, in the order in which they are told."""
 
-EVERY = "*"
+ALL_GRIDS = "*"
 """No grid's slug."""
 
 _OF_A_REPOSITORY: dict[str, object] = {
@@ -61,13 +61,13 @@ _KEPT_FOR_A_REPOSITORY: dict[str, object] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
+class PackageChanges:
     """What a person wants to be otherwise; what is None, or empty, stays as it is."""
 
     title: str | None = None
     slug: str | None = None
     locator: Locator | None = None
-    pypi_choice: PypiChoice | None = None
+    pypi_choice: PypiSource | None = None
     """``auto`` is a reset's, see there."""
     pypi_name: str | None = None
     documentation_url: str | None = None
@@ -77,14 +77,14 @@ class Edit:
     """Slugs of grids that the package is put into."""
     not_grids: tuple[str, ...] = ()
     """Slugs of grids that it is taken out of; ``EVERY`` is all in which it is."""
-    reset: frozenset[Editable] = frozenset()
+    reset: frozenset[EditableField] = frozenset()
     """Fields that are to be as if nobody had set them. There is no other repository than the one
     that was set: it stays, and is only no person's any more."""
 
     @property
-    def sets(self) -> set[Editable]:
+    def sets(self) -> set[EditableField]:
         """Which fields it sets."""
-        given: dict[Editable, object] = {
+        given: dict[EditableField, object] = {
             "title": self.title is not None,
             "slug": self.slug is not None,
             "repo": self.locator,
@@ -96,19 +96,19 @@ class Edit:
         return {field for field, wanted in given.items() if wanted}
 
 
-class Edited(NamedTuple):
+class EditResult(NamedTuple):
     """What an edit came to."""
 
     package_id: int
     slug: str
     """As it is now."""
-    changed: tuple[Editable, ...]
+    changed: tuple[EditableField, ...]
     """The fields that are otherwise than before."""
-    given_back: tuple[Editable, ...] = ()
+    given_back: tuple[EditableField, ...] = ()
     """The fields that were a person's, and are so no longer."""
 
 
-def edit(db: "Database", name: str, wanted: Edit, now: dt.datetime) -> Edited:
+def edit(db: "Database", name: str, wanted: PackageChanges, now: dt.datetime) -> EditResult:
     """Change the package that answers to ``name``: what is ``wanted``, and no other field.
 
     Call inside a transaction, which makes edits at the same time wait for each other. Raises
@@ -116,10 +116,10 @@ def edit(db: "Database", name: str, wanted: Edit, now: dt.datetime) -> Edited:
     a slug that is none, or is taken.
     """
     row = db.conn.execute(
-        "SELECT * FROM packages WHERE id = ?", (finding.find(db.conn, name),)
+        "SELECT * FROM packages WHERE id = ?", (lookup.find_package(db.conn, name),)
     ).fetchone()
     # What nobody set is nobody's to give back.
-    set_before = frozenset(texts(row["edited"])) | wanted.sets
+    set_before = frozenset(decode_strings(row["edited"])) | wanted.sets
     wanted = replace(wanted, reset=wanted.reset & set_before)
     editing = _Editing(db.conn, row, now)
     editing.follow(wanted)
@@ -130,17 +130,17 @@ def edit(db: "Database", name: str, wanted: Edit, now: dt.datetime) -> Edited:
     return editing.write(wanted)
 
 
-def claim(connection: sqlite3.Connection, package_id: int, field: Editable) -> None:
+def claim(connection: sqlite3.Connection, package_id: int, field: EditableField) -> None:
     """Note that a person set ``field`` of a package."""
     query = "SELECT edited FROM packages WHERE id = ?"
     [told] = connection.execute(query, (package_id,)).fetchone()
-    edited = list_text(_in_order({*texts(told), field}))
+    edited = encode_list(_in_order({*decode_strings(told), field}))
     connection.execute("UPDATE packages SET edited = ? WHERE id = ?", (edited, package_id))
 
 
 def _in_order(fields: AbstractSet[str]) -> list[str]:
-    known = [field for field in EDITABLE if field in fields]
-    return [*known, *sorted(fields - set(EDITABLE))]
+    known = [field for field in EDITABLE_FIELDS if field in fields]
+    return [*known, *sorted(fields - set(EDITABLE_FIELDS))]
 
 
 class _Editing:
@@ -150,17 +150,17 @@ class _Editing:
         self._connection = connection
         self._row = row
         self._id = int(row["id"])
-        self._changes = Changes(connection, row, at)
-        self._changed: set[Editable] = set()
-        self._locator = locator(row["repo_url"])
+        self._changes = PackageUpdate(connection, row, at)
+        self._changed: set[EditableField] = set()
+        self._locator = stored_locator(row["repo_url"])
         self._slug = str(row["slug"])
 
-    def follow(self, wanted: Edit) -> None:
+    def follow(self, wanted: PackageChanges) -> None:
         """Follow another repository, or the same in another spelling."""
         place = wanted.locator
         if place is None or place.url == self._row["repo_url"]:
             return
-        other = finding.find_repository(self._connection, place)
+        other = lookup.find_by_repository(self._connection, place)
         if other is not None and other != self._slug:
             raise RepositoryTaken(place.url, other)
         self._locator = place
@@ -170,11 +170,11 @@ class _Editing:
             "repo_key": place.key,
             "repo_host": place.host or None,
         }
-        validators.drop(self._connection, self._id, "repo")
+        validators.delete_validators(self._connection, self._id, "repo")
         if place.key != self._row["repo_key"]:
             self._forget_repository()
 
-    def name(self, wanted: Edit) -> None:
+    def name(self, wanted: PackageChanges) -> None:
         """Set, or reset, title and slug."""
         title = wanted.title
         if "title" in wanted.reset:
@@ -183,16 +183,16 @@ class _Editing:
             self._set("title", "title", title)
         slug = wanted.slug
         if "slug" in wanted.reset and self._locator is not None:
-            free = itertools.filterfalse(self._is_taken, slugs.candidates(self._locator))
+            free = itertools.filterfalse(self._is_taken, slugs.slug_candidates(self._locator))
             slug = next(free)
         if slug is not None and slug != self._slug:
-            packages.require_free_slug(self._connection, slug)
+            additions.require_free_slug(self._connection, slug)
             self._set("slug", "slug", slug)
             self._slug = slug
 
-    def choose_project(self, wanted: Edit) -> None:
+    def choose_project(self, wanted: PackageChanges) -> None:
         """Say which PyPI project it is: a person's choice, none, or again what is found out."""
-        before: PypiChoice = self._row["pypi_choice"]
+        before: PypiSource = self._row["pypi_choice"]
         choice = "auto" if "pypi" in wanted.reset else wanted.pypi_choice or before
         name = wanted.pypi_name if choice == "set" else None
         if choice != before:
@@ -202,13 +202,13 @@ class _Editing:
             # What was found out, was so by the repository.
             if choice != before or (choice == "auto" and self._is_another_repository):
                 self._forget_project(None)
-        elif normalized(name) != self._row["pypi_key"]:
+        elif normalize_name(name) != self._row["pypi_key"]:
             self._changed.add("pypi")
             self._forget_project(name)
         elif choice != before:
-            projects.forget_answers(self._connection, self._id, self._changes)
+            projects.clear_project_cache(self._connection, self._id, self._changes)
 
-    def document(self, wanted: Edit) -> None:
+    def document(self, wanted: PackageChanges) -> None:
         """Set where the documentation is, or let PyPI say it."""
         was, told = self._row["documentation_url"], self._row["pypi_documentation_url"]
         docs = None if "docs" in wanted.reset else wanted.documentation_url or was
@@ -218,12 +218,12 @@ class _Editing:
             columns = self._changes.content if is_shown else self._changes.silent
             columns["documentation_url"] = docs
 
-    def shelve(self, wanted: Edit) -> None:
+    def shelve(self, wanted: PackageChanges) -> None:
         """Put it into a category and into grids, and take it out of them."""
         if "category" in wanted.reset or wanted.category == "":
             self._set("category", "category_id", None)
         elif wanted.category is not None:
-            category = finding.category_id(self._connection, wanted.category)
+            category = lookup.category_id(self._connection, wanted.category)
             self._set("category", "category_id", category)
         there = {
             str(row["slug"]): int(row["id"])
@@ -233,7 +233,7 @@ class _Editing:
                 (self._id,),
             )
         }
-        out_of_all = "grids" in wanted.reset or EVERY in wanted.not_grids
+        out_of_all = "grids" in wanted.reset or ALL_GRIDS in wanted.not_grids
         leaving = there if out_of_all else dict.fromkeys(wanted.not_grids)
         gone = {self._grid(slug) for slug in leaving if slug not in wanted.grids}
         entering = [self._grid(slug) for slug in wanted.grids]
@@ -248,30 +248,30 @@ class _Editing:
             [(self._id, grid, position) for position, grid in enumerate(grids)],
         )
 
-    def write(self, wanted: Edit) -> Edited:
+    def write(self, wanted: PackageChanges) -> EditResult:
         """Write what changed, and whose the fields are."""
-        theirs = (set(texts(self._row["edited"])) | wanted.sets) - wanted.reset
-        self._changes.silent["edited"] = list_text(_in_order(theirs))
+        theirs = (set(decode_strings(self._row["edited"])) | wanted.sets) - wanted.reset
+        self._changes.silent["edited"] = encode_list(_in_order(theirs))
         self._changes.write()
-        return Edited(
+        return EditResult(
             self._id,
             self._slug,
-            tuple(field for field in EDITABLE if field in self._changed),
-            tuple(field for field in EDITABLE if field in wanted.reset),
+            tuple(field for field in EDITABLE_FIELDS if field in self._changed),
+            tuple(field for field in EDITABLE_FIELDS if field in wanted.reset),
         )
 
     # ── the parts ──
 
-    def _set(self, field: Editable, column: str, value: object) -> None:
+    def _set(self, field: EditableField, column: str, value: object) -> None:
         if self._row[column] != value:
             self._changed.add(field)
             self._changes.content[column] = value
 
     def _is_taken(self, slug: str) -> bool:
-        return slug != self._slug and packages.is_taken(self._connection, slug)
+        return slug != self._slug and additions.slug_is_taken(self._connection, slug)
 
     def _grid(self, slug: str) -> int:
-        return finding.open_grid_id(self._connection, slug)
+        return lookup.open_grid_id(self._connection, slug)
 
     @property
     def _is_another_repository(self) -> bool:
@@ -288,12 +288,12 @@ class _Editing:
                 f"DELETE FROM {table} WHERE package_id = ?",  # noqa: S608 - our own names
                 (self._id,),
             )
-        fetches.forget(self._connection, self._id, "repo")
+        source_state.clear_source_state(self._connection, self._id, "repo")
 
     def _forget_project(self, name: str | None) -> None:
         """Leave nothing of the project that it was, and take the name of another, or none."""
         self._changes.content |= {
             "pypi_name": name,
-            "pypi_key": None if name is None else normalized(name),
+            "pypi_key": None if name is None else normalize_name(name),
         }
-        projects.forget(self._connection, self._id, self._changes)
+        projects.clear_project(self._connection, self._id, self._changes)

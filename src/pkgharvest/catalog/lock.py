@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from pkgharvest.errors import CatalogError, HarvestLocked
+from pkgharvest.model.errors import CatalogError, FetchLocked
 
 
 @contextlib.contextmanager
@@ -21,7 +21,7 @@ def fetch_lock(path: Path) -> Iterator[None]:
     try:
         lock.acquire(blocking=False)
     except Timeout as error:
-        raise HarvestLocked(
+        raise FetchLocked(
             f"another fetch is at work on {path}", hint="it continues; nothing was done here"
         ) from error
     except OSError as error:

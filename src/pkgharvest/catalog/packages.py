@@ -1,133 +1,294 @@
-"""Packages come in, and go."""
+"""Records out of the tables, a few hundred packages at a time."""
 
+import contextlib
 import datetime as dt
-import functools
 import itertools
+import json
+import operator
 import sqlite3
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, TypeVar
 
-from pkgharvest import slugs
-from pkgharvest.catalog.columns import instant_text, list_text
-from pkgharvest.catalog.finding import category_id, find_repository, grid_id
-from pkgharvest.errors import InvalidValue
-from pkgharvest.locators import Locator, normalized
-from pkgharvest.records import PypiChoice
+from pkgharvest.catalog import releases
+from pkgharvest.catalog.encoding import (
+    decode_day,
+    decode_instant,
+    decode_integers,
+    decode_required_instant,
+    decode_strings,
+    encode_instant,
+)
+from pkgharvest.model.package import Downloads, Package, Release, SourceState
 
-if TYPE_CHECKING:
-    from sqlite_utils import Database
+_CHUNK = 500
+
+_Read = TypeVar("_Read")
+
+ALL_PARTS = frozenset({"grids", "participants", "previous_urls", "fetches", "versions"})
+"""What a package has that stands in tables of its own, by the names of the fields."""
+
+RECORD_PARTS = ALL_PARTS - {"versions"}
+"""Without those of which some packages have thousands, and which few readers want."""
+
+CARD_PARTS = RECORD_PARTS | {"shelves"}
+"""What persons are told: the slugs of category and grids too, which are no field's."""
+
+SortKey = Literal["name", "stars", "updated", "fetched", "commits", "score", "downloads"]
+SORT_KEYS: tuple[SortKey, ...] = (
+    "name",
+    "stars",
+    "updated",
+    "fetched",
+    "commits",
+    "score",
+    "downloads",
+)
+
+_ORDER: dict[str, str] = {
+    "name": "title COLLATE NOCASE",
+    "stars": "repo_watchers DESC",
+    "updated": "last_updated DESC NULLS LAST",
+    "fetched": "last_fetched DESC NULLS LAST",
+    "commits": "commits DESC NULLS LAST",
+    "score": "score DESC",
+    "downloads": "downloads_last_month DESC NULLS LAST",
+}
+_REVERSED: dict[str, str] = {
+    "name": "title COLLATE NOCASE DESC",
+    "stars": "repo_watchers",
+    "updated": "last_updated NULLS LAST",
+    "fetched": "last_fetched NULLS LAST",
+    "commits": "commits NULLS LAST",
+    "score": "score",
+    "downloads": "downloads_last_month NULLS LAST",
+}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Addition:
-    """A package to be added, as a person asked for it; what is None is derived."""
+class PackageFilter(NamedTuple):
+    """Which packages a list shows; all of them where nothing is said."""
 
-    locator: Locator
-    title: str | None = None
-    slug: str | None = None
     category: str | None = None
-    grids: tuple[str, ...] = ()
-    documentation_url: str | None = None
-    pypi_choice: PypiChoice = "auto"
-    pypi_name: str | None = None
-
-    @property
-    def chosen(self) -> tuple[str, ...]:
-        """The fields that the person has set, as ``edits.EDITABLE`` names them."""
-        fields = {
-            "title": self.title is not None,
-            "slug": self.slug is not None,
-            "pypi": self.pypi_choice != "auto",
-            "docs": self.documentation_url is not None,
-            "category": self.category is not None,
-            "grids": bool(self.grids),
-        }
-        return tuple(name for name, is_set in fields.items() if is_set)
+    grid: str | None = None
+    status: str | None = None
+    fetched_before: dt.datetime | None = None
+    """Only what was fetched earlier than that, or never."""
+    failing: bool = False
+    """Only what has a source that failed when it was last asked."""
 
 
-def add(db: "Database", new: Addition, now: dt.datetime) -> tuple[str, bool]:
-    """Put a package into the catalogue; return its slug, and whether it is new.
+def select_ids(
+    connection: sqlite3.Connection,
+    wanted: PackageFilter,
+    *,
+    sort: str = "name",
+    reverse: bool = False,
+    limit: int | None = None,
+) -> list[int]:
+    """Return the ids of the packages that ``wanted`` lets through, sorted; ties by slug.
 
-    A repository that is there already, under this name or a previous one, changes nothing.
-    Call inside a transaction. Raises UnknownCategory, UnknownGrid, and InvalidValue for a slug
-    that is taken.
+    Names ascend, figures and dates descend, ``reverse`` turns both; null comes last either way.
     """
-    there = find_repository(db.conn, new.locator)
-    if there is not None:
-        return there, False
-    category = None if new.category is None else category_id(db.conn, new.category)
-    grid_ids = [grid_id(db.conn, grid) for grid in dict.fromkeys(new.grids)]
-    slug = _free_slug(db.conn, new)
-    package_id = (
-        db.table("packages")
-        .insert(
-            {
-                "slug": slug,
-                "title": new.title or new.locator.name,
-                "category_id": category,
-                "created": instant_text(now),
-                "modified": instant_text(now),
-                "repo_url": new.locator.url,
-                "repo_key": new.locator.key,
-                "repo_host": new.locator.host or None,
-                "documentation_url": new.documentation_url,
-                "edited": list_text(new.chosen),
-                "pypi_choice": new.pypi_choice,
-                "pypi_name": new.pypi_name,
-                "pypi_key": None if new.pypi_name is None else normalized(new.pypi_name),
-            }
+    conditions, values = ["1"], []
+    if wanted.category is not None:
+        conditions.append("category_id = (SELECT id FROM categories WHERE slug = ?)")
+        values.append(wanted.category)
+    if wanted.grid is not None:
+        conditions.append(
+            "id IN (SELECT package_id FROM grid_packages JOIN grids ON grids.id = grid_id"
+            " WHERE grids.slug = ?)"
         )
-        .last_pk
+        values.append(wanted.grid)
+    if wanted.status is not None:
+        conditions.append("status = ?")
+        values.append(wanted.status)
+    if wanted.fetched_before is not None:
+        conditions.append("(last_fetched IS NULL OR last_fetched < ?)")
+        values.append(str(encode_instant(wanted.fetched_before)))
+    if wanted.failing:
+        conditions.append("id IN (SELECT package_id FROM fetches WHERE consecutive_failures > 0)")
+    order = (_REVERSED if reverse else _ORDER)[sort]
+    cut = -1 if limit is None else min(limit, sys.maxsize)
+    rows = connection.execute(
+        f"SELECT id FROM packages WHERE {' AND '.join(conditions)}"  # noqa: S608 - fixed pieces
+        f" ORDER BY {order}, slug LIMIT {cut:d}",
+        values,
     )
-    db.table("grid_packages").insert_all(
-        {"package_id": package_id, "grid_id": grid_id, "position": position}
-        for position, grid_id in enumerate(grid_ids)
-    )
-    return slug, True
+    return [int(row[0]) for row in rows]
 
 
-def remove(db: "Database", package_id: int) -> tuple[str, str] | None:
-    """Take a package out, with all that is known of it; return its slug and repository's URL.
+def read_packages(
+    connection: sqlite3.Connection, ids: Iterable[int], parts: Collection[str] = RECORD_PARTS
+) -> Iterator[Package]:
+    """Yield the packages with ``ids``, in that order; ids that have gone meanwhile are left out.
 
-    None where it has gone already. Call inside a transaction.
+    ``parts`` says what is read of other tables (other names in it mean nothing): a package has
+    nothing of the parts that were not asked for.
     """
-    row = db.conn.execute(
-        "SELECT slug, repo_url FROM packages WHERE id = ?", (package_id,)
-    ).fetchone()
-    if row is None:
+    remaining = iter(ids)
+    while chunk := list(itertools.islice(remaining, _CHUNK)):
+        yield from _chunk(connection, chunk, parts)
+
+
+def _chunk(
+    connection: sqlite3.Connection, ids: Sequence[int], parts: Collection[str]
+) -> Iterator[Package]:
+    these = json.dumps(ids)
+    among = "IN (SELECT value FROM json_each(?))"
+
+    def gather(
+        part: str, query: str, order: str, read: Callable[[sqlite3.Row], _Read]
+    ) -> dict[int, list[_Read]]:
+        """Run ``query`` over these packages; its first column says whose a row is."""
+        found: dict[int, list[_Read]] = defaultdict(list)
+        if part in parts:
+            whole = f"{query} WHERE package_id {among} ORDER BY package_id, {order}"
+            for row in connection.execute(whole, (these,)):
+                found[row[0]].append(read(row))
+        return found
+
+    second = operator.itemgetter(1)
+    with _one_moment(connection):
+        cursor = connection.execute(f"SELECT * FROM packages WHERE id {among}", (these,))  # noqa: S608
+        names = [column[0] for column in cursor.description]
+        # By name, which a row itself finds by looking through all of its many columns.
+        rows = {row["id"]: dict(zip(names, row, strict=True)) for row in cursor}
+        grids = gather("grids", "SELECT package_id, grid_id FROM grid_packages", "position", second)
+        people = gather(
+            "participants", "SELECT package_id, name FROM participants", "position", second
+        )
+        previous = gather(
+            "previous_urls", "SELECT package_id, url FROM previous_urls", "until", second
+        )
+        fetches = gather(
+            "fetches",
+            "SELECT package_id, * FROM fetches",
+            "instr('repo pypi downloads', source)",
+            _freshness,
+        )
+        versions = gather(
+            "versions", "SELECT package_id, * FROM versions", "position", releases.release_from_row
+        )
+        category_slugs = gather(
+            "shelves",
+            "SELECT packages.id AS package_id, categories.slug"
+            " FROM packages JOIN categories ON categories.id = category_id",
+            "category_id",
+            second,
+        )
+        grid_slugs = gather(
+            "shelves",
+            "SELECT package_id, slug FROM grid_packages JOIN grids ON grids.id = grid_id",
+            "position",
+            second,
+        )
+    for number in ids:
+        if number in rows:
+            yield _package(
+                rows[number],
+                grid_ids=tuple(grids.get(number, ())),
+                participants=tuple(people.get(number, ())),
+                previous_urls=tuple(previous.get(number, ())),
+                fetches=tuple(fetches.get(number, ())),
+                versions=tuple(versions.get(number, ())),
+                category_slug=next(iter(category_slugs.get(number, ())), None),
+                grid_slugs=tuple(grid_slugs.get(number, ())),
+            )
+
+
+@contextlib.contextmanager
+def _one_moment(connection: sqlite3.Connection) -> Iterator[None]:
+    """Let all queries of the block see one state, so that a fetch at work leaves records whole."""
+    if connection.in_transaction:
+        yield
+        return
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def _package(
+    row: Mapping[str, Any],
+    *,
+    grid_ids: tuple[int, ...],
+    participants: tuple[str, ...],
+    previous_urls: tuple[str, ...],
+    fetches: tuple[SourceState, ...],
+    versions: tuple[Release, ...],
+    category_slug: str | None,
+    grid_slugs: tuple[str, ...],
+) -> Package:
+    documentation_url = row["documentation_url"]
+    return Package(
+        id=row["id"],
+        category_id=row["category_id"],
+        grid_ids=grid_ids,
+        title=row["title"],
+        slug=row["slug"],
+        last_updated=decode_instant(row["last_updated"]),
+        last_fetched=decode_instant(row["last_fetched"]),
+        repo_url=row["repo_url"],
+        pypi_version=row["pypi_version"],
+        created=decode_required_instant(row["created"]),
+        modified=decode_required_instant(row["modified"]),
+        repo_forks=row["repo_forks"],
+        repo_description=row["repo_description"],
+        pypi_url=row["pypi_url"],
+        documentation_url=(
+            row["pypi_documentation_url"] if documentation_url is None else documentation_url
+        ),
+        repo_watchers=row["repo_watchers"],
+        commits_over_52=decode_integers(row["commits_over_52"]),
+        commits_until=decode_day(row["commits_until"]),
+        participants=participants,
+        repo_host=row["repo_host"],
+        repo_id=row["repo_id"],
+        default_branch=row["default_branch"],
+        commit_count=row["commit_count"],
+        archived=None if row["archived"] is None else bool(row["archived"]),
+        archived_at=decode_instant(row["archived_at"]),
+        status=row["status"],
+        previous_urls=previous_urls,
+        topics=decode_strings(row["topics"]),
+        license=row["license"],
+        homepage=row["homepage"],
+        open_issues=row["open_issues"],
+        pypi_name=row["pypi_name"],
+        pypi_tried=row["pypi_tried"],
+        pypi_status=row["pypi_status"],
+        pypi_requires_python=row["pypi_requires_python"],
+        pypi_license=row["pypi_license"],
+        pypi_classifiers=decode_strings(row["pypi_classifiers"]),
+        pypi_summary=row["pypi_summary"],
+        versions=versions,
+        score=row["score"],
+        downloads=_downloads(row),
+        fetches=fetches,
+        category_slug=category_slug,
+        grid_slugs=grid_slugs,
+    )
+
+
+def _downloads(row: Mapping[str, Any]) -> Downloads | None:
+    if row["downloads_last_month"] is None:
         return None
-    db.table("packages").delete(package_id)
-    return str(row["slug"]), str(row["repo_url"])
+    return Downloads(
+        last_day=row["downloads_last_day"],
+        last_week=row["downloads_last_week"],
+        last_month=row["downloads_last_month"],
+    )
 
 
-def repository_urls(connection: sqlite3.Connection) -> list[str]:
-    """Return the URLs of all repositories."""
-    return [
-        str(row[0])
-        for row in connection.execute("SELECT repo_url FROM packages WHERE repo_url <> ''")
-    ]
-
-
-def is_taken(connection: sqlite3.Connection, slug: str) -> bool:
-    """Tell whether a package has this slug."""
-    query = "SELECT 1 FROM packages WHERE slug = ?"
-    return connection.execute(query, (slug,)).fetchone() is not None
-
-
-def require_free_slug(connection: sqlite3.Connection, slug: str) -> None:
-    """Refuse, as InvalidValue, what is no slug, and the slug of another package."""
-    if not slugs.is_slug(slug):
-        raise InvalidValue(
-            f"{slug!r} is not a slug",
-            hint="lower-case letters, digits, - and _; not digits alone, and no - in front",
-        )
-    if is_taken(connection, slug):
-        raise InvalidValue(f"the slug {slug!r} is taken")
-
-
-def _free_slug(connection: sqlite3.Connection, new: Addition) -> str:
-    if new.slug is None:
-        taken = functools.partial(is_taken, connection)
-        return next(itertools.filterfalse(taken, slugs.candidates(new.locator)))
-    require_free_slug(connection, new.slug)
-    return new.slug
+def _freshness(row: sqlite3.Row) -> SourceState:
+    return SourceState(
+        source=row["source"],
+        last_success=decode_instant(row["last_success"]),
+        last_attempt=decode_instant(row["last_attempt"]),
+        last_error=row["last_error"],
+        message=row["message"],
+        consecutive_failures=row["consecutive_failures"],
+        next_due=decode_instant(row["next_due"]),
+    )

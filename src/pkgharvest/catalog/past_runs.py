@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pkgharvest.catalog.columns import instant, required_instant
+from pkgharvest.catalog.encoding import decode_instant, decode_required_instant
 from pkgharvest.catalog.lock import fetch_lock
-from pkgharvest.decode import Node, parse
-from pkgharvest.errors import CatalogError, HarvestLocked, Malformed
+from pkgharvest.model.errors import CatalogError, FetchLocked, Malformed
+from pkgharvest.model.json_node import JsonNode, parse_json
 
 _REPORTS = 50
 """How many are looked through for quotas: what an older one tells has begun anew long since."""
@@ -95,7 +95,7 @@ def _is_held(path: Path) -> bool | None:
     try:
         with fetch_lock(path):
             return False
-    except HarvestLocked:
+    except FetchLocked:
         return True
     except CatalogError:
         return None
@@ -113,7 +113,7 @@ def quotas(connection: sqlite3.Connection) -> tuple[HostQuota, ...]:
     )
     for finished, report in reports:
         try:
-            for quota in _quotas(report, required_instant(finished)):
+            for quota in _quotas(report, decode_required_instant(finished)):
                 found.setdefault(quota.host, quota)
         except Malformed:  # somebody wrote into the catalogue: others may be readable
             continue
@@ -135,10 +135,10 @@ def _rows(connection: sqlite3.Connection, limit: int) -> list[sqlite3.Row]:
 
 
 def _run(connection: sqlite3.Connection, row: sqlite3.Row, unfinished: RunState) -> PastRun:
-    finished = instant(row["finished"])
+    finished = decode_instant(row["finished"])
     return PastRun(
         id=row["id"],
-        started=required_instant(row["started"]),
+        started=decode_required_instant(row["started"]),
         finished=finished,
         state=unfinished if finished is None else "finished",
         stopped=row["stopped"],
@@ -181,5 +181,5 @@ def _quotas(report: str, told: dt.datetime) -> Iterator[HostQuota]:
             )
 
 
-def _parsed(report: str) -> Node:
-    return parse(report.encode(), "report")
+def _parsed(report: str) -> JsonNode:
+    return parse_json(report.encode(), "report")

@@ -2,10 +2,10 @@
 
 import sqlite3
 
-from pkgharvest.catalog import fetches, validators
-from pkgharvest.catalog.changes import Changes
-from pkgharvest.catalog.releases import COLUMNS
-from pkgharvest.catalog.schema import DOWNLOADS
+from pkgharvest.catalog import source_state, validators
+from pkgharvest.catalog.migrations import DOWNLOAD_COLUMNS
+from pkgharvest.catalog.package_update import PackageUpdate
+from pkgharvest.catalog.releases import RELEASE_COLUMNS
 
 _OF_A_PROJECT: dict[str, object] = {
     "pypi_url": "",
@@ -19,23 +19,27 @@ _OF_A_PROJECT: dict[str, object] = {
 }
 
 
-def forget(connection: sqlite3.Connection, package_id: int, changes: Changes) -> None:
+def clear_project(connection: sqlite3.Connection, package_id: int, changes: PackageUpdate) -> None:
     """Leave nothing of a project that is the package's no longer; its name is the caller's."""
     changes.content |= _OF_A_PROJECT
-    changes.replace("versions", COLUMNS, [])
-    forget_answers(connection, package_id, changes)
-    fetches.forget(connection, package_id, "pypi")
-    forget_downloads(connection, package_id, changes)
+    changes.replace("versions", RELEASE_COLUMNS, [])
+    clear_project_cache(connection, package_id, changes)
+    source_state.clear_source_state(connection, package_id, "pypi")
+    clear_downloads(connection, package_id, changes)
 
 
-def forget_answers(connection: sqlite3.Connection, package_id: int, changes: Changes) -> None:
+def clear_project_cache(
+    connection: sqlite3.Connection, package_id: int, changes: PackageUpdate
+) -> None:
     """Leave nothing that would keep the next fetch from reading all of the project."""
     changes.silent |= {"pypi_serial": None, "pypi_tried": None}
-    validators.drop(connection, package_id, "pypi")
+    validators.delete_validators(connection, package_id, "pypi")
 
 
-def forget_downloads(connection: sqlite3.Connection, package_id: int, changes: Changes) -> None:
+def clear_downloads(
+    connection: sqlite3.Connection, package_id: int, changes: PackageUpdate
+) -> None:
     """Leave nothing of the downloads that another project had."""
-    changes.silent |= dict.fromkeys(DOWNLOADS)
-    validators.drop(connection, package_id, "downloads")
-    fetches.forget(connection, package_id, "downloads")
+    changes.silent |= dict.fromkeys(DOWNLOAD_COLUMNS)
+    validators.delete_validators(connection, package_id, "downloads")
+    source_state.clear_source_state(connection, package_id, "downloads")

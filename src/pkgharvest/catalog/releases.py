@@ -2,10 +2,10 @@
 
 import sqlite3
 
-from pkgharvest.catalog.columns import instant, instant_text
-from pkgharvest.package import Release
+from pkgharvest.catalog.encoding import decode_instant, encode_instant
+from pkgharvest.model.package import Release
 
-COLUMNS = (
+RELEASE_COLUMNS = (
     "number",
     "upload_time",
     "yanked",
@@ -15,11 +15,11 @@ COLUMNS = (
 )
 
 
-def values(release: Release) -> tuple[object, ...]:
+def release_row(release: Release) -> tuple[object, ...]:
     """Return what stands in ``COLUMNS``."""
     return (
         release.version,
-        instant_text(release.upload_time),
+        encode_instant(release.upload_time),
         int(release.yanked),
         release.yanked_reason,
         int(release.is_prerelease),
@@ -27,11 +27,11 @@ def values(release: Release) -> tuple[object, ...]:
     )
 
 
-def read(row: sqlite3.Row) -> Release:
+def release_from_row(row: sqlite3.Row) -> Release:
     """Return the release that a row of ``versions`` holds."""
     return Release(
         version=row["number"],
-        upload_time=instant(row["upload_time"]),
+        upload_time=decode_instant(row["upload_time"]),
         yanked=bool(row["yanked"]),
         yanked_reason=row["yanked_reason"],
         requires_python=row["requires_python"],

@@ -4,7 +4,7 @@ import datetime as dt
 import sqlite3
 from typing import TYPE_CHECKING
 
-from pkgharvest.catalog.columns import instant_text
+from pkgharvest.catalog.encoding import encode_instant
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -13,7 +13,7 @@ _STILL_FRESH = dt.timedelta(hours=12)
 """What an unfinished run fetched longer ago than this is fetched again."""
 
 
-def begin(
+def begin_run(
     db: "Database",
     now: dt.datetime,
     *,
@@ -29,21 +29,23 @@ def begin(
     # One statement waits for another writer; sqlite-utils would read first, and then may not.
     cursor = db.conn.execute(
         "INSERT INTO runs (started, whole, partial, continues) VALUES (?, ?, ?, ?)",
-        (instant_text(now), int(whole), int(partial), continues),
+        (encode_instant(now), int(whole), int(partial), continues),
     )
     assert cursor.lastrowid is not None
     return cursor.lastrowid
 
 
-def end(db: "Database", run_id: int, now: dt.datetime, *, stopped: str | None, report: str) -> None:
+def end_run(
+    db: "Database", run_id: int, now: dt.datetime, *, stopped: str | None, report: str
+) -> None:
     """Note that a run has ended, why it was stopped, and its report (JSON)."""
     db.conn.execute(
         "UPDATE runs SET finished = ?, stopped = ?, report = ? WHERE id = ?",
-        (instant_text(now), stopped, report, run_id),
+        (encode_instant(now), stopped, report, run_id),
     )
 
 
-def unfinished(connection: sqlite3.Connection, now: dt.datetime) -> tuple[int, ...]:
+def unfinished_runs(connection: sqlite3.Connection, now: dt.datetime) -> tuple[int, ...]:
     """Return the runs that a run for every package goes on with, newest first.
 
     The last such run, where it was killed or stopped early lately, or did a part of what another
@@ -65,6 +67,6 @@ def unfinished(connection: sqlite3.Connection, now: dt.datetime) -> tuple[int, .
         )
         SELECT id FROM chain WHERE started > ? ORDER BY depth
         """,
-        (instant_text(now - _STILL_FRESH),),
+        (encode_instant(now - _STILL_FRESH),),
     )
     return tuple(int(row[0]) for row in rows)

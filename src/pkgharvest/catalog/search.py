@@ -17,11 +17,11 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from pkgharvest.catalog import reading
-from pkgharvest.catalog.columns import instant
-from pkgharvest.catalog.schema import SEARCHED
-from pkgharvest.found import Found, folded, words
-from pkgharvest.package import Package
+from pkgharvest.catalog import packages
+from pkgharvest.catalog.encoding import decode_instant
+from pkgharvest.catalog.migrations import SEARCHED_COLUMNS
+from pkgharvest.model.package import Package
+from pkgharvest.model.search_text import SearchHit, fold, unique_words
 
 _WEIGHTS: Mapping[str, int] = {
     "title": 100,
@@ -46,21 +46,21 @@ class _Hit(NamedTuple):
     """The package's id."""
 
 
-def search(connection: sqlite3.Connection, text: str, *, limit: int) -> list[Found]:
+def search(connection: sqlite3.Connection, text: str, *, limit: int) -> list[SearchHit]:
     """Return the ``limit`` best that ``text`` finds, the best first; nothing where it has no words.
 
     Of one weight grids come first, then packages with more stars, then by slug.
     """
-    wanted = words(text)
+    wanted = unique_words(text)
     if not wanted or not limit:
         return []
     found = {hit.number: hit for hit in _called_so(connection, text, list(wanted))}
-    for columns, base in ((_NAMES, _IN_NAMES), (SEARCHED, _ANYWHERE)):
+    for columns, base in ((_NAMES, _IN_NAMES), (SEARCHED_COLUMNS, _ANYWHERE)):
         if len(found) < limit:
             for hit in _matching(connection, list(wanted.values()), columns, base, limit):
                 found.setdefault(hit.number, hit)
-    packages = _packages(connection, sorted(found.values(), key=lambda hit: -hit.weight)[:limit])
-    both = [*_grids(connection, text, list(wanted)), *packages]
+    hits = _packages(connection, sorted(found.values(), key=lambda hit: -hit.weight)[:limit])
+    both = [*_grids(connection, text, list(wanted)), *hits]
     return sorted(both, key=lambda one: -one.weight)[:limit]
 
 
@@ -97,7 +97,7 @@ def _matching(
     # A word stands in quotes and holds none: nothing of it is syntax. It is not folded here: the
     # index does that by its own rules.
     prefixes = " ".join(f'"{word}"*' for word in wanted)
-    weights = ", ".join(str(_WEIGHTS[column]) for column in SEARCHED)
+    weights = ", ".join(str(_WEIGHTS[column]) for column in SEARCHED_COLUMNS)
     rows = connection.execute(
         f"""
         WITH hit AS MATERIALIZED (
@@ -114,13 +114,13 @@ def _matching(
         yield _Hit(base + _STEP * max(1, step or 0), int(number))
 
 
-def _packages(connection: sqlite3.Connection, hits: Iterable[_Hit]) -> Iterator[Found]:
+def _packages(connection: sqlite3.Connection, hits: Iterable[_Hit]) -> Iterator[SearchHit]:
     weights = {hit.number: hit.weight for hit in hits}
     released = _released(connection, list(weights))
-    packages = list(reading.packages(connection, weights))
-    categories = _titles(connection, [package.category_id for package in packages])
-    for package in packages:
-        yield Found(
+    found = list(packages.read_packages(connection, weights))
+    categories = _titles(connection, [package.category_id for package in found])
+    for package in found:
+        yield SearchHit(
             item_type="package",
             title=package.title,
             slug=package.slug,
@@ -157,7 +157,7 @@ def _released(
         " WHERE package_id IN (SELECT value FROM json_each(?))",
         (json.dumps(ids),),
     )
-    return {(number, version): instant(at) for number, version, at in rows}
+    return {(number, version): decode_instant(at) for number, version, at in rows}
 
 
 def _when(
@@ -166,16 +166,16 @@ def _when(
     return released.get((package.id, package.pypi_version or ""))
 
 
-def _grids(connection: sqlite3.Connection, text: str, wanted: Sequence[str]) -> list[Found]:
+def _grids(connection: sqlite3.Connection, text: str, wanted: Sequence[str]) -> list[SearchHit]:
     """Return the grids that have all words, the best first: whose title is hardly more."""
     found = []
     for row in connection.execute("SELECT title, slug, description FROM grids ORDER BY slug"):
         title, slug, description = row
-        in_title = words(title)
-        names = [*in_title, *words(slug)]
-        if not _all_begin(wanted, [*names, *words(description)]):
+        in_title = unique_words(title)
+        names = [*in_title, *unique_words(slug)]
+        if not _all_begin(wanted, [*names, *unique_words(description)]):
             continue
-        if list(in_title) == list(wanted) or folded(text.strip()) == slug:
+        if list(in_title) == list(wanted) or fold(text.strip()) == slug:
             weight = _CALLED_SO
         elif _all_begin(wanted, names):
             share = len(wanted) / max(len(wanted), len(in_title))
@@ -183,7 +183,9 @@ def _grids(connection: sqlite3.Connection, text: str, wanted: Sequence[str]) -> 
         else:
             weight = _ANYWHERE + _STEP
         found.append(
-            Found(item_type="grid", title=title, slug=slug, description=description, weight=weight)
+            SearchHit(
+                item_type="grid", title=title, slug=slug, description=description, weight=weight
+            )
         )
     return found
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from pkgharvest.catalog.columns import instant_text, required_instant
+from pkgharvest.catalog.encoding import decode_required_instant, encode_instant
 
 _COLUMNS = "repo_id, stars, forks, open_issues, commits, version, downloads, status"
 
@@ -31,8 +31,8 @@ _UNKNOWN = (None,) * 7 + ("active",)
 _INSTANT = 27
 """Characters of an instant in a column."""
 
-GainKey = Literal["gained", "percent"]
-GAIN_KEYS: tuple[GainKey, ...] = ("gained", "percent")
+StarDeltaKey = Literal["gained", "percent"]
+STAR_DELTA_KEYS: tuple[StarDeltaKey, ...] = ("gained", "percent")
 
 _MANY_TIMES, _MOST_STARRED = 10, 1000
 """Of so many times as many as are wanted the most gained is looked for first; of no more."""
@@ -56,7 +56,7 @@ class Snapshot(NamedTuple):
     status: str
 
 
-class Gain(NamedTuple):
+class StarDelta(NamedTuple):
     """How the stars of one package went, for as long as it was the same repository."""
 
     package_id: int
@@ -69,7 +69,7 @@ class Gain(NamedTuple):
     since: dt.datetime
 
 
-def take(connection: sqlite3.Connection, package_id: int, run_id: int) -> bool:
+def take_snapshot(connection: sqlite3.Connection, package_id: int, run_id: int) -> bool:
     """Note what the package is now, where that is another than before; tell whether it is.
 
     A run leaves one snapshot of a package, however often it saves it, at the instant of its
@@ -95,7 +95,7 @@ def take(connection: sqlite3.Connection, package_id: int, run_id: int) -> bool:
             connection.execute(f"DELETE FROM snapshots WHERE {place}", (package_id, at))  # noqa: S608
         return False
     if before and before[0]["at"] >= at:
-        at = str(instant_text(required_instant(before[0]["at"]) + _A_MOMENT))
+        at = str(encode_instant(decode_required_instant(before[0]["at"]) + _A_MOMENT))
     connection.execute(
         f"INSERT OR REPLACE INTO snapshots (package_id, at, {_COLUMNS})"  # noqa: S608
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -110,11 +110,11 @@ def history(
     """Return the snapshots of a package from ``since`` on, oldest first."""
     rows = connection.execute(
         "SELECT * FROM snapshots WHERE package_id = ? AND at >= ? ORDER BY at",
-        (package_id, instant_text(since) or ""),
+        (package_id, encode_instant(since) or ""),
     )
     return [
         Snapshot(
-            at=required_instant(row["at"]),
+            at=decode_required_instant(row["at"]),
             stars=row["stars"],
             forks=row["forks"],
             commits=row["commits"],
@@ -127,15 +127,15 @@ def history(
     ]
 
 
-def gains(
+def star_deltas(
     connection: sqlite3.Connection,
     ids: Sequence[int] | None,
     then: dt.datetime,
     *,
-    sort: GainKey | None = None,
+    sort: StarDeltaKey | None = None,
     reverse: bool = False,
     limit: int | None = None,
-) -> list[Gain]:
+) -> list[StarDelta]:
     """Return how the stars of ``ids`` went since ``then``, of those that have other ones now.
 
     None is all packages. They come by ``sort``, the most first and ties by slug, or as ``ids``
@@ -149,7 +149,7 @@ def gains(
 
 def _most_gained(
     connection: sqlite3.Connection, ids: Sequence[int] | None, then: dt.datetime, limit: int
-) -> list[Gain]:
+) -> list[StarDelta]:
     """Return the ``limit`` that gained most, without a look at the past of all.
 
     None gained more than the stars that it has. So of those with most stars the last of the best
@@ -171,11 +171,11 @@ def _gains(
     ids: Sequence[int] | None,
     then: dt.datetime,
     *,
-    sort: GainKey | None,
+    sort: StarDeltaKey | None,
     reverse: bool = False,
     limit: int | None,
     fewest: int = 0,
-) -> list[Gain]:
+) -> list[StarDelta]:
     """Return what ``gains`` does, of those that have ``fewest`` stars or more."""
     among = "" if ids is None else "id IN (SELECT value FROM json_each(:ids)) AND"
     order = "slug" if sort is None else f"{sort} {'' if reverse else 'DESC'} NULLS LAST, slug"
@@ -211,20 +211,20 @@ def _gains(
         """,  # noqa: S608 - fixed pieces
         {
             "ids": json.dumps(ids),
-            "then": instant_text(then),
+            "then": encode_instant(then),
             "fewest": fewest,
             "limit": -1 if limit is None or sort is None else min(limit, sys.maxsize),
         },
     )
-    start = instant_text(then)
+    start = encode_instant(then)
     found = [
-        Gain(
+        StarDelta(
             package_id=package_id,
             slug=slug,
             stars=stars,
             gained=gained,
             percent=percent,
-            since=then if since == start else required_instant(since),
+            since=then if since == start else decode_required_instant(since),
         )
         for package_id, slug, stars, gained, percent, since in rows
     ]

@@ -3,10 +3,10 @@
 import sqlite3
 from collections.abc import Iterable
 
-from pkgharvest.records import SourceName, Validator
+from pkgharvest.model.observations import SourceName, Validator
 
 
-def keep(
+def store_validators(
     connection: sqlite3.Connection,
     package_id: int,
     source: SourceName,
@@ -37,7 +37,7 @@ def keep(
         )
 
 
-def drop(connection: sqlite3.Connection, package_id: int, source: SourceName) -> None:
+def delete_validators(connection: sqlite3.Connection, package_id: int, source: SourceName) -> None:
     """Forget them: the next fetch reads the whole source again."""
     connection.execute(
         "DELETE FROM validators WHERE package_id = ? AND source = ?", (package_id, source)

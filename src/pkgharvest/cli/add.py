@@ -5,12 +5,12 @@ import sys
 
 import click
 
-from pkgharvest.app.additions import Added, Wish, add, read_list
-from pkgharvest.cli.exits import Exit
+from pkgharvest.app.packages import AddResult, NewPackages, add_packages, parse_repository_list
+from pkgharvest.cli.exit_codes import ExitCode
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
-from pkgharvest.cli.values import TEXT
-from pkgharvest.render.terminal import clean
-from pkgharvest.settings import prepare_default_directory
+from pkgharvest.cli.parameters import TEXT
+from pkgharvest.formats.sanitize import sanitize
+from pkgharvest.settings.load import prepare_default_directory
 
 _BYTE_ORDER_MARK = "\ufeff"
 """What some editors begin a UTF-8 file with."""
@@ -51,14 +51,14 @@ def command(
     if pypi is not None and no_pypi:
         raise click.UsageError("--pypi and --no-pypi exclude each other")
     if "-" in repositories:
-        listed = read_list(sys.stdin.read().removeprefix(_BYTE_ORDER_MARK).splitlines())
+        listed = parse_repository_list(sys.stdin.read().removeprefix(_BYTE_ORDER_MARK).splitlines())
         first = repositories.index("-")
         after = tuple(name for name in repositories[first:] if name != "-")
         repositories = repositories[:first] + listed + after
     for option, value in (("--pypi", pypi), ("--title", title), ("--slug", slug)):
         if value is not None and len(repositories) != 1:
             raise click.UsageError(f"{option} goes with one REPO")
-    wish = Wish(
+    wish = NewPackages(
         repositories=repositories,
         title=title,
         slug=slug,
@@ -69,9 +69,9 @@ def command(
         pypi_name=pypi,
     )
     prepare_default_directory(invocation.settings())
-    results = add(invocation.db_path, wish, invocation.clock.now())
+    results = add_packages(invocation.db_path, wish, invocation.clock.now())
     _print(invocation, results, as_json=as_json)
-    code = Exit.USAGE if any(one.outcome == "refused" for one in results) else Exit.OK
+    code = ExitCode.USAGE if any(one.outcome == "refused" for one in results) else ExitCode.OK
     slugs = tuple(one.slug for one in results if one.slug is not None)
     if fetch_now and slugs:
         from pkgharvest.cli.fetch import run_order  # noqa: PLC0415 - brings the whole engine
@@ -81,7 +81,7 @@ def command(
     return code
 
 
-def _print(invocation: Invocation, results: list[Added], *, as_json: bool) -> None:
+def _print(invocation: Invocation, results: list[AddResult], *, as_json: bool) -> None:
     if as_json:
         write([json.dumps([_as_json(one) for one in results], indent=4) + "\n"])
     for one in results:
@@ -89,13 +89,13 @@ def _print(invocation: Invocation, results: list[Added], *, as_json: bool) -> No
             click.echo(f"error: {one.message}", err=True)
         elif not as_json and not invocation.quiet:
             what = "added" if one.outcome == "added" else "is there already:"
-            write([f"{what} {one.slug}  {clean(one.repo_url or '')}\n"])
+            write([f"{what} {one.slug}  {sanitize(one.repo_url or '')}\n"])
     hints = dict.fromkeys(one.hint for one in results if one.outcome == "refused" and one.hint)
     for hint in hints:
         click.echo(f"\nhint: {hint}", err=True)
 
 
-def _as_json(one: Added) -> dict[str, str | None]:
+def _as_json(one: AddResult) -> dict[str, str | None]:
     return {
         "input": one.input,
         "slug": one.slug,

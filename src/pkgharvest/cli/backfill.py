@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pkgharvest.cli.exits import Exit
+from pkgharvest.cli.exit_codes import ExitCode
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
-from pkgharvest.render.terminal import clean
+from pkgharvest.formats.sanitize import sanitize
 
 if TYPE_CHECKING:
-    from pkgharvest.app.backfill import Backfilled, BackfillReport
+    from pkgharvest.app.backfill import BackfillReport, BackfillResult
 
 MOST_WEEKS = 5200
 """A century."""
@@ -64,24 +64,24 @@ def command(
         raise click.UsageError(
             "SLUG and --all exclude each other" if names else "name a SLUG, or say --all"
         )
-    from pkgharvest.app.backfill import Wish, backfill  # noqa: PLC0415 - brings the engine
-    from pkgharvest.app.order import Surroundings  # noqa: PLC0415
+    from pkgharvest.app.backfill import BackfillOptions, backfill  # noqa: PLC0415 - brings the engine
     from pkgharvest.cli.progress import Progress  # noqa: PLC0415
+    from pkgharvest.pipeline.options import RunContext  # noqa: PLC0415
 
     with Progress(invocation, os.environ) as progress:
-        around = Surroundings(
+        around = RunContext(
             settings=invocation.settings(),
             environ=os.environ,
             clock=invocation.clock,
             listener=progress,
             stop_signals=(signal.SIGINT, signal.SIGTERM),
         )
-        done = backfill(Wish(names=names, weeks=weeks, jobs=jobs, again=again), around)
+        done = backfill(BackfillOptions(names=names, weeks=weeks, jobs=jobs, again=again), around)
     if as_json:
         write([json.dumps([_as_json(one) for one in done.packages], indent=4) + "\n"])
     for one in done.packages:
         if one.outcome == "failed":
-            click.echo(f"error: {clean(f'{one.slug}: {one.message}')}", err=True)
+            click.echo(f"error: {sanitize(f'{one.slug}: {one.message}')}", err=True)
         elif not as_json and not invocation.quiet:
             what = "counted" if one.outcome == "read" else "known already:"
             write([f"{what} {one.slug}  from {one.since} on\n"])
@@ -90,7 +90,7 @@ def command(
     return _code(done)
 
 
-def _as_json(one: "Backfilled") -> dict[str, str | None]:
+def _as_json(one: "BackfillResult") -> dict[str, str | None]:
     return {
         "slug": one.slug,
         "outcome": one.outcome,
@@ -100,10 +100,10 @@ def _as_json(one: "Backfilled") -> dict[str, str | None]:
     }
 
 
-def _code(done: "BackfillReport") -> Exit:
+def _code(done: "BackfillReport") -> ExitCode:
     if done.interrupted:
-        return Exit.INTERRUPTED
+        return ExitCode.INTERRUPTED
     errors = [one.error for one in done.packages if one.error is not None]
     if "unauthorized" in errors:
-        return Exit.CREDENTIALS
-    return Exit.SOME_FAILED if errors else Exit.OK
+        return ExitCode.CREDENTIALS
+    return ExitCode.SOME_FAILED if errors else ExitCode.OK

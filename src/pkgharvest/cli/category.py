@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pkgharvest.catalog import connection, shelves
-from pkgharvest.cli import shelf
-from pkgharvest.cli.exits import Exit
+from pkgharvest.api_v4.encode import CATEGORY_FIELDS, CATEGORY_FIELDS_WITH_COUNT
+from pkgharvest.catalog import collections, database
+from pkgharvest.cli import collection
+from pkgharvest.cli.exit_codes import ExitCode
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
 from pkgharvest.cli.output import Output, printing_options, speak_utf8, style
-from pkgharvest.cli.values import TEXT
-from pkgharvest.render.resources import CATEGORY, COUNTED
+from pkgharvest.cli.parameters import TEXT
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,10 +41,10 @@ def add(
     show_pypi: bool | None,
 ) -> None:
     """Make a category. Of "Web Apps" the slug is web-apps, and the title Web Apps."""
-    values = shelf.given(
+    values = collection.given(
         title=title, description=description, title_plural=title_plural, show_pypi=show_pypi
     )
-    shelf.add(invocation, name, shelf.Wish("categories", values))
+    collection.add(invocation, name, collection.CollectionChanges("categories", values))
 
 
 @command.command("list")
@@ -54,19 +54,19 @@ def add(
 @pass_invocation
 def list_(invocation: Invocation, fields: str | None, output: Output) -> None:
     """List the categories, by title."""
-    columns = shelf.chosen_columns(fields, COUNTED)
-    with connection.reading(invocation.db_path) as conn:
-        found = shelves.categories(conn)
+    columns = collection.chosen_columns(fields, CATEGORY_FIELDS_WITH_COUNT)
+    with database.open_reader(invocation.db_path) as conn:
+        found = collections.list_categories(conn)
 
     def draw(console: "Console") -> None:
-        from pkgharvest.render import shelves as tables  # noqa: PLC0415 - brings rich
+        from pkgharvest.terminal import collection_tables as tables  # noqa: PLC0415 - brings rich
 
         if columns is None:
-            tables.categories(found, console)
+            tables.print_categories(found, console)
         else:
-            tables.chosen(found, columns, console, style(invocation, output))
+            tables.print_columns(found, columns, console, style(invocation, output))
 
-    shelf.print_list(invocation, found, output, columns or CATEGORY, draw)
+    collection.print_list(invocation, found, output, columns or CATEGORY_FIELDS, draw)
 
 
 @command.command("show")
@@ -76,22 +76,22 @@ def list_(invocation: Invocation, fields: str | None, output: Output) -> None:
 @pass_invocation
 def show(invocation: Invocation, name: str, output: Output) -> None:
     """Show a category, by slug or id; with --json as the Django Packages API does."""
-    with connection.reading(invocation.db_path) as conn:
-        one = shelves.category(conn, name)
-        packages = shelves.users(conn, "categories", one.id)
+    with database.open_reader(invocation.db_path) as conn:
+        one = collections.get_category(conn, name)
+        packages = collections.member_slugs(conn, "categories", one.id)
     if output.format == "json":
-        from pkgharvest.render import document  # noqa: PLC0415 - as the formats of a list
+        from pkgharvest.formats import json_text  # noqa: PLC0415 - as the formats of a list
 
         speak_utf8()
-        write([document.one(one, CATEGORY, style(invocation, output))], output.file)
+        write([json_text.object_text(one, CATEGORY_FIELDS, style(invocation, output))], output.file)
         return
 
     def draw(console: "Console") -> None:
-        from pkgharvest.render import shelves as tables  # noqa: PLC0415 - brings rich
+        from pkgharvest.terminal import collection_tables as tables  # noqa: PLC0415 - brings rich
 
-        tables.category(one, packages, CATEGORY, console, style(invocation, output))
+        tables.print_category(one, packages, CATEGORY_FIELDS, console, style(invocation, output))
 
-    shelf.print_list(invocation, [one], output, CATEGORY, draw)
+    collection.print_list(invocation, [one], output, CATEGORY_FIELDS, draw)
 
 
 @command.command("edit")
@@ -103,7 +103,7 @@ def show(invocation: Invocation, name: str, output: Output) -> None:
 @click.option(
     "--show-pypi/--no-show-pypi", default=None, help="Whether PyPI tells of such packages."
 )
-@shelf.reset_option(("title", "slug", "description", "title_plural", "show_pypi"))
+@collection.reset_option(("title", "slug", "description", "title_plural", "show_pypi"))
 @global_options
 @pass_invocation
 def edit(
@@ -117,14 +117,16 @@ def edit(
     reset: tuple[str, ...],
 ) -> None:
     """Change a category; what no option names stays as it is."""
-    values = shelf.given(
+    values = collection.given(
         title=title,
         slug=slug,
         description=description,
         title_plural=title_plural,
         show_pypi=show_pypi,
     )
-    shelf.edit(invocation, name, shelf.Wish("categories", values, reset=reset))
+    collection.edit(
+        invocation, name, collection.CollectionChanges("categories", values, reset=reset)
+    )
 
 
 @command.command("remove")
@@ -132,6 +134,6 @@ def edit(
 @click.option("-y", "--yes", is_flag=True, help="Do not ask where packages are in it.")
 @global_options
 @pass_invocation
-def remove(invocation: Invocation, name: str, yes: bool) -> Exit:
+def remove(invocation: Invocation, name: str, yes: bool) -> ExitCode:
     """Remove a category. Its packages stay, and have none then."""
-    return shelf.remove(invocation, "categories", name, yes=yes)
+    return collection.remove(invocation, "categories", name, yes=yes)

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import click
 
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
-from pkgharvest.errors import InvalidValue, Malformed
-from pkgharvest.redaction import redacted
-from pkgharvest.settings import Setting, Settings
+from pkgharvest.model.errors import InvalidValue, Malformed
+from pkgharvest.model.redaction import redact
+from pkgharvest.settings.load import Setting, Settings
 
 _TOKENS = ("GH_TOKEN", "GITHUB_TOKEN")
 """The first that is not empty counts (see transport.credentials)."""
@@ -61,15 +61,16 @@ def show(invocation: Invocation, as_json: bool) -> None:
         told = {row.name: {"value": row.value, "origin": row.origin} for row in rows}
         write([json.dumps(told, indent=4) + "\n"])
         return
-    from pkgharvest.render import overview, screen  # noqa: PLC0415 - --json pays for no table
+    from pkgharvest.terminal import tables  # noqa: PLC0415 - --json pays for no table
+    from pkgharvest.terminal.console import open_console  # noqa: PLC0415 - --json pays for no table
 
-    console = screen.open_console(sys.stdout)
+    console = open_console(sys.stdout)
     with console.capture() as captured:
-        part = overview.Part(
+        part = tables.TextTable(
             columns=("setting", "value", "origin"),
             rows=tuple((row.name, row.value or "", row.origin or "") for row in rows),
         )
-        overview.show([part], console)
+        tables.print_tables([part], console)
     write([captured.get()])
 
 
@@ -86,7 +87,7 @@ def _in_effect(settings: Settings) -> dict[str, Setting]:
 
 def _check(settings: Settings, in_effect: Mapping[str, Setting]) -> None:
     """Raise InvalidValue for what no fetch could use."""
-    from pkgharvest.transport.origin import Origin  # noqa: PLC0415 - not for --help
+    from pkgharvest.model.origin import Origin  # noqa: PLC0415 - not for --help
 
     _ = settings.backoff
     for name in _ASKED:
@@ -103,7 +104,7 @@ def _shown(name: str, setting: Setting) -> _Row:
     is_address = name.endswith("_url") or "://" in value
     # Redaction also shortens, so only what may hold a secret goes through it.
     if is_address and any(mark in value for mark in ("@", "%40", "?")):
-        value = redacted(value)
+        value = redact(value)
     return _Row(name, value, setting.origin)
 
 

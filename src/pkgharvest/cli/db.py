@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from pkgharvest.catalog import connection, upkeep
-from pkgharvest.cli.exits import Exit
+from pkgharvest.catalog import database, maintenance
+from pkgharvest.cli.exit_codes import ExitCode
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
 
 
@@ -31,8 +31,8 @@ def check(invocation: Invocation) -> int:
     from pkgharvest.app.removal import kept_clones  # noqa: PLC0415 - db path needs none of it
 
     where = invocation.db_path
-    with connection.reading(where) as conn:
-        condition = upkeep.check(conn, where)
+    with database.open_reader(where) as conn:
+        condition = maintenance.check_catalog(conn, where)
     for problem in condition.problems:
         click.echo(f"error: {problem}", err=True)
     if not invocation.quiet:
@@ -45,7 +45,7 @@ def check(invocation: Invocation) -> int:
                 f"  cached clones: {_size(clones.size())} in {clones.directory}\n",
             ]
         )
-    return Exit.ERROR if condition.problems else Exit.OK
+    return ExitCode.ERROR if condition.problems else ExitCode.OK
 
 
 @command.command("backup")
@@ -54,7 +54,7 @@ def check(invocation: Invocation) -> int:
 @pass_invocation
 def backup(invocation: Invocation, file: Path) -> None:
     """Copy the catalogue to FILE, whole, even while a fetch is at work."""
-    size = upkeep.backup(invocation.db_path, file)
+    size = maintenance.backup(invocation.db_path, file)
     invocation.say(f"{file}: {_size(size)}")
 
 
@@ -66,10 +66,10 @@ def vacuum(invocation: Invocation) -> None:
     from pkgharvest.app.removal import clear_unused_clones  # noqa: PLC0415
 
     where = invocation.db_path
-    with connection.writing(where) as db:
-        before = upkeep.size(where)
-        upkeep.vacuum(db)
-    freed = max(0, before - upkeep.size(where))
+    with database.open_writer(where) as db:
+        before = maintenance.file_size(where)
+        maintenance.vacuum_catalog(db)
+    freed = max(0, before - maintenance.file_size(where))
     clones = clear_unused_clones(where)
     invocation.say(f"freed {_size(freed)} of the file, {_size(clones)} of cached clones")
 

@@ -2,7 +2,7 @@
 
 import click
 
-from pkgharvest.cli.exits import Exit
+from pkgharvest.cli.exit_codes import ExitCode
 from pkgharvest.cli.invocation import Invocation, global_options_about, pass_invocation
 
 
@@ -18,7 +18,7 @@ def command(invocation: Invocation) -> int:
     from pkgharvest.app import demo  # noqa: PLC0415 - brings the engine
     from pkgharvest.cli.fetch import run_order  # noqa: PLC0415
     from pkgharvest.cli.main import cli  # noqa: PLC0415 - the group is complete by now
-    from pkgharvest.clock import FixedClock  # noqa: PLC0415
+    from pkgharvest.model.clock import FixedClock  # noqa: PLC0415
 
     # The environment's catalogue is somebody's real one.
     db = invocation.flags.setdefault("db", str(demo.DEFAULT_DB))
@@ -26,7 +26,7 @@ def command(invocation: Invocation) -> int:
     invocation.clock = FixedClock(demo.prepare(invocation.db_path))
     invocation.say(f"$ pkgharvest --db {db} fetch --all --replay {demo.archive_path().name}")
     code = run_order(invocation, replay=demo.archive_path())
-    if code == Exit.INTERRUPTED:
+    if code == ExitCode.INTERRUPTED:
         return code
     for words in (["list"], ["show", demo.SLUG]):
         invocation.say(f"\n$ pkgharvest --db {db} {' '.join(words)}")
@@ -35,4 +35,4 @@ def command(invocation: Invocation) -> int:
         f"\nThe recording's clock is {invocation.clock.now():%Y-%m-%d}. Programs read this:"
         f"\n$ pkgharvest --db {db} show {demo.SLUG} --json"
     )
-    return code or Exit.OK
+    return code or ExitCode.OK

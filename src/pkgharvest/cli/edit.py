@@ -3,7 +3,7 @@
 import click
 
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
-from pkgharvest.cli.values import TEXT
+from pkgharvest.cli.parameters import TEXT
 
 
 @click.command("edit")
@@ -75,12 +75,12 @@ def command(
         grids or not_grids or reset
     ):
         raise click.UsageError("nothing to edit: say what is to be otherwise")
-    from pkgharvest.app import editing  # noqa: PLC0415 - not for edit --help to pay
+    from pkgharvest.app import edit  # noqa: PLC0415 - not for edit --help to pay
 
-    edited = editing.edit(
+    edited = edit.edit(
         invocation.db_path,
         name,
-        editing.Request(
+        edit.EditRequest(
             title=title,
             slug=new_slug,
             repository=repo,
@@ -105,10 +105,10 @@ def command(
 
 
 def _print_record(invocation: Invocation, package_id: int) -> None:
-    from pkgharvest.catalog import connection, reading  # noqa: PLC0415 - as above
+    from pkgharvest.catalog import database, packages  # noqa: PLC0415 - as above
     from pkgharvest.cli.output import Output, print_one  # noqa: PLC0415
 
     output = Output(format="json", fields=None, full=False, file=None, tz=None, base_url=None)
-    with connection.reading(invocation.db_path) as conn:
-        for package in reading.packages(conn, [package_id]):
+    with database.open_reader(invocation.db_path) as conn:
+        for package in packages.read_packages(conn, [package_id]):
             print_one(invocation, package, output)

@@ -9,7 +9,7 @@ import click
 
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
 from pkgharvest.cli.output import Output, speak_utf8, style
-from pkgharvest.cli.values import TEXT
+from pkgharvest.cli.parameters import TEXT
 
 
 @click.command("export")
@@ -55,8 +55,8 @@ def command(
     jsonl holds everything but the runs and what vouches for answers, and goes back in by import.
     v4 writes packages.json, grids.json and categories.json.
     """
-    from pkgharvest.app import exporting  # noqa: PLC0415 - not for export --help to pay
-    from pkgharvest.catalog.reading import Filter  # noqa: PLC0415
+    from pkgharvest.app.transfer import exports  # noqa: PLC0415 - not for export --help to pay
+    from pkgharvest.catalog.packages import PackageFilter  # noqa: PLC0415
 
     file = None if file == "-" else file
     if file is None and format_ in {"v4", "sqlite"}:
@@ -65,7 +65,7 @@ def command(
     if format_ == "sqlite" and (category is not None or grid is not None):
         raise click.UsageError("--format sqlite is a copy of the whole catalogue")
     path = invocation.db_path
-    wanted = Filter(category=category, grid=grid)
+    wanted = PackageFilter(category=category, grid=grid)
     chosen = style(
         invocation,
         Output(format="json", fields=None, full=True, file=file, tz=tz, base_url=base_url),
@@ -73,14 +73,14 @@ def command(
     speak_utf8()
     match format_:
         case "jsonl":
-            write(_begun(exporting.jsonl(path, wanted)), file)
+            write(_begun(exports.jsonl(path, wanted)), file)
         case "csv":
-            write(_begun(exporting.csv(path, wanted, chosen)), file)
+            write(_begun(exports.csv(path, wanted, chosen)), file)
         case "v4":
-            for written in exporting.v4(path, wanted, chosen, Path(str(file))):
+            for written in exports.v4(path, wanted, chosen, Path(str(file))):
                 invocation.say(f"{written}")
         case "sqlite":
-            size = exporting.sqlite(path, Path(str(file)))
+            size = exports.sqlite(path, Path(str(file)))
             invocation.say(f"{file}: {size:,} bytes")
 
 

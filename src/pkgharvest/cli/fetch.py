@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pkgharvest.cli.exits import Exit, exit_of_run
+from pkgharvest.cli.exit_codes import ExitCode, exit_code_for_run
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
-from pkgharvest.cli.values import DURATION, INSTANT
-from pkgharvest.records import SOURCES, SourceName
+from pkgharvest.cli.parameters import DURATION, INSTANT
+from pkgharvest.model.observations import SOURCES, SourceName
 
 if TYPE_CHECKING:
-    from pkgharvest.app.order import History
+    from pkgharvest.pipeline.options import History
 
 
 @click.command("fetch")
@@ -127,14 +127,14 @@ def run_order(
 ) -> int:
     """Fetch as ``order`` says (see ``app.order.Order``), tell how it went, return the code."""
     # Here and not above: what the engine brings with it is not for fetch --help to pay.
-    from pkgharvest.app.fetching import fetch  # noqa: PLC0415
-    from pkgharvest.app.order import Order, Surroundings  # noqa: PLC0415
-    from pkgharvest.app.planning import idleness, plan  # noqa: PLC0415
     from pkgharvest.cli.progress import Progress, counted  # noqa: PLC0415
+    from pkgharvest.pipeline.options import FetchOptions, RunContext  # noqa: PLC0415
+    from pkgharvest.pipeline.plan import explain_idle, preview_plan  # noqa: PLC0415
+    from pkgharvest.pipeline.run import fetch  # noqa: PLC0415
 
-    wanted = Order(**order)  # type: ignore[arg-type]  # checked where the command is declared
+    wanted = FetchOptions(**order)  # type: ignore[arg-type]  # checked where the command is declared
     with Progress(invocation, os.environ) as progress:
-        around = Surroundings(
+        around = RunContext(
             settings=invocation.settings(),
             environ=os.environ,
             clock=invocation.clock,
@@ -142,7 +142,7 @@ def run_order(
             stop_signals=(signal.SIGINT, signal.SIGTERM),
         )
         if dry_run:
-            planned = plan(wanted, around)
+            planned = preview_plan(wanted, around)
             if as_json:
                 told = [{"slug": slug, "sources": sources} for slug, sources in planned]
                 write([json.dumps(told, indent=4) + "\n"])
@@ -150,12 +150,12 @@ def run_order(
                 write(f"{slug}  {' '.join(sources)}\n" for slug, sources in planned)
             invocation.say(f"{counted(len(planned), 'package')} would be fetched")
             if not planned:
-                progress.tell_why(idleness(wanted, around), wanted)
-            return Exit.OK
+                progress.tell_why(explain_idle(wanted, around), wanted)
+            return ExitCode.OK
         report = fetch(wanted, around)
     if as_json:
         write([json.dumps(report.as_json(), indent=4) + "\n"])
     progress.conclude(report, wanted)
     if report.selected == 0 and report.stopped is None:
-        progress.tell_why(idleness(wanted, around), wanted)
-    return exit_of_run(report)
+        progress.tell_why(explain_idle(wanted, around), wanted)
+    return exit_code_for_run(report)

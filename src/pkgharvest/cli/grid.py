@@ -5,16 +5,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pkgharvest.catalog import connection, reading, shelves
-from pkgharvest.cli import shelf
-from pkgharvest.cli.exits import Exit
+from pkgharvest.api_v4.encode import GRID_FIELDS, OutputStyle
+from pkgharvest.catalog import collections, database, packages
+from pkgharvest.cli import collection
+from pkgharvest.cli.exit_codes import ExitCode
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
 from pkgharvest.cli.output import Output, drawn, pieces, printing_options, speak_utf8, style
-from pkgharvest.cli.values import TEXT
-from pkgharvest.render import comparison
-from pkgharvest.render.fields import Style
-from pkgharvest.render.resources import GRID
-from pkgharvest.shelf import Grid
+from pkgharvest.cli.parameters import TEXT
+from pkgharvest.formats import comparison
+from pkgharvest.model.collections import Grid
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,8 +42,8 @@ def add(
     header: bool | None,
 ) -> None:
     """Make a grid. Of "Web Forms" the slug is web-forms, and the title Web Forms."""
-    values = shelf.given(title=title, description=description, is_locked=locked, header=header)
-    shelf.add(invocation, name, shelf.Wish("grids", values))
+    values = collection.given(title=title, description=description, is_locked=locked, header=header)
+    collection.add(invocation, name, collection.CollectionChanges("grids", values))
 
 
 @command.command("list")
@@ -54,19 +53,19 @@ def add(
 @pass_invocation
 def list_(invocation: Invocation, fields: str | None, output: Output) -> None:
     """List the grids, by title."""
-    columns = shelf.chosen_columns(fields, GRID)
-    with connection.reading(invocation.db_path) as conn:
-        found = shelves.grids(conn)
+    columns = collection.chosen_columns(fields, GRID_FIELDS)
+    with database.open_reader(invocation.db_path) as conn:
+        found = collections.list_grids(conn)
 
     def draw(console: "Console") -> None:
-        from pkgharvest.render import shelves as tables  # noqa: PLC0415 - brings rich
+        from pkgharvest.terminal import collection_tables as tables  # noqa: PLC0415 - brings rich
 
         if columns is None:
-            tables.grids(found, console)
+            tables.print_grids(found, console)
         else:
-            tables.chosen(found, columns, console, style(invocation, output))
+            tables.print_columns(found, columns, console, style(invocation, output))
 
-    shelf.print_list(invocation, found, output, columns or GRID, draw)
+    collection.print_list(invocation, found, output, columns or GRID_FIELDS, draw)
 
 
 @command.command("show")
@@ -80,37 +79,37 @@ def show(invocation: Invocation, name: str, output: Output) -> None:
     With --json it is the grid as the Django Packages API has it, then the comparison.
     """
     chosen = style(invocation, output)
-    with connection.reading(invocation.db_path) as conn:
-        grid = shelves.grid(conn, name)
-        categories = {one.id: one for one in shelves.categories(conn)}
-        packages = reading.packages(conn, grid.package_ids)
-        entries = comparison.compare(packages, categories, chosen)
+    with database.open_reader(invocation.db_path) as conn:
+        grid = collections.get_grid(conn, name)
+        categories = {one.id: one for one in collections.list_categories(conn)}
+        members = packages.read_packages(conn, grid.package_ids)
+        entries = comparison.compare(members, categories, chosen)
     if output.format != "table":
         speak_utf8()
     write(_pieces(grid, entries, output, chosen), output.file)
 
 
 def _pieces(
-    grid: Grid, entries: list[comparison.Entry], output: Output, chosen: Style
+    grid: Grid, entries: list[comparison.ComparisonEntry], output: Output, chosen: OutputStyle
 ) -> Iterator[str]:
     match output.format:
         case "json":
-            from pkgharvest.render import document  # noqa: PLC0415 - as the others
+            from pkgharvest.formats import json_text  # noqa: PLC0415 - as the others
 
-            yield document.one(grid, comparison.compared(entries), chosen)
+            yield json_text.object_text(grid, comparison.comparison_columns(entries), chosen)
         case "jsonl":
-            yield from pieces([grid], comparison.compared(entries), chosen, output.format)
+            yield from pieces([grid], comparison.comparison_columns(entries), chosen, output.format)
         case "csv" | "tsv":
-            transposed = comparison.transposed(entries)
-            yield from pieces(comparison.ROWS, transposed, chosen, output.format)
+            transposed = comparison.transposed_columns(entries)
+            yield from pieces(comparison.COMPARISON_ROWS, transposed, chosen, output.format)
         case "md":
             yield from comparison.markdown_table(entries, chosen)
         case "table":
 
             def draw(console: "Console") -> None:
-                from pkgharvest.render import spread  # noqa: PLC0415 - brings rich
+                from pkgharvest.terminal import comparison_table  # noqa: PLC0415 - brings rich
 
-                spread.show(grid, entries, console, chosen)
+                comparison_table.print_comparison(grid, entries, console, chosen)
 
             yield drawn(output, draw)
 
@@ -134,7 +133,7 @@ def _pieces(
     "--remove", "unwanted", type=TEXT, metavar="PACKAGE", multiple=True,
     help="Take a package out; may be repeated.",
 )  # fmt: skip
-@shelf.reset_option(("title", "slug", "description", "is_locked", "header"))
+@collection.reset_option(("title", "slug", "description", "is_locked", "header"))
 @global_options
 @pass_invocation
 def edit(
@@ -150,10 +149,12 @@ def edit(
     reset: tuple[str, ...],
 ) -> None:
     """Change a grid; what no option names stays as it is."""
-    values = shelf.given(
+    values = collection.given(
         title=title, slug=slug, description=description, is_locked=locked, header=header
     )
-    shelf.edit(invocation, name, shelf.Wish("grids", values, wanted, unwanted, reset))
+    collection.edit(
+        invocation, name, collection.CollectionChanges("grids", values, wanted, unwanted, reset)
+    )
 
 
 @command.command("remove")
@@ -161,6 +162,6 @@ def edit(
 @click.option("-y", "--yes", is_flag=True, help="Do not ask where packages are in it.")
 @global_options
 @pass_invocation
-def remove(invocation: Invocation, name: str, yes: bool) -> Exit:
+def remove(invocation: Invocation, name: str, yes: bool) -> ExitCode:
     """Remove a grid. Its packages stay in the catalogue."""
-    return shelf.remove(invocation, "grids", name, yes=yes)
+    return collection.remove(invocation, "grids", name, yes=yes)

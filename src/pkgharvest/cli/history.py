@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from pkgharvest.catalog import connection, finding, snapshots
+from pkgharvest.api_v4.encode import Column, Record, choose_columns, format_instant_field
+from pkgharvest.catalog import database, lookup, snapshots
 from pkgharvest.catalog.snapshots import Snapshot
 from pkgharvest.cli import backfill
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
 from pkgharvest.cli.output import Output, drawn, pieces, printing_options, speak_utf8, style
-from pkgharvest.errors import InvalidValue
-from pkgharvest.instants import parse_duration, parse_instant
-from pkgharvest.render.fields import Column, Record, choose, instant
+from pkgharvest.model.errors import InvalidValue
+from pkgharvest.model.instants import parse_duration, parse_instant
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_AT: Column[Snapshot] = Column("at", "when", lambda one, chosen: instant(one.at, chosen))
+_AT: Column[Snapshot] = Column(
+    "at", "when", lambda one, chosen: format_instant_field(one.at, chosen)
+)
 
 _AT_ABOUT: Column[Snapshot] = Column(
     "at",
@@ -163,7 +165,7 @@ def _of_one(
         raise click.UsageError(f"--plot and --format {output.format} exclude each other")
     if weeks is not None and (fields or since is not None):
         raise click.UsageError("--weeks goes with neither --field nor --since")
-    chosen = choose(",".join(fields), _FIELDS) if fields else ()
+    chosen = choose_columns(",".join(fields), _FIELDS) if fields else ()
     words = [field.name for field in chosen if field.name not in _FIGURES]
     if plot and words:
         raise InvalidValue(
@@ -171,8 +173,8 @@ def _of_one(
             hint=f"what can be: {', '.join(_FIGURES)}",
         )
     path = invocation.db_path
-    with connection.reading(path) as conn:
-        package_id = finding.find(conn, name)
+    with database.open_reader(path) as conn:
+        package_id = lookup.find_package(conn, name)
         row = conn.execute("SELECT * FROM packages WHERE id = ?", (package_id,)).fetchone()
         slug = str(row["slug"])
         if weeks is not None:
@@ -210,7 +212,7 @@ def _say_nothing(invocation: Invocation, row: sqlite3.Row, *, is_cut: bool) -> N
         invocation.say(f"nothing of {slug} has changed since then, as far as is known")
         return
     invocation.say(f"nothing is known of what {slug} was: each fetch adds to it")
-    span = commit_days.span(row)
+    span = commit_days.known_span(row)
     weeks = 0 if span is None else (span.end - span.start) // dt.timedelta(weeks=1)
     if weeks:
         weeks = min(weeks, backfill.USUAL_WEEKS)
@@ -231,16 +233,16 @@ def _print(
         return
     if not records:
         return
-    from pkgharvest.render.overview import Part, show  # noqa: PLC0415 - brings rich
+    from pkgharvest.terminal.tables import TextTable, print_tables  # noqa: PLC0415 - brings rich
 
     rows = [[column.read(record, chosen) for column in columns] for record in records]
-    part = Part(
+    part = TextTable(
         columns=tuple(column.name for column in columns),
         rows=tuple(tuple("" if cell is None else str(cell) for cell in row) for row in rows),
         figures=frozenset(_FIGURES),
         dispensable=dispensable,
     )
-    write([drawn(output, lambda console: show([part], console))], output.file)
+    write([drawn(output, lambda console: print_tables([part], console))], output.file)
 
 
 # ── weeks ──
@@ -258,10 +260,10 @@ def _show_weeks(
     from pkgharvest.catalog import commit_days  # noqa: PLC0415 - brings records of a harvest
 
     slug = row["slug"]
-    span = commit_days.span(row)
+    span = commit_days.known_span(row)
     found: list[Week] = []
     if span is not None:
-        counts = commit_days.weekly(conn, row["id"], span, weeks)
+        counts = commit_days.weekly_commits(conn, row["id"], span, weeks)
         found = [Week(week=day, commits=commits) for day, commits in counts]
     if len(found) < weeks:
         known = f"are known from {found[0].week} on" if found else "are not known"
@@ -271,7 +273,7 @@ def _show_weeks(
     if not plot:
         _print(invocation, found, _WEEKLY, output)
     elif found:
-        from pkgharvest.render.plot import bars  # noqa: PLC0415
+        from pkgharvest.terminal.plot import bars  # noqa: PLC0415
 
         def draw(console: "Console") -> None:
             days = found[0].week, found[-1].week
@@ -302,7 +304,7 @@ def _plot(
         if found:
             invocation.say(f"no {' or '.join(fields or _FIGURES)} of {slug} are known")
         return
-    from pkgharvest.render.plot import Point, line  # noqa: PLC0415
+    from pkgharvest.terminal.plot import Point, line  # noqa: PLC0415
 
     zone = style(invocation, output).zone
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pkgharvest.cli.exits import Exit
+from pkgharvest.cli.exit_codes import ExitCode
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
-from pkgharvest.cli.values import TEXT
-from pkgharvest.errors import RateLimited, SourceError, Unauthorized
-from pkgharvest.render.terminal import clean
-from pkgharvest.settings import prepare_default_directory
+from pkgharvest.cli.parameters import TEXT
+from pkgharvest.formats.sanitize import sanitize
+from pkgharvest.model.errors import RateLimited, SourceError, Unauthorized
+from pkgharvest.settings.load import prepare_default_directory
 
 if TYPE_CHECKING:
-    from pkgharvest.app.importing import Import, Imported
+    from pkgharvest.app.transfer.imports import Import, ImportResult
 
 
 @click.command("import")
@@ -30,8 +30,8 @@ def command(invocation: Invocation, inputs: tuple[str, ...], as_json: bool) -> i
     A FILE (- for standard input) holds one, a list, a page, or one a line. Of a URL every page of
     the list is read. Ids are kept; to import the same again changes nothing.
     """
-    from pkgharvest.app.importing import Import  # noqa: PLC0415 - brings what --help needs not
-    from pkgharvest.app.intake import is_url, require_readable  # noqa: PLC0415
+    from pkgharvest.app.transfer.documents import is_url, require_readable  # noqa: PLC0415
+    from pkgharvest.app.transfer.imports import Import  # noqa: PLC0415 - brings what --help needs not
 
     for each in inputs:
         require_readable(each)
@@ -41,7 +41,7 @@ def command(invocation: Invocation, inputs: tuple[str, ...], as_json: bool) -> i
         invocation.db_path,
         invocation.clock.now(),
         told,
-        lambda words: invocation.say(clean(words)),
+        lambda words: invocation.say(sanitize(words)),
     )
     faults: list[SourceError | OSError] = []
     for each in dict.fromkeys(inputs):
@@ -59,12 +59,12 @@ def command(invocation: Invocation, inputs: tuple[str, ...], as_json: bool) -> i
             told.conclude("standard input" if each == "-" else each)
     told.end()
     if any(isinstance(error, Unauthorized) for error in faults):
-        return Exit.CREDENTIALS
+        return ExitCode.CREDENTIALS
     if any(isinstance(error, RateLimited) for error in faults):
-        return Exit.STOPPED
+        return ExitCode.STOPPED
     if faults:
-        return Exit.ERROR
-    return Exit.SOME_FAILED if told.has_skipped else Exit.OK
+        return ExitCode.ERROR
+    return ExitCode.SOME_FAILED if told.has_skipped else ExitCode.OK
 
 
 def _import(work: "Import", each: str, invocation: Invocation, *, from_web: bool) -> None:
@@ -83,12 +83,12 @@ def _import(work: "Import", each: str, invocation: Invocation, *, from_web: bool
 
 def _tell(each: str, error: SourceError | OSError) -> None:
     if isinstance(error, SourceError):
-        click.echo(f"error: {clean(error.message)}", err=True)
+        click.echo(f"error: {sanitize(error.message)}", err=True)
         if error.hint:
-            click.echo(f"\nhint: {clean(error.hint)}", err=True)
+            click.echo(f"\nhint: {sanitize(error.hint)}", err=True)
     else:
         reason = (error.strerror or str(error)).lower()
-        click.echo(f"error: {clean(each)}: {reason}", err=True)
+        click.echo(f"error: {sanitize(each)}: {reason}", err=True)
 
 
 class _Told:
@@ -100,12 +100,12 @@ class _Told:
         self._counts: Counter[str] = Counter()
         self.has_skipped = False
 
-    def __call__(self, one: "Imported") -> None:
+    def __call__(self, one: "ImportResult") -> None:
         """Take note of one."""
         self._counts[one.outcome] += 1
         if one.outcome == "skipped":
             self.has_skipped = True
-            click.echo(f"error: {clean(one.message)}", err=True)
+            click.echo(f"error: {sanitize(one.message)}", err=True)
         if self._as_json:
             told = {
                 "input": one.input,
@@ -130,7 +130,7 @@ class _Told:
             if (count := self._counts[outcome])
         ]
         if counted:
-            write([f"{clean(name)}: {', '.join(counted)}\n"])
+            write([f"{sanitize(name)}: {', '.join(counted)}\n"])
 
     def end(self) -> None:
         """Print the end of the list."""

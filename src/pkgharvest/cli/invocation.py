@@ -10,8 +10,8 @@ from typing import Any, Literal, TypeVar
 
 import click
 
-from pkgharvest.clock import Clock, SystemClock
-from pkgharvest.settings import Settings, load
+from pkgharvest.model.clock import Clock, SystemClock
+from pkgharvest.settings.load import Settings, load
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -4,18 +4,18 @@ import datetime as dt
 
 import click
 
-from pkgharvest.catalog import connection, finding, reading, snapshots
+from pkgharvest.catalog import database, lookup, packages, snapshots
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation
 from pkgharvest.cli.output import Output, field_options, print_many, printing_options
-from pkgharvest.cli.values import DURATION, TEXT
-from pkgharvest.package import STATUSES
-from pkgharvest.render.fields import select
+from pkgharvest.cli.parameters import DURATION, TEXT
+from pkgharvest.formats.fields import choose_fields
+from pkgharvest.model.package import STATUSES
 
 
 @click.command("list")
 @click.option(
     "--sort",
-    type=click.Choice((*reading.SORT_KEYS, *snapshots.GAIN_KEYS)),
+    type=click.Choice((*packages.SORT_KEYS, *snapshots.STAR_DELTA_KEYS)),
     help="Names ascend; figures and dates descend.  [default: name, or gained with --trending]",
 )
 @click.option("--reverse", is_flag=True, help="The other way round; unknown stays last.")
@@ -34,7 +34,7 @@ from pkgharvest.render.fields import select
 @pass_invocation
 def command(
     invocation: Invocation,
-    sort: reading.SortKey | snapshots.GainKey | None,
+    sort: packages.SortKey | snapshots.StarDeltaKey | None,
     reverse: bool,
     limit: int | None,
     category: str | None,
@@ -48,12 +48,14 @@ def command(
     output: Output,
 ) -> None:
     """List the packages of the catalogue."""
-    if trending is None and sort in snapshots.GAIN_KEYS:
+    if trending is None and sort in snapshots.STAR_DELTA_KEYS:
         raise click.UsageError(f"--sort {sort} goes with --trending")
     now = invocation.clock.now()
     ranking = None
     if trending is None:
-        output = output._replace(fields=None if fields is None else select(fields), full=full)
+        output = output._replace(
+            fields=None if fields is None else choose_fields(fields), full=full
+        )
     else:
         from pkgharvest.cli.trending import Ranking, choose, print_trending  # noqa: PLC0415
 
@@ -65,12 +67,12 @@ def command(
             columns=choose(fields, full=full),
         )
     path = invocation.db_path
-    with connection.reading(path) as conn:
+    with database.open_reader(path) as conn:
         if category is not None:
-            finding.category_id(conn, category)
+            lookup.category_id(conn, category)
         if grid is not None:
-            finding.grid_id(conn, grid)
-        wanted = reading.Filter(
+            lookup.grid_id(conn, grid)
+        wanted = packages.PackageFilter(
             category=category,
             grid=grid,
             status=status,
@@ -81,6 +83,6 @@ def command(
             print_trending(invocation, conn, wanted, ranking, output)
             return
         key = "name" if sort is None else sort
-        ids = reading.select(conn, wanted, sort=key, reverse=reverse, limit=limit)
-        found = reading.packages(conn, ids, output.parts)
+        ids = packages.select_ids(conn, wanted, sort=key, reverse=reverse, limit=limit)
+        found = packages.read_packages(conn, ids, output.parts)
         print_many(invocation, found, output, whole=False)

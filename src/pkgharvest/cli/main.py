@@ -12,10 +12,10 @@ from typing import NoReturn
 import click
 
 from pkgharvest import __version__
-from pkgharvest.cli.exits import Exit, exit_of
+from pkgharvest.cli.exit_codes import ExitCode, exit_code_for_error
 from pkgharvest.cli.invocation import Invocation, drop_unwritten, global_options
-from pkgharvest.errors import PkgharvestError
-from pkgharvest.render.terminal import clean
+from pkgharvest.formats.sanitize import sanitize
+from pkgharvest.model.errors import PkgharvestError
 
 _COMMANDS = {
     "add": "pkgharvest.cli.add",
@@ -90,7 +90,7 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     invocation = Invocation()
     sys.excepthook = functools.partial(_unexpected, invocation)
     code = main(arguments, invocation)
-    if code == Exit.INTERRUPTED:
+    if code == ExitCode.INTERRUPTED:
         # Python would wait for threads, of which one may ask a resolver that does not answer.
         drop_unwritten()
         os._exit(code)
@@ -119,24 +119,24 @@ def main(arguments: Sequence[str] | None = None, invocation: Invocation | None =
             standalone_mode=False,
             obj=invocation,
         )
-        return code if isinstance(code, int) else Exit.OK
+        return code if isinstance(code, int) else ExitCode.OK
     except click.UsageError as error:
-        return _tell(_usage_line(error), _usage_hint(error), Exit.USAGE)
+        return _tell(_usage_line(error), _usage_hint(error), ExitCode.USAGE)
     except click.ClickException as error:
-        return _tell(error.format_message(), None, Exit.ERROR)
+        return _tell(error.format_message(), None, ExitCode.ERROR)
     except (click.exceptions.Abort, KeyboardInterrupt) as error:
         # The terminal has shown ^C; click has ended that line only where it raises from another.
         if error.__cause__ is None and sys.stderr.isatty():
             click.echo(err=True)
-        return _tell("interrupted", None, Exit.INTERRUPTED)
+        return _tell("interrupted", None, ExitCode.INTERRUPTED)
     except PkgharvestError as error:
         _trace(invocation, error)
-        return _tell(error.message, error.hint, exit_of(error))
+        return _tell(error.message, error.hint, exit_code_for_error(error))
     except OSError as error:
         _trace(invocation, error)
         drop_unwritten()
         what = f"{error.filename}: " if error.filename else ""
-        return _tell(what + (error.strerror or str(error)).lower(), None, Exit.ERROR)
+        return _tell(what + (error.strerror or str(error)).lower(), None, ExitCode.ERROR)
 
 
 def _open_missing_streams() -> None:
@@ -159,10 +159,10 @@ def _trace(invocation: Invocation, error: BaseException) -> None:
         sys.__excepthook__(type(error), error, error.__traceback__)
 
 
-def _tell(message: str, hint: str | None, code: Exit) -> Exit:
-    click.echo(f"error: {clean(message)}", err=True)
+def _tell(message: str, hint: str | None, code: ExitCode) -> ExitCode:
+    click.echo(f"error: {sanitize(message)}", err=True)
     if hint:
-        click.echo(f"\nhint: {clean(hint)}", err=True)
+        click.echo(f"\nhint: {sanitize(hint)}", err=True)
     return code
 
 
@@ -190,5 +190,5 @@ def _unexpected(
     _tell(
         f"a fault of pkgharvest itself: {kind.__name__}: {error}",
         "run it again with -vv, and report what it prints",
-        Exit.ERROR,
+        ExitCode.ERROR,
     )

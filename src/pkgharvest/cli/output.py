@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 
-from pkgharvest.catalog import reading
+from pkgharvest.api_v4.encode import RECORD_FIELDS, Column, Field, OutputStyle, Record
+from pkgharvest.catalog import packages
 from pkgharvest.cli.invocation import Invocation, write
-from pkgharvest.errors import InvalidValue
-from pkgharvest.package import Package
-from pkgharvest.render.fields import FULL, RECORD, Column, Field, Record, Style, select
+from pkgharvest.formats.fields import FULL_FIELDS, choose_fields
+from pkgharvest.model.errors import InvalidValue
+from pkgharvest.model.package import Package
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,14 +36,14 @@ class Output(NamedTuple):
     @property
     def columns(self) -> Sequence[Field]:
         """The fields to print."""
-        return self.fields or (FULL if self.full else RECORD)
+        return self.fields or (FULL_FIELDS if self.full else RECORD_FIELDS)
 
     @property
     def parts(self) -> frozenset[str]:
         """What is to be read of packages beyond their columns, as ``catalog.reading`` has it."""
         named = frozenset(field.name for field in self.columns)
         # A table shows more than its fields: how old they are.
-        return named | reading.BRIEF if self.format == "table" else named
+        return named | packages.CARD_PARTS if self.format == "table" else named
 
 
 def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -52,7 +53,9 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def with_fields(
         *args: Any, output: Output, fields: str | None, full: bool, **options: Any
     ) -> Any:
-        output = output._replace(fields=None if fields is None else select(fields), full=full)
+        output = output._replace(
+            fields=None if fields is None else choose_fields(fields), full=full
+        )
         return command(*args, output=output, **options)
 
     return printing_options(field_options(with_fields))
@@ -111,10 +114,10 @@ def printing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_output
 
 
-def style(invocation: Invocation, output: Output) -> Style:
+def style(invocation: Invocation, output: Output) -> OutputStyle:
     """Return the reader's choices of zone and links; InvalidValue for an unknown zone."""
     settings = invocation.settings()
-    return Style(
+    return OutputStyle(
         now=invocation.clock.now(),
         zone=_zone(output.tz or settings.tz.value),
         base_url=settings.base_url.value if output.base_url is None else output.base_url,
@@ -124,11 +127,11 @@ def style(invocation: Invocation, output: Output) -> Style:
 def print_one(invocation: Invocation, package: Package, output: Output) -> None:
     """Print one package: in JSON it is an object, not a list of one."""
     if output.format == "json":
-        from pkgharvest.render import document  # noqa: PLC0415 - as the others below
+        from pkgharvest.formats import json_text  # noqa: PLC0415 - as the others below
 
         chosen = style(invocation, output)
         speak_utf8()
-        write([document.one(package, output.columns, chosen)], output.file)
+        write([json_text.object_text(package, output.columns, chosen)], output.file)
         return
     print_many(invocation, [package], output, whole=True)
 
@@ -150,7 +153,7 @@ def speak_utf8() -> None:
 
 
 def _pieces(
-    packages: Iterable[Package], output: Output, chosen: Style, *, whole: bool
+    packages: Iterable[Package], output: Output, chosen: OutputStyle, *, whole: bool
 ) -> Iterator[str]:
     if output.format == "table":
         yield from _table(packages, output, chosen, whole=whole)
@@ -161,53 +164,53 @@ def _pieces(
 def pieces(
     records: Iterable[Record],
     columns: Sequence[Column[Record]],
-    chosen: Style,
+    chosen: OutputStyle,
     format_: Literal["json", "jsonl", "csv", "tsv", "md"],
 ) -> Iterator[str]:
     """Yield the pieces of a list of ``records``, whatever they are, in a format for programs."""
     # Each format is imported when it is asked for: show --json pays for no table.
     match format_:
         case "json":
-            from pkgharvest.render import document  # noqa: PLC0415
+            from pkgharvest.formats import json_text  # noqa: PLC0415
 
-            yield from document.array(records, columns, chosen)
+            yield from json_text.array_pieces(records, columns, chosen)
         case "jsonl":
-            from pkgharvest.render import document  # noqa: PLC0415
+            from pkgharvest.formats import json_text  # noqa: PLC0415
 
-            yield from document.lines(records, columns, chosen)
+            yield from json_text.jsonl_lines(records, columns, chosen)
         case "csv":
-            from pkgharvest.render import delimited  # noqa: PLC0415
+            from pkgharvest.formats import delimited  # noqa: PLC0415
 
-            yield from delimited.comma_separated(records, columns, chosen)
+            yield from delimited.csv_lines(records, columns, chosen)
         case "tsv":
-            from pkgharvest.render import delimited  # noqa: PLC0415
+            from pkgharvest.formats import delimited  # noqa: PLC0415
 
-            yield from delimited.tab_separated(records, columns, chosen)
+            yield from delimited.tsv_lines(records, columns, chosen)
         case "md":
-            from pkgharvest.render import markdown  # noqa: PLC0415
+            from pkgharvest.formats import markdown  # noqa: PLC0415
 
-            yield from markdown.table(records, columns, chosen)
+            yield from markdown.markdown_lines(records, columns, chosen)
 
 
 def _table(
-    packages: Iterable[Package], output: Output, chosen: Style, *, whole: bool
+    packages: Iterable[Package], output: Output, chosen: OutputStyle, *, whole: bool
 ) -> Iterator[str]:
-    from pkgharvest.render import sheet, table  # noqa: PLC0415
+    from pkgharvest.terminal import package_card, package_table  # noqa: PLC0415
 
     def draw(console: "Console") -> None:
         if output.fields is not None or not whole:
-            table.listing(list(packages), console, chosen, fields=output.fields)
+            package_table.print_package_table(list(packages), console, chosen, fields=output.fields)
         else:
-            sheet.show(packages, console, chosen, full=output.full)
+            package_card.print_cards(packages, console, chosen, full=output.full)
 
     yield drawn(output, draw)
 
 
 def drawn(output: Output, draw: Callable[["Console"], None]) -> str:
     """Return what ``draw`` prints on a console that is like where the output goes."""
-    from pkgharvest.render import screen  # noqa: PLC0415
+    from pkgharvest.terminal.console import open_console  # noqa: PLC0415
 
-    console = screen.open_console(sys.stdout if output.file is None else io.StringIO())
+    console = open_console(sys.stdout if output.file is None else io.StringIO())
     with console.capture() as captured:
         draw(console)
     return captured.get()

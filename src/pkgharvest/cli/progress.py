@@ -8,14 +8,20 @@ from typing import Self
 from rich.console import Console
 from rich.text import Text
 
-from pkgharvest.app.order import Order
-from pkgharvest.app.planning import Idleness
-from pkgharvest.app.report import RunReport, SourceFailure
-from pkgharvest.cli.display import Display
 from pkgharvest.cli.invocation import Invocation
-from pkgharvest.events import Event, Requested, Retried, Settled, Throttled
-from pkgharvest.instants import format_instant
-from pkgharvest.render.terminal import clean
+from pkgharvest.formats.sanitize import sanitize
+from pkgharvest.model.events import (
+    Event,
+    RequestFinished,
+    RequestRetried,
+    RequestThrottled,
+    SourceFinished,
+)
+from pkgharvest.model.instants import format_instant
+from pkgharvest.pipeline.options import FetchOptions
+from pkgharvest.pipeline.plan import IdleReason
+from pkgharvest.pipeline.report import RunReport, SourceFailure
+from pkgharvest.terminal.progress import ProgressDisplay
 
 _STOPPED = {
     "time-budget": "the time budget is spent",
@@ -47,9 +53,9 @@ class Progress:
         self._on_terminal = sys.stderr.isatty()
         watched = self._on_terminal and not self._quiet
         self._tells_failures = watched or self._verbose
-        self._display: Display | None = None
+        self._display: ProgressDisplay | None = None
         if watched and not environ.get("PKGHARVEST_NO_PROGRESS") and _can_redraw(self._console):
-            self._display = Display(self._console, invocation.clock)
+            self._display = ProgressDisplay(self._console, invocation.clock)
 
     def __enter__(self) -> Self:
         return self
@@ -68,20 +74,20 @@ class Progress:
         if self._display is not None:
             self._display(event)
         match event:
-            case Settled(failure=failure) if failure is not None and self._tells_failures:
+            case SourceFinished(failure=failure) if failure is not None and self._tells_failures:
                 what = f"{event.outcome.target.slug}: {event.outcome.source}: {failure.kind}"
                 self._line(f"{what}: {failure.message}", style="red")
-            case Throttled():
+            case RequestThrottled():
                 self._throttled(event)
-            case Requested() if self._verbose:
+            case RequestFinished() if self._verbose:
                 status = "no answer" if event.status is None else event.status
                 self._line(f"{event.method} {event.url} {status} {event.seconds:.2f} s")
-            case Retried() if self._verbose:
+            case RequestRetried() if self._verbose:
                 self._line(f"again in {event.seconds:.1f} s: {event.url}: {event.reason}")
             case _:
                 pass
 
-    def conclude(self, report: RunReport, order: Order) -> None:
+    def conclude(self, report: RunReport, order: FetchOptions) -> None:
         """Tell how the run went: one line, or none where all is well and nobody asked.
 
         A recording that lacks something is told of before, and what helps with a quota after.
@@ -122,7 +128,7 @@ class Progress:
             advice += [] if order.wait else ["--wait sleeps until a quota begins anew"]
             self._hint("; ".join(advice))
 
-    def tell_why(self, idle: Idleness, order: Order) -> None:
+    def tell_why(self, idle: IdleReason, order: FetchOptions) -> None:
         """Tell why there is nothing to fetch, and what there is to do about it."""
         if self._quiet:
             return
@@ -147,14 +153,14 @@ class Progress:
             self._line("")
             self._line(f"hint: {text}")
 
-    def _throttled(self, event: Throttled) -> None:
+    def _throttled(self, event: RequestThrottled) -> None:
         if self._verbose or (event.seconds >= _LONG and not self._quiet):
             why = "is out of quota" if event.used_up else "asks for a pause"
             until = f"{event.seconds:,.0f} s, until {format_instant(event.until)}"
             self._line(f"{event.host} {why}: waiting {until}")
 
     def _line(self, text: str, style: str = "") -> None:
-        line = Text(clean(text), style=style)
+        line = Text(sanitize(text), style=style)
         if self._display is not None and self._display.is_shown:
             self._display.print(line)
         else:

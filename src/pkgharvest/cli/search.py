@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pkgharvest.catalog import connection, finding
+from pkgharvest.catalog import database, lookup
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
 from pkgharvest.cli.output import Output, drawn, pieces, printing_options, speak_utf8, style
-from pkgharvest.cli.values import TEXT
-from pkgharvest.render.terminal import clean
+from pkgharvest.cli.parameters import TEXT
+from pkgharvest.formats.sanitize import sanitize
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,27 +38,29 @@ def command(
     there, or what begins with it: "django tre" finds django-treebeard. Case and accents do not
     matter, and nothing is an operator.
     """
+    from pkgharvest.api_v4.encode import choose_columns  # noqa: PLC0415
     from pkgharvest.catalog.search import search  # noqa: PLC0415 - not for --help to pay
-    from pkgharvest.found import words  # noqa: PLC0415
-    from pkgharvest.render import found as shown  # noqa: PLC0415
-    from pkgharvest.render.fields import choose  # noqa: PLC0415
+    from pkgharvest.model.search_text import unique_words  # noqa: PLC0415
+    from pkgharvest.terminal import search_results as shown  # noqa: PLC0415
 
-    columns = shown.FOUND if fields is None else choose(fields, shown.FOUND)
+    columns = shown.SEARCH_FIELDS if fields is None else choose_columns(fields, shown.SEARCH_FIELDS)
     text = " ".join(query)
     chosen = style(invocation, output)
-    with connection.reading(invocation.db_path) as conn:
+    with database.open_reader(invocation.db_path) as conn:
         found = search(conn, text, limit=limit)
         if not found and limit:
-            name = "-".join(words(text))
-            invocation.say(_nothing(text, finding.near(conn, "packages", name) if name else ()))
+            name = "-".join(unique_words(text))
+            invocation.say(
+                _nothing(text, lookup.suggest_slugs(conn, "packages", name) if name else ())
+            )
 
     def draw(console: "Console") -> None:
-        from pkgharvest.render import shelves  # noqa: PLC0415 - brings rich
+        from pkgharvest.terminal import collection_tables  # noqa: PLC0415 - brings rich
 
         if fields is None:
-            shown.listing(found, text, console, chosen)
+            shown.print_search_hits(found, text, console, chosen)
         else:
-            shelves.chosen(found, columns, console, chosen)
+            collection_tables.print_columns(found, columns, console, chosen)
 
     if output.format != "table":
         speak_utf8()
@@ -70,7 +72,7 @@ def command(
 
 
 def _nothing(text: str, near: tuple[str, ...]) -> str:
-    shown = clean(text) if len(text) <= _QUOTED else f"{clean(text[:_QUOTED])}…"
+    shown = sanitize(text) if len(text) <= _QUOTED else f"{sanitize(text[:_QUOTED])}…"
     if not any(character.isalnum() for character in text):
         return f"nothing to search for: there is no word in '{shown}'"
     return f"nothing found for '{shown}'" + (f"; did you mean {' or '.join(near)}?" if near else "")

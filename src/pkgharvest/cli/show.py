@@ -2,7 +2,7 @@
 
 import click
 
-from pkgharvest.catalog import connection, finding, reading
+from pkgharvest.catalog import database, lookup, packages
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation
 from pkgharvest.cli.output import Output, output_options, print_many, print_one
 
@@ -18,9 +18,9 @@ def command(invocation: Invocation, names: tuple[str, ...], output: Output) -> N
     One SLUG with --json prints an object, several print a list.
     """
     path = invocation.db_path
-    with connection.reading(path) as conn:
-        ids = dict.fromkeys(finding.find(conn, name) for name in names)
-        found = list(reading.packages(conn, ids, output.parts))
+    with database.open_reader(path) as conn:
+        ids = dict.fromkeys(lookup.find_package(conn, name) for name in names)
+        found = list(packages.read_packages(conn, ids, output.parts))
     if len(names) == 1 and found:  # it may be removed while it is looked for
         print_one(invocation, found[0], output)
     else:

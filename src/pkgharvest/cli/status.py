@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pkgharvest.catalog import connection
+from pkgharvest.catalog import database
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
 from pkgharvest.cli.output import Output, style
-from pkgharvest.cli.values import DURATION
-from pkgharvest.instants import format_instant
+from pkgharvest.cli.parameters import DURATION
+from pkgharvest.model.instants import format_instant
 
 if TYPE_CHECKING:
-    from pkgharvest.catalog.overview import Overview
+    from pkgharvest.api_v4.encode import OutputStyle
     from pkgharvest.catalog.past_runs import HostQuota, PastRun
-    from pkgharvest.render.fields import Style
-    from pkgharvest.render.overview import Part
+    from pkgharvest.catalog.status import CatalogStatus
+    from pkgharvest.terminal.tables import TextTable
 
 _SPANS: tuple[tuple[int, str], ...] = ((86_400, "d"), (3600, "h"), (60, "min"))
 
@@ -30,11 +30,11 @@ class _View:
     """What was read, and how it is to be told."""
 
     path: Path
-    seen: "Overview"
+    seen: "CatalogStatus"
     runs: "tuple[PastRun, ...]"
     quotas: "tuple[HostQuota, ...]"
     stale: dt.timedelta
-    chosen: "Style"
+    chosen: "OutputStyle"
 
 
 @click.command("status")
@@ -91,19 +91,19 @@ def command(
                 killed, or unfinished where that cannot be told), stopped,
                 packages, requests (null before the end), saved (null after)
     """
-    from pkgharvest.catalog.overview import overview  # noqa: PLC0415 - not for --help to pay
     from pkgharvest.catalog.past_runs import past_runs, quotas  # noqa: PLC0415
+    from pkgharvest.catalog.status import catalog_status  # noqa: PLC0415 - not for --help to pay
 
     chosen = style(
         invocation,
         Output(format="table", fields=None, full=False, file=None, tz=tz, base_url=None),
     )
     path = invocation.db_path
-    with connection.reading(path) as conn:
+    with database.open_reader(path) as conn:
         older_than = chosen.now - stale
         view = _View(
             path=path,
-            seen=overview(conn, chosen.now, older_than=older_than, worst=most_failures),
+            seen=catalog_status(conn, chosen.now, older_than=older_than, worst=most_failures),
             runs=past_runs(conn, path, limit=most_runs),
             quotas=quotas(conn),
             stale=stale,
@@ -193,19 +193,20 @@ def _document(view: _View) -> dict[str, object]:
 
 
 def _screen(view: _View) -> Iterator[str]:
-    from pkgharvest.render import overview, screen  # noqa: PLC0415 - --json pays for no table
+    from pkgharvest.terminal import tables  # noqa: PLC0415 - --json pays for no table
+    from pkgharvest.terminal.console import open_console  # noqa: PLC0415 - --json pays for no table
 
-    console = screen.open_console(sys.stdout)
+    console = open_console(sys.stdout)
     with console.capture() as captured:
-        overview.show(_parts(view), console)
+        tables.print_tables(_parts(view), console)
     yield captured.get()
 
 
-def _parts(view: _View) -> "Iterator[Part]":
-    from pkgharvest.render.overview import Part  # noqa: PLC0415 - as above
+def _parts(view: _View) -> "Iterator[TextTable]":
+    from pkgharvest.terminal.tables import TextTable  # noqa: PLC0415 - as above
 
-    yield Part(title=str(view.path), columns=("", ""), rows=tuple(_totals(view)))
-    yield Part(
+    yield TextTable(title=str(view.path), columns=("", ""), rows=tuple(_totals(view)))
+    yield TextTable(
         columns=("source", "packages", "never", "stale", "failing", "oldest", "median"),
         rows=tuple(
             (
@@ -222,7 +223,7 @@ def _parts(view: _View) -> "Iterator[Part]":
         figures=frozenset({"packages", "never", "stale", "failing"}),
     )
     if view.seen.worst:
-        yield Part(
+        yield TextTable(
             columns=("failing", "source", "times", "last good", "next due", "error", "message"),
             rows=tuple(
                 (
@@ -239,13 +240,13 @@ def _parts(view: _View) -> "Iterator[Part]":
             figures=frozenset({"times"}),
         )
     if view.quotas:
-        yield Part(
+        yield TextTable(
             columns=("quota", "left", "reset", "told"),
             rows=tuple(_quota(one, view) for one in view.quotas),
             figures=frozenset({"left"}),
         )
     if view.runs:
-        yield Part(
+        yield TextTable(
             columns=("run", "took", "packages", "updated", "failed", "left", "requests", "end"),
             rows=tuple(_run(one, view) for one in view.runs),
             figures=frozenset({"took", "packages", "updated", "failed", "left", "requests"}),
@@ -294,9 +295,9 @@ def _run(one: "PastRun", view: _View) -> tuple[str, ...]:
 
 
 def _ago(moment: dt.datetime | None, view: _View) -> str:
-    from pkgharvest.render.age import ago  # noqa: PLC0415 - as above
+    from pkgharvest.terminal.humanize import relative_time  # noqa: PLC0415 - as above
 
-    return "" if moment is None else ago(moment, view.chosen.now)
+    return "" if moment is None else relative_time(moment, view.chosen.now)
 
 
 def _due(moment: dt.datetime | None, view: _View) -> str:

@@ -5,13 +5,20 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from pkgharvest.catalog import reading, snapshots
-from pkgharvest.catalog.snapshots import GAIN_KEYS, Gain, GainKey
+from pkgharvest.api_v4.encode import (
+    Column,
+    Field,
+    Json,
+    OutputStyle,
+    choose_columns,
+    format_instant_field,
+)
+from pkgharvest.catalog import packages, snapshots
+from pkgharvest.catalog.snapshots import STAR_DELTA_KEYS, StarDelta, StarDeltaKey
 from pkgharvest.cli.invocation import Invocation, write
 from pkgharvest.cli.output import Output, drawn, pieces, speak_utf8, style
-from pkgharvest.package import Package
-from pkgharvest.render import fields
-from pkgharvest.render.fields import FULL, Column, Field, Json, Style, instant
+from pkgharvest.formats.fields import FULL_FIELDS
+from pkgharvest.model.package import Package
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,13 +30,13 @@ class _Trend(NamedTuple):
     slug: str
     package: Package | None
     """Read where fields of it were asked for."""
-    gain: Gain
+    gain: StarDelta
 
 
 _GAIN: tuple[Column[_Trend], ...] = (
     Column("gained", "stars that it gained", lambda one, _: one.gain.gained),
     Column("percent", "of those that it had", lambda one, _: one.gain.percent),
-    Column("since", "since when", lambda one, chosen: instant(one.gain.since, chosen)),
+    Column("since", "since when", lambda one, chosen: format_instant_field(one.gain.since, chosen)),
 )
 
 _USUAL: tuple[Column[_Trend], ...] = (
@@ -40,14 +47,14 @@ _USUAL: tuple[Column[_Trend], ...] = (
 
 
 def _of_package(field: Field) -> Column[_Trend]:
-    def read(one: _Trend, chosen: Style) -> Json:
+    def read(one: _Trend, chosen: OutputStyle) -> Json:
         assert one.package is not None
         return field.read(one.package, chosen)
 
     return Column(field.name, field.summary, read)
 
 
-_ALL: tuple[Column[_Trend], ...] = (*map(_of_package, FULL), *_GAIN)
+_ALL: tuple[Column[_Trend], ...] = (*map(_of_package, FULL_FIELDS), *_GAIN)
 """What can be asked for by name."""
 
 
@@ -68,14 +75,14 @@ def choose(names: str | None, *, full: bool) -> tuple[Column[_Trend], ...]:
     InvalidValue, as ``render.fields.choose`` has it.
     """
     if names is not None:
-        return fields.choose(names, _ALL)
+        return choose_columns(names, _ALL)
     return _ALL if full else _USUAL
 
 
 def print_trending(
     invocation: Invocation,
     conn: sqlite3.Connection,
-    wanted: reading.Filter,
+    wanted: packages.PackageFilter,
     ranking: Ranking,
     output: Output,
 ) -> None:
@@ -84,7 +91,9 @@ def print_trending(
     ids = _let_through(conn, wanted, ranking)
     gains = _ranked(conn, ids, ranking)
     if not gains and ranking.limit != 0:
-        invocation.say(_nothing(ids, is_filtered=wanted != reading.Filter(), then=ranking.then))
+        invocation.say(
+            _nothing(ids, is_filtered=wanted != packages.PackageFilter(), then=ranking.then)
+        )
     parts = None if columns is _USUAL else {column.name for column in columns}
     trends = _trends(conn, gains, parts)
     chosen = style(invocation, output)
@@ -95,23 +104,25 @@ def print_trending(
         write([drawn(output, _table(list(trends), columns, chosen))], output.file)
 
 
-def _gain_key(ranking: Ranking) -> GainKey | None:
-    return next((key for key in GAIN_KEYS if key == (ranking.sort or "gained")), None)
+def _gain_key(ranking: Ranking) -> StarDeltaKey | None:
+    return next((key for key in STAR_DELTA_KEYS if key == (ranking.sort or "gained")), None)
 
 
 def _let_through(
-    conn: sqlite3.Connection, wanted: reading.Filter, ranking: Ranking
+    conn: sqlite3.Connection, wanted: packages.PackageFilter, ranking: Ranking
 ) -> list[int] | None:
     """Return the ids of the packages to look at, in the order of a list; None for all of them."""
     is_by_gain = _gain_key(ranking) is not None
-    if is_by_gain and wanted == reading.Filter():
+    if is_by_gain and wanted == packages.PackageFilter():
         return None
     key = "name" if is_by_gain or ranking.sort is None else ranking.sort
-    return reading.select(conn, wanted, sort=key, reverse=ranking.reverse)
+    return packages.select_ids(conn, wanted, sort=key, reverse=ranking.reverse)
 
 
-def _ranked(conn: sqlite3.Connection, ids: Sequence[int] | None, ranking: Ranking) -> list[Gain]:
-    return snapshots.gains(
+def _ranked(
+    conn: sqlite3.Connection, ids: Sequence[int] | None, ranking: Ranking
+) -> list[StarDelta]:
+    return snapshots.star_deltas(
         conn,
         ids,
         ranking.then,
@@ -129,22 +140,22 @@ def _nothing(ids: Sequence[int] | None, *, is_filtered: bool, then: dt.datetime)
 
 
 def _trends(
-    conn: sqlite3.Connection, gains: Sequence[Gain], parts: Collection[str] | None
+    conn: sqlite3.Connection, gains: Sequence[StarDelta], parts: Collection[str] | None
 ) -> Iterator[_Trend]:
     if parts is None:
         for gain in gains:
             yield _Trend(slug=gain.slug, package=None, gain=gain)
         return
     by_id = {gain.package_id: gain for gain in gains}
-    for package in reading.packages(conn, by_id, parts):
+    for package in packages.read_packages(conn, by_id, parts):
         yield _Trend(slug=package.slug, package=package, gain=by_id[package.id])
 
 
 def _table(
-    trends: Sequence[_Trend], columns: Sequence[Column[_Trend]], chosen: Style
+    trends: Sequence[_Trend], columns: Sequence[Column[_Trend]], chosen: OutputStyle
 ) -> "Callable[[Console], None]":
-    from pkgharvest.render.document import compact  # noqa: PLC0415
-    from pkgharvest.render.overview import Part, show  # noqa: PLC0415 - brings rich
+    from pkgharvest.formats.json_text import compact  # noqa: PLC0415
+    from pkgharvest.terminal.tables import TextTable, print_tables  # noqa: PLC0415 - brings rich
 
     def told(column: Column[_Trend], one: _Trend) -> str:
         value = column.read(one, chosen)
@@ -160,9 +171,9 @@ def _table(
             case _:
                 return compact(value)
 
-    part = Part(
+    part = TextTable(
         columns=tuple(column.name for column in columns),
         rows=tuple(tuple(told(column, one) for column in columns) for one in trends),
         figures=frozenset(("stars", "gained", "percent")),
     )
-    return lambda console: show([part], console)
+    return lambda console: print_tables([part], console)

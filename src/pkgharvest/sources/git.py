@@ -11,13 +11,13 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pkgharvest.errors import Malformed, NotFound, Unavailable
-from pkgharvest.locators import Locator
-from pkgharvest.records import Activity, RepositoryReading, Target
-from pkgharvest.sources.gitrefusal import from_disk, from_host
-from pkgharvest.sources.gitrepository import GitRepository, Survey, Tip, branch_of, nothing
-from pkgharvest.transport.clones import Clones, discard
-from pkgharvest.transport.gitprocess import Command, GitError, GitProcess, TooLarge
+from pkgharvest.git.clones import CloneCache, remove_path
+from pkgharvest.git.errors import from_disk, from_host
+from pkgharvest.git.process import CloneTooLarge, GitCommand, GitError, GitProcess
+from pkgharvest.git.repository import GitRepository, Survey, Tip, branch_of, nothing
+from pkgharvest.model.errors import Malformed, NotFound, Unavailable
+from pkgharvest.model.locators import Locator
+from pkgharvest.model.observations import Activity, FetchTarget, RepositoryResult
 
 _BRANCH = "default"
 _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -36,7 +36,7 @@ _PARTIAL = r"^remote\..*\.promisor$|^extensions\.partialclone$"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class GitLimits:
     """How long git may take, in seconds, and how large a clone may be, in bytes."""
 
     probe: float = 60
@@ -46,7 +46,7 @@ class Limits:
     clone: int = 2 << 30
 
 
-class Git:
+class GitSource:
     """The source of whole histories, and of repositories on hosts that are nothing but git.
 
     ``at_once`` repositories are worked on at one time.
@@ -55,17 +55,17 @@ class Git:
     def __init__(
         self,
         process: GitProcess,
-        clones: Clones,
+        clones: CloneCache,
         *,
-        limits: Limits | None = None,
+        limits: GitLimits | None = None,
         at_once: int = 8,
     ) -> None:
         self._slots = asyncio.Semaphore(at_once)
         self._process = process
         self._clones = clones
-        self._limits = limits or Limits()
+        self._limits = limits or GitLimits()
 
-    async def read(self, target: Target, today: dt.date) -> RepositoryReading:
+    async def read(self, target: FetchTarget, today: dt.date) -> RepositoryResult:
         """Read a repository of which git is all there is.
 
         The days are those of its whole history, so ``today`` does not matter. Raises SourceError
@@ -73,21 +73,21 @@ class Git:
         """
         history = await self.history(target, today)
         empty = history.activity is not None and history.activity.head is None
-        return RepositoryReading(
+        return RepositoryResult(
             activity=history.activity,
             contributors=history.contributors,
             status="empty" if empty else "active",
         )
 
-    async def history(self, target: Target, today: dt.date) -> RepositoryReading:
+    async def history(self, target: FetchTarget, today: dt.date) -> RepositoryResult:
         """Read the commits and authors of a repository, and say nothing else about it.
 
         As with `read`, of all time, whatever is ``today``.
         """
         activity, contributors = await self._survey(target, None)
-        return RepositoryReading(activity=activity, contributors=contributors)
+        return RepositoryResult(activity=activity, contributors=contributors)
 
-    async def history_at(self, target: Target, instant: dt.datetime) -> Activity:
+    async def history_at(self, target: FetchTarget, instant: dt.datetime) -> Activity:
         """Read the activity as it was at ``instant``, an aware datetime.
 
         The head of that time is the first one, on the way along first parents from today's, whose
@@ -96,7 +96,7 @@ class Git:
         activity, _ = await self._survey(target, instant)
         return activity
 
-    async def _survey(self, target: Target, instant: dt.datetime | None) -> Survey:
+    async def _survey(self, target: FetchTarget, instant: dt.datetime | None) -> Survey:
         locator = target.locator
         if locator is None:
             raise NotFound(f"{target.slug} has no repository")
@@ -109,7 +109,7 @@ class Git:
             signed_in = self._process.has_password_for(locator.host)
             told = from_host(error, locator, signed_in=signed_in)
             raise told or from_disk(error, locator) from error
-        except TooLarge as error:
+        except CloneTooLarge as error:
             raise Malformed(f"{locator.url} is too large: {error.message}") from error
 
     # ── a directory of this machine ──────────────────────────────────────────────────────
@@ -149,7 +149,7 @@ class Git:
     # ── a remote ─────────────────────────────────────────────────────────────────────────
 
     async def _remote(
-        self, target: Target, locator: Locator, instant: dt.datetime | None
+        self, target: FetchTarget, locator: Locator, instant: dt.datetime | None
     ) -> Survey:
         """Bring the clone up to date and read it; one that is damaged is made anew, once.
 
@@ -168,10 +168,10 @@ class Git:
             except GitError as error:
                 if fresh or from_host(error, locator) is not None:
                     raise
-            except TooLarge:
-                discard(path)
+            except CloneTooLarge:
+                remove_path(path)
                 raise
-            discard(path)
+            remove_path(path)
             return await self._cloned(locator, path, tip, instant)
 
     async def _cloned(
@@ -225,8 +225,8 @@ class Git:
             raise Malformed(f"{locator.url}: its host answers, but not as git does")
         return Tip(head=None, branch=unborn)
 
-    def _remotely(self, locator: Locator, option: str, *patterns: str) -> Command:
-        return Command(
+    def _remotely(self, locator: Locator, option: str, *patterns: str) -> GitCommand:
+        return GitCommand(
             arguments=("ls-remote", option, "--", locator.clone_url, *patterns),
             seconds=self._limits.probe,
             protocol=locator.scheme,
@@ -252,7 +252,7 @@ class Git:
         options = ("--quiet", "--no-tags", "--no-write-fetch-head")
         ref = f"refs/heads/{tip.branch}" if tip.branch else "HEAD"
         await self._process.run(
-            Command(
+            GitCommand(
                 arguments=(*origin, "fetch", *options, "origin", f"+{ref}:refs/heads/{_BRANCH}"),
                 seconds=self._limits.fetch,
                 clone=path,

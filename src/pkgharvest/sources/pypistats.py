@@ -6,20 +6,26 @@ One request a project, of https://pypistats.org/api/. It may be asked 30 times a
 
 from http import HTTPStatus
 
-from pkgharvest import decode
-from pkgharvest.decode import DecodeError
-from pkgharvest.package import Downloads
-from pkgharvest.records import DownloadsReading, Target
-from pkgharvest.settings import PYPISTATS_URL
-from pkgharvest.sources.pypi_answers import canonical
-from pkgharvest.sources.refusal import refusal
-from pkgharvest.transport.exchange import Answer, Exchange, Request, conditional, validator_of
+from pkgharvest.model import json_node
+from pkgharvest.model.json_node import DecodeError
+from pkgharvest.model.observations import DownloadsResult, FetchTarget
+from pkgharvest.model.package import Downloads
+from pkgharvest.settings.load import PYPISTATS_URL
+from pkgharvest.sources.json_api import status_error
+from pkgharvest.sources.pypi.decode import canonical_name
+from pkgharvest.transport.base import (
+    Request,
+    Response,
+    Transport,
+    make_conditional,
+    response_validator,
+)
 
-PARSER = 1
+PARSER_REVISION = 1
 """Revision of the reading code below: validators of another revision are not used."""
 
 
-class PyPIStats:
+class PypistatsSource:
     """A DownloadsSource; ``url`` is the base of pypistats.
 
     ``conditional=False`` sends no validators: a recording is replayed into a catalogue that
@@ -27,13 +33,13 @@ class PyPIStats:
     """
 
     def __init__(
-        self, client: Exchange, *, url: str = PYPISTATS_URL, conditional: bool = True
+        self, client: Transport, *, url: str = PYPISTATS_URL, conditional: bool = True
     ) -> None:
         self._client = client
         self._url = url.rstrip("/")
         self._conditional = conditional
 
-    async def read(self, target: Target) -> DownloadsReading:
+    async def read(self, target: FetchTarget) -> DownloadsResult:
         """Look at the figures of the project that is known to be ``target``'s.
 
         No figures where there is no project, where nothing is new, and where pypistats has a 404,
@@ -41,33 +47,35 @@ class PyPIStats:
         nothing could be read; BudgetSpent passes through.
         """
         # It knows no spelling but the canonical one, and does not redirect to it.
-        name = None if target.pypi_name is None else canonical(target.pypi_name)
+        name = None if target.pypi_name is None else canonical_name(target.pypi_name)
         if name is None:
-            return DownloadsReading()
+            return DownloadsResult()
         url = f"{self._url}/api/packages/{name}/recent"
         validator = target.validators.get(url) if self._conditional else None
-        if validator is not None and validator.parser != PARSER:
+        if validator is not None and validator.parser != PARSER_REVISION:
             validator = None
-        request = conditional(Request(url=url, headers={"Accept": "application/json"}), validator)
+        request = make_conditional(
+            Request(url=url, headers={"Accept": "application/json"}), validator
+        )
         answer = await self._client.send(request)
         match answer.status:
             case HTTPStatus.OK:
-                given = validator_of(answer, url, PARSER)
-                return DownloadsReading(
+                given = response_validator(answer, url, PARSER_REVISION)
+                return DownloadsResult(
                     downloads=_read(answer, name), validators=() if given is None else (given,)
                 )
             case HTTPStatus.NOT_FOUND:
-                return DownloadsReading()
+                return DownloadsResult()
             case HTTPStatus.NOT_MODIFIED if validator is not None:
-                return DownloadsReading()
+                return DownloadsResult()
             case status:
-                raise refusal(status, url)
+                raise status_error(status, url)
 
 
-def _read(answer: Answer, name: str) -> Downloads:
-    page = decode.parse(answer.body, f"pypistats/{name}")
+def _read(answer: Response, name: str) -> Downloads:
+    page = json_node.parse_json(answer.body, f"pypistats/{name}")
     told = page["package"]
-    if canonical(spelling := told.text()) != name:
+    if canonical_name(spelling := told.text()) != name:
         raise DecodeError(told.path, f"a spelling of {name}", spelling)
     data = page["data"]
     return Downloads(

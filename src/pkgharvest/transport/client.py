@@ -8,19 +8,19 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from pkgharvest import PROJECT_URL, __version__
-from pkgharvest.clock import Clock
-from pkgharvest.events import Listener
-from pkgharvest.transport.admission import Admission
-from pkgharvest.transport.archive import Archive
+from pkgharvest.model.clock import Clock
+from pkgharvest.model.events import Listener
+from pkgharvest.transport.auth_guard import AuthGuard
+from pkgharvest.transport.base import Request, Response, Transport
 from pkgharvest.transport.credentials import Credentials
-from pkgharvest.transport.exchange import Answer, Exchange, Request
-from pkgharvest.transport.limits import Limits
-from pkgharvest.transport.pace import Pace
-from pkgharvest.transport.recorder import Recorder
+from pkgharvest.transport.har.archive import HarArchive
+from pkgharvest.transport.har.recorder import HarRecorder
+from pkgharvest.transport.har.replay import HarReplay
+from pkgharvest.transport.metrics import MetricsTransport, RequestMetrics
+from pkgharvest.transport.rate_limit.gcra import RateLimit
+from pkgharvest.transport.rate_limit.limiter import RateLimiter
 from pkgharvest.transport.redirects import Redirects
-from pkgharvest.transport.replay import Replay
 from pkgharvest.transport.retry import Retry
-from pkgharvest.transport.traffic import Metered, Traffic
 
 USER_AGENT = f"pkgharvest/{__version__} (+{PROJECT_URL})"
 
@@ -28,13 +28,15 @@ USER_AGENT = f"pkgharvest/{__version__} (+{PROJECT_URL})"
 class Client:
     """What sources send their requests through, and what it counted and recorded."""
 
-    def __init__(self, chain: Exchange, *, traffic: Traffic, recorder: Recorder | None) -> None:
+    def __init__(
+        self, chain: Transport, *, traffic: RequestMetrics, recorder: HarRecorder | None
+    ) -> None:
         self._chain = chain
         self.traffic = traffic
         self.recorder = recorder
         """None where the run is not recorded."""
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, request: Request) -> Response:
         """Send ``request`` and return its answer, whatever its status; see ``Exchange``."""
         return await self._chain.send(request)
 
@@ -50,8 +52,8 @@ async def open_client(
     wait: bool = False,
     max_wait: float = 7200.0,
     request_budget: int | None = None,
-    paces: Mapping[str, Pace] | None = None,
-    archive: Archive | None = None,
+    paces: Mapping[str, RateLimit] | None = None,
+    archive: HarArchive | None = None,
     record: Mapping[str, str] | None = None,
     randomness: random.Random | None = None,
 ) -> AsyncIterator[Client]:
@@ -66,31 +68,31 @@ async def open_client(
     cannot be used.
     """
     async with AsyncExitStack() as stack:
-        chain: Exchange
+        chain: Transport
         if archive is not None:
             credentials = Credentials.none()
-            chain = Replay(archive)
+            chain = HarReplay(archive)
         else:
             # Here, as a replay should not pay for httpx.
-            from pkgharvest.transport.wire import Wire  # noqa: PLC0415
+            from pkgharvest.transport.httpx_transport import HttpxTransport  # noqa: PLC0415
 
-            wire = Wire(credentials=credentials, user_agent=USER_AGENT)
+            wire = HttpxTransport(credentials=credentials, user_agent=USER_AGENT)
             chain = await stack.enter_async_context(wire)
-        traffic = Traffic()
-        chain = Metered(
+        traffic = RequestMetrics()
+        chain = MetricsTransport(
             chain, traffic=traffic, credentials=credentials, clock=clock, listener=listener
         )
         recorder = None
         if record is not None:
-            chain = recorder = Recorder(
+            chain = recorder = HarRecorder(
                 chain,
                 clock=clock,
                 creator_version=__version__,
                 hosts=record,
                 secret_texts=credentials.telling,
             )
-        chain = Limits(
-            Admission(chain, credentials=credentials),
+        chain = RateLimiter(
+            AuthGuard(chain, credentials=credentials),
             clock=clock,
             listener=listener,
             concurrency=concurrency,

@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from pkgharvest.errors import InvalidValue
-from pkgharvest.transport.origin import Origin
+from pkgharvest.model.errors import InvalidValue
+from pkgharvest.model.origin import Origin
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 """Visible ASCII: what a header can carry unchanged (RFC 6750 allows no more)."""

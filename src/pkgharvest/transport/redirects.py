@@ -7,9 +7,9 @@ along, as no request holds one: the wire adds what belongs to the origin of each
 from dataclasses import replace
 from urllib.parse import quote, urljoin
 
-from pkgharvest.errors import Malformed
-from pkgharvest.transport.exchange import Answer, Exchange, Request
-from pkgharvest.transport.origin import Origin, bare
+from pkgharvest.model.errors import Malformed
+from pkgharvest.model.origin import Origin, strip_userinfo
+from pkgharvest.transport.base import Request, Response, Transport
 
 _ANY_METHOD = frozenset({307, 308})
 _SAFE_METHODS = frozenset({301, 302, 303}) | _ANY_METHOD
@@ -21,18 +21,18 @@ _AS_THEY_ARE = "%!#$&'()*+,/:;=?@[]~"
 class Redirects:
     """The link that goes where it is sent."""
 
-    def __init__(self, inner: Exchange, *, most: int = 5) -> None:
+    def __init__(self, inner: Transport, *, most: int = 5) -> None:
         self._inner = inner
         self._most = most
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, request: Request) -> Response:
         """Send ``request``, follow at most ``most`` redirects, and say through which.
 
         Raises Malformed for more, for a circle, for a redirect without or with an unusable
         target, and for one from https to http. A POST is sent on by 307 and 308 only.
         """
         followed = _SAFE_METHODS if request.method in {"GET", "HEAD"} else _ANY_METHOD
-        request = replace(request, url=bare(request.url))
+        request = replace(request, url=strip_userinfo(request.url))
         passed: list[str] = []
         while True:
             answer = await self._inner.send(request)
@@ -55,7 +55,7 @@ def _target(url: str, location: str | None) -> str:
     # Header values are bytes, read as Latin-1: quoting those bytes gives back what was sent.
     raw = location.encode("latin-1", "xmlcharrefreplace")
     try:
-        target = bare(urljoin(url, quote(raw, safe=_AS_THEY_ARE)))
+        target = strip_userinfo(urljoin(url, quote(raw, safe=_AS_THEY_ARE)))
         origin = Origin.of(target)
     except (Malformed, ValueError) as error:
         raise Malformed(f"{host} redirects to what is not an http or https URL") from error

@@ -10,12 +10,12 @@ from tenacity import (
     wait_exponential,
 )
 
-from pkgharvest.clock import Clock
-from pkgharvest.errors import TimedOut, Unavailable
-from pkgharvest.events import Listener, Retried
-from pkgharvest.transport.exchange import Answer, Exchange, Request
-from pkgharvest.transport.origin import bare
-from pkgharvest.transport.quota import retry_after
+from pkgharvest.model.clock import Clock
+from pkgharvest.model.errors import TimedOut, Unavailable
+from pkgharvest.model.events import Listener, RequestRetried
+from pkgharvest.model.origin import strip_userinfo
+from pkgharvest.transport.base import Request, Response, Transport
+from pkgharvest.transport.rate_limit.quota import retry_after
 
 _PASSING = frozenset({500, 502, 503, 504})
 
@@ -34,7 +34,7 @@ class Retry:
 
     def __init__(
         self,
-        inner: Exchange,
+        inner: Transport,
         *,
         clock: Clock,
         listener: Listener,
@@ -53,7 +53,7 @@ class Retry:
         self._ceiling = wait_exponential(multiplier=base, max=cap)
         self._budget = budget_seconds
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, request: Request) -> Response:
         """Send ``request``; what the last attempt brought, answer or error, is the result."""
         started = self._spent(request)
         passing = _PASSING if request.method != "POST" else _PASSING_FOR_POST
@@ -68,8 +68,8 @@ class Retry:
 
         def tell(state: RetryCallState) -> None:
             self._listener(
-                Retried(
-                    url=bare(request.url),
+                RequestRetried(
+                    url=strip_userinfo(request.url),
                     attempt=state.attempt_number + 1,
                     seconds=state.upcoming_sleep,
                     reason=_reason(state),
@@ -85,7 +85,7 @@ class Retry:
             before_sleep=tell,
             retry_error_callback=_as_it_is,
         )
-        answer: Answer = await retrying(self._inner.send, request)
+        answer: Response = await retrying(self._inner.send, request)
         return answer
 
     def _spent(self, request: Request) -> float:
@@ -93,7 +93,7 @@ class Retry:
 
     def _delay(self, state: RetryCallState) -> float:
         match _brought(state):
-            case Answer(headers=headers):
+            case Response(headers=headers):
                 asked = retry_after(headers, self._clock.now())
                 if asked is not None:
                     return asked
@@ -111,11 +111,11 @@ def _brought(state: RetryCallState) -> object:
 
 def _reason(state: RetryCallState) -> str:
     match _brought(state):
-        case Answer(status=status):
+        case Response(status=status):
             return f"status {status}"
         case error:
             return str(error)
 
 
-def _as_it_is(state: RetryCallState) -> Answer | None:
+def _as_it_is(state: RetryCallState) -> Response | None:
     return state.outcome.result() if state.outcome else None

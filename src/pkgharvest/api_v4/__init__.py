@@ -1,0 +1,1 @@
+"""The resources of the Django Packages API v4, decoded and encoded."""

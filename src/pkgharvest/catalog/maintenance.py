@@ -1,0 +1,152 @@
+"""Looking after the file: is it whole, a copy of it, and its size."""
+
+import contextlib
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pkgharvest.catalog.database import open_reader
+from pkgharvest.model.errors import CatalogError
+from pkgharvest.model.package import STATUSES
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+_TABLES = (
+    "packages",
+    "categories",
+    "grids",
+    "versions",
+    "participants",
+    "commit_days",
+    "snapshots",
+    "validators",
+    "runs",
+)
+
+_INSTANT = "____-__-__T__:__:__.______Z"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """What a check of the file found."""
+
+    problems: tuple[str, ...]
+    """A line each; empty where all is well."""
+    rows: dict[str, int]
+    """How many rows each table has."""
+    size: int
+    """Bytes of the file and of its write-ahead log."""
+
+
+def check_catalog(connection: sqlite3.Connection, path: Path) -> CheckResult:
+    """Check the file's pages, its references, and what its records promise."""
+    problems: list[str] = []
+    rows: dict[str, int] = {}
+    try:
+        problems.extend(_problems(connection))
+        for table in _TABLES:
+            count = connection.execute(f"SELECT count(*) FROM {table}")  # noqa: S608 - our own
+            rows[table] = int(count.fetchone()[0])
+    except sqlite3.DatabaseError as error:  # so damaged that it cannot be looked at
+        problems.append(str(error))
+    return CheckResult(problems=tuple(problems), rows=rows, size=file_size(path))
+
+
+def _problems(connection: sqlite3.Connection) -> Iterator[str]:
+    for (found,) in connection.execute("PRAGMA integrity_check"):
+        if found != "ok":
+            yield str(found)
+    for table, _, other, _ in connection.execute("PRAGMA foreign_key_check"):
+        yield f"{table}: a row refers to a row of {other} that is not there"
+    for column in ("topics", "pypi_classifiers", "commits_over_52"):
+        yield from _not_so(
+            connection,
+            f"{column} is not a list",
+            f"CASE WHEN json_valid({column}) THEN json_type({column}) = 'array' ELSE 0 END",
+        )
+    yield from _not_so(
+        connection,
+        "commits_over_52 is not 52 counts",
+        """
+        CASE WHEN json_valid(commits_over_52) THEN
+            json_array_length(commits_over_52) IN (0, 52) AND NOT EXISTS (
+                SELECT 1 FROM json_each(commits_over_52) WHERE type <> 'integer' OR value < 0
+            )
+        ELSE 1 END
+        """,
+    )
+    statuses = ", ".join(f"'{status}'" for status in STATUSES)
+    yield from _not_so(connection, "its status is not one", f"status IN ({statuses})")
+    for column in ("created", "modified", "last_fetched", "last_updated", "archived_at"):
+        yield from _not_so(
+            connection,
+            f"{column} is not an instant",
+            f"{column} IS NULL OR {column} LIKE '{_INSTANT}'",
+        )
+
+
+def _not_so(connection: sqlite3.Connection, problem: str, promise: str) -> Iterator[str]:
+    """Yield a line for each package that breaks ``promise``, an expression of SQL."""
+    for (slug,) in connection.execute(f"SELECT slug FROM packages WHERE NOT ({promise})"):  # noqa: S608
+        yield f"{slug}: {problem}"
+
+
+def file_size(path: Path) -> int:
+    """Return the bytes of the file and of its write-ahead log."""
+    total = path.stat().st_size
+    with contextlib.suppress(FileNotFoundError):  # the last to close it takes it away
+        total += path.with_name(path.name + "-wal").stat().st_size
+    return total
+
+
+def backup(path: Path, copy: Path, *, compact: bool = False) -> int:
+    """Copy the catalogue to ``copy`` while others use it; return the copy's size in bytes.
+
+    The copy appears whole or not at all; a ``compact`` one has no unused pages, and was checked.
+    Raises CatalogError where it cannot be written, or where a file of that name is there already.
+    """
+    try:
+        if copy.exists():
+            raise CatalogError(
+                f"{copy} is there already", hint="name a new file, or remove this one"
+            )
+        if not copy.parent.is_dir():
+            raise CatalogError(f"no directory {copy.parent}")
+        with (
+            open_reader(path) as source,
+            tempfile.TemporaryDirectory(prefix=".pkgharvest-", dir=copy.parent) as aside,
+        ):
+            part = Path(aside) / "copy"
+            _copy(source, part, copy, compact=compact)
+            part.rename(copy)
+    except OSError as error:
+        raise CatalogError(f"{copy} cannot be written: {error.strerror}") from error
+    return copy.stat().st_size
+
+
+def _copy(source: sqlite3.Connection, part: Path, copy: Path, *, compact: bool) -> None:
+    target = sqlite3.connect(part)
+    try:
+        if compact:
+            source.execute("VACUUM INTO ?", (str(part),))
+        else:
+            source.backup(target)
+        # A copy is one file: without this it would want a -wal beside it.
+        target.execute("PRAGMA journal_mode = DELETE")
+        found = target.execute("PRAGMA quick_check").fetchone()[0] if compact else "ok"
+        if found != "ok":
+            raise CatalogError(f"the catalogue is damaged: {found}")
+    except sqlite3.Error as error:
+        raise CatalogError(f"{copy} cannot be written: {error}") from error
+    finally:
+        target.close()
+
+
+def vacuum_catalog(db: "Database") -> None:
+    """Give back the space that removed packages left."""
+    db.vacuum()
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

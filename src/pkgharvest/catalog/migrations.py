@@ -1,0 +1,347 @@
+"""The tables, and the migrations that lead to them.
+
+The schema's version is ``PRAGMA user_version``; each migration takes it one further, in one
+transaction. Names are plain, so that Datasette or ``sqlite-utils`` show sense at first sight.
+Instants are ISO 8601 in UTC, always with six digits of microseconds, so that text sorts as time.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+APPLICATION_ID = 0x706B6768
+"""``PRAGMA application_id`` of a catalogue: "pkgh"."""
+
+Migration = Callable[["Database"], None]
+
+MIGRATIONS: list[Migration] = []
+"""In order; the schema's version is how many of them have run."""
+
+
+def migration(step: Migration) -> Migration:
+    """Register ``step`` as the next migration. One that was released is never edited."""
+    MIGRATIONS.append(step)
+    return step
+
+
+@migration
+def first_tables(db: "Database") -> None:
+    """Make the tables of packages, what surrounds them, and what is known of their fetches."""
+    for statement in _FIRST_TABLES:
+        db.execute(statement)
+
+
+@migration
+def downloads(db: "Database") -> None:
+    """Make room for how often a package's PyPI project is downloaded; all null for unknown."""
+    for column in DOWNLOAD_COLUMNS:
+        db.execute(f"ALTER TABLE packages ADD COLUMN {column} INTEGER")
+
+
+@migration
+def surroundings_and_past(db: "Database") -> None:
+    """Make room for what persons set, what imports bring, what is searched, and the past."""
+    for statement in _SURROUNDINGS_AND_PAST:
+        db.execute(statement)
+
+
+@migration
+def scores_and_edited_shelves(db: "Database") -> None:
+    """Make room for scores, for what persons set of shelves, and an index of what is asked."""
+    for table in ("categories", "grids"):
+        # Names of the columns that a person set, a JSON list: those are theirs.
+        db.execute(f"ALTER TABLE {table} ADD COLUMN edited TEXT NOT NULL DEFAULT '[]'")
+        # An import spoke of it by its number, and none has said yet what it is.
+        db.execute(f"ALTER TABLE {table} ADD COLUMN by_number INTEGER NOT NULL DEFAULT 0")
+        noun = "category" if table == "categories" else "grid"
+        db.execute(
+            f"UPDATE {table} SET by_number = 1"  # noqa: S608 - ours
+            f" WHERE slug = '{noun}-' || id OR slug LIKE '{noun}-' || id || '-%'"
+        )
+    db.execute("ALTER TABLE packages ADD COLUMN score INTEGER NOT NULL DEFAULT 0")
+    # More licences are told by an SPDX id than before: every project is to be read once more.
+    db.execute("UPDATE packages SET pypi_serial = NULL")
+    db.execute("CREATE INDEX packages_score ON packages(score)")
+    db.execute(
+        "CREATE INDEX packages_asked"
+        " ON packages(status, repo_key, pypi_choice, pypi_key, last_fetched)"
+    )
+
+
+DOWNLOAD_COLUMNS = ("downloads_last_day", "downloads_last_week", "downloads_last_month")
+"""The columns of ``packages`` with the downloads."""
+
+_FIRST_TABLES = (
+    """
+    CREATE TABLE properties (   -- of the catalogue itself
+        name TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE categories (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        title TEXT NOT NULL,
+        slug TEXT NOT NULL UNIQUE,
+        description TEXT NOT NULL DEFAULT '',
+        title_plural TEXT NOT NULL DEFAULT '',
+        show_pypi INTEGER NOT NULL DEFAULT 1,
+        created TEXT NOT NULL,
+        modified TEXT NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE grids (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        title TEXT NOT NULL,
+        slug TEXT NOT NULL UNIQUE,
+        description TEXT NOT NULL DEFAULT '',
+        is_locked INTEGER NOT NULL DEFAULT 0,
+        header INTEGER NOT NULL DEFAULT 0,
+        created TEXT NOT NULL,
+        modified TEXT NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE packages (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        slug TEXT NOT NULL UNIQUE,
+        title TEXT NOT NULL,
+        category_id INTEGER REFERENCES categories(id),
+        created TEXT NOT NULL,
+        modified TEXT NOT NULL,
+        last_fetched TEXT,
+        repo_url TEXT NOT NULL DEFAULT '',
+        repo_key TEXT,              -- what all spellings of repo_url have in common
+        repo_host TEXT,
+        repo_id TEXT,               -- the host's own id, which stays through renames
+        repo_description TEXT NOT NULL DEFAULT '',
+        repo_watchers INTEGER NOT NULL DEFAULT 0,
+        repo_forks INTEGER NOT NULL DEFAULT 0,
+        open_issues INTEGER,
+        homepage TEXT,
+        topics TEXT NOT NULL DEFAULT '[]',
+        license TEXT,
+        archived INTEGER,
+        archived_at TEXT,
+        status TEXT NOT NULL DEFAULT 'active',
+        default_branch TEXT,
+        head TEXT,                  -- the commit that commit_days were counted from
+        last_updated TEXT,
+        commit_count INTEGER,
+        days_known INTEGER NOT NULL DEFAULT 0,
+        days_since TEXT,            -- commit_days were last read from this day on; null: whole
+        commits_over_52 TEXT NOT NULL DEFAULT '[]',
+        commits_until TEXT,         -- the day before which those weeks end
+        contributors_read TEXT,
+        pypi_choice TEXT NOT NULL DEFAULT 'auto',
+        pypi_name TEXT,
+        pypi_key TEXT,              -- pypi_name, normalised by PEP 503
+        pypi_url TEXT NOT NULL DEFAULT '',
+        pypi_version TEXT,
+        pypi_serial TEXT,
+        pypi_tried TEXT,
+        pypi_status TEXT,
+        pypi_requires_python TEXT,
+        pypi_license TEXT,
+        pypi_classifiers TEXT NOT NULL DEFAULT '[]',
+        pypi_summary TEXT,
+        pypi_documentation_url TEXT,
+        documentation_url TEXT      -- what a person set
+    ) STRICT
+    """,
+    "CREATE UNIQUE INDEX packages_repo_key ON packages(repo_key) WHERE repo_key IS NOT NULL",
+    "CREATE INDEX packages_pypi_key ON packages(pypi_key) WHERE pypi_key IS NOT NULL",
+    "CREATE INDEX packages_category ON packages(category_id)",
+    """
+    CREATE TABLE grid_packages (
+        package_id INTEGER NOT NULL REFERENCES packages(id) ON DELETE CASCADE,
+        grid_id INTEGER NOT NULL REFERENCES grids(id) ON DELETE CASCADE,
+        position INTEGER NOT NULL,  -- the package's grids in the order it was put into them
+        PRIMARY KEY (package_id, grid_id)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX grid_packages_grid ON grid_packages(grid_id)",
+    """
+    CREATE TABLE previous_urls (
+        package_id INTEGER NOT NULL REFERENCES packages(id) ON DELETE CASCADE,
+        url TEXT NOT NULL,
+        key TEXT NOT NULL,
+        until TEXT NOT NULL,
+        PRIMARY KEY (package_id, key)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX previous_urls_key ON previous_urls(key)",
+    """
+    CREATE TABLE participants (
+        package_id INTEGER NOT NULL REFERENCES packages(id) ON DELETE CASCADE,
+        position INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        commits INTEGER NOT NULL,
+        PRIMARY KEY (package_id, position)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE commit_days (
+        package_id INTEGER NOT NULL REFERENCES packages(id) ON DELETE CASCADE,
+        day TEXT NOT NULL,
+        commits INTEGER NOT NULL,
+        PRIMARY KEY (package_id, day)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE versions (
+        package_id INTEGER NOT NULL REFERENCES packages(id) ON DELETE CASCADE,
+        position INTEGER NOT NULL,  -- newest first by PEP 440
+        number TEXT NOT NULL,
+        upload_time TEXT,
+        yanked INTEGER NOT NULL,
+        yanked_reason TEXT,
+        is_prerelease INTEGER NOT NULL,
+        requires_python TEXT,
+        PRIMARY KEY (package_id, position)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        started TEXT NOT NULL,
+        finished TEXT,              -- null: it was killed, or it is at work
+        whole INTEGER NOT NULL,     -- it was asked for every package
+        continues INTEGER REFERENCES runs(id) ON DELETE SET NULL,
+        stopped TEXT,
+        report TEXT
+    ) STRICT
+    """,
+    "CREATE INDEX runs_continues ON runs(continues)",
+    """
+    CREATE TABLE fetches (
+        package_id INTEGER NOT NULL REFERENCES packages(id) ON DELETE CASCADE,
+        source TEXT NOT NULL,
+        last_success TEXT,
+        last_attempt TEXT,
+        last_error TEXT,
+        message TEXT,
+        consecutive_failures INTEGER NOT NULL DEFAULT 0,
+        not_found_in_a_row INTEGER NOT NULL DEFAULT 0,
+        next_due TEXT,
+        run_id INTEGER REFERENCES runs(id) ON DELETE SET NULL,
+        PRIMARY KEY (package_id, source)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX fetches_run ON fetches(run_id)",
+    """
+    CREATE TABLE validators (
+        package_id INTEGER NOT NULL REFERENCES packages(id) ON DELETE CASCADE,
+        source TEXT NOT NULL,
+        key TEXT NOT NULL,          -- the URL that was asked
+        etag TEXT,
+        last_modified TEXT,
+        parser INTEGER NOT NULL,    -- revision of the code that read the answer
+        PRIMARY KEY (package_id, source, key)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+SEARCHED_COLUMNS = ("title", "slug", "repo_description", "topics", "pypi_summary", "people")
+"""The columns of ``packages`` that are searched, the most telling first."""
+
+_OLD = ", ".join(f"old.{column}" for column in SEARCHED_COLUMNS)
+_NEW = ", ".join(f"new.{column}" for column in SEARCHED_COLUMNS)
+_FORGET = (
+    f"INSERT INTO packages_fts (packages_fts, rowid, {', '.join(SEARCHED_COLUMNS)})"  # noqa: S608 - ours
+    f" VALUES ('delete', old.id, {_OLD})"
+)
+_LEARN = f"INSERT INTO packages_fts (rowid, {', '.join(SEARCHED_COLUMNS)}) VALUES (new.id, {_NEW})"  # noqa: S608
+
+_COMMITS = "(SELECT sum(value) FROM json_each(CASE WHEN json_valid({0}) THEN {0} END))"
+_OTHER_WEEKS = (
+    "UPDATE OF commits_over_52 ON packages WHEN new.commits_over_52 <> old.commits_over_52"
+)
+
+_SURROUNDINGS_AND_PAST = (
+    # Licences are read by other rules than before: every project is to be read once more.
+    "UPDATE packages SET pypi_serial = NULL",
+    # Names of the fields that a person set with edit, a JSON list: those are theirs.
+    "ALTER TABLE packages ADD COLUMN edited TEXT NOT NULL DEFAULT '[]'",
+    # What an import told that has no column, a JSON object.
+    "ALTER TABLE packages ADD COLUMN extra TEXT NOT NULL DEFAULT '{}'",
+    "ALTER TABLE categories ADD COLUMN extra TEXT NOT NULL DEFAULT '{}'",
+    "ALTER TABLE grids ADD COLUMN extra TEXT NOT NULL DEFAULT '{}'",
+    # All commit_days from the one to the day before the other are known; 0001-01-01: of all time.
+    "ALTER TABLE packages ADD COLUMN days_from TEXT",
+    "ALTER TABLE packages ADD COLUMN days_until TEXT",
+    """
+    UPDATE packages
+    SET days_from = coalesce(days_since, '0001-01-01'), days_until = commits_until
+    WHERE days_known
+    """,
+    # The names of the participants, one a line, as they are searched.
+    "ALTER TABLE packages ADD COLUMN people TEXT NOT NULL DEFAULT ''",
+    """
+    UPDATE packages SET people = coalesce((
+        SELECT group_concat(name, char(10)) FROM participants WHERE package_id = packages.id
+    ), '')
+    """,
+    f"""
+    CREATE VIRTUAL TABLE packages_fts USING fts5(
+        {", ".join(SEARCHED_COLUMNS)}, content="packages", content_rowid="id", prefix="2 3"
+    )
+    """,
+    "INSERT INTO packages_fts (packages_fts) VALUES ('rebuild')",
+    f"CREATE TRIGGER packages_found AFTER INSERT ON packages BEGIN {_LEARN}; END",
+    f"CREATE TRIGGER packages_lost AFTER DELETE ON packages BEGIN {_FORGET}; END",
+    f"""
+    CREATE TRIGGER packages_told AFTER UPDATE OF {", ".join(SEARCHED_COLUMNS)} ON packages
+    BEGIN {_FORGET}; {_LEARN}; END
+    """,
+    # The sum of commits_over_52, null for unknown: to sort by it, without reading all lists.
+    "ALTER TABLE packages ADD COLUMN commits INTEGER",
+    f"UPDATE packages SET commits = {_COMMITS.format('commits_over_52')}",  # noqa: S608 - ours
+    *(
+        f"""
+        CREATE TRIGGER packages_{name} AFTER {event} BEGIN
+            UPDATE packages SET commits = {_COMMITS.format("new.commits_over_52")}
+            WHERE id = new.id;
+        END
+        """  # noqa: S608 - ours
+        for name, event in (
+            ("counted", "INSERT ON packages"),
+            ("recounted", _OTHER_WEEKS),
+        )
+    ),
+    *(
+        f"CREATE INDEX packages_{name} ON packages({columns})"
+        for name, columns in (
+            ("title", "title COLLATE NOCASE"),
+            ("stars", "repo_watchers"),
+            ("updated", "last_updated"),
+            ("fetched", "last_fetched"),
+            ("commits", "commits"),
+            ("downloads", "downloads_last_month"),
+            ("status", "status"),
+        )
+    ),
+    "CREATE INDEX fetches_failing ON fetches(package_id) WHERE consecutive_failures > 0",
+    # It was for every package, but for so many at most, or for some of their sources.
+    "ALTER TABLE runs ADD COLUMN partial INTEGER NOT NULL DEFAULT 0",
+    """
+    CREATE TABLE snapshots (        -- one where something had changed since the one before
+        package_id INTEGER NOT NULL REFERENCES packages(id) ON DELETE CASCADE,
+        at TEXT NOT NULL,
+        repo_id TEXT,               -- another one is another repository: no growth
+        stars INTEGER,
+        forks INTEGER,
+        open_issues INTEGER,
+        commits INTEGER,            -- of the 52 weeks before
+        version TEXT,
+        downloads INTEGER,          -- of the month before
+        status TEXT,
+        PRIMARY KEY (package_id, at)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+SCHEMA_VERSION = len(MIGRATIONS)

@@ -1,0 +1,1 @@
+"""Dumps, restores and imports into the catalog."""

@@ -1,0 +1,1 @@
+"""Running git: processes, cached clones, repositories, authors."""

@@ -1,0 +1,1 @@
+"""A fetch run: plan, read the sources, write the results, report."""

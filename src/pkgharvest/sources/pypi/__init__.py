@@ -1,0 +1,1 @@
+"""The package index: the Simple and JSON APIs."""

@@ -1,0 +1,1 @@
+"""Tables, cards and progress for a terminal; the only room that imports rich."""

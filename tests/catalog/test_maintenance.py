@@ -1,0 +1,273 @@
+"""Looking after the file: what a check finds, and copies that are whole or not there."""
+
+import contextlib
+import resource
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pkgharvest.catalog import additions, database, lookup, maintenance, packages
+from pkgharvest.model.errors import CatalogError
+from pkgharvest.model.package import STATUSES
+from tests.support.catalogs import NOW, activity, open_catalog, project_result, repository_result
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A catalogue with octo/cat, which was read once."""
+    place = tmp_path / "cat.db"
+    with open_catalog(place) as cat:
+        cat.add()
+        cat.save(repository_result())
+        cat.save(project_result())
+    return place
+
+
+def check(path: Path) -> maintenance.CheckResult:
+    with database.open_reader(path) as conn:
+        return maintenance.check_catalog(conn, path)
+
+
+# ── check ──
+
+
+def test_a_whole_file_has_no_problems(path: Path) -> None:
+    found = check(path)
+    assert found.problems == ()
+    assert found.rows == {
+        "packages": 1,
+        "categories": 0,
+        "grids": 0,
+        "versions": 2,
+        "participants": 2,
+        "commit_days": 2,
+        "snapshots": 0,
+        "validators": 3,
+        "runs": 1,
+    }
+    assert found.size >= path.stat().st_size
+
+
+def test_every_status_is_one(path: Path) -> None:
+    with database.open_writer(path) as db:
+        for status in STATUSES:
+            db.conn.execute("UPDATE packages SET status = ?", (status,))
+            assert maintenance.check_catalog(db.conn, path).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        ("commits_over_52 = '[1, 2]'", "cat: commits_over_52 is not 52 counts"),
+        (
+            f"commits_over_52 = '{[-1] * 52}'",
+            "cat: commits_over_52 is not 52 counts",
+        ),
+        (
+            f"commits_over_52 = '{[0.5] * 52}'",
+            "cat: commits_over_52 is not 52 counts",
+        ),
+        ("commits_over_52 = '[1,'", "cat: commits_over_52 is not a list"),
+        ("topics = '{}'", "cat: topics is not a list"),
+        ("pypi_classifiers = ''", "cat: pypi_classifiers is not a list"),
+        ("status = 'asleep'", "cat: its status is not one"),
+        ("modified = 'yesterday'", "cat: modified is not an instant"),
+        ("last_fetched = '2026-02-15'", "cat: last_fetched is not an instant"),
+    ],
+)
+def test_a_broken_promise_is_told(path: Path, damage: str, problem: str) -> None:
+    with database.open_writer(path) as db:
+        db.conn.execute(f"UPDATE packages SET {damage}")
+    assert check(path).problems[0] == problem
+
+
+def test_a_row_without_its_package_is_told(path: Path) -> None:
+    with database.open_writer(path) as db:
+        db.conn.execute("PRAGMA foreign_keys = OFF")
+        db.conn.execute("DELETE FROM packages")
+    tables = {problem.partition(":")[0] for problem in check(path).problems}
+    assert tables == {"versions", "participants", "commit_days", "fetches", "validators"}
+
+
+def test_a_wrong_type_is_told(path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as conn:
+        conn.execute("PRAGMA writable_schema = ON")
+        conn.execute("UPDATE sqlite_schema SET sql = replace(sql, 'STRICT', '')")
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as conn:
+        conn.execute("UPDATE packages SET repo_watchers = 'many'")
+        conn.execute("PRAGMA writable_schema = ON")
+        conn.execute(
+            "UPDATE sqlite_schema SET sql = rtrim(sql) || ' STRICT' WHERE name = 'packages'"
+        )
+    assert any("repo_watchers" in problem for problem in check(path).problems)
+
+
+@pytest.mark.parametrize("fill", [b"\xff", b"\x00"])
+def test_damaged_pages_are_told_wherever_they_are(path: Path, fill: bytes) -> None:
+    size = 4096
+    for page in range(1, path.stat().st_size // size):
+        broken = path.with_name(f"{page}.db")
+        content = bytearray(path.read_bytes())
+        if not any(content[page * size : (page + 1) * size]):
+            continue
+        content[page * size : (page + 1) * size] = fill * size
+        broken.write_bytes(content)
+        try:
+            problems = check(broken).problems
+        except CatalogError as error:
+            problems = (error.message,)
+        assert problems, page
+        assert not any("\n" in problem for problem in problems)
+
+
+# ── backup ──
+
+
+def record(path: Path) -> object:
+    with database.open_reader(path) as conn:
+        return next(
+            packages.read_packages(conn, [lookup.find_package(conn, "cat")], packages.ALL_PARTS)
+        )
+
+
+def test_a_copy_is_one_whole_file(path: Path, tmp_path: Path) -> None:
+    aside = tmp_path / "aside"
+    aside.mkdir()
+    copy = aside / "copy.db"
+    assert maintenance.backup(path, copy) == copy.stat().st_size
+    assert list(aside.iterdir()) == [copy]
+    assert record(copy) == record(path)
+    assert check(copy).problems == ()
+    with contextlib.closing(sqlite3.connect(copy)) as conn:
+        assert conn.execute("PRAGMA journal_mode").fetchone()[0] == "delete"
+
+
+def test_a_copy_can_be_used_as_a_catalogue(path: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    maintenance.backup(path, copy)
+    with open_catalog(copy) as cat:
+        assert cat.add("octo/dog") == 2
+    assert record(copy) == record(path)
+
+
+@pytest.mark.parametrize("name", ["there.db", "cat.db", ""])
+def test_what_is_there_already_is_not_overwritten(path: Path, tmp_path: Path, name: str) -> None:
+    there = tmp_path / name
+    (tmp_path / "there.db").write_text("mine")
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(CatalogError, match="is there already"):
+        maintenance.backup(path, there)
+    assert sorted(tmp_path.iterdir()) == before
+    assert (tmp_path / "there.db").read_text() == "mine"
+    assert record(path)
+
+
+def test_a_copy_into_nowhere_is_refused(path: Path, tmp_path: Path) -> None:
+    with pytest.raises(CatalogError, match="no directory"):
+        maintenance.backup(path, tmp_path / "no" / "copy.db")
+    with pytest.raises(CatalogError, match="cannot be written"):
+        maintenance.backup(path, tmp_path / ("x" * 300))
+    with pytest.raises(CatalogError, match="no catalogue at"):
+        maintenance.backup(tmp_path / "none.db", tmp_path / "copy.db")
+    assert not (tmp_path / "copy.db").exists()
+
+
+@pytest.fixture
+def no_room() -> Iterator[None]:
+    """Let no file of this process grow beyond 8 kB, which is what a full disk comes to."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_leaves_no_half_copy(
+    path: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    aside = tmp_path / "aside"
+    aside.mkdir()
+    with database.open_reader(path):  # its side files are there already
+        request.getfixturevalue("no_room")
+        with pytest.raises(CatalogError) as refused:
+            maintenance.backup(path, aside / "copy.db")
+    assert refused.value.message.startswith(f"{aside / 'copy.db'} cannot be written: ")
+    assert list(aside.iterdir()) == []
+
+
+WRITER = """
+import pathlib, sys
+sys.path.insert(0, sys.argv[2])
+from tests.support.catalogs import open_catalog, repository_facts, repository_result
+with open_catalog(pathlib.Path(sys.argv[1])) as cat:
+    for stars in range(100_000):
+        # The two are changed together, so that a copy between them would show.
+        described = repository_facts(stars=stars, description=str(stars))
+        cat.save(repository_result(repository=described))
+        print(stars, flush=True)
+"""
+
+
+def test_a_copy_while_somebody_writes_is_of_one_moment(path: Path, tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path), str(Path(__file__).parents[2])],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as writer:
+        assert writer.stdout is not None
+        seen = []
+        for number in range(5):
+            said = int(writer.stdout.readline())
+            copy = tmp_path / f"copy{number}.db"
+            maintenance.backup(path, copy)
+            assert check(copy).problems == ()
+            with database.open_reader(copy) as conn:
+                package = next(packages.read_packages(conn, [1]))
+            assert package.repo_description == str(package.repo_watchers)
+            assert package.repo_watchers >= said
+            seen.append(package.repo_watchers)
+        assert writer.poll() is None  # it was at it all the time
+        writer.kill()
+    assert seen == sorted(seen)
+
+
+# ── vacuum ──
+
+
+def test_a_vacuum_gives_back_what_removed_packages_left(path: Path) -> None:
+    days = {NOW.date().replace(year=year): 1 for year in range(1000, 2026)}
+    with open_catalog(path) as cat:
+        for number in range(20):
+            package_id = cat.add(f"octo/dog{number}")
+            news = repository_result(repository=None, activity=activity(days), validators=())
+            cat.save(news, package_id=package_id)
+        before = record(path)
+        full = maintenance.file_size(path)
+        for package_id in range(2, 22):
+            additions.remove_package(cat.db, package_id)
+        maintenance.vacuum_catalog(cat.db)
+        assert maintenance.file_size(path) < full / 3
+    assert record(path) == before
+    assert check(path).problems == ()
+
+
+def test_a_vacuum_during_somebodys_fetch_says_so(path: Path) -> None:
+    with (
+        open_catalog(path) as other,
+        database.transaction(other.db),
+        pytest.raises(CatalogError, match="is held by another program"),
+        database.open_writer(path, busy_seconds=0.05) as db,
+    ):
+        maintenance.vacuum_catalog(db)
+
+
+def test_the_size_counts_what_waits_in_the_log(path: Path) -> None:
+    settled = maintenance.file_size(path)
+    with open_catalog(path) as cat:
+        for number in range(50):
+            cat.add(f"octo/dog{number}")
+        assert maintenance.file_size(path) > settled
+        assert maintenance.file_size(path) > path.stat().st_size

@@ -1,0 +1,154 @@
+"""Migrations: an older schema is brought up to date by opening, and nothing is lost."""
+
+import contextlib
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pkgharvest.catalog import database, lookup, packages
+from pkgharvest.catalog.migrations import DOWNLOAD_COLUMNS, MIGRATIONS, SCHEMA_VERSION
+from pkgharvest.model.errors import CatalogError
+from tests.support.catalogs import downloads_result, make_catalog, make_first_catalog, open_catalog
+
+
+@pytest.fixture
+def newer_program(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Let this program know a schema that is one further, when called."""
+
+    def teach() -> None:
+        def add_notes(db: object) -> None:
+            db.execute("CREATE TABLE notes (text TEXT) STRICT")  # type: ignore[attr-defined]
+
+        monkeypatch.setattr(database, "MIGRATIONS", [*MIGRATIONS, add_notes])
+        monkeypatch.setattr(database, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
+
+    return teach
+
+
+@pytest.mark.parametrize("to_write", [True, False])
+def test_an_older_schema_is_brought_up_to_date_by_opening(
+    tmp_path: Path, newer_program: Callable[[], None], to_write: bool
+) -> None:
+    path = make_catalog(tmp_path / "cat.db")
+    newer_program()
+    with contextlib.ExitStack() as opened:
+        if to_write:
+            conn = opened.enter_context(database.open_writer(path)).conn
+        else:
+            conn = opened.enter_context(database.open_reader(path))
+        assert conn.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION + 1
+        assert conn.execute("SELECT count(*) FROM notes").fetchone()[0] == 0
+        assert lookup.find_package(conn, "cat") == 1
+
+
+@pytest.mark.parametrize("to_write", [True, False])
+def test_the_first_schema_is_brought_up_to_date_and_nothing_is_lost(
+    tmp_path: Path, to_write: bool
+) -> None:
+    path = make_first_catalog(tmp_path / "cat.db")
+    with contextlib.closing(sqlite3.connect(path)) as conn:
+        tables = conn.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+        before = {name: rows_of(conn, name) for (name,) in tables}
+    assert before.keys() > {"packages", "validators", "runs"}
+    with contextlib.ExitStack() as opened:
+        if to_write:
+            conn = opened.enter_context(database.open_writer(path)).conn
+        else:
+            conn = opened.enter_context(database.open_reader(path))
+        assert conn.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION
+        after = {name: rows_of(conn, name) for name in before}
+        package = next(packages.read_packages(conn, [1], packages.ALL_PARTS))
+    [row], [old] = after["packages"], before["packages"]
+    news = {
+        "edited": "[]",
+        "extra": "{}",
+        "people": "ann",
+        "commits": 3,
+        "days_from": None,
+        "days_until": None,
+        "score": 6,  # of 7 stars, for no commit is known
+    }
+    assert row == {**old, **dict.fromkeys(DOWNLOAD_COLUMNS), **news}
+    assert package.downloads is None
+    assert package.participants == ("ann",)
+    del after["packages"], before["packages"]
+    before["runs"] = [{**run, "partial": 0} for run in before["runs"]]
+    assert after == before
+    with open_catalog(path) as cat:
+        cat.save(downloads_result())
+        assert cat.package().downloads == downloads_result().downloads
+
+
+def rows_of(conn: sqlite3.Connection, table: str) -> list[dict[str, object]]:
+    cursor = conn.execute(f"SELECT * FROM {table}")
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+def test_a_reader_of_an_older_schema_is_not_told_that_it_may_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the file may not be written to, what is read is a copy: nobody may write into that."""
+    path = make_first_catalog(tmp_path / "cat.db")
+    before = path.read_bytes()
+
+    def refused(*_: object, **__: object) -> None:
+        cause = sqlite3.OperationalError("attempt to write a readonly database")
+        cause.sqlite_errorcode = sqlite3.SQLITE_READONLY
+        raise CatalogError(f"{path} is read-only") from cause
+
+    monkeypatch.setattr(database, "open_writer", refused)
+    with database.open_reader(path) as conn:
+        assert lookup.find_package(conn, "cat") == 1
+        assert next(packages.read_packages(conn, [1], packages.ALL_PARTS)).downloads is None
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            conn.execute("UPDATE packages SET repo_watchers = 8")
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CORRUPT, None])
+def test_anything_else_that_hinders_a_migration_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int | None
+) -> None:
+    path = make_first_catalog(tmp_path / "cat.db")
+
+    def refused(*_: object, **__: object) -> None:
+        if code is None:
+            raise CatalogError("no")
+        cause = sqlite3.OperationalError("no")
+        cause.sqlite_errorcode = code
+        raise CatalogError("no") from cause
+
+    monkeypatch.setattr(database, "open_writer", refused)
+    with pytest.raises(CatalogError, match="no"), database.open_reader(path):
+        pass
+
+
+def test_a_migration_that_fails_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_catalog(tmp_path / "cat.db")
+
+    def broken(db: object) -> None:
+        db.execute("CREATE TABLE half (text TEXT)")  # type: ignore[attr-defined]
+        db.execute("CREATE TABLE packages (text TEXT)")  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(database, "MIGRATIONS", [*MIGRATIONS, broken])
+    monkeypatch.setattr(database, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
+    with pytest.raises(CatalogError, match="already exists"), database.open_reader(path):
+        pass
+    with pytest.raises(CatalogError, match="already exists"), database.open_writer(path):
+        pass
+    monkeypatch.undo()
+    with database.open_reader(path) as conn:
+        assert conn.execute("SELECT 1 FROM sqlite_schema WHERE name = 'half'").fetchone() is None
+
+
+def test_every_project_is_read_once_more_as_licences_are_read_otherwise(tmp_path: Path) -> None:
+    path = make_first_catalog(tmp_path / "cat.db")
+    with contextlib.closing(sqlite3.connect(path)) as conn, conn:
+        conn.execute("UPDATE packages SET pypi_serial = '5'")
+    with database.open_reader(path) as conn:
+        assert conn.execute("SELECT pypi_serial FROM packages").fetchone()[0] is None

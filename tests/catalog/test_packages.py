@@ -1,0 +1,247 @@
+"""Records out of the tables: which, in which order, and whole."""
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pkgharvest.catalog import database, lookup, packages
+from pkgharvest.catalog.encoding import decode_instant, encode_instant
+from pkgharvest.catalog.packages import PackageFilter
+from pkgharvest.model.observations import SOURCES, Failure
+from tests.support.catalogs import (
+    DAY,
+    HOUR,
+    NOW,
+    TODAY,
+    OpenCatalog,
+    activity,
+    downloads_result,
+    open_catalog,
+    project_result,
+    repository_facts,
+    repository_result,
+)
+
+ALL = PackageFilter()
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Iterator[OpenCatalog]:
+    """Four packages; of the first nothing is known, the others differ in everything."""
+    with open_catalog(tmp_path / "cat.db") as open_shelf:
+        for name in ("Mouse", "cat", "Ant", "bee"):
+            open_shelf.add(f"octo/{name}")
+        known = ((2, "cat", 5, 9), (3, "Ant", 9, 300), (4, "bee", 7, 900))
+        for package_id, name, commits, age in known:
+            news = repository_result(
+                repository=repository_facts(f"octo/{name}", stars=10 * package_id),
+                activity=activity({TODAY - DAY: commits}, committed_at=NOW - age * DAY),
+            )
+            open_shelf.save(news, NOW + package_id * HOUR, package_id=package_id)
+        for package_id, name, day, month in ((2, "cat", 9, 60), (3, "Ant", 1, 500)):
+            open_shelf.save(project_result(name), package_id=package_id)
+            open_shelf.save(downloads_result(day, 10, month), package_id=package_id)
+        yield open_shelf
+
+
+def slugs(
+    catalogue: OpenCatalog,
+    wanted: PackageFilter = ALL,
+    *,
+    sort: str = "name",
+    reverse: bool = False,
+    limit: int | None = None,
+) -> list[str]:
+    ids = packages.select_ids(catalogue.conn, wanted, sort=sort, reverse=reverse, limit=limit)
+    return [package.slug for package in packages.read_packages(catalogue.conn, ids)]
+
+
+# ── order ──
+
+
+@pytest.mark.parametrize(
+    ("sort", "order", "reversed_order"),
+    [
+        ("name", "ant bee cat mouse", "mouse cat bee ant"),
+        ("stars", "bee ant cat mouse", "mouse cat ant bee"),
+        ("updated", "cat ant bee mouse", "bee ant cat mouse"),
+        ("fetched", "bee ant cat mouse", "cat ant bee mouse"),
+        ("commits", "ant bee cat mouse", "cat bee ant mouse"),
+        ("score", "ant cat bee mouse", "mouse bee cat ant"),
+        ("downloads", "ant cat bee mouse", "cat ant bee mouse"),
+    ],
+)
+def test_figures_descend_names_ascend_and_null_comes_last_both_ways(
+    catalogue: OpenCatalog, sort: str, order: str, reversed_order: str
+) -> None:
+    assert slugs(catalogue, sort=sort) == order.split()
+    assert slugs(catalogue, sort=sort, reverse=True) == reversed_order.split()
+    for count in (0, 1, 3):
+        assert slugs(catalogue, sort=sort, limit=count) == order.split()[:count]
+
+
+@pytest.mark.parametrize("sort", packages.SORT_KEYS)
+@pytest.mark.parametrize("reverse", [False, True])
+def test_ties_are_by_slug_both_ways(catalogue: OpenCatalog, sort: str, reverse: bool) -> None:
+    catalogue.conn.execute(
+        "UPDATE packages SET title = 'same', repo_watchers = 1, last_updated = NULL,"
+        " last_fetched = NULL, commits_over_52 = '[]', pypi_version = NULL,"
+        " downloads_last_month = 7, score = 1"
+    )
+    assert slugs(catalogue, sort=sort, reverse=reverse) == ["ant", "bee", "cat", "mouse"]
+
+
+def test_no_limit_is_none_and_a_huge_one_is_no_trouble(catalogue: OpenCatalog) -> None:
+    assert len(slugs(catalogue, limit=None)) == len(slugs(catalogue, limit=10**30)) == 4
+
+
+# ── filters ──
+
+
+def test_by_category_and_grid(catalogue: OpenCatalog) -> None:
+    for table in ("categories", "grids"):
+        catalogue.conn.execute(
+            f"INSERT INTO {table} (title, slug, created, modified) VALUES ('', 'pets', '', '')"
+        )
+    catalogue.conn.execute("UPDATE packages SET category_id = 1 WHERE slug IN ('cat', 'mouse')")
+    catalogue.conn.execute("INSERT INTO grid_packages VALUES (2, 1, 0), (4, 1, 0)")
+    assert slugs(catalogue, PackageFilter(category="pets")) == ["cat", "mouse"]
+    assert slugs(catalogue, PackageFilter(grid="pets")) == ["bee", "cat"]
+    assert slugs(catalogue, PackageFilter(category="pets", grid="pets")) == ["cat"]
+    assert (
+        slugs(catalogue, PackageFilter(category="x"))
+        == slugs(catalogue, PackageFilter(grid="x"))
+        == []
+    )
+
+
+def test_by_status(catalogue: OpenCatalog) -> None:
+    catalogue.save(Failure(kind="gone", message=""), package_id=2)
+    assert slugs(catalogue, PackageFilter(status="gone")) == ["cat"]
+    assert slugs(catalogue, PackageFilter(status="active")) == ["ant", "bee", "mouse"]
+
+
+def test_by_age_and_what_was_never_fetched_is_old(catalogue: OpenCatalog) -> None:
+    assert slugs(catalogue, PackageFilter(fetched_before=NOW + 3 * HOUR)) == ["cat", "mouse"]
+    assert slugs(catalogue, PackageFilter(fetched_before=NOW - DAY)) == ["mouse"]
+
+
+def test_by_failing_sources(catalogue: OpenCatalog) -> None:
+    catalogue.save(Failure(kind="timeout", message=""), package_id=2)
+    catalogue.save(Failure(kind="timeout", message=""), package_id=3, source="pypi")
+    assert slugs(catalogue, PackageFilter(failing=True)) == ["ant", "cat"]
+    catalogue.save(project_result("ant"), package_id=3)
+    assert slugs(catalogue, PackageFilter(failing=True)) == ["cat"]
+
+
+# ── records ──
+
+
+def test_records_come_in_the_order_of_the_ids(catalogue: OpenCatalog) -> None:
+    ids = [4, 99, 1, 2]
+    assert [one.id for one in packages.read_packages(catalogue.conn, ids)] == [4, 1, 2]
+
+
+def test_more_records_than_are_read_at_once(catalogue: OpenCatalog) -> None:
+    rows = [(f"p{number}",) for number in range(1200)]
+    with database.transaction(catalogue.db):
+        catalogue.conn.executemany(
+            "INSERT INTO packages (slug, title, created, modified)"
+            " VALUES (?1, ?1, '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z')",
+            rows,
+        )
+    ids = packages.select_ids(catalogue.conn, ALL)
+    assert [one.id for one in packages.read_packages(catalogue.conn, ids)] == ids
+    assert len(ids) == 1204
+
+
+def test_versions_are_read_with_the_whole_record_only(catalogue: OpenCatalog) -> None:
+    catalogue.save(project_result("cat"), package_id=2)
+    assert next(packages.read_packages(catalogue.conn, [2])).versions == ()
+    assert len(next(packages.read_packages(catalogue.conn, [2], packages.ALL_PARTS)).versions) == 2
+
+
+def test_the_sources_are_told_of_in_their_own_order(catalogue: OpenCatalog) -> None:
+    assert [one.source for one in catalogue.package(2).fetches] == list(SOURCES)
+    assert [one.source for one in catalogue.package(4).fetches] == ["repo"]
+
+
+def test_a_persons_documentation_goes_before_pypis(catalogue: OpenCatalog) -> None:
+    catalogue.save(project_result("cat"), package_id=2)
+    assert catalogue.package(2).documentation_url == "https://cat.example/docs"
+    catalogue.conn.execute("UPDATE packages SET documentation_url = 'https://mine'")
+    assert catalogue.package(2).documentation_url == "https://mine"
+    assert catalogue.package(1).documentation_url == "https://mine"
+
+
+def test_grids_are_in_the_order_of_their_positions(catalogue: OpenCatalog) -> None:
+    catalogue.conn.executescript(
+        """
+        INSERT INTO grids (title, slug, created, modified)
+        VALUES ('', 'a', '', ''), ('', 'b', '', '');
+        INSERT INTO grid_packages VALUES (1, 1, 5), (1, 2, 0);
+        """
+    )
+    assert catalogue.package().grid_ids == (2, 1)
+
+
+def test_shelves_are_named_where_they_are_asked_for(catalogue: OpenCatalog) -> None:
+    catalogue.conn.executescript(
+        """
+        INSERT INTO categories (title, slug, created, modified)
+        VALUES ('', 'x', '', ''), ('', 'pets', '', '');
+        INSERT INTO grids (title, slug, created, modified)
+        VALUES ('', 'a', '', ''), ('', 'b', '', '');
+        INSERT INTO grid_packages VALUES (1, 1, 5), (1, 2, 0), (3, 1, 0);
+        UPDATE packages SET category_id = 2 WHERE id IN (1, 2);
+        """
+    )
+    found = packages.read_packages(catalogue.conn, [1, 2, 3, 4], packages.CARD_PARTS)
+    assert [(one.category_slug, one.grid_slugs) for one in found] == [
+        ("pets", ("b", "a")),
+        ("pets", ()),
+        (None, ("a",)),
+        (None, ()),
+    ]
+    for parts in ((), packages.ALL_PARTS, packages.RECORD_PARTS):
+        [one] = packages.read_packages(catalogue.conn, [1], parts)
+        assert (one.category_slug, one.grid_slugs) == (None, ())
+    [one] = packages.read_packages(catalogue.conn, [1])
+    assert one.category_slug is None
+
+
+def test_reading_a_package_searches_nothing_from_end_to_end(catalogue: OpenCatalog) -> None:
+    """So that showing one of 100,000 packages costs what showing one of 100 does."""
+    asked: list[str] = []
+    whole = packages.ALL_PARTS | packages.CARD_PARTS
+    catalogue.conn.set_trace_callback(asked.append)
+    list(
+        packages.read_packages(catalogue.conn, [lookup.find_package(catalogue.conn, "cat")], whole)
+    )
+    catalogue.conn.set_trace_callback(None)
+    assert len(asked) == 11  # with the begin and the end of one moment
+    for query in [one for one in asked if one.startswith("SELECT")]:
+        for row in catalogue.conn.execute(f"EXPLAIN QUERY PLAN {query}"):
+            assert re.match("SCAN (?!json_each)", row["detail"]) is None, query
+
+
+# ── columns ──
+
+
+def test_text_sorts_as_time_does() -> None:
+    moments = [
+        dt.datetime(1, 1, 1, tzinfo=dt.UTC),
+        dt.datetime(999, 12, 31, tzinfo=dt.UTC),
+        dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+        dt.datetime(2026, 1, 1, 0, 0, 0, 1, tzinfo=dt.UTC),
+        dt.datetime(2026, 1, 1, 2, tzinfo=dt.timezone(HOUR)),
+        dt.datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=dt.UTC),
+    ]
+    texts = [str(encode_instant(moment)) for moment in moments]
+    assert texts == sorted(texts)
+    assert {len(text) for text in texts} == {27}
+    assert [decode_instant(text) for text in texts] == moments
+    assert decode_instant(encode_instant(None)) is None

@@ -1,0 +1,139 @@
+"""Repositories that are renamed, and names that are somebody else's by now."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pkgharvest.catalog import additions, lookup, results
+from pkgharvest.model.errors import UnknownPackage
+from pkgharvest.model.locators import parse_locator
+from pkgharvest.model.observations import Failure
+from tests.support.catalogs import (
+    DAY,
+    GITHUB,
+    NOW,
+    OpenCatalog,
+    open_catalog,
+    project_result,
+    repository_facts,
+    repository_result,
+    validator,
+)
+
+NEW = "https://api.github.com/repos/octo/lion"
+
+
+@pytest.fixture
+def cat(tmp_path: Path) -> Iterator[OpenCatalog]:
+    """A catalogue with octo/cat, which was read once."""
+    with open_catalog(tmp_path / "cat.db") as open_shelf:
+        open_shelf.add()
+        open_shelf.save(repository_result())
+        yield open_shelf
+
+
+def test_a_rename_is_followed_and_remembered(cat: OpenCatalog) -> None:
+    renamed = repository_result(
+        repository=repository_facts("octo/Lion"), validators=(validator(f"{NEW}/contributors"),)
+    )
+    assert cat.save(renamed, NOW + DAY) == results.SaveResult(changed=True)
+    package = cat.package()
+    assert package.repo_url == "https://github.com/octo/Lion"
+    assert package.previous_urls == ("https://github.com/octo/cat",)
+    assert (package.status, package.slug) == ("active", "cat")
+    assert cat.target().locator == parse_locator("octo/Lion")
+    assert cat.target().previous == (parse_locator("octo/cat"),)
+    for name in ("octo/cat", "https://github.com/octo/lion"):
+        assert lookup.find_package(cat.conn, name) == 1
+        assert lookup.find_by_repository(cat.conn, parse_locator(name)) == "cat"
+
+
+def test_what_vouched_for_the_old_name_goes(cat: OpenCatalog) -> None:
+    assert cat.validator_keys("repo") == [GITHUB, f"{GITHUB}/commits?since=1"]
+    cat.save(
+        repository_result(repository=repository_facts("octo/lion"), validators=(validator(NEW),))
+    )
+    assert cat.validator_keys("repo") == [NEW]
+
+
+def test_names_pile_up_and_one_that_is_taken_again_is_no_former_one(cat: OpenCatalog) -> None:
+    for day, name in enumerate(["octo/lion", "zoo/lion", "octo/cat"], 1):
+        cat.save(repository_result(repository=repository_facts(name)), NOW + day * DAY)
+    assert cat.package().repo_url == "https://github.com/octo/cat"
+    assert cat.package().previous_urls == (
+        "https://github.com/octo/lion",
+        "https://github.com/zoo/lion",
+    )
+
+
+def test_another_case_is_no_rename(cat: OpenCatalog) -> None:
+    assert cat.save(repository_result(repository=repository_facts("Octo/Cat")), NOW + DAY).changed
+    assert cat.package().repo_url == "https://github.com/Octo/Cat"
+    assert cat.package().previous_urls == ()
+    assert cat.save(repository_result(repository=repository_facts("Octo/Cat"))).changed is False
+
+
+@pytest.mark.parametrize("name", ["Octo/Cat", "octo/lion"])
+def test_the_project_of_a_repository_that_this_run_found_renamed_is_saved(
+    cat: OpenCatalog, name: str
+) -> None:
+    target = cat.target()  # both sources are read before anything is saved
+    cat.save(repository_result(repository=repository_facts(name)), target=target)
+    assert cat.save(project_result(), target=target).changed
+    assert cat.package().pypi_version == "1.1"
+
+
+def test_a_rename_onto_another_package_is_reported_and_not_taken_over(cat: OpenCatalog) -> None:
+    cat.add("octo/lion")
+    before = cat.package()
+    onto = repository_result(
+        repository=repository_facts("octo/lion", stars=99), validators=(validator(NEW),)
+    )
+    saved = cat.save(onto, NOW + DAY)
+    assert saved == results.SaveResult(
+        changed=True,
+        failure=Failure(
+            kind="malformed",
+            message=(
+                "the repository is now https://github.com/octo/lion, which is the package lion"
+            ),
+        ),
+    )
+    package = cat.package()
+    assert package.status == "moved"
+    assert package.repo_url == "https://github.com/octo/cat"
+    assert package.previous_urls == ()
+    for name in ("repo_watchers", "last_fetched", "participants", "commits_over_52"):
+        assert getattr(package, name) == getattr(before, name)
+    assert cat.validator_keys("repo") == [GITHUB, f"{GITHUB}/commits?since=1"]
+    assert lookup.find_package(cat.conn, "octo/lion") == 2
+
+
+def test_it_is_followed_when_the_other_package_has_gone(cat: OpenCatalog) -> None:
+    cat.add("octo/lion")
+    onto = repository_result(repository=repository_facts("octo/lion"))
+    cat.save(onto)
+    additions.remove_package(cat.db, 2)
+    assert cat.save(onto, NOW + DAY).failure is None
+    assert cat.package().status == "active"
+    assert cat.package().repo_url == "https://github.com/octo/lion"
+
+
+def test_a_name_that_another_package_has_left_is_free(cat: OpenCatalog) -> None:
+    cat.save(repository_result(repository=repository_facts("octo/lion")))  # cat has become lion
+    cat.add("octo/puma")
+    news = repository_result(repository=repository_facts("octo/cat", repo_id="43"))
+    assert cat.save(news, package_id=2).failure is None
+    assert cat.package(2).repo_url == "https://github.com/octo/cat"
+    assert lookup.find_package(cat.conn, "octo/cat") == 2  # who is there now, not who was
+    assert lookup.find_package(cat.conn, "octo/puma") == 2
+    assert lookup.find_package(cat.conn, "octo/lion") == 1
+
+
+def test_a_removed_package_takes_its_former_names_along(cat: OpenCatalog) -> None:
+    cat.save(repository_result(repository=repository_facts("octo/lion")))
+    additions.remove_package(cat.db, 1)
+    with pytest.raises(UnknownPackage):
+        lookup.find_package(cat.conn, "octo/cat")
+    assert cat.add("octo/cat") == 2

@@ -1,0 +1,289 @@
+"""What a harvest writes, and what it leaves alone."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pkgharvest.catalog import additions, database, results
+from pkgharvest.model.observations import Contributor, Failure, ProjectResult, RepositoryResult
+from pkgharvest.model.package import SourceState
+from tests.support.catalogs import (
+    DAY,
+    EMPTY,
+    GITHUB,
+    NOTHING_NEW,
+    NOW,
+    TODAY,
+    OpenCatalog,
+    activity,
+    open_catalog,
+    project,
+    project_result,
+    release,
+    repository_facts,
+    repository_result,
+)
+
+
+@pytest.fixture
+def cat(tmp_path: Path) -> Iterator[OpenCatalog]:
+    """A catalogue with octo/cat, of which nothing is known yet."""
+    with open_catalog(tmp_path / "cat.db") as open_shelf:
+        open_shelf.add()
+        yield open_shelf
+
+
+def freshness(cat: OpenCatalog, source: str = "repo") -> SourceState:
+    return next(one for one in cat.package().fetches if one.source == source)
+
+
+NOT_FOUND = Failure(kind="not_found", message="404")
+
+
+# ── what is read is written ──
+
+
+def test_every_field_that_was_read(cat: OpenCatalog) -> None:
+    news = repository_result(activity=activity({TODAY - DAY: 3}, count=9))
+    assert cat.save(news) == results.SaveResult(changed=True)
+    cat.save(project_result())
+    package = cat.package()
+    assert (package.repo_watchers, package.repo_forks, package.open_issues) == (7, 3, 1)
+    assert (package.repo_description, package.license, package.topics) == (
+        "A cat",
+        "MIT",
+        ("cats",),
+    )
+    assert (package.repo_id, package.repo_host, package.default_branch) == (
+        "42",
+        "github.com",
+        "main",
+    )
+    assert (package.archived, package.status) == (False, "active")
+    assert (package.last_updated, package.commit_count) == (NOW - DAY, 9)
+    assert package.commits_over_52 == (0,) * 51 + (3,)
+    assert package.participants == ("ann", "bob")
+    assert package.last_fetched == package.modified == NOW
+    assert (package.pypi_name, package.pypi_version, package.pypi_status) == (
+        "cat",
+        "1.1",
+        "active",
+    )
+    assert (package.pypi_url, package.pypi_summary) == ("https://pypi.org/project/cat/", "A cat")
+    assert (package.pypi_license, package.pypi_requires_python) == ("MIT", ">=3.11")
+    assert package.pypi_classifiers == ("Topic :: Cats",)
+    assert package.documentation_url == "https://cat.example/docs"
+    assert package.versions == (
+        release("1.1"),
+        release("1.0", yanked=True, yanked_reason="broken"),
+    )
+    assert freshness(cat) == SourceState(
+        source="repo",
+        last_success=NOW,
+        last_attempt=NOW,
+        last_error=None,
+        message=None,
+        consecutive_failures=0,
+        next_due=None,
+    )
+
+
+def test_the_target_of_the_next_fetch_knows_what_was_read(cat: OpenCatalog) -> None:
+    since = TODAY - 371 * DAY
+    cat.save(repository_result(activity=activity({}, since=since)))
+    cat.save(project_result())
+    target = cat.target()
+    assert (target.repo_id, target.head, target.days_since) == ("42", "a" * 40, since)
+    assert (target.contributors_known, target.contributors_read) == (True, NOW)
+    assert (target.pypi_name, target.pypi_serial, target.pypi_tried) == ("cat", "5", None)
+    assert sorted(target.validators) == [
+        GITHUB,
+        f"{GITHUB}/commits?since=1",
+        "https://pypi.org/simple/cat/",
+    ]
+
+
+def test_contributors_that_were_not_listed_were_asked_for_all_the_same(cat: OpenCatalog) -> None:
+    cat.save(repository_result(contributors=None, contributors_asked=True))
+    assert cat.target().contributors_known
+    cat.save(repository_result(contributors=None, contributors_asked=False), NOW + DAY)
+    assert cat.target().contributors_read == NOW
+
+
+def test_a_part_that_brought_nothing_new_leaves_its_fields(cat: OpenCatalog) -> None:
+    cat.save(repository_result())
+    cat.save(RepositoryResult(repository=repository_facts(stars=8)), NOW + DAY)
+    package = cat.package()
+    assert package.repo_watchers == 8
+    assert package.participants == ("ann", "bob")
+    assert package.last_updated == NOW - DAY
+
+
+def test_a_repository_without_contributors_has_none(cat: OpenCatalog) -> None:
+    cat.save(repository_result())
+    assert cat.save(repository_result(contributors=()), NOW + DAY).changed
+    assert cat.package().participants == ()
+
+
+def test_the_order_of_contributors_is_kept(cat: OpenCatalog) -> None:
+    people = tuple(Contributor(name=name, commits=5) for name in ("zoe", "ann", "moe"))
+    cat.save(repository_result(contributors=people))
+    cat.save(repository_result(contributors=people[::-1]))
+    assert cat.package().participants == ("moe", "ann", "zoe")
+
+
+def test_a_project_without_a_description_keeps_the_last_one(cat: OpenCatalog) -> None:
+    cat.save(project_result())
+    bare = project(described=False, summary=None, classifiers=(), status="quarantined")
+    cat.save(project_result(project=bare))
+    package = cat.package()
+    assert (package.pypi_summary, package.pypi_status) == ("A cat", "quarantined")
+
+
+def test_versions_that_are_gone_go(cat: OpenCatalog) -> None:
+    cat.save(project_result())
+    cat.save(project_result(project=project(releases=(release("2.0"),), version="2.0")))
+    assert cat.package().versions == (release("2.0"),)
+
+
+def test_what_was_tried_is_said_until_there_is_a_project(cat: OpenCatalog) -> None:
+    cat.save(ProjectResult(name="cat", tried="cat: no such project at PyPI"))
+    assert cat.package().pypi_tried == "cat: no such project at PyPI"
+    assert freshness(cat, "pypi").last_error is None
+    cat.save(project_result())
+    assert cat.package().pypi_tried is None
+
+
+def test_a_look_at_pypi_is_the_last_fetch_only_without_a_repository(cat: OpenCatalog) -> None:
+    cat.save(project_result())
+    assert cat.package().last_fetched is None
+    cat.conn.execute("UPDATE packages SET repo_url = '', repo_key = NULL")
+    cat.save(project_result(), NOW + DAY)
+    assert cat.package().last_fetched == NOW + DAY
+
+
+# ── modified: the content, and nothing else ──
+
+
+def test_the_same_again_moves_last_fetched_and_not_modified(cat: OpenCatalog) -> None:
+    cat.save(repository_result())
+    cat.save(project_result())
+    assert cat.save(repository_result(), NOW + DAY) == results.SaveResult(changed=False)
+    assert cat.save(project_result(), NOW + DAY) == results.SaveResult(changed=False)
+    package = cat.package()
+    assert (package.modified, package.last_fetched) == (NOW, NOW + DAY)
+
+
+@pytest.mark.parametrize(
+    "news",
+    [
+        repository_result(repository=repository_facts(stars=8)),
+        repository_result(activity=activity({TODAY - 2 * DAY: 3})),
+        repository_result(contributors=()),
+        project_result(project=project(version="1.2")),
+        project_result(project=project(releases=())),
+    ],
+    ids=["figure", "commit", "contributors", "version", "releases"],
+)
+def test_a_change_of_the_content_moves_modified(
+    cat: OpenCatalog, news: RepositoryResult | ProjectResult
+) -> None:
+    cat.save(repository_result())
+    cat.save(project_result())
+    assert cat.save(news, NOW + DAY).changed
+    assert cat.package().modified == NOW + DAY
+
+
+def test_modified_never_moves_back(cat: OpenCatalog) -> None:
+    cat.save(repository_result())
+    cat.save(repository_result(repository=repository_facts(stars=9)), NOW - 30 * DAY)
+    assert cat.package().modified == NOW
+    assert cat.package().repo_watchers == 9
+
+
+# ── meanwhile ──
+
+
+def test_a_package_that_was_removed_meanwhile_stays_away(cat: OpenCatalog) -> None:
+    target = cat.target()
+    with database.transaction(cat.db):
+        additions.remove_package(cat.db, 1)
+    for result in (repository_result(), project_result(), NOT_FOUND):
+        assert cat.save(result, target=target) == results.SaveResult(changed=False)
+    with database.transaction(cat.db):
+        results.save_as_of(cat.db, target, activity({}), NOW)
+    for table in ("packages", "fetches", "validators", "participants", "versions", "commit_days"):
+        assert cat.conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 0
+
+
+def test_a_repository_that_was_changed_meanwhile_is_left_alone(cat: OpenCatalog) -> None:
+    target = cat.target()
+    cat.conn.execute(
+        "UPDATE packages SET repo_url = 'https://github.com/octo/dog',"
+        " repo_key = 'github.com/octo/dog'"
+    )
+    before = cat.package()
+    for result in (repository_result(), NOT_FOUND, project_result()):
+        assert cat.save(result, target=target) == results.SaveResult(changed=False)
+    with database.transaction(cat.db):
+        results.save_as_of(cat.db, target, activity({TODAY - DAY: 5}), NOW)
+    assert cat.package() == before
+
+
+@pytest.mark.parametrize(
+    "change", ["pypi_choice = 'none'", "pypi_choice = 'set', pypi_name = 'dog', pypi_key = 'dog'"]
+)
+def test_a_project_that_was_changed_meanwhile_is_left_alone(cat: OpenCatalog, change: str) -> None:
+    target = cat.target()
+    cat.conn.execute(f"UPDATE packages SET {change}")
+    before = cat.package()
+    assert cat.save(project_result(), target=target) == results.SaveResult(changed=False)
+    assert cat.package() == before
+    assert cat.save(repository_result(), target=target).changed  # that is another matter
+
+
+def test_a_project_by_name_does_not_care_for_the_repository(cat: OpenCatalog) -> None:
+    cat.save(project_result())
+    target = cat.target()
+    cat.conn.execute("UPDATE packages SET repo_url = '', repo_key = NULL")
+    news = project_result(project=project(version="1.2"))
+    assert cat.save(news, target=target).changed
+
+
+def test_what_a_person_sets_meanwhile_is_not_overwritten(cat: OpenCatalog) -> None:
+    target = cat.target()
+    cat.conn.execute(
+        "UPDATE packages SET title = 'My cat', slug = 'mine', documentation_url = 'https://my.docs'"
+    )
+    cat.save(repository_result(), target=target)
+    cat.save(project_result(), target=target)
+    package = cat.package()
+    assert (package.title, package.slug) == ("My cat", "mine")
+    assert package.documentation_url == "https://my.docs"
+
+
+def test_a_failing_statement_leaves_all_of_it_as_it_was(cat: OpenCatalog) -> None:
+    cat.save(repository_result())
+    before = cat.package()
+    cat.conn.execute(
+        "CREATE TEMP TRIGGER broken BEFORE INSERT ON validators"
+        " BEGIN SELECT RAISE(ABORT, 'no'); END"
+    )
+    news = repository_result(repository=repository_facts(stars=99), activity=EMPTY, contributors=())
+    with pytest.raises(sqlite3.IntegrityError, match="no"):
+        cat.save(news, NOW + DAY)
+    assert cat.package() == before
+
+
+def test_what_brings_nothing_new_costs_a_handful_of_statements(cat: OpenCatalog) -> None:
+    cat.save(repository_result())
+    cat.save(project_result())
+    target = cat.target()
+    said: list[str] = []
+    cat.conn.set_trace_callback(said.append)
+    cat.save(NOTHING_NEW, NOW + DAY, target=target)
+    cat.save(ProjectResult(name="cat", serial="5"), NOW + DAY, target=target)
+    cat.conn.set_trace_callback(None)
+    assert len(said) <= 12, said

@@ -1,0 +1,269 @@
+"""The words of a query, what they find, and in which order."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pkgharvest.catalog import packages, scores
+from pkgharvest.catalog.search import search
+from pkgharvest.model.observations import Contributor
+from pkgharvest.model.search_text import SearchHit, fold, match_spans, unique_words
+from tests.support.catalogs import (
+    DAY,
+    NOW,
+    TODAY,
+    OpenCatalog,
+    activity,
+    open_catalog,
+    repository_facts,
+    repository_result,
+)
+
+
+@pytest.fixture
+def cat(tmp_path: Path) -> Iterator[OpenCatalog]:
+    with open_catalog(tmp_path / "c.db") as opened:
+        yield opened
+
+
+def put(cat: OpenCatalog, name: str, **columns: object) -> int:
+    """Add a package, with what is given in its columns."""
+    number = cat.add(f"octo/{name}")
+    for column, value in columns.items():
+        cat.conn.execute(f"UPDATE packages SET {column} = ? WHERE id = ?", (value, number))
+    scores.refresh_score(cat.conn, number)
+    return number
+
+
+def put_grid(cat: OpenCatalog, slug: str, title: str, description: str = "") -> None:
+    cat.conn.execute(
+        "INSERT INTO grids (slug, title, description, created, modified) VALUES (?, ?, ?, ?, ?)",
+        (slug, title, description, "2026-01-01", "2026-01-01"),
+    )
+
+
+def found(cat: OpenCatalog, text: str, limit: int = 20) -> list[SearchHit]:
+    return search(cat.conn, text, limit=limit)
+
+
+def slugs(cat: OpenCatalog, text: str, limit: int = 20) -> list[str]:
+    return [one.slug for one in found(cat, text, limit)]
+
+
+# ── words ──
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Django tree", ["django", "tree"]),
+        ("django-tree_x", ["django", "tree", "x"]),
+        ("a a A", ["a"]),
+        ('"AND" OR NOT* (near)^', ["and", "or", "not", "near"]),
+        ("Café", ["cafe"]),
+        ("Cafe\u0301", ["cafe"]),
+        ("한국어 データ", ["한국어", "データ"]),
+        ("हिन्दी", ["हिन्दी"]),
+        ("\u0301 -*\"' \x00", []),
+        ("", []),
+        ("\ud800x", ["x"]),
+    ],
+)
+def test_words(text: str, expected: list[str]) -> None:
+    assert list(unique_words(text)) == expected
+
+
+def test_hits_are_where_the_words_stand() -> None:
+    text = "Écrit en Python, écrire"
+    assert [text[begin:end] for begin, end in match_spans(text, ["ecri"])] == ["Écrit", "écrire"]
+    assert list(match_spans("django", ["jango"])) == []
+
+
+@given(st.text())
+def test_folding_is_settled(text: str) -> None:
+    assert fold(fold(text)) == fold(text)
+
+
+# ── what is found ──
+
+
+@pytest.mark.parametrize(
+    "column", ["title", "slug", "repo_description", "topics", "pypi_summary", "people"]
+)
+def test_every_column_is_searched(cat: OpenCatalog, column: str) -> None:
+    put(cat, "cat", **{column: '["whiskers"]' if column == "topics" else "whiskers"})
+    put(cat, "dog")
+    for text in ("whiskers", "whisk", "WHISKERS", "whi", "w"):
+        assert len(found(cat, text)) == 1
+    assert found(cat, "hiskers") == []
+    assert found(cat, "whiskers dog") == []
+
+
+def test_each_word_may_be_the_beginning_of_one(cat: OpenCatalog) -> None:
+    put(cat, "django-tree")
+    put(cat, "django-forms")
+    put(cat, "treebeard", repo_description="Trees for Django")
+    assert slugs(cat, "django tre") == ["django-tree", "treebeard"]
+    assert slugs(cat, "tre django") == ["django-tree", "treebeard"]
+    assert slugs(cat, "dj for") == ["django-forms", "treebeard"]
+
+
+def test_accents_and_scripts(cat: OpenCatalog) -> None:
+    put(cat, "a1", repo_description="Ein Übersetzer für Café-Menüs")
+    put(cat, "a2", repo_description="हिन्दी और 한국어, データベース")
+    for text in ("ubersetzer", "ÜBERSETZER", "cafe menu", "U\u0308bersetzer", "für"):
+        assert slugs(cat, text) == ["a1"], text
+    for text in ("हिन्दी", "हिन", "한국", "データ"):
+        assert slugs(cat, text) == ["a2"], text
+
+
+def test_the_order(cat: OpenCatalog) -> None:
+    put(cat, "tree", repo_watchers=1)
+    put(cat, "django-tree", repo_watchers=5)
+    put(cat, "tree-of-life", repo_watchers=7000, people="\n".join(f"login{n}" for n in range(900)))
+    put(cat, "treebeard", repo_watchers=5)
+    put(cat, "forest", repo_watchers=9000, repo_description="Every tree")
+    weights = [(one.slug, one.weight) for one in found(cat, "tree")]
+    assert [slug for slug, _ in weights] == [
+        "tree",
+        "tree-of-life",
+        "django-tree",
+        "treebeard",
+        "forest",
+    ]
+    assert weights[0][1] == 100
+    assert 5 <= weights[-1][1] <= 45 < weights[-2][1] <= weights[1][1] <= 95
+
+
+def test_the_name_of_its_project_is_a_name(cat: OpenCatalog) -> None:
+    put(cat, "rest-framework-x", title="X", repo_watchers=9)
+    put(cat, "drf", pypi_name="Rest.Framework", pypi_key="rest-framework")
+    assert slugs(cat, "rest_framework") == ["drf", "rest-framework-x"]
+
+
+def test_a_limit_cuts_the_end(cat: OpenCatalog) -> None:
+    for number in range(30):
+        put(cat, f"tree-{number:02}", repo_watchers=30 - number)
+    put(cat, "x", repo_description="tree", repo_watchers=999)
+    every = slugs(cat, "tree", 50)
+    assert every == [*(f"tree-{number:02}" for number in range(30)), "x"]
+    for limit in (0, 1, 7, 30, 31, 10**30):
+        assert slugs(cat, "tree", limit) == every[:limit]
+
+
+def test_grids_are_mixed_in(cat: OpenCatalog) -> None:
+    put(cat, "django-trees", repo_watchers=3)
+    put_grid(cat, "trees", "Trees")
+    put_grid(cat, "tree-forms", "Forms for very many trees")
+    put_grid(cat, "other", "Other", "where a tree is told of")
+    put_grid(cat, "none", "None")
+    told = [(one.item_type, one.slug) for one in found(cat, "trees")]
+    assert told == [("grid", "trees"), ("package", "django-trees"), ("grid", "tree-forms")]
+    assert [one.slug for one in found(cat, "tree told")] == ["other"]
+    weights = [one.weight for one in found(cat, "tree", 50)]
+    assert weights == sorted(weights, reverse=True)
+    assert len(weights) == 4
+
+
+def test_what_a_hit_tells(cat: OpenCatalog) -> None:
+    cat.add()
+    cat.save(repository_result())
+    [hit] = found(cat, "cat")
+    package = cat.package()
+    assert hit.stars == package.repo_watchers == 7
+    assert hit.forks == 3
+    assert hit.participants == package.participants
+    assert hit.last_committed == NOW - DAY
+    assert (hit.downloads, hit.last_released, hit.category) == (None, None, "")
+
+
+# ── the index follows ──
+
+
+def test_a_harvest_is_found_and_what_it_replaced_is_not(cat: OpenCatalog) -> None:
+    cat.add()
+    cat.save(
+        repository_result(
+            repository=repository_facts(description="Purring"),
+            contributors=(Contributor(name="ann", commits=1),),
+        )
+    )
+    assert slugs(cat, "purring ann") == ["cat"]
+    cat.save(
+        repository_result(
+            repository=repository_facts(description="Meowing"),
+            contributors=(Contributor(name="bob", commits=1),),
+        ),
+        NOW + DAY,
+    )
+    assert slugs(cat, "meowing bob") == ["cat"]
+    assert slugs(cat, "purring") == slugs(cat, "ann") == []
+    cat.conn.execute("DELETE FROM packages")
+    assert slugs(cat, "meowing") == []
+    cat.conn.execute("INSERT INTO packages_fts (packages_fts) VALUES ('integrity-check')")
+
+
+def test_commits_are_the_sum_of_the_weeks(cat: OpenCatalog) -> None:
+    cat.add()
+    assert cat.column("commits") is None
+    cat.save(repository_result(activity=activity({TODAY - DAY: 2, TODAY - 10 * DAY: 5})))
+    assert cat.column("commits") == 7
+    cat.conn.execute("UPDATE packages SET commits_over_52 = '[]'")
+    assert cat.column("commits") is None
+
+
+# ── any text ──
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text() | st.text(alphabet="\"'*-()^:{}+ANDORT \x00"))
+def test_any_text_is_safe(cat: OpenCatalog, text: str) -> None:
+    cat.add()  # which is no error the second time
+    assert all(one.slug == "cat" for one in found(cat, text))
+
+
+@pytest.mark.parametrize("text", ["x" * 10_000, "x " * 5_000, '"' * 10_000, "AND OR " * 1_500])
+def test_long_text(cat: OpenCatalog, text: str) -> None:
+    put(cat, "cat")
+    assert found(cat, text) == []
+
+
+def test_ten_thousand_characters_of_words(cat: OpenCatalog) -> None:
+    every = " ".join(f"w{number}" for number in range(1_700))
+    put(cat, "cat", repo_description=every)
+    put(cat, "dog", repo_description=every.replace("w1699", ""))
+    assert slugs(cat, every) == ["cat"]
+
+
+# ── by score ──
+
+
+def test_the_best_scores_are_those_of_the_whole_list(cat: OpenCatalog) -> None:
+    for number in range(60):
+        put(
+            cat,
+            f"p{number:02}",
+            repo_watchers=number * 37 % 50 * 10,
+            last_updated=f"20{10 + number * 7 % 16}-01-01T00:00:00.000000Z",
+            last_fetched="2026-01-01T00:00:00.000000Z",
+            pypi_requires_python="==2.7.*" if number % 3 == 0 else None,
+        )
+    for reverse in (False, True):
+        every = packages.select_ids(
+            cat.conn, packages.PackageFilter(), sort="score", reverse=reverse
+        )
+        assert len(every) == 60
+        for limit in (0, 1, 5, 59, 60, 99):
+            some = packages.select_ids(
+                cat.conn, packages.PackageFilter(), sort="score", reverse=reverse, limit=limit
+            )
+            assert some == every[:limit]
+
+
+def test_what_was_never_fetched_has_the_score_of_its_last_change(cat: OpenCatalog) -> None:
+    at = "2026-01-01T00:00:00.000000Z"
+    put(cat, "cat", repo_watchers=100, last_updated=at, modified=at.replace("01-01", "11-01"))
+    assert found(cat, "cat")[0].score == 70

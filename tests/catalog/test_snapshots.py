@@ -1,0 +1,366 @@
+"""The past of packages: what each run leaves of it, and what is told from that."""
+
+import datetime as dt
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pkgharvest.catalog import additions, commit_days, database, runs, snapshots
+from pkgharvest.catalog.snapshots import Snapshot
+from pkgharvest.model.observations import Failure, RepositoryResult, SourceResult
+from tests.support.catalogs import (
+    DAY,
+    EMPTY,
+    HOUR,
+    NOTHING_NEW,
+    NOW,
+    TODAY,
+    OpenCatalog,
+    activity,
+    downloads_result,
+    open_catalog,
+    project,
+    project_result,
+    repository_facts,
+    repository_result,
+)
+
+NOT_FOUND = Failure(kind="not_found", message="404")
+GONE = Failure(kind="gone", message="410")
+
+
+@pytest.fixture
+def cat(tmp_path: Path) -> Iterator[OpenCatalog]:
+    """A catalogue with octo/cat, of which nothing is known yet."""
+    with open_catalog(tmp_path / "cat.db") as open_shelf:
+        open_shelf.add()
+        yield open_shelf
+
+
+def run(
+    cat: OpenCatalog, *results: SourceResult | Failure, at: dt.datetime = NOW, package_id: int = 1
+) -> bool:
+    """Save ``results`` in a run of their own that begins at ``at``; tell of its last snapshot."""
+    number = runs.begin_run(cat.db, at, whole=True, continues=None)
+    taken = False
+    for result in results:
+        cat.save(result, at, run=number, package_id=package_id)
+        with database.transaction(cat.db):
+            taken = snapshots.take_snapshot(cat.conn, package_id, number)
+    return taken
+
+
+def starred(stars: int, **changes: object) -> RepositoryResult:
+    """Return a reading that finds so many stars."""
+    told = repository_facts(stars=stars, **changes)  # type: ignore[arg-type]
+    return repository_result(repository=told)
+
+
+def history(cat: OpenCatalog, since: dt.datetime | None = None) -> list[Snapshot]:
+    return snapshots.history(cat.conn, 1, since)
+
+
+def told(cat: OpenCatalog) -> list[tuple[dt.datetime, int | None]]:
+    return [(one.at, one.stars) for one in history(cat)]
+
+
+# ── what a run leaves ──
+
+
+def test_everything_that_is_known(cat: OpenCatalog) -> None:
+    assert run(cat, repository_result(), project_result(), downloads_result())
+    assert history(cat) == [
+        Snapshot(
+            at=NOW,
+            stars=7,
+            forks=3,
+            commits=3,
+            version="1.1",
+            downloads=30,
+            open_issues=1,
+            status="active",
+        )
+    ]
+
+
+def test_nothing_changed(cat: OpenCatalog) -> None:
+    run(cat, repository_result(), project_result())
+    assert not run(cat, NOTHING_NEW, at=NOW + HOUR)
+    assert not run(cat, repository_result(), project_result(), at=NOW + 2 * HOUR)
+    assert told(cat) == [(NOW, 7)]
+
+
+@pytest.mark.parametrize(
+    "news",
+    [
+        starred(8),
+        repository_result(activity=activity({TODAY - DAY: 4})),
+        repository_result(repository=repository_facts(archived=True)),
+        repository_result(activity=EMPTY),
+        project_result(project=project(version="1.2")),
+        downloads_result(month=31),
+        GONE,
+    ],
+)
+def test_any_change(cat: OpenCatalog, news: SourceResult | Failure) -> None:
+    run(cat, repository_result(), project_result(), downloads_result())
+    assert run(cat, news, at=NOW + HOUR)
+    assert [one.at for one in history(cat)] == [NOW, NOW + HOUR]
+
+
+def test_the_windows_moving_on_is_a_change_of_the_commits(cat: OpenCatalog) -> None:
+    run(cat, repository_result())
+    run(cat, NOTHING_NEW, at=NOW + 350 * DAY)
+    assert [one.commits for one in history(cat)] == [3, 2]
+
+
+def test_a_run_leaves_one(cat: OpenCatalog) -> None:
+    run(cat, repository_result(), project_result())
+    number = runs.begin_run(cat.db, NOW + HOUR, whole=True, continues=None)
+    results: list[SourceResult] = [starred(8), downloads_result(), downloads_result(month=9)]
+    for minutes, result in enumerate(results):
+        cat.save(result, NOW + HOUR + minutes * dt.timedelta(minutes=1), run=number)
+        snapshots.take_snapshot(cat.conn, 1, number)
+    assert [(one.at, one.stars, one.downloads) for one in history(cat)] == [
+        (NOW, 7, None),
+        (NOW + HOUR, 8, 9),
+    ]
+
+
+def test_what_a_run_changes_and_changes_back(cat: OpenCatalog) -> None:
+    run(cat, repository_result())
+    run(cat, starred(8), starred(7), at=NOW + HOUR)
+    assert told(cat) == [(NOW, 7)]
+
+
+def test_a_package_of_which_nothing_was_ever_known(cat: OpenCatalog) -> None:
+    assert not run(cat, NOT_FOUND)
+    assert run(cat, GONE)
+    assert [(one.stars, one.commits, one.status) for one in history(cat)] == [(None, None, "gone")]
+
+
+def test_a_repository_without_a_host_has_no_stars(cat: OpenCatalog) -> None:
+    run(cat, RepositoryResult(activity=activity({TODAY - DAY: 4}), status="active"))
+    assert [(one.stars, one.forks, one.commits) for one in history(cat)] == [(None, None, 4)]
+
+
+def test_a_clock_that_is_behind_adds_at_the_end(cat: OpenCatalog) -> None:
+    run(cat, starred(1))
+    run(cat, starred(2), at=NOW - 30 * DAY)
+    run(cat, starred(3), at=NOW - 60 * DAY)
+    run(cat, starred(4), at=NOW + HOUR)
+    moment = dt.timedelta(microseconds=1)
+    assert told(cat) == [(NOW, 1), (NOW + moment, 2), (NOW + 2 * moment, 3), (NOW + HOUR, 4)]
+
+
+def test_a_removed_package_has_no_past(cat: OpenCatalog) -> None:
+    run(cat, repository_result())
+    additions.remove_package(cat.db, 1)
+    assert not snapshots.take_snapshot(cat.conn, 1, cat.run)
+    assert cat.conn.execute("SELECT count(*) FROM snapshots").fetchone()[0] == 0
+
+
+def test_since(cat: OpenCatalog) -> None:
+    for number in range(4):
+        run(cat, starred(number), at=NOW + number * DAY)
+    assert [one.stars for one in history(cat, NOW + 2 * DAY)] == [2, 3]
+    assert history(cat, NOW + 9 * DAY) == []
+
+
+READINGS = st.one_of(
+    st.builds(starred, st.integers(0, 3), repo_id=st.sampled_from(["42", "43"])),
+    st.builds(downloads_result, month=st.integers(0, 2)),
+    st.sampled_from([NOTHING_NEW, NOT_FOUND, GONE, project_result()]),
+)
+RUNS = st.lists(
+    st.tuples(st.integers(-3, 9), st.lists(READINGS, min_size=1, max_size=3)), max_size=6
+)
+
+
+def test_the_past_is_in_order_and_ends_with_the_present(cat: OpenCatalog) -> None:
+    @given(RUNS)
+    def holds(plan: list[tuple[int, list[SourceResult | Failure]]]) -> None:
+        with database.transaction(cat.db):
+            additions.remove_package(
+                cat.db, cat.conn.execute("SELECT max(id) FROM packages").fetchone()[0]
+            )
+        package_id = cat.add()
+        _expect_past(cat, plan, package_id)
+
+    holds()
+
+
+def _expect_past(
+    cat: OpenCatalog, plan: list[tuple[int, list[SourceResult | Failure]]], package_id: int
+) -> None:
+    for days, results in plan:
+        before = snapshots.history(cat.conn, package_id)
+        at = NOW + days * DAY
+        run(cat, *results, at=at, package_id=package_id)
+        after = snapshots.history(cat.conn, package_id)
+        instants = [one.at for one in after]
+        assert instants == sorted(set(instants))
+        if before and before[-1].at == at:  # as if it were the same run
+            del before[-1]
+        assert after[: len(before)] == before
+    rows = [tuple(row)[2:] for row in cat.conn.execute("SELECT * FROM snapshots ORDER BY at")]
+    assert all(one != other for one, other in itertools.pairwise(rows))
+    package = cat.package(package_id)
+    if not rows:
+        assert (package.status, package.repo_watchers, package.downloads) == ("active", 0, None)
+        return
+    last = snapshots.history(cat.conn, package_id)[-1]
+    assert (last.stars or 0, last.forks or 0) == (package.repo_watchers, package.repo_forks)
+    assert last.open_issues == package.open_issues
+    assert last.commits == (sum(package.commits_over_52) if package.commits_over_52 else None)
+    assert last.version == package.pypi_version
+    assert last.downloads == (package.downloads and package.downloads.last_month)
+    assert last.status == package.status
+
+
+# ── gains ──
+
+
+def gains(
+    cat: OpenCatalog, days: int = 30, ids: tuple[int, ...] = (1,)
+) -> list[snapshots.StarDelta]:
+    return snapshots.star_deltas(cat.conn, ids, NOW - days * DAY)
+
+
+def test_a_gain_is_told_from_what_stood_then(cat: OpenCatalog) -> None:
+    run(cat, starred(100), at=NOW - 90 * DAY)
+    run(cat, starred(110), at=NOW - 10 * DAY)
+    run(cat, starred(125))
+    [gain] = gains(cat)
+    assert (gain.stars, gain.gained, gain.percent) == (125, 25, 25.0)
+    assert gain.since == NOW - 30 * DAY
+    assert [one.gained for one in gains(cat, 5)] == [15]
+
+
+def test_what_is_known_for_less_is_told_from_its_first(cat: OpenCatalog) -> None:
+    run(cat, starred(0), at=NOW - 10 * DAY)
+    run(cat, starred(5))
+    [gain] = gains(cat)
+    assert (gain.gained, gain.percent, gain.since) == (5, None, NOW - 10 * DAY)
+
+
+def test_a_loss_is_a_gain_below_zero(cat: OpenCatalog) -> None:
+    run(cat, starred(3), at=NOW - 10 * DAY)
+    run(cat, starred(2))
+    assert [(one.gained, one.percent) for one in gains(cat)] == [(-1, -33.33)]
+
+
+def test_no_change_is_no_gain(cat: OpenCatalog) -> None:
+    assert gains(cat) == []
+    run(cat, starred(3), at=NOW - 10 * DAY)
+    assert gains(cat) == []
+    run(cat, starred(3), downloads_result())
+    assert gains(cat) == []
+
+
+def test_another_repository_at_the_same_name_has_not_grown(cat: OpenCatalog) -> None:
+    run(cat, starred(10), at=NOW - 90 * DAY)
+    run(cat, starred(5000, repo_id="43"), at=NOW - 10 * DAY)
+    assert gains(cat) == []
+    run(cat, starred(5001, repo_id="43"))
+    [gain] = gains(cat)
+    assert (gain.gained, gain.since) == (1, NOW - 10 * DAY)
+
+
+def test_a_rename_is_the_same_repository(cat: OpenCatalog) -> None:
+    run(cat, starred(10), at=NOW - 90 * DAY)
+    run(cat, repository_result(repository=repository_facts("octo/tiger", stars=12)))
+    assert [one.gained for one in gains(cat)] == [2]
+
+
+def test_what_has_moved_is_left_out(cat: OpenCatalog) -> None:
+    run(cat, starred(10), at=NOW - 90 * DAY)
+    run(cat, starred(12), at=NOW - DAY)
+    run(cat, RepositoryResult(status="moved"))
+    assert gains(cat) == []
+
+
+def test_gains_are_sorted_and_cut(cat: OpenCatalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, (first, last) in enumerate([(100, 110), (10, 15), (20, 30), (0, 1)], start=1):
+        if number > 1:
+            cat.add(f"octo/p{number}")
+        for at, stars in ((NOW - 90 * DAY, first), (NOW, last)):
+            name = "octo/cat" if number == 1 else f"octo/p{number}"
+            told = repository_facts(name, stars=stars, repo_id=str(number))
+            run(cat, repository_result(repository=told), at=at, package_id=number)
+    then = NOW - 30 * DAY
+
+    def ranked(sort: snapshots.StarDeltaKey, **more: bool | int) -> list[int]:
+        found = snapshots.star_deltas(cat.conn, None, then, sort=sort, **more)  # type: ignore[arg-type]
+        return [one.package_id for one in found]
+
+    assert ranked("gained") == [1, 3, 2, 4]
+    assert ranked("gained", reverse=True) == [4, 2, 1, 3]
+    assert ranked("percent") == [2, 3, 1, 4]
+    assert ranked("percent", limit=2) == [2, 3]
+    monkeypatch.setattr(snapshots, "_MANY_TIMES", 1)
+    for limit in range(6):  # of the most starred first, then of those that can be among the best
+        assert ranked("gained", limit=limit) == [1, 3, 2, 4][:limit]
+    assert [one.package_id for one in gains(cat, ids=(4, 1))] == [4, 1]
+    assert snapshots.star_deltas(cat.conn, (), then, sort="gained") == []
+
+
+def test_no_query_goes_through_all_snapshots(cat: OpenCatalog) -> None:
+    asked: list[str] = []
+    cat.conn.set_trace_callback(asked.append)
+    run(cat, starred(1), at=NOW - DAY)
+    run(cat, starred(2))
+    gains(cat)
+    snapshots.star_deltas(cat.conn, None, NOW - DAY, sort="percent")
+    history(cat)
+    cat.conn.set_trace_callback(None)
+    about = [one for one in asked if "FROM snapshots" in one]
+    assert len(about) >= 5
+    for query in about:
+        plan = [row[3] for row in cat.conn.execute(f"EXPLAIN QUERY PLAN {query}")]
+        assert not [step for step in plan if step.startswith("SCAN snapshots")], plan
+
+
+# ── the days that are known ──
+
+
+def span(cat: OpenCatalog) -> commit_days.Span | None:
+    return commit_days.known_span(cat.conn.execute("SELECT * FROM packages").fetchone())
+
+
+def read(cat: OpenCatalog, since: dt.date | None, at: dt.datetime = NOW) -> None:
+    cat.save(repository_result(activity=activity({}, since=since)), at)
+
+
+def test_days_that_overlap_are_one_span(cat: OpenCatalog) -> None:
+    assert span(cat) is None
+    read(cat, TODAY - 400 * DAY)
+    assert span(cat) == (TODAY - 400 * DAY, TODAY)
+    read(cat, TODAY - 300 * DAY, NOW + 100 * DAY)
+    assert span(cat) == (TODAY - 400 * DAY, TODAY + 100 * DAY)
+    cat.save(NOTHING_NEW, NOW + 200 * DAY)
+    assert span(cat) == (TODAY - 400 * DAY, TODAY + 200 * DAY)
+
+
+def test_a_gap_ends_a_span(cat: OpenCatalog) -> None:
+    read(cat, None)
+    assert span(cat) == (dt.date.min, TODAY)
+    read(cat, TODAY + DAY, NOW + 400 * DAY)
+    assert span(cat) == (TODAY + DAY, TODAY + 401 * DAY - DAY)
+
+
+def test_weeks_end_with_what_is_known(cat: OpenCatalog) -> None:
+    days = {TODAY: 9, TODAY - DAY: 1, TODAY - 7 * DAY: 2, TODAY - 8 * DAY: 4, TODAY - 22 * DAY: 8}
+    cat.save(repository_result(activity=activity(days, since=TODAY - 22 * DAY)))
+    known = span(cat)
+    assert known is not None
+    assert commit_days.weekly_commits(cat.conn, 1, known, 2) == [
+        (TODAY - 14 * DAY, 4),
+        (TODAY - 7 * DAY, 3),
+    ]
+    # The fourth week back is not known as a whole.
+    assert [count for _, count in commit_days.weekly_commits(cat.conn, 1, known, 99)] == [0, 4, 3]

@@ -1,0 +1,304 @@
+"""The catalogue at a glance, its last runs, and what they tell of quotas."""
+
+import datetime as dt
+import itertools
+import json
+import statistics
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pkgharvest.catalog import lock, past_runs, runs
+from pkgharvest.catalog.past_runs import PastRun, RunFigures
+from pkgharvest.catalog.status import CatalogStatus, catalog_status
+from pkgharvest.model.observations import SOURCES, Failure, SourceName
+from tests.support.catalogs import (
+    DAY,
+    HOUR,
+    NOW,
+    OpenCatalog,
+    downloads_result,
+    open_catalog,
+    project_result,
+    repository_result,
+)
+
+UNAVAILABLE = Failure(kind="unavailable", message="502 Bad Gateway")
+NOT_FOUND = Failure(kind="not_found", message="404")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "cat.db"
+
+
+@pytest.fixture
+def cat(path: Path) -> Iterator[OpenCatalog]:
+    with open_catalog(path) as opened:
+        yield opened
+
+
+def seen(cat: OpenCatalog, stale: dt.timedelta = DAY, worst: int = 5) -> CatalogStatus:
+    return catalog_status(cat.conn, NOW, older_than=NOW - stale, worst=worst)
+
+
+def last(cat: OpenCatalog, path: Path, limit: int = 5) -> tuple[PastRun, ...]:
+    return past_runs.past_runs(cat.conn, path, limit=limit)
+
+
+def report(remaining: object = 4990, reset: object = "2026-02-15T19:00:00Z") -> str:
+    hosts = {"api.github.com": {"requests": 3, "remaining": remaining, "reset": reset}}
+    packages = {"selected": 9, "updated": 5, "unchanged": 2, "failed": 1, "deferred": 1}
+    return json.dumps(
+        {"packages": packages, "requests": {"total": 11, "by_host": hosts}, "failures": [{}]}
+    )
+
+
+def run(
+    cat: OpenCatalog, at: dt.datetime, text: str | None = None, stopped: str | None = None
+) -> int:
+    number = runs.begin_run(cat.db, at, whole=True, continues=None)
+    if text is not None:
+        runs.end_run(cat.db, number, at + HOUR, stopped=stopped, report=text)
+    return number
+
+
+# ── packages and sources ──
+
+
+def test_nothing_in_it(cat: OpenCatalog) -> None:
+    found = seen(cat)
+    assert found.totals.packages == found.totals.never_fetched == found.totals.failing == 0
+    assert set(found.totals.by_status.values()) == {0}
+    assert [one.median for one in found.sources] == [None] * len(found.sources)
+    assert found.worst == ()
+
+
+def test_a_package_counts_once_by_what_is_true_of_any_source(cat: OpenCatalog) -> None:
+    for name in ("a", "b", "c", "d"):
+        cat.add(f"octo/{name}")
+    cat.save(repository_result(), NOW - 2 * DAY, package_id=1)
+    cat.save(project_result(), NOW, package_id=1)
+    cat.save(repository_result(repository=None), NOW, package_id=2)
+    cat.save(UNAVAILABLE, NOW, package_id=2, source="pypi")
+    cat.save(UNAVAILABLE, NOW - 2 * HOUR, package_id=3)
+    found = seen(cat).totals
+    assert (found.packages, found.never_fetched, found.stale) == (4, 2, 1)
+    assert (found.failing, found.backing_off) == (2, 1)  # an hour, and that of the third is over
+
+
+def test_a_source_that_nobody_wants_is_not_missed(cat: OpenCatalog) -> None:
+    cat.add("octo/a", pypi_choice="none")
+    cat.add("octo/b")
+    by_source = {one.source: one for one in seen(cat).sources}
+    assert (by_source["repo"].packages, by_source["pypi"].packages) == (2, 1)
+
+
+def test_downloads_are_counted_where_a_project_is_known(cat: OpenCatalog) -> None:
+    cat.add("octo/a")
+    cat.add("octo/b", pypi_name="b")
+    cat.save(repository_result(), package_id=1)
+    cat.save(repository_result(repository=None), package_id=2)
+    counted = {one.source: (one.packages, one.never_fetched) for one in seen(cat).sources}
+    assert counted == {"repo": (2, 0), "pypi": (2, 2), "downloads": (1, 1)}
+    assert list(counted) == list(SOURCES)
+    totals = seen(cat).totals
+    assert (totals.never_fetched, totals.stale, totals.failing) == (0, 0, 0)
+
+
+def test_downloads_that_are_old_or_fail_count_as_any_source_does(cat: OpenCatalog) -> None:
+    cat.add(pypi_name="cat")
+    cat.save(repository_result())
+    cat.save(downloads_result(), NOW - 2 * DAY)
+    assert (seen(cat).totals.stale, seen(cat).totals.failing) == (1, 0)
+    cat.save(UNAVAILABLE, source="downloads")
+    found = seen(cat)
+    assert (found.totals.failing, found.totals.backing_off) == (1, 1)
+    assert [(one.slug, one.source) for one in found.worst] == [("cat", "downloads")]
+
+
+def test_stale_is_older_and_not_as_old(cat: OpenCatalog) -> None:
+    cat.add(pypi_choice="none")
+    cat.save(repository_result(), NOW - DAY)
+    assert seen(cat, DAY).totals.stale == 0
+    assert seen(cat, DAY - dt.timedelta(microseconds=1)).totals.stale == 1
+
+
+def test_the_known_gone_are_gone_and_nothing_else(cat: OpenCatalog) -> None:
+    for name in ("gone", "blocked", "off"):
+        cat.add(f"octo/{name}", pypi_choice="none")
+    for number in (1, 2, 3):
+        cat.save(repository_result(repository=None), NOW - 9 * DAY, package_id=number)
+    for _ in range(2):
+        cat.save(NOT_FOUND, NOW - 2 * DAY, package_id=1)
+    assert (seen(cat).totals.failing, seen(cat).totals.stale) == (1, 3)
+    cat.save(NOT_FOUND, NOW - DAY, package_id=1)
+    cat.save(Failure(kind="blocked", message="451"), NOW, package_id=2)
+    cat.save(UNAVAILABLE, NOW, package_id=3)
+    found = seen(cat)
+    assert (found.totals.by_status["gone"], found.totals.by_status["blocked"]) == (1, 1)
+    assert (found.totals.failing, found.totals.stale, found.totals.never_fetched) == (1, 1, 0)
+    assert [one.slug for one in found.worst] == ["off"]
+    assert found.sources[0].packages == 1
+
+
+def test_the_gone_that_fails_otherwise_is_failing(cat: OpenCatalog) -> None:
+    cat.add(pypi_choice="none")
+    cat.save(Failure(kind="gone", message="410"), NOW - DAY)
+    assert seen(cat).totals.failing == 0
+    cat.save(UNAVAILABLE, NOW)
+    assert seen(cat).totals.failing == 1
+
+
+def test_the_worst_come_first(cat: OpenCatalog) -> None:
+    for name, times in (("once", 1), ("thrice", 3), ("twice", 2), ("never", 2)):
+        number = cat.add(f"octo/{name}", pypi_choice="none")
+        if name != "never":
+            cat.save(repository_result(repository=None), NOW - 9 * DAY, package_id=number)
+        for _ in range(times):
+            cat.save(UNAVAILABLE, NOW - HOUR, package_id=number)
+    found = seen(cat, worst=3)
+    assert [one.slug for one in found.worst] == ["thrice", "never", "twice"]
+    assert found.totals.failing == 4
+    thrice = found.worst[0]
+    assert (thrice.error, thrice.message, thrice.failures) == ("unavailable", "502 Bad Gateway", 3)
+    assert (thrice.last_success, thrice.last_attempt) == (NOW - 9 * DAY, NOW - HOUR)
+    assert thrice.next_due == NOW + 3 * HOUR
+    assert seen(cat, worst=0).worst == ()
+
+
+AGES = st.lists(st.none() | st.integers(0, 72), max_size=12)
+
+
+@settings(deadline=None)  # it is the disk's, for each makes a catalogue
+@given(st.tuples(AGES, AGES, AGES))
+def test_counts_are_what_counting_says(each: tuple[list[int | None], ...]) -> None:
+    """Ages in hours, of each source of each package; None: never fetched."""
+    ages_of = list(itertools.zip_longest(*each))
+    columns: dict[SourceName, list[int | None]] = {
+        source: [ages[number] for ages in ages_of] for number, source in enumerate(SOURCES)
+    }
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        open_catalog(Path(directory) / "cat.db") as cat,
+    ):
+        for number in range(len(ages_of)):
+            cat.add(f"octo/r{number}", pypi_name=f"r{number}")
+        for source, ages in columns.items():
+            for number, age in enumerate(ages, start=1):
+                if age is not None:
+                    cat.conn.execute(
+                        "INSERT INTO fetches (package_id, source, last_success) VALUES (?, ?, ?)",
+                        (number, source, f"{NOW - age * HOUR:%Y-%m-%dT%H:%M:%S.000000Z}"),
+                    )
+        found = seen(cat)
+    assert found.totals.never_fetched == ages_of.count((None, None, None))
+    assert found.totals.stale == sum(any(age and age > 24 for age in ages) for ages in ages_of)
+    by_source = {one.source: one for one in found.sources}
+    for source, ages in columns.items():
+        known = [NOW - age * HOUR for age in ages if age is not None]
+        one = by_source[source]
+        assert (one.packages, one.never_fetched) == (len(ages), ages.count(None))
+        assert one.oldest == min(known, default=None)
+        assert one.median == (statistics.median_low(known) if known else None)
+
+
+# ── runs ──
+
+
+def test_finished_runs_newest_first(cat: OpenCatalog, path: Path) -> None:
+    for number in range(3):
+        run(cat, NOW + number * DAY, report(), "quota" if number == 1 else None)
+    found = last(cat, path, 2)
+    assert [one.started for one in found] == [NOW + 2 * DAY, NOW + DAY]
+    assert [one.stopped for one in found] == [None, "quota"]
+    assert {one.state for one in found} == {"finished"}
+    assert found[0].finished == NOW + 2 * DAY + HOUR
+    assert found[0].figures == RunFigures(
+        selected=9, updated=5, unchanged=2, failed=1, deferred=1, requests=11
+    )
+    assert found[0].saved is None
+    assert not path.with_name("cat.db-lock").exists()  # nobody had to be asked
+
+
+def test_without_an_end(cat: OpenCatalog, path: Path) -> None:
+    cat.add()
+    cat.save(repository_result())
+    cat.save(project_result())
+    newest = run(cat, NOW)
+    with lock.fetch_lock(path):
+        found = last(cat, path)
+    assert [(one.id, one.state, one.saved) for one in found] == [
+        (newest, "at_work", 0),
+        (cat.run, "killed", 1),
+    ]
+    assert [one.state for one in last(cat, path)] == ["killed", "killed"]
+    with lock.fetch_lock(path):  # it was let go
+        pass
+
+
+def test_a_killed_one_stays_killed_when_another_has_ended(cat: OpenCatalog, path: Path) -> None:
+    run(cat, NOW, report())
+    with lock.fetch_lock(path):
+        assert [one.state for one in last(cat, path)] == ["finished", "killed"]
+
+
+def test_a_lock_that_cannot_be_asked(cat: OpenCatalog, path: Path) -> None:
+    run(cat, NOW)
+    path.with_name("cat.db-lock").mkdir()
+    assert [one.state for one in last(cat, path)] == ["unfinished", "killed"]
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_run_that_ends_or_begins_meanwhile(
+    cat: OpenCatalog, path: Path, monkeypatch: pytest.MonkeyPatch, *, ends: bool
+) -> None:
+    def asked(_: Path) -> bool:
+        if ends:
+            runs.end_run(cat.db, cat.run, NOW, stopped=None, report=report())
+        else:
+            run(cat, NOW)
+        return False
+
+    monkeypatch.setattr(past_runs, "_is_held", asked)
+    states = [one.state for one in last(cat, path)]
+    assert states == (["finished"] if ends else ["at_work", "killed"])
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", '{"packages": 3}', '{"packages": {"selected": -1}}']
+)
+def test_a_report_that_cannot_be_read(cat: OpenCatalog, path: Path, text: str) -> None:
+    run(cat, NOW, report(17))
+    run(cat, NOW + DAY, text)
+    newest, before = last(cat, path, 2)
+    assert (newest.state, newest.figures) == ("finished", None)
+    assert before.figures is not None
+    assert [quota.remaining for quota in past_runs.quotas(cat.conn)] == [17]
+
+
+# ── quotas ──
+
+
+def test_the_newest_report_that_tells_it(cat: OpenCatalog) -> None:
+    run(cat, NOW, report(100))
+    run(cat, NOW + DAY, report(50))
+    run(cat, NOW + 2 * DAY, report(None, None))
+    run(cat, NOW + 3 * DAY)
+    [quota] = past_runs.quotas(cat.conn)
+    assert (quota.host, quota.remaining) == ("api.github.com", 50)
+    assert quota.told == NOW + DAY + HOUR
+    reset = dt.datetime(2026, 2, 15, 19, tzinfo=dt.UTC)
+    assert quota.reset == reset
+    assert not quota.is_renewed(reset - dt.timedelta(seconds=1))
+    assert quota.is_renewed(reset)
+
+
+def test_a_quota_without_a_reset_is_never_renewed(cat: OpenCatalog) -> None:
+    run(cat, NOW, report(0, None))
+    [quota] = past_runs.quotas(cat.conn)
+    assert not quota.is_renewed(NOW + 999 * DAY)

@@ -1,0 +1,78 @@
+"""Validators, which come and go with the data that they vouch for."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pkgharvest.model.observations import ProjectResult, RepositoryResult, Validator
+from tests.support.catalogs import (
+    GITHUB,
+    OpenCatalog,
+    open_catalog,
+    project_result,
+    repository_result,
+    validator,
+)
+
+
+@pytest.fixture
+def cat(tmp_path: Path) -> Iterator[OpenCatalog]:
+    """A catalogue with octo/cat, of which nothing is known yet."""
+    with open_catalog(tmp_path / "cat.db") as open_shelf:
+        open_shelf.add()
+        yield open_shelf
+
+
+def test_a_validator_takes_the_place_of_the_one_for_the_same_path(cat: OpenCatalog) -> None:
+    cat.save(repository_result())
+    news = (validator(f"{GITHUB}/commits?since=2", '"y"'),)
+    cat.save(RepositoryResult(validators=news))
+    assert cat.validator_keys("repo") == [GITHUB, f"{GITHUB}/commits?since=2"]
+    assert cat.target().validators[f"{GITHUB}/commits?since=2"].etag == '"y"'
+    cat.save(RepositoryResult(validators=(validator(GITHUB),)))
+    assert cat.validator_keys("repo") == [GITHUB, f"{GITHUB}/commits?since=2"]
+
+
+def test_a_path_with_wildcards_of_sql_in_it_is_only_itself(cat: OpenCatalog) -> None:
+    cat.save(RepositoryResult(validators=(validator("https://h/aXb?p"),)))
+    cat.save(
+        RepositoryResult(validators=(validator("https://h/a_b?p"), validator("https://h/%?p")))
+    )
+    assert len(cat.validator_keys("repo")) == 3
+
+
+def test_a_project_that_was_read_anew_keeps_no_old_validator(cat: OpenCatalog) -> None:
+    cat.save(
+        project_result(validators=(validator("https://h/simple"), validator("https://h/json")))
+    )
+    cat.save(project_result(validators=(validator("https://h/json", '"y"'),)))
+    assert cat.validator_keys("pypi") == ["https://h/json"]
+
+
+@pytest.mark.parametrize("key", [GITHUB, f"{GITHUB}/commits?since=2"])
+def test_what_there_is_nothing_to_ask_with_is_not_kept(cat: OpenCatalog, key: str) -> None:
+    nothing = (validator(key, etag=None),)
+    cat.save(RepositoryResult(validators=nothing))
+    assert cat.validator_keys("repo") == []
+    cat.save(repository_result())
+    cat.save(RepositoryResult(validators=nothing))
+    path = key.partition("?")[0]
+    kept = [one for one in cat.validator_keys("repo") if one.partition("?")[0] == path]
+    assert kept == []
+    assert len(cat.validator_keys("repo")) == 1
+
+
+def test_a_day_is_enough_to_ask_with(cat: OpenCatalog) -> None:
+    day = Validator(key=GITHUB, etag=None, last_modified="Sun, 15 Feb 2026", parser=1)
+    cat.save(RepositoryResult(validators=(day,)))
+    assert cat.target().validators == {GITHUB: day}
+
+
+def test_a_serial_that_has_not_moved_keeps_the_validator_of_the_rest(cat: OpenCatalog) -> None:
+    cat.save(
+        project_result(validators=(validator("https://h/simple"), validator("https://h/json")))
+    )
+    same = ProjectResult(name="cat", serial="5", validators=(validator("https://h/simple", '"y"'),))
+    cat.save(same)
+    assert cat.validator_keys("pypi") == ["https://h/json", "https://h/simple"]

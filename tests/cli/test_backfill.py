@@ -1,0 +1,324 @@
+"""``pkgharvest history backfill``: weekly commits back in time, from git, once."""
+
+import dataclasses
+import datetime as dt
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from pkgharvest.model.clock import FixedClock
+from pkgharvest.model.instants import parse_instant
+from tests.support import histories
+from tests.support.command_line import CommandLine
+from tests.support.git_server import GitServer
+from tests.support.github_case import NOW
+from tests.support.histories import SLUGS, History, ancestors, head_at, load
+from tests.support.hosts import Hosts, some
+
+WEEK = dt.timedelta(weeks=1)
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> CommandLine:
+    return CommandLine(tmp_path)
+
+
+def as_it_was(slug: str) -> History:
+    """Return the history of a published record, as it was at the record's instant."""
+    history = load(slug)
+    index = head_at(history, parse_instant(histories.record(slug)["last_fetched"]))
+    assert index is not None
+    kept = sorted(ancestors(history, index))
+    place = {old: new for new, old in enumerate(kept)}
+    return History(
+        slug=slug,
+        commits=tuple(
+            dataclasses.replace(
+                history.commits[old],
+                parents=tuple(place[parent] for parent in history.commits[old].parents),
+            )
+            for old in kept
+        ),
+    )
+
+
+def weekly(history: History, today: dt.date, count: int) -> list[int]:
+    """Count commits by author date in UTC, the plain way."""
+    days = [one.authored.astimezone(dt.UTC).date() for one in history.commits]
+    starts = [today - number * WEEK for number in range(count, 0, -1)]
+    return [sum(start <= day < start + WEEK for day in days) for start in starts]
+
+
+def weeks(shell: CommandLine, slug: str, count: int) -> list[int]:
+    found = shell.ok("history", slug, "--weeks", str(count), "--json").json()
+    return [one["commits"] for one in found]
+
+
+@pytest.fixture(scope="module")
+def truth(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
+    """A catalogue of the published histories, as they were; nothing was ever fetched."""
+    directory = tmp_path_factory.mktemp("truth")
+    for slug in SLUGS:
+        histories.build(as_it_was(slug), directory / f"{slug}.git")
+    shell = CommandLine(directory)
+    shell.ok("add", "--no-pypi", *(str(directory / f"{slug}.git") for slug in SLUGS))
+    return shell
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_the_published_weeks_and_those_before(truth: CommandLine, slug: str) -> None:
+    facts = histories.record(slug)
+    instant = parse_instant(facts["last_fetched"])
+    truth.clock = FixedClock(instant)
+    truth.ok("history", "backfill", slug, "--weeks", "520")
+    found = weeks(truth, slug, 520)
+    assert found[-52:] == facts["commits_over_52"]
+    assert found == weekly(as_it_was(slug), instant.date(), 520)
+
+
+# ── once ──
+
+
+@pytest.fixture
+def ltree(shell: CommandLine) -> CommandLine:
+    """A catalogue with a local repository."""
+    histories.build(load("django-ltree"), shell.here / "ltree.git")
+    shell.ok("add", "./ltree.git", "--no-pypi")
+    return shell
+
+
+def test_what_is_known_is_not_read_again(ltree: CommandLine) -> None:
+    first = ltree.ok("history", "backfill", "ltree", "--weeks", "100")
+    since = (NOW.date() - 100 * WEEK).isoformat()
+    assert first.out == f"counted ltree  from {since} on\n"
+    (ltree.here / "ltree.git").rename(ltree.here / "away.git")  # nobody looks
+    again = ltree.ok("history", "backfill", "ltree", "--weeks", "100")
+    assert again.out == f"known already: ltree  from {since} on\n"
+    ltree.ok("history", "backfill", "ltree", "--weeks", "52")
+    (ltree.here / "away.git").rename(ltree.here / "ltree.git")
+    further = ltree.ok("history", "backfill", "ltree", "--weeks", "150", "--json").json()
+    assert further == [
+        {
+            "slug": "ltree",
+            "outcome": "read",
+            "since": (NOW.date() - 150 * WEEK).isoformat(),
+            "error": None,
+            "message": "",
+        }
+    ]
+    assert len(weeks(ltree, "ltree", 400)) == 150
+
+
+def test_no_more_than_was_asked_for_is_kept(ltree: CommandLine) -> None:
+    ltree.ok("history", "backfill", "ltree", "--weeks", "60")
+    [(first,)] = ltree.rows("SELECT min(day) FROM commit_days")
+    assert first >= (NOW.date() - 60 * WEEK).isoformat()
+
+
+def test_a_whole_history_is_known_to_its_beginning(ltree: CommandLine) -> None:
+    ltree.ok("history", "backfill", "ltree", "--weeks", "2000")
+    assert "known already" in ltree.ok("history", "backfill", "ltree", "--weeks", "5200").out
+    assert sum(weeks(ltree, "ltree", 2000)) == sum(weekly(load("django-ltree"), NOW.date(), 2000))
+
+
+def test_what_git_fetched_is_known_already(ltree: CommandLine) -> None:
+    ltree.ok("fetch", "ltree")
+    assert "known already" in ltree.ok("history", "backfill", "ltree").out
+
+
+def test_the_record_stays_as_it_is(ltree: CommandLine) -> None:
+    before = ltree.show("ltree", "--full")
+    ltree.ok("history", "backfill", "ltree")
+    assert ltree.show("ltree", "--full") == before
+    ltree.ok("fetch", "ltree")
+    after = ltree.show("ltree")
+    assert after["commits_over_52"] == weeks(ltree, "ltree", 52)
+
+
+# ── once more ──
+
+
+def rewritten(history: History) -> History:
+    """Return ``history`` with each commit three days later, and without the oldest."""
+    later = dt.timedelta(days=3)
+    kept = range(len(history.commits) - 1)
+    return History(
+        slug=history.slug,
+        commits=tuple(
+            dataclasses.replace(
+                one,
+                authored=one.authored + later,
+                parents=tuple(parent for parent in one.parents if parent in kept),
+            )
+            for one in history.commits[:-1]
+        ),
+    )
+
+
+def days(shell: CommandLine) -> dict[str, int]:
+    return dict(shell.rows("SELECT day, commits FROM commit_days"))
+
+
+def per_day(history: History, since: dt.date) -> dict[str, int]:
+    found = [one.authored.astimezone(dt.UTC).date() for one in history.commits]
+    return {day.isoformat(): found.count(day) for day in sorted(set(found)) if day >= since}
+
+
+def test_a_history_that_was_rewritten_is_read_anew(ltree: CommandLine) -> None:
+    ltree.ok("history", "backfill", "ltree", "--weeks", "200")
+    before, since = days(ltree), NOW.date() - 200 * WEEK
+    assert before == per_day(load("django-ltree"), since)
+    shutil.rmtree(ltree.here / "ltree.git")
+    histories.build(rewritten(load("django-ltree")), ltree.here / "ltree.git")
+    assert "known already" in ltree.ok("history", "backfill", "ltree", "--weeks", "200").out
+    assert days(ltree) == before
+    # Fewer weeks: what is older was rewritten too.
+    first = (NOW.date() - 60 * WEEK).isoformat()
+    again = ltree.ok("history", "backfill", "ltree", "--weeks", "60", "--again")
+    assert again.out == f"counted ltree  from {first} on\n"
+    assert days(ltree) == per_day(rewritten(load("django-ltree")), since) != before
+    assert len(weeks(ltree, "ltree", 400)) == 200
+    ltree.ok("history", "backfill", "ltree", "--weeks", "300", "--again")
+    assert weeks(ltree, "ltree", 300) == weekly(rewritten(load("django-ltree")), NOW.date(), 300)
+
+
+def test_a_whole_history_that_was_rewritten(ltree: CommandLine) -> None:
+    ltree.ok("fetch", "ltree")
+    shutil.rmtree(ltree.here / "ltree.git")
+    histories.build(rewritten(load("django-ltree")), ltree.here / "ltree.git")
+    ltree.ok("history", "backfill", "--all", "--again", "--weeks", "5")
+    assert days(ltree) == per_day(rewritten(load("django-ltree")), dt.date.min)
+
+
+def test_a_remote_that_was_rewritten(tmp_path: Path, shell: CommandLine) -> None:
+    served = tmp_path / "served" / "ltree.git"
+    histories.build(load("django-ltree"), served)
+    with GitServer(tmp_path / "served") as server:
+        shell.ok("add", server.locator("ltree.git").url, "--no-pypi")
+        shell.ok("history", "backfill", "ltree")
+        shutil.rmtree(served)
+        histories.build(rewritten(load("django-ltree")), served)
+        shell.ok("history", "backfill", "ltree", "--again")
+    assert weeks(shell, "ltree", 260) == weekly(rewritten(load("django-ltree")), NOW.date(), 260)
+
+
+def test_again_what_cannot_be_read_stays(ltree: CommandLine) -> None:
+    ltree.ok("history", "backfill", "ltree")
+    before = days(ltree)
+    (ltree.here / "ltree.git").rename(ltree.here / "away.git")
+    assert ltree.run("history", "backfill", "ltree", "--again").code == 3
+    assert days(ltree) == before
+
+
+# ── beside what the API tells ──
+
+
+def test_a_later_fetch_leaves_what_is_older(shell: CommandLine) -> None:
+    with Hosts(*some(1)) as hosts:
+        shell.variables |= hosts.variables
+        shell.ok("add", "octo/r000")
+        shell.ok("fetch", "r000")
+        assert len(weeks(shell, "r000", 260)) < 60
+        # What a backfill leaves; git's way to github.com is not for a test.
+        old, edge = NOW.date() - 200 * WEEK, NOW.date() - 260 * WEEK
+        shell.write("INSERT INTO commit_days VALUES (1, ?, 5)", old.isoformat())
+        shell.write("UPDATE packages SET days_from = ?", edge.isoformat())
+        before = weeks(shell, "r000", 260)
+        assert (len(before), before[60]) == (260, 5)
+        shell.clock = FixedClock(NOW + 30 * dt.timedelta(days=1))
+        shell.ok("fetch", "r000")
+        [(since,)] = shell.rows("SELECT days_since FROM packages")
+        after = weeks(shell, "r000", 260)
+    assert since > edge.isoformat()
+    assert 5 in after
+    assert len(after) == 260
+
+
+def test_github_is_read_with_git(shell: CommandLine) -> None:
+    shell.variables["HTTPS_PROXY"] = "http://127.0.0.1:1"  # git's way ends at this machine
+    shell.ok("add", "octo/cat")
+    result = shell.run("history", "backfill", "cat", "--json")
+    assert result.code == 3
+    [told] = result.json()
+    assert (told["outcome"], told["error"], told["since"]) == ("failed", "unavailable", None)
+    assert result.err.startswith("error: cat: ")
+    assert shell.rows("SELECT days_from FROM packages") == [(None,)]
+
+
+def test_a_remote_is_cloned_once_for_both(tmp_path: Path, shell: CommandLine) -> None:
+    histories.build(load("django-ltree"), tmp_path / "served" / "ltree.git")
+    with GitServer(tmp_path / "served") as server:
+        shell.ok("add", server.locator("ltree.git").url, "--no-pypi")
+        shell.ok("history", "backfill", "ltree", "--weeks", "300")
+        shell.ok("fetch", "ltree")
+    assert len(list((shell.home / "cache" / "pkgharvest" / "clones").glob("*.git"))) == 1
+    assert weeks(shell, "ltree", 300) == weekly(load("django-ltree"), NOW.date(), 300)
+
+
+# ── which, and what hinders ──
+
+
+def test_all_that_can_be_read(ltree: CommandLine) -> None:
+    ltree.ok("add", "octo/gone", "octo/moved", "octo/kept")
+    ltree.write("UPDATE packages SET status = slug WHERE slug IN ('gone', 'moved')")
+    ltree.write(
+        "UPDATE packages SET days_from = '0001-01-01', days_until = '2026-02-15' WHERE id=4"
+    )
+    told = ltree.ok("history", "backfill", "--all", "--json").json()
+    assert [(one["slug"], one["outcome"]) for one in told] == [("kept", "known"), ("ltree", "read")]
+
+
+def test_what_moved_may_be_another(shell: CommandLine) -> None:
+    shell.ok("add", "octo/cat")
+    shell.write("UPDATE packages SET status = 'moved'")
+    result = shell.run("history", "backfill", "cat")
+    assert result.code == 3
+    assert result.error == "cat: its repository has moved, and cannot be followed"
+
+
+def test_some_fail_and_the_others_are_saved(ltree: CommandLine) -> None:
+    (ltree.here / "x").mkdir()
+    histories.git(ltree.here / "x", "init", "-q", "--bare")
+    ltree.ok("add", "./x", "--no-pypi")
+    (ltree.here / "x").rename(ltree.here / "y")
+    result = ltree.run("history", "backfill", "x", "ltree", "ltree")
+    assert result.code == 3
+    assert result.out.startswith("counted ltree ")
+    assert result.err.count("\n") == 1
+    assert len(weeks(ltree, "ltree", 260)) == 260
+
+
+def test_usage(ltree: CommandLine) -> None:
+    for arguments in ((), ("ltree", "--all"), ("ltree", "--weeks", "0")):
+        assert ltree.run("history", "backfill", *arguments).code == 2
+    assert ltree.run("history", "backfill", "nope").code == 1
+    assert ltree.ok("history", "backfill", "ltree", "-q").out == ""
+
+
+def test_another_fetch_is_at_work(ltree: CommandLine) -> None:
+    with ltree.locked():
+        assert ltree.run("history", "backfill", "ltree").code == 6
+    assert ltree.rows("SELECT count(*) FROM commit_days") == [(0,)]
+
+
+def test_an_interrupt(shell: CommandLine, tmp_path: Path) -> None:
+    """A git that does not come to an end is ended."""
+    fifo = tmp_path / "bin" / "git"
+    fifo.parent.mkdir()
+    started = tmp_path / "started"
+    fifo.write_text(f"#!/bin/sh\ntouch {started}\nexec sleep 60\n")
+    fifo.chmod(0o755)
+    shell.ok("add", "octo/cat")
+    shell.variables["PATH"] = f"{fifo.parent}{os.pathsep}{shell.variables['PATH']}"
+    process = shell.start("history", "backfill", "cat")
+    with process:
+        deadline = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=20)
+        while not started.exists() and dt.datetime.now(dt.UTC) < deadline:
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130

@@ -1,0 +1,135 @@
+"""Surroundings that lack what is usually there: a home directory, standard streams."""
+
+import pwd
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from tests.standins.server import Fault
+from tests.support.command_line import CommandLine
+from tests.support.hosts import Hosts, some
+
+
+@pytest.fixture
+def hosts() -> Iterator[Hosts]:
+    with Hosts(*some(2)) as running:
+        yield running
+
+
+@pytest.fixture
+def shell(tmp_path: Path, hosts: Hosts) -> CommandLine:
+    return CommandLine(tmp_path, hosts.variables)
+
+
+# ── no home ──
+
+
+@pytest.fixture
+def homeless(shell: CommandLine) -> Iterator[CommandLine]:
+    for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        del shell.variables[name]
+    with mock.patch.object(pwd, "getpwuid", side_effect=KeyError("no such uid")):
+        yield shell
+
+
+def test_a_named_catalogue_needs_no_home(homeless: CommandLine) -> None:
+    db = ("--db", "mine.db")
+    homeless.ok("add", "octo/r000", "octo/r001", *db)
+    subprocess.run(("git", "init", "-q", "mine"), cwd=homeless.here, check=True)
+    homeless.ok("add", "./mine", "--no-pypi", *db)
+    homeless.ok("fetch", "--all", *db)
+    assert homeless.show("r001", *db)["repo_watchers"] == 1
+    homeless.ok("config", "show", *db)
+    homeless.ok("db", "check", *db)
+    homeless.ok("remove", "r001", "--yes", *db)
+    homeless.ok("db", "vacuum", *db)
+    homeless.ok("demo", "-q")
+    assert not (homeless.here / "~").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [("list",), ("add", "octo/cat"), ("db", "path"), ("fetch", "--all")]
+)
+def test_the_default_catalogue_needs_a_home(homeless: CommandLine, words: tuple[str, ...]) -> None:
+    result = homeless.run(*words)
+    assert result.code == 2
+    assert "no home directory" in result.error
+    assert "--db" in result.hint
+    assert list(homeless.here.iterdir()) == []
+
+
+def test_settings_are_shown_without_a_home(homeless: CommandLine) -> None:
+    assert homeless.ok("config", "show", "--json").json()["tz"]["value"] == "UTC"
+
+
+def test_a_home_that_is_not_there_is_not_made_up(homeless: CommandLine) -> None:
+    result = homeless.run("list", "--db", "~/mine.db")
+    assert result.code == 2
+    assert result.error.startswith("--db: ")
+    result = homeless.run("add", "~/clone", "--db", "mine.db")
+    assert result.code == 2
+    assert "~/clone" in result.error
+
+
+def test_nobodys_home(shell: CommandLine) -> None:
+    result = shell.run("list", "--db", "~no-such-user/mine.db")
+    assert result.code == 2
+    assert "~no-such-user/mine.db" in result.error
+
+
+# ── no standard streams ──
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "2>&- -v", "2>&- >&-", "<&- >&- 2>&-"])
+def test_a_fetch_without_standard_streams(shell: CommandLine, hosts: Hosts, closed: str) -> None:
+    shell.ok("add", "octo/r000", "octo/r001")
+    hosts.github.fault("r000", Fault(status=404))
+    result = shell.shell(f"pkgharvest fetch --all {closed}")
+    assert (result.code, result.out, result.err) == (3, "", "")
+    assert shell.show("r001")["repo_watchers"] == 1
+    shell.ok("db", "check")
+
+
+def test_data_without_standard_error(shell: CommandLine) -> None:
+    shell.ok("add", "octo/r000")
+    result = shell.shell("pkgharvest list --fields slug --format csv 2>&-")
+    assert (result.code, result.out) == (0, "slug\nr000\n")
+
+
+def test_an_error_without_standard_error(shell: CommandLine) -> None:
+    assert shell.shell("pkgharvest show nothing 2>&-").code == 1
+
+
+@pytest.mark.parametrize(
+    "words", ["fetch --all --json", "list", "list --json", "status", "db path", "--help", "demo"]
+)
+def test_data_without_standard_output(shell: CommandLine, words: str) -> None:
+    shell.ok("add", "octo/r000")
+    result = shell.shell(f"pkgharvest {words} >&-")
+    assert result.code == 0, result.err
+    assert "Traceback" not in result.err
+    assert "fault" not in result.err
+
+
+def test_a_list_without_standard_input(shell: CommandLine) -> None:
+    result = shell.shell("pkgharvest add - --json <&-")
+    assert (result.code, result.out, result.err) == (0, "[]\n", "")
+
+
+def test_removing_without_standard_input(shell: CommandLine) -> None:
+    shell.ok("add", "octo/r000")
+    assert shell.shell("pkgharvest remove r000 <&-").code == 2
+
+
+def test_git_without_standard_streams(shell: CommandLine) -> None:
+    subprocess.run(
+        ("git", "-c", "user.name=x", "-c", "user.email=x@y.test", "init", "-q", "mine"),
+        cwd=shell.here,
+        check=True,
+    )
+    shell.ok("add", "./mine", "--no-pypi")
+    assert shell.shell("pkgharvest fetch mine <&- >&- 2>&-").code in {0, 3}
+    shell.ok("db", "check")

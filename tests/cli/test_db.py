@@ -1,0 +1,177 @@
+"""``pkgharvest db`` and ``completion``."""
+
+import contextlib
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.support.command_line import CommandLine
+from tests.support.hosts import Hosts, some
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
+    """A catalogue of three packages, to be copied."""
+    with Hosts(*some(3)) as hosts:
+        shell = CommandLine(tmp_path_factory.mktemp("made"), hosts.variables)
+        shell.ok("add", "octo/r000", "octo/r001", "octo/r002")
+        shell.ok("fetch", "--all")
+    return shell
+
+
+@pytest.fixture
+def shell(made: CommandLine, tmp_path: Path) -> CommandLine:
+    shutil.copytree(made.home, tmp_path / "home")
+    return CommandLine(tmp_path)
+
+
+# ── db ──
+
+
+def test_path(shell: CommandLine) -> None:
+    assert shell.ok("db", "path").out == f"{shell.db}\n"
+
+
+def test_check(shell: CommandLine) -> None:
+    result = shell.ok("db", "check")
+    assert result.out.startswith(f"{shell.db}: ok\n")
+    assert "3 packages" in result.out
+    assert "cached clones: 0 bytes" in result.out
+    assert result.err == ""
+    assert shell.ok("db", "check", "-q").out == ""
+
+
+def test_check_of_a_damaged_file(shell: CommandLine) -> None:
+    shell.write("PRAGMA wal_checkpoint(TRUNCATE)")
+    data = bytearray(shell.db.read_bytes())
+    for start in range(8192, len(data) - 4096, 4096):
+        data[start : start + 200] = b"\xff" * 200
+    shell.db.write_bytes(data)
+    result = shell.run("db", "check")
+    assert result.code == 1
+    assert "error: " in result.err
+    assert "Traceback" not in result.err
+
+
+def test_check_of_a_broken_promise(shell: CommandLine) -> None:
+    shell.write("UPDATE packages SET commits_over_52 = '[1, 2]' WHERE slug = 'r001'")
+    result = shell.run("db", "check")
+    assert result.code == 1
+    assert "r001" in result.err
+    assert ": damaged\n" in result.out
+
+
+def test_check_of_a_row_without_its_package(shell: CommandLine) -> None:
+    with contextlib.closing(sqlite3.connect(shell.db)) as connection, connection:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute("DELETE FROM packages WHERE slug = 'r001'")
+    assert shell.run("db", "check").code == 1
+
+
+def test_backup(shell: CommandLine) -> None:
+    result = shell.ok("db", "backup", "copy.db")
+    assert (result.out, result.err.split(":")[0]) == ("", "copy.db")
+    assert sorted(path.name for path in shell.here.iterdir()) == ["copy.db"]
+    listed = shell.ok("list", "--json", "--full").json()
+    assert shell.ok("list", "--json", "--full", "--db", "copy.db").json() == listed
+
+
+def test_backup_onto_something(shell: CommandLine) -> None:
+    (shell.here / "precious").write_text("mine")
+    result = shell.run("db", "backup", "precious")
+    assert result.code == 1
+    assert result.error == "precious is there already"
+    assert (shell.here / "precious").read_text() == "mine"
+
+
+def test_backup_to_nowhere(shell: CommandLine) -> None:
+    result = shell.run("db", "backup", "nowhere/copy.db")
+    assert result.code == 1
+    assert result.error == "no directory nowhere"
+
+
+def test_vacuum(shell: CommandLine) -> None:
+    before = shell.ok("list", "--json", "--full").json()
+    shell.write("CREATE TABLE junk AS SELECT randomblob(1000000) AS junk")
+    shell.write("DROP TABLE junk")
+    shell.write("PRAGMA wal_checkpoint(TRUNCATE)")
+    size = shell.db.stat().st_size
+    result = shell.ok("db", "vacuum")
+    assert "freed 1.0 MB of the file, 0 bytes of cached clones" in result.err
+    assert shell.db.stat().st_size < size - 900_000
+    assert shell.ok("list", "--json", "--full").json() == before
+
+
+def test_quiet(shell: CommandLine) -> None:
+    for command in (("vacuum",), ("backup", "copy.db")):
+        result = shell.ok("db", *command, "-q")
+        assert (result.out, result.err) == ("", "")
+
+
+def test_a_newer_schema_is_refused_and_left_alone(shell: CommandLine) -> None:
+    shell.write("PRAGMA user_version = 9999")
+    shell.write("PRAGMA wal_checkpoint(TRUNCATE)")
+    before = shell.db.read_bytes()
+    for arguments in ("list", "add octo/x", "fetch --all", "db check", "db vacuum", "db backup b"):
+        result = shell.run(*arguments.split())
+        assert result.code == 1
+        assert "newer pkgharvest" in result.error
+        assert result.hint == "upgrade pkgharvest"
+    assert shell.db.read_bytes() == before
+
+
+def test_tables_have_plain_names(shell: CommandLine) -> None:
+    tables = {row[0] for row in shell.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    assert tables >= {
+        *("packages", "categories", "grids", "grid_packages", "versions", "participants"),
+        *("commit_days", "fetches", "runs", "validators"),
+    }
+    [(mode,)] = shell.rows("PRAGMA journal_mode")
+    assert mode == "wal"
+
+
+# ── completion ──
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("bash", "complete -o nosort -F"), ("zsh", "#compdef pkgharvest"), ("fish", "complete ")],
+)
+def test_the_script(shell: CommandLine, kind: str, words: str) -> None:
+    result = shell.ok("completion", kind)
+    assert words in result.out
+    assert "_PKGHARVEST_COMPLETE" in result.out
+    assert result.err == ""
+
+
+def completed(shell: CommandLine, line: str) -> list[str]:
+    shell.variables |= {
+        "_PKGHARVEST_COMPLETE": "bash_complete",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(line.count(" ")),
+    }
+    result = shell.process()
+    assert result.err == ""
+    return [item.partition(",")[2] for item in result.out.splitlines()]
+
+
+def test_commands_and_options_are_completed(shell: CommandLine) -> None:
+    assert completed(shell, "pkgharvest com") == ["completion"]
+    assert completed(shell, "pkgharvest db b") == ["backup"]
+    assert "--request-budget" in completed(shell, "pkgharvest fetch --re")
+    assert completed(shell, "pkgharvest list --sort st") == ["stars"]
+
+
+def test_bash_completes_by_the_script(shell: CommandLine) -> None:
+    program = shell.home / "bin" / "pkgharvest"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {" ".join(shell.words())} "$@"\n')
+    program.chmod(0o755)
+    shell.variables["PATH"] = f"{program.parent}:{shell.variables['PATH']}"
+    result = shell.shell(
+        'eval "$(pkgharvest completion bash)"; COMP_WORDS=(pkgharvest rem) COMP_CWORD=1;'
+        ' _pkgharvest_completion pkgharvest; echo "${COMPREPLY[@]}"'
+    )
+    assert (result.out, result.err) == ("remove\n", "")

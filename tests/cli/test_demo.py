@@ -1,0 +1,141 @@
+"""``pkgharvest demo``: the main job on recorded answers."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.command_line import CommandLine
+from tests.support.histories import TRUTH, records
+
+EIGHT = [
+    *("dj-stripe", "django-cacheops", "django-comments-xtd", "django-extra-settings"),
+    *("django-ltree", "django-otp", "django-rest-registration", "django-select2"),
+]
+DEMO = ("--db", "pkgharvest-demo.db")
+
+AS_PUBLISHED = """title slug last_updated repo_url repo_forks repo_watchers repo_description
+commits_over_52 participants"""
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> CommandLine:
+    return CommandLine(tmp_path)
+
+
+def slugs(shell: CommandLine, *options: str) -> list[str]:
+    listed = shell.ok("list", "--json", "--fields", "slug", *options).json()
+    return [one["slug"] for one in listed]
+
+
+def test_in_an_empty_directory(shell: CommandLine) -> None:
+    result = shell.ok("demo")
+    assert (shell.here / "pkgharvest-demo.db").is_file()
+    lines = result.out.splitlines()
+    assert [line.split()[0] for line in lines[1:9]] == EIGHT
+    assert all("█" in line for line in lines[1:9])  # sparklines
+    assert "─ django-ltree ─" in lines[9]  # one whole record
+    assert "8 packages, 8 updated; 40 requests" in result.err
+    assert not shell.db.exists()
+    shell.ok("db", "check", *DEMO)
+
+
+def test_it_gives_the_published_record(shell: CommandLine) -> None:
+    shell.ok("demo")
+    record = shell.show("django-ltree", *DEMO, "--tz", "America/New_York")
+    seed = json.loads((TRUTH / "seed-record.json").read_text(encoding="utf-8"))
+    assert list(record) == list(seed)
+    for name in AS_PUBLISHED.split():
+        assert record[name] == seed[name], name
+    assert record["last_fetched"] == seed["last_fetched"]
+    assert record["pypi_url"] == "https://pypi.org/project/django-ltree/"
+    assert record["pypi_version"]
+
+
+def test_every_package_has_its_published_figures(shell: CommandLine) -> None:
+    shell.ok("demo")
+    published = {one["repo_url"].lower(): one for one in records()}
+    compared = 0
+    for one in shell.ok("list", "--json", *DEMO).json():
+        assert one["pypi_version"]
+        facts = published.get(one["repo_url"].lower())
+        if facts is not None and one["slug"] != "django-ltree":  # that is the seed
+            compared += 1
+            for name in ("repo_forks", "repo_watchers", "repo_description", "participants"):
+                assert one[name] == facts[name], (one["slug"], name)
+    assert compared == 7
+
+
+def test_again_replaces_what_it_made(shell: CommandLine) -> None:
+    shell.ok("demo")
+    shell.ok("remove", *DEMO, "django-ltree", "--yes")
+    shell.ok("demo")
+    assert slugs(shell, *DEMO) == EIGHT
+    shell.ok("db", "check", *DEMO)
+
+
+def test_somewhere_else(shell: CommandLine) -> None:
+    shell.ok("demo", "--db", "mine.db")
+    shell.ok("--db", "other.db", "demo")
+    assert slugs(shell, "--db", "mine.db") == slugs(shell, "--db", "other.db") == EIGHT
+    assert not (shell.here / "pkgharvest-demo.db").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"my letters", b"SQLite format 3\x00" + b"\0" * 4080])
+def test_any_other_file_is_refused(shell: CommandLine, content: bytes) -> None:
+    precious = shell.here / "pkgharvest-demo.db"
+    precious.write_bytes(content)
+    result = shell.run("demo")
+    assert result.code == 1
+    assert result.out == ""
+    assert result.error == "pkgharvest-demo.db is there, and no demonstration made it"
+    assert precious.read_bytes() == content
+
+
+def test_somebodys_catalogue_is_refused(shell: CommandLine) -> None:
+    shell.ok("add", "octo/cat", "--db", "mine.db")
+    result = shell.run("demo", "--db", "mine.db")
+    assert result.code == 1
+    assert "mine.db is there" in result.error
+    assert slugs(shell, "--db", "mine.db") == ["cat"]
+
+
+def test_a_directory_is_refused(shell: CommandLine) -> None:
+    (shell.here / "pkgharvest-demo.db").mkdir()
+    result = shell.run("demo")
+    assert result.code == 1
+    assert result.error
+
+
+def test_the_environment_is_ignored(shell: CommandLine) -> None:
+    shell.variables |= {
+        "PKGHARVEST_DB": str(shell.here / "real.db"),
+        "GITHUB_API_URL": "http://127.0.0.1:1",
+        "PKGHARVEST_PYPI_URL": "http://127.0.0.1:1",
+        "GH_TOKEN": "ghp_secret" + "0" * 30,
+        "HTTPS_PROXY": "http://127.0.0.1:1",
+    }
+    shell.ok("add", "octo/cat")
+    before = (shell.here / "real.db").read_bytes()
+    result = shell.ok("demo")
+    assert slugs(shell, *DEMO) == EIGHT
+    assert (shell.here / "real.db").read_bytes() == before
+    assert "ghp_secret" not in result.out + result.err
+    assert b"ghp_secret" not in (shell.here / "pkgharvest-demo.db").read_bytes()
+
+
+def test_quiet(shell: CommandLine) -> None:
+    assert shell.ok("demo", "-q").err == ""
+
+
+def test_into_a_pipe(shell: CommandLine) -> None:
+    result = shell.shell("pkgharvest demo -q | head -1")
+    assert (result.err, result.out.split()[0]) == ("", "package")
+
+
+def test_a_demo_that_is_at_work_is_left_alone(shell: CommandLine) -> None:
+    shell.ok("demo")
+    before = (shell.here / "pkgharvest-demo.db").read_bytes()
+    with shell.locked(shell.here / "pkgharvest-demo.db"):
+        assert shell.run("demo").code == 6
+    assert (shell.here / "pkgharvest-demo.db").read_bytes() == before

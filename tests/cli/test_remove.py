@@ -1,0 +1,144 @@
+"""``pkgharvest remove``: what goes, and who is asked."""
+
+import os
+import pty
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import histories
+from tests.support.command_line import CommandLine, Result
+from tests.support.git_server import GitServer
+from tests.support.hosts import Hosts, some
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
+    """A catalogue of two packages, to be copied."""
+    with Hosts(*some(2)) as hosts:
+        shell = CommandLine(tmp_path_factory.mktemp("made"), hosts.variables)
+        shell.ok("add", "octo/r000", "octo/r001")
+        shell.ok("fetch", "--all")
+    return shell
+
+
+@pytest.fixture
+def shell(made: CommandLine, tmp_path: Path) -> CommandLine:
+    shutil.copytree(made.home, tmp_path / "home")
+    return CommandLine(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
+    directory = tmp_path_factory.mktemp("served")
+    for name in ("one", "two"):
+        histories.build(histories.load("django-ltree"), directory / f"{name}.git")
+    with GitServer(directory) as running:
+        yield running
+
+
+def slugs(shell: CommandLine) -> list[str]:
+    return [one["slug"] for one in shell.ok("list", "--json", "--fields", "slug").json()]
+
+
+def on_terminal(shell: CommandLine, answer: bytes, *arguments: str) -> Result:
+    """Run a command with a terminal for its input, on which ``answer`` is typed."""
+    master, slave = pty.openpty()
+    try:
+        os.write(master, answer)
+        done = subprocess.run(
+            shell.words(*arguments),
+            env=shell.variables,
+            cwd=shell.here,
+            stdin=slave,
+            capture_output=True,
+            check=False,
+            timeout=30,
+            text=True,
+        )
+    finally:
+        os.close(master)
+        os.close(slave)
+    return Result(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+def test_all_that_is_known_goes(shell: CommandLine) -> None:
+    result = shell.ok("remove", "r000", "--yes")
+    assert (result.out, result.err) == ("", "removed r000\n")
+    assert slugs(shell) == ["r001"]
+    for table in ("participants", "commit_days", "versions", "fetches", "validators"):
+        assert {row[0] for row in shell.rows(f"SELECT package_id FROM {table}")} <= {2}
+    shell.ok("db", "check")
+    shell.ok("add", "octo/r000")
+    assert shell.show("r000")["commits_over_52"] == []
+    assert shell.show("r000")["id"] == 3  # an id is not used again
+
+
+def test_several_by_any_name(shell: CommandLine) -> None:
+    shell.ok("remove", "1", "https://github.com/octo/r001", "r001", "-y", "-q")
+    assert slugs(shell) == []
+
+
+def test_an_unknown_one_removes_nothing(shell: CommandLine) -> None:
+    result = shell.run("remove", "r000", "r00x", "--yes")
+    assert result.code == 1
+    assert "'r00x'" in result.error
+    assert slugs(shell) == ["r000", "r001"]
+
+
+def test_nobody_to_ask(shell: CommandLine) -> None:
+    for result in (shell.run("remove", "r000"), shell.process("remove", "r000", stdin=b"y\n")):
+        assert result.code == 2
+        assert "--yes" in result.error
+    assert slugs(shell) == ["r000", "r001"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "left"),
+    [
+        (b"y\n", 0, ["r001"]),
+        (b"n\n", 1, ["r000", "r001"]),
+        (b"\n", 1, ["r000", "r001"]),
+        (b"\x04", 130, ["r000", "r001"]),
+    ],
+)
+def test_asked_on_a_terminal(shell: CommandLine, answer: bytes, code: int, left: list[str]) -> None:
+    result = on_terminal(shell, answer, "remove", "r000")
+    assert result.code == code
+    assert result.out == ""
+    assert result.err.startswith("Remove r000 and all that is known of them? [y/N]")
+    assert slugs(shell) == left
+
+
+def test_yes_on_a_terminal(shell: CommandLine) -> None:
+    assert on_terminal(shell, b"", "remove", "r000", "--yes").err == "removed r000\n"
+    assert slugs(shell) == ["r001"]
+
+
+def test_its_clone_goes_with_it(shell: CommandLine, server: GitServer) -> None:
+    urls = (server.locator(name).url for name in ("one.git", "two.git"))
+    shell.ok("add", *urls, "--no-pypi")
+    shell.ok("fetch", "one", "two")
+    clones = shell.home / "cache" / "pkgharvest" / "clones"
+    assert len(list(clones.glob("*.git"))) == 2
+    shell.ok("remove", "one", "--yes")
+    [left] = clones.glob("*.git")
+    assert "two" in left.name
+
+
+def test_vacuum_clears_what_nobody_follows(shell: CommandLine, server: GitServer) -> None:
+    urls = (server.locator(name).url for name in ("one.git", "two.git"))
+    shell.ok("add", *urls, "--no-pypi")
+    shell.ok("fetch", "one", "two")
+    clones = shell.home / "cache" / "pkgharvest" / "clones"
+    shell.write("DELETE FROM packages WHERE slug = 'one'")
+    told = shell.ok("db", "check").out
+    assert "cached clones: " in told
+    assert str(clones) in told
+    result = shell.ok("db", "vacuum")
+    assert "of cached clones" in result.err
+    assert len(list(clones.glob("*.git"))) == 1
+    shell.ok("fetch", "two")

@@ -1,0 +1,299 @@
+"""``pkgharvest search``, as a person and as a program have it."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.command_line import CommandLine
+
+KEYS = (
+    *("title", "slug", "description", "category", "item_type", "absolute_url", "repo_watchers"),
+    *("repo_forks", "pypi_downloads", "usage", "score", "participants", "last_committed"),
+    *("last_released", "weight"),
+)
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> CommandLine:
+    shell = CommandLine(tmp_path)
+    shell.ok("add", "octo/django-tree", "octo/django-forms", "octo/treebeard", "octo/cat")
+    shell.write(
+        "UPDATE packages SET repo_description = 'Trees for Django' WHERE slug = 'treebeard'"
+    )
+    shell.write("UPDATE packages SET repo_watchers = 10 * id, score = 9 * id")
+    return shell
+
+
+def slugs(shell: CommandLine, *arguments: str) -> list[str]:
+    return [hit["slug"] for hit in shell.ok("search", *arguments, "--json").json()]
+
+
+# ── what is found ──
+
+
+def test_best_first(shell: CommandLine) -> None:
+    assert slugs(shell, "django") == ["django-forms", "django-tree", "treebeard"]
+    assert slugs(shell, "tree") == ["treebeard", "django-tree"]
+
+
+def test_each_word_is_a_prefix_in_one_argument_or_several(shell: CommandLine) -> None:
+    for query in (("django tre",), ("django", "tre"), ("TRE  djan",)):
+        assert slugs(shell, *query)[0] == "django-tree"
+        assert set(slugs(shell, *query)) == {"django-tree", "treebeard"}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *('"', "'", '"django', "django*", "*", "AND", "django AND", "NOT tree", "(", "title:cat"),
+        *("{slug} : cat", "^cat", "cat + tree", "NEAR(a b, 3)", "-", "--- ---", "cat; DROP TABLE"),
+        *("\\", "%", "_", "?", "''", "🌲", "\u0301", "ß", "日本語", "x" * 10_000, '"' * 10_000),
+    ],
+)
+def test_any_text_is_a_query(shell: CommandLine, query: str) -> None:
+    found = shell.ok("search", "--json", "--", query).json()
+    assert isinstance(found, list)
+
+
+def test_a_query_that_looks_like_an_option(shell: CommandLine) -> None:
+    assert [hit["slug"] for hit in shell.ok("search", "--json", "--", "-cat").json()] == ["cat"]
+    assert shell.run("search", "-cat").code == 2
+
+
+@pytest.mark.parametrize("query", ["", " ", "-", "\"'*", "\u0301"])
+def test_a_blank_query_finds_nothing(shell: CommandLine, query: str) -> None:
+    result = shell.ok("search", query, "--json")
+    assert result.json() == []
+    assert result.err.startswith("nothing to search for: there is no word in ")
+    assert shell.ok("search", query).out == ""
+
+
+def test_nothing_is_found(shell: CommandLine) -> None:
+    result = shell.ok("search", "treebaerd")
+    assert result.out == ""
+    assert result.err == "nothing found for 'treebaerd'; did you mean treebeard?\n"
+    assert shell.ok("search", "zzz").err == "nothing found for 'zzz'\n"
+    assert shell.ok("search", "zzz", "-q").err == ""
+    assert shell.ok("search", "zzz", "--format", "csv", "--fields", "slug").out == "slug\n"
+    assert shell.ok("search", "\x1b[31mzz").err == "nothing found for '\\x1b[31mzz'\n"
+    assert shell.ok("search", "a\\z").err == "nothing found for 'a\\z'\n"
+    assert shell.ok("search", "\x1b").err.endswith(" there is no word in '\\x1b'\n")
+    long = shell.ok("search", "z" * 10_000).err
+    assert len(long) < 100
+
+
+def test_no_query(shell: CommandLine) -> None:
+    result = shell.run("search")
+    assert result.code == 2
+    assert "QUERY" in result.error
+
+
+def test_bytes_that_are_no_text(shell: CommandLine) -> None:
+    assert shell.run("search", "cat\udcff").code == 2
+
+
+def test_limit(shell: CommandLine) -> None:
+    for number in range(25):
+        shell.ok("add", f"octo/apple-{number:02}")
+    assert len(slugs(shell, "apple")) == 20
+    assert len(slugs(shell, "apple", "--limit", "30")) == 25
+    assert slugs(shell, "apple", "--limit", "0") == []
+    assert shell.run("search", "apple", "--limit", "-1").code == 2
+    assert shell.ok("search", "apple").err == "the best 20; --limit shows more\n"
+    assert shell.ok("search", "apple", "--limit", "30").err == ""
+
+
+# ── for programs ──
+
+
+def test_the_keys_are_the_apis(shell: CommandLine) -> None:
+    [hit] = shell.ok("search", "cat", "--json").json()
+    assert tuple(hit) == KEYS
+    assert hit == {
+        "title": "cat",
+        "slug": "cat",
+        "description": "",
+        "category": "",
+        "item_type": "package",
+        "absolute_url": "/packages/p/cat/",
+        "repo_watchers": 40,
+        "repo_forks": 0,
+        "pypi_downloads": None,
+        "usage": 0,
+        "score": 36,
+        "participants": "",
+        "last_committed": None,
+        "last_released": None,
+        "weight": 100,
+    }
+
+
+def test_what_is_known_is_told(shell: CommandLine) -> None:
+    shell.write(
+        "INSERT INTO categories (title, slug, created, modified) VALUES ('Apps', 'apps', '', '')"
+    )
+    shell.write(
+        "UPDATE packages SET category_id = 1, pypi_version = '1.1', downloads_last_day = 1,"
+        " downloads_last_week = 2, downloads_last_month = 3,"
+        " last_updated = '2026-01-02T03:04:05.000000Z' WHERE slug = 'cat'"
+    )
+    for position, version in enumerate(("1.1", "1.0")):
+        shell.write(
+            "INSERT INTO versions VALUES (4, ?, ?, ?, 0, NULL, 0, NULL)",
+            position,
+            version,
+            f"2026-01-0{2 - position}T00:00:00.000000Z",
+        )
+    for position, name in enumerate(("zoe", "ann")):
+        shell.write("INSERT INTO participants VALUES (4, ?, ?, 1)", position, name)
+    [hit] = shell.ok(
+        "search", "cat", "--json", "--tz", "Europe/Berlin", "--base-url", "https://x.test/"
+    ).json()
+    assert hit["category"] == "Apps"
+    assert hit["absolute_url"] == "https://x.test/packages/p/cat/"
+    assert hit["participants"] == "zoe,ann"
+    assert hit["pypi_downloads"] == 3
+    assert hit["last_committed"] == "2026-01-02T04:04:05+01:00"
+    assert hit["last_released"] == "2026-01-02T01:00:00+01:00"
+
+
+def test_grids_are_found_too(shell: CommandLine) -> None:
+    shell.write(
+        "INSERT INTO grids (title, slug, description, created, modified)"
+        " VALUES ('Trees', 'trees', 'Of all kinds', '', '')"
+    )
+    found = shell.ok("search", "tree", "--json").json()
+    assert [hit["item_type"] for hit in found] == ["grid", "package", "package"]
+    assert tuple(found[0]) == KEYS
+    assert found[0]["absolute_url"] == "/grids/g/trees/"
+    assert found[0]["description"] == "Of all kinds"
+    assert found[0]["repo_watchers"] == found[0]["score"] == 0
+    lines = shell.ok("search", "tree").out.splitlines()
+    assert lines[0].split() == ["found", "type", "stars", "last", "commit", "what", "it", "is"]
+    assert lines[1].split()[:2] == ["trees", "grid"]
+    assert lines[1].rstrip().endswith("Of all kinds")
+
+
+def test_every_format(shell: CommandLine, tmp_path: Path) -> None:
+    found = shell.ok("search", "tree", "--json").json()
+    lines = shell.ok("search", "tree", "--format", "jsonl").out.splitlines()
+    assert [json.loads(line) for line in lines] == found
+    rows = list(csv.DictReader(io.StringIO(shell.ok("search", "tree", "--format", "csv").out)))
+    assert [row["slug"] for row in rows] == [hit["slug"] for hit in found]
+    assert tuple(rows[0]) == KEYS
+    tsv = shell.ok("search", "tree", "--format", "tsv", "--fields", "slug,weight").out
+    assert tsv == "slug\tweight\ntreebeard\t95\ndjango-tree\t95\n"
+    markdown = shell.ok("search", "tree", "--format", "md", "--fields", "weight,slug").out
+    assert markdown.splitlines()[:3] == ["| weight | slug |", "| --- | --- |", "| 95 | treebeard |"]
+    target = tmp_path / "out.json"
+    assert shell.ok("search", "tree", "--json", "-o", str(target)).out == ""
+    assert json.loads(target.read_text("utf-8")) == found
+    assert shell.run("search", "tree", "--json", "--format", "csv").code == 2
+
+
+def test_fields(shell: CommandLine) -> None:
+    assert shell.ok("search", "cat", "--json", "--fields", "weight,slug").out == (
+        '[\n    {\n        "weight": 100,\n        "slug": "cat"\n    }\n]\n'
+    )
+    assert shell.ok("search", "cat", "--fields", "slug,weight").out.split() == [
+        *("slug", "weight"),
+        *("cat", "100"),
+    ]
+    result = shell.run("search", "cat", "--fields", "slug,stars")
+    assert result.code == 2
+    assert result.error == "no field is called 'stars'"
+    assert result.hint == f"valid fields: {', '.join(KEYS)}"
+
+
+# ── for people ──
+
+
+def test_the_table_shows_what_matched(shell: CommandLine) -> None:
+    shell.write(
+        "UPDATE packages SET topics = '[\"sql\", \"hierarchy\"]', people = 'zoe' || char(10) ||"
+        " 'ann', pypi_summary = 'Climb' WHERE slug = 'treebeard'"
+    )
+    for position, name in enumerate(("zoe", "ann")):
+        shell.write("INSERT INTO participants VALUES (3, ?, ?, 1)", position, name)
+    for query, told in (
+        ("tree trees", "Trees for Django"),
+        ("tree hier", "topics: hierarchy"),
+        ("tree climb", "PyPI: Climb"),
+        ("tree an", "participants: ann"),
+    ):
+        assert told in shell.ok("search", query).out
+    assert "topics" not in shell.ok("search", "trees").out
+
+
+def test_what_matched_is_marked(shell: CommandLine) -> None:
+    shell.variables["FORCE_COLOR"] = "1"
+    shell.variables["TERM"] = "xterm-256color"
+    out = shell.ok("search", "tree", "djan").out
+    assert "\x1b[1;4mTrees\x1b[0m" in out
+    assert "\x1b[1;4mdjango\x1b[0m-\x1b[1;4mtree\x1b[0m" in out
+
+
+def test_nothing_foreign_acts_on_the_terminal(shell: CommandLine) -> None:
+    shell.write("UPDATE packages SET repo_description = char(27) || '[31mcat [link=x]y[/link]'")
+    out = shell.ok("search", "cat").out
+    assert "\x1b" not in out
+    assert "\\x1b[31mcat [link=x]y[/link]" in out
+
+
+LONG = "A tree for Django that has many more words to say of itself than anybody reads. " * 5
+
+
+@pytest.mark.parametrize("width", [1, 10, 20, 30, 40, 60, 80, 120, 160, 200])
+def test_a_screen_of_any_width(shell: CommandLine, width: int) -> None:
+    shell.variables["COLUMNS"] = str(width)
+    shell.write("UPDATE packages SET repo_description = ? || slug", LONG)
+    shell.write(
+        "INSERT INTO grids (title, slug, description, created, modified)"
+        " VALUES ('Trees', 'trees', 'Of all kinds', '', '')"
+    )
+    header, *lines = shell.ok("search", "tree").out.splitlines()
+    assert max(map(len, (header, *lines))) <= width
+    for column, narrowest in (("found", 5), ("what it is", 30), ("type", 60), ("stars", 60)):
+        assert (column in header) == (width >= narrowest), (column, header)
+    assert ("last commit" in header) == (width >= 80)
+    if width >= 40:
+        assert len(lines) <= 2 * 5
+        told = [line[header.index("what it is") :].rstrip() for line in lines]
+        assert sum(line.endswith("…") for line in told) == 4
+        assert sum("Of all kinds" in line for line in told) == 1
+        assert ("grid: Of all" in "".join(told)) == ("type" not in header)
+
+
+def test_what_is_short_leaves_room(shell: CommandLine) -> None:
+    shell.variables["COLUMNS"] = "40"
+    shell.write("UPDATE packages SET repo_description = 'A cat' WHERE slug = 'cat'")
+    header = shell.ok("search", "cat").out.splitlines()[0]
+    assert header.split() == ["found", "stars", "last", "commit", "what", "it", "is"]
+    shell.write("UPDATE packages SET repo_description = 'A cat'")
+    header = shell.ok("search", "cat").out.splitlines()[0]
+    assert header.split() == ["found", "stars", "what", "it", "is"]
+
+
+def test_what_matched_besides_takes_a_line(shell: CommandLine) -> None:
+    shell.variables["COLUMNS"] = "60"
+    shell.write("UPDATE packages SET repo_description = ?, pypi_summary = 'Zoo ' || ?", LONG, LONG)
+    lines = shell.ok("search", "cat", "zoo").out.splitlines()[1:]
+    assert len(lines) == 3
+    assert "PyPI: Zoo A tree" in lines[2]
+    assert all(line.rstrip().endswith("…") for line in lines[1:])
+
+
+def test_a_screen_without_an_ellipsis(shell: CommandLine) -> None:
+    shell.variables |= {"COLUMNS": "60", "PYTHONIOENCODING": "ascii"}
+    shell.write("UPDATE packages SET repo_description = ?", LONG)
+    result = shell.process("search", "cat")
+    assert result.code == 0
+    assert result.out.isascii()
+    assert result.out.splitlines()[-1].rstrip().endswith("...")
+
+
+def test_no_catalogue(tmp_path: Path) -> None:
+    assert CommandLine(tmp_path).run("search", "cat").code == 1

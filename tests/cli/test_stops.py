@@ -1,0 +1,264 @@
+"""``pkgharvest fetch`` in a process of its own: locked out, interrupted, its readers gone."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.standins.server import Fault
+from tests.support.command_line import CommandLine
+from tests.support.hosts import Hosts, some
+
+
+@pytest.fixture
+def hosts() -> Iterator[Hosts]:
+    with Hosts(*some(4)) as running:
+        yield running
+
+
+@pytest.fixture
+def shell(tmp_path: Path, hosts: Hosts) -> CommandLine:
+    shell = CommandLine(tmp_path, hosts.variables)
+    shell.ok("add", *(f"octo/r{number:03}" for number in range(4)))
+    return shell
+
+
+def until(true: Callable[[], object], seconds: float = 20) -> None:
+    """Wait until something is true."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it never came to be"
+        time.sleep(0.01)
+
+
+# ── the lock ──
+
+
+def test_locked(shell: CommandLine, hosts: Hosts) -> None:
+    with shell.locked():
+        before = shell.db.read_bytes()
+        for more in ((), ("--json",), ("--dry-run",)):
+            result = shell.run("fetch", "--all", *more)
+            assert result.code == (0 if more == ("--dry-run",) else 6)
+        result = shell.run("fetch", "--all", "--json")
+        assert result.out == ""
+        assert result.error.startswith("another fetch is at work on ")
+        assert hosts.asked() == (0, 0)
+        assert shell.db.read_bytes() == before
+        assert shell.show("r001")["slug"] == "r001"  # readers are never blocked
+        shell.ok("add", "octo/new")
+
+
+def test_locked_through_another_path(shell: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "link.db").symlink_to(shell.db)
+    with shell.locked():
+        assert shell.run("fetch", "--all", "--db", str(tmp_path / "link.db")).code == 6
+
+
+def test_a_lock_dies_with_its_process(shell: CommandLine) -> None:
+    with shell.locked() as holder:
+        holder.kill()
+        holder.wait()
+        assert shell.run("fetch", "--all").code == 0
+
+
+# ── interrupts ──
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_an_interrupt_saves_what_was_fetched(shell: CommandLine, hosts: Hosts, name: str) -> None:
+    hosts.github.fault("r00[123]", Fault(delay=60))
+    process = shell.start("fetch", "--all", "--json")
+    with process:
+        until(lambda: shell.rows("SELECT 1 FROM fetches WHERE source = 'pypi'"))
+        began = time.monotonic()
+        process.send_signal(signal.Signals[name])
+        out, err = process.communicate(timeout=20)
+        took = time.monotonic() - began
+    assert process.returncode == 130, err
+    assert took < 2
+    assert '"stopped": "interrupted"' in out
+    assert err.endswith("3 left for the next run; 8 requests; interrupted\n")
+    assert "Traceback" not in err
+    assert shell.show("r000")["pypi_version"] == "1.1"
+    hosts.github.heal()
+    hosts.asked()
+    shell.ok("fetch", "--all")
+    assert not [one for one in hosts.github.log if "r000" in one.target]
+    assert shell.show("r003")["repo_watchers"] == 3
+
+
+def test_an_interrupt_while_git_is_at_work(shell: CommandLine, hosts: Hosts) -> None:
+    shell.ok("add", hosts.github.url.replace("http", "git+http") + "/slow.git")
+    hosts.github.fault("/slow", Fault(delay=60))
+    process = shell.start("fetch", "slow")
+    with process:
+        until(lambda: hosts.github.busiest)
+        time.sleep(0.05)
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 130, err
+    assert time.monotonic() - began < 2
+
+
+HANG = """
+import socket, sys, time
+def never(*words, **names):
+    print("looking", file=sys.stderr, flush=True)
+    time.sleep(30)
+socket.getaddrinfo = never
+from pkgharvest.cli.main import run
+run(sys.argv[1:])
+"""
+
+
+def test_an_interrupt_while_a_name_is_looked_up(shell: CommandLine) -> None:
+    process = subprocess.Popen(
+        (sys.executable, "-c", HANG, "fetch", "r000", "--source", "repo"),
+        env={**shell.variables, "GITHUB_API_URL": "http://slow.invalid"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "looking\n"
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert time.monotonic() - began < 2
+    assert err == "1 package, 1 left for the next run; 1 request; interrupted\n"
+
+
+def test_an_interrupt_writes_the_recording_so_far(shell: CommandLine, hosts: Hosts) -> None:
+    hosts.github.fault("r00[123]", Fault(delay=60))
+    process = shell.start("fetch", "--all", "--record", "run.har")
+    with process:
+        until(lambda: shell.rows("SELECT 1 FROM fetches WHERE source = 'pypi'"))
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+    assert process.returncode == 130
+    fresh = CommandLine(shell.here.parent / "fresh")
+    fresh.ok("add", "octo/r000")
+    fresh.ok("fetch", "r000", "--replay", str(shell.here / "run.har"))
+    assert fresh.show("r000")["pypi_version"] == "1.1"
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_an_interrupt_while_nothing_is_fetched(shell: CommandLine, name: str) -> None:
+    process = subprocess.Popen(
+        shell.words("add", "-"),
+        env=shell.variables,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        time.sleep(0.5)
+        process.send_signal(signal.Signals[name])
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert err == "error: interrupted\n"
+
+
+def test_an_interrupt_on_a_terminal_begins_a_line_of_its_own(shell: CommandLine) -> None:
+    """The terminal has shown ^C, and stands behind it."""
+    master, slave = pty.openpty()
+    try:
+        process = subprocess.Popen(
+            shell.words("add", "-"), env=shell.variables, stdin=subprocess.PIPE, stderr=slave
+        )
+        with process:
+            time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=20) == 130
+        assert os.read(master, 1000) == b"\r\nerror: interrupted\r\n"
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
+# ── readers that have seen enough ──
+
+
+def test_a_closed_pipe(shell: CommandLine) -> None:
+    lines = [f"('x{number:05}', 'x', '', '', '')" for number in range(3_000)]
+    shell.write(
+        "INSERT INTO packages (slug, title, created, modified, repo_description) SELECT"
+        " slug, 'x', '2026-02-15T00:00:00.000000Z', '2026-02-15T00:00:00.000000Z', ''"
+        " FROM (SELECT 'x' || value AS slug FROM json_each("
+        f"'[{','.join(map(str, range(len(lines))))}]'))"
+    )
+    for command, first in (
+        ("list", "package"),
+        ("list --json", "["),
+        ("list --format csv", "category,"),
+        ("list --fields slug,title", "slug"),
+        ("--help", "Usage: "),
+        ("show r000 r001", "╭"),
+        ("completion bash", ""),
+        ("db check", str(shell.db)),
+    ):
+        result = shell.shell(f"pkgharvest {command} | head -1")
+        assert result.err == "", command
+        assert result.out.startswith(first), command
+        assert result.out.count("\n") == 1, command
+
+
+def test_a_pipe_that_was_closed_before(shell: CommandLine) -> None:
+    result = shell.shell("pkgharvest fetch --all --json | true")
+    assert "Traceback" not in result.err
+    assert "Broken" not in result.err
+    assert shell.show("r003")["repo_watchers"] == 3
+
+
+def test_a_closed_pipe_of_messages(shell: CommandLine) -> None:
+    result = shell.shell("pkgharvest fetch --all -v 2>&1 | head -1")
+    assert result.out.count("\n") == 1
+    assert "Traceback" not in result.out + result.err
+    assert shell.run("db", "check").code == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("command", ["--help", "list --json", "show r000", "db path"])
+def test_no_space_for_the_output(shell: CommandLine, command: str) -> None:
+    result = shell.shell(f"pkgharvest {command} > /dev/full")
+    assert result.code == 1
+    assert result.error == "no space left on device"
+
+
+# ── a terminal ──
+
+
+@pytest.mark.parametrize("progress", [True, False])
+def test_progress_on_a_terminal(shell: CommandLine, hosts: Hosts, progress: bool) -> None:
+    hosts.github.latency = 0.1
+    shell.variables["TERM"] = "xterm"
+    if not progress:
+        shell.variables["PKGHARVEST_NO_PROGRESS"] = "1"
+    master, slave = pty.openpty()
+    try:
+        done = subprocess.run(
+            shell.words("fetch", "--all"),
+            env=shell.variables,
+            stdin=slave,
+            stdout=subprocess.PIPE,
+            stderr=slave,
+            check=True,
+            timeout=30,
+        )
+        said = os.read(master, 100_000).decode()
+    finally:
+        os.close(master)
+        os.close(slave)
+    assert done.stdout == b""
+    assert ("/4 " in said) is progress
+    assert "4 packages, 4 updated; 20 requests" in said

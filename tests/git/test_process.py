@@ -1,0 +1,256 @@
+"""git at arm's length: what it inherits, when it is killed, what is left of it."""
+
+import asyncio
+import os
+import stat
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from pkgharvest.git.process import CloneTooLarge, GitCommand, GitError, GitProcess
+from pkgharvest.model.errors import Malformed, TimedOut, Unavailable
+
+PATH = os.environ["PATH"]
+
+
+def stand_in(directory: Path, script: str) -> str:
+    """Make a ``git`` that answers the usual questions by itself and else runs ``script``."""
+    path = directory / "git-stand-in"
+    usual = 'case "$2" in version|config) exec git "$@";; esac'
+    path.write_text(f"#!/bin/sh\n{usual}\n{script}\n", encoding="utf-8")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return str(path)
+
+
+def run(executable: str, command: GitCommand, environ: Mapping[str, str] | None = None) -> bytes:
+    process = GitProcess(environ or {"PATH": PATH}, executable=executable)
+    return asyncio.run(process.run(command))
+
+
+def seen(tmp_path: Path, environ: Mapping[str, str], **more: str | Path) -> dict[str, str]:
+    """Return the environment that a git gets from a user who is in ``environ``."""
+    command = GitCommand(arguments=("status",), seconds=10, **more)  # type: ignore[arg-type]
+    out = run(stand_in(tmp_path, "env -0"), command, {"PATH": PATH} | dict(environ))
+    return dict(line.split("=", 1) for line in out.decode().split("\0") if line)
+
+
+def settings(environment: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [
+        (environment[f"GIT_CONFIG_KEY_{n}"], environment[f"GIT_CONFIG_VALUE_{n}"])
+        for n in range(int(environment["GIT_CONFIG_COUNT"]))
+    ]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text("utf-8")
+    except FileNotFoundError:
+        return False
+
+
+def test_only_one_protocol_is_allowed(tmp_path: Path) -> None:
+    assert seen(tmp_path, {})["GIT_ALLOW_PROTOCOL"] == ""
+    assert seen(tmp_path, {}, protocol="ssh")["GIT_ALLOW_PROTOCOL"] == "ssh"
+    assert seen(tmp_path, {}, protocol="https")["GIT_ALLOW_PROTOCOL"] == "https"
+    assert seen(tmp_path, {}, protocol="http")["GIT_ALLOW_PROTOCOL"] == "http:https"
+
+
+def test_packets_are_told_apart_from_complaints(tmp_path: Path) -> None:
+    script = (
+        "echo >&2 '12:00:00.123456 pkt-line.c:80           packet:          git< version 2'\n"
+        "echo >&2 warning: packet: lost\n"
+        "echo >&2 '12:00:00.123456 packet:    ls-remote> 0000'\n"
+        '[ "$GIT_TRACE_PACKET" = 1 ] && exit "$2"'
+    )
+    process = GitProcess({"PATH": PATH}, executable=stand_in(tmp_path, script))
+
+    async def packets(code: str) -> tuple[str, ...]:
+        command = GitCommand(arguments=(code,), seconds=10, traced=True)
+        async with process.start(command) as running:
+            while await running.read():
+                pass
+        return running.packets
+
+    assert asyncio.run(packets("0")) == ("git< version 2", "ls-remote> 0000")
+    with pytest.raises(GitError) as caught:
+        asyncio.run(packets("3"))
+    assert (caught.value.code, caught.value.stderr) == (3, "warning: packet: lost\n")
+    assert "GIT_TRACE_PACKET" not in seen(tmp_path, {"GIT_TRACE_PACKET": "1"})
+
+
+def test_whose_password_is_in_netrc(tmp_path: Path) -> None:
+    process = GitProcess({"PATH": PATH, "HOME": str(tmp_path)})
+    assert not process.has_password_for("h.org")
+    (tmp_path / ".netrc").write_text("machine h.org login me password x\n", encoding="utf-8")
+    assert process.has_password_for("h.org")
+    assert not process.has_password_for("i.org")
+    assert not GitProcess({"PATH": PATH}).has_password_for("h.org")
+    (tmp_path / ".netrc").write_bytes(b"\xff machine")
+    assert not process.has_password_for("h.org")
+
+
+def test_what_the_user_has_in_the_environment_for_git_stays_there(tmp_path: Path) -> None:
+    traps = {
+        "GIT_DIR": "/elsewhere",
+        "GIT_WORK_TREE": "/elsewhere",
+        "GIT_INDEX_FILE": "x",
+        "GIT_OBJECT_DIRECTORY": "x",
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": "x",
+        "GIT_TRACE": "1",
+        "GIT_CONFIG_PARAMETERS": "'core.pager=x'",
+        "GIT_SSL_NO_VERIFY": "1",
+        "GIT_EXTERNAL_DIFF": "x",
+    }
+    found = seen(tmp_path, traps, place=tmp_path)
+    assert not traps.keys() & found.keys()
+    assert seen(tmp_path, traps, clone=tmp_path / "c")["GIT_DIR"] == str(tmp_path / "c")
+
+
+def test_proxies_certificates_and_ssh_are_the_users(tmp_path: Path) -> None:
+    kept = {
+        "https_proxy": "http://proxy.example:3128",
+        "GIT_SSL_CAINFO": "/etc/ca.pem",
+        "GIT_PROXY_SSL_CAINFO": "/etc/proxy.pem",
+        "GIT_SSH_COMMAND": "ssh -i key",
+        "HOME": "/home/somebody",
+    }
+    assert kept.items() <= seen(tmp_path, kept).items()
+    assert "BatchMode=yes" in seen(tmp_path, {})["GIT_SSH_COMMAND"]
+    assert "GIT_SSH_COMMAND" not in seen(tmp_path, {"GIT_SSH": "/usr/bin/myssh"})
+
+
+def test_of_the_users_configuration_only_proxy_certificates_and_trust(tmp_path: Path) -> None:
+    (tmp_path / ".gitconfig").write_text(
+        "[http]\n proxy = http://proxy.example:3128\n sslCAInfo = /etc/ca.pem\n"
+        " cookieFile = /home/x/cookies\n extraHeader = Authorization: secret\n sslVerify = false\n"
+        '[http "https://Git.example.org/A.b"]\n proxy =\n sslCAPath = /etc/certs\n'
+        "[safe]\n directory = /srv/repo\n directory = *\n bareRepository = explicit\n"
+        '[core]\n hooksPath = /evil\n sshCommand = evil\n gitProxy = "proxy for git"\n'
+        "[credential]\n helper = store\n"
+        '[url "git@elsewhere:"]\n insteadOf = https://\n',
+        encoding="utf-8",
+    )
+    found = settings(seen(tmp_path, {"HOME": str(tmp_path)}))
+    ours = [key for key, _ in settings(seen(tmp_path, {"HOME": "/nowhere"}))]
+    assert found[: len(found) - len(ours)] == [
+        ("http.proxy", "http://proxy.example:3128"),
+        ("http.sslcainfo", "/etc/ca.pem"),
+        ("http.https://Git.example.org/A.b.proxy", ""),
+        ("http.https://Git.example.org/A.b.sslcapath", "/etc/certs"),
+        ("safe.directory", "/srv/repo"),
+        ("safe.directory", "*"),
+        ("core.gitproxy", "proxy for git"),
+    ]
+    assert ("core.hooksPath", os.devnull) in found
+    assert ("credential.helper", "") in found
+
+
+def test_the_directory_that_we_are_in_configures_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".git" / "objects").mkdir(parents=True)
+    (tmp_path / ".git" / "refs").mkdir()
+    (tmp_path / ".git" / "HEAD").write_text("ref: refs/heads/main\n", encoding="utf-8")
+    (tmp_path / ".git" / "config").write_text("[http]\n proxy = http://evil\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert "http.proxy" not in dict(settings(seen(tmp_path, {})))
+
+
+def test_no_git() -> None:
+    with pytest.raises(Unavailable, match="not installed") as caught:
+        run("git", GitCommand(arguments=("version",), seconds=1), {"PATH": "/nonexistent"})
+    assert caught.value.hint
+    assert "2.31" in caught.value.hint
+
+
+def test_a_git_that_is_too_old(tmp_path: Path) -> None:
+    old = tmp_path / "git"
+    old.write_text("#!/bin/sh\necho git version 2.30.9\n", encoding="utf-8")
+    old.chmod(0o755)
+    with pytest.raises(Unavailable, match=r"git 2\.30 is too old"):
+        run(str(old), GitCommand(arguments=("version",), seconds=5))
+
+
+def test_a_failure_carries_the_end_of_the_complaint(tmp_path: Path) -> None:
+    lines = "yes a line of complaint | head -n 100000"
+    git = stand_in(tmp_path, f"{lines} >&2; echo fatal: x >&2; exit 7")
+    with pytest.raises(GitError) as caught:
+        run(git, GitCommand(arguments=("log",), seconds=10))
+    assert caught.value.code == 7
+    assert caught.value.stderr.endswith("fatal: x\n")
+    assert len(caught.value.stderr) <= 8192
+
+
+def test_an_answer_without_end_is_cut_off(tmp_path: Path) -> None:
+    with pytest.raises(Malformed, match="longer than"):
+        run(stand_in(tmp_path, "yes"), GitCommand(arguments=("log",), seconds=10))
+
+
+def test_a_time_out_kills_the_whole_group(tmp_path: Path) -> None:
+    git = stand_in(tmp_path, f"sleep 60 & echo $! > {tmp_path}/pid; wait")
+    began = time.monotonic()
+    with pytest.raises(TimedOut, match=r"git fetch did not end within 0\.5 s"):
+        run(git, GitCommand(arguments=("fetch",), seconds=0.5))
+    assert time.monotonic() - began < 5
+    assert not alive(int((tmp_path / "pid").read_text("utf-8")))
+
+
+def test_a_cancellation_kills_the_whole_group(tmp_path: Path) -> None:
+    git = stand_in(tmp_path, f"sleep 60 & echo $! > {tmp_path}/pid; wait")
+    pid_file = tmp_path / "pid"
+
+    async def cancelled() -> None:
+        process = GitProcess({"PATH": PATH}, executable=git)
+        task = asyncio.create_task(process.run(GitCommand(arguments=("fetch",), seconds=60)))
+        while not (pid_file.exists() and pid_file.read_text("utf-8")):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not alive(int(pid_file.read_text("utf-8")))
+
+    asyncio.run(cancelled())
+
+
+def test_whoever_has_heard_enough_need_not_wait(tmp_path: Path) -> None:
+    git = stand_in(tmp_path, f"echo $$ > {tmp_path}/pid; echo first; exec sleep 60")
+
+    async def first() -> bytes:
+        process = GitProcess({"PATH": PATH}, executable=git)
+        async with process.start(GitCommand(arguments=("log",), seconds=60)) as running:
+            return await running.read()
+
+    assert asyncio.run(first()) == b"first\n"
+    assert not alive(int((tmp_path / "pid").read_text("utf-8")))
+
+
+def test_a_clone_that_outgrows_its_bound_is_stopped(tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    git = stand_in(tmp_path, f"head -c 100000 /dev/zero > {clone}/pack; exec sleep 60")
+    command = GitCommand(arguments=("fetch",), seconds=30, clone=clone, bound=50_000)
+    began = time.monotonic()
+    with pytest.raises(CloneTooLarge):
+        run(git, command)
+    assert time.monotonic() - began < 5
+
+
+def test_a_clone_that_outgrew_its_bound_too_fast_to_be_stopped(tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    git = stand_in(tmp_path, f"head -c 100000 /dev/zero > {clone}/pack")
+    with pytest.raises(CloneTooLarge):
+        run(git, GitCommand(arguments=("fetch",), seconds=30, clone=clone, bound=50_000))
+
+
+def test_a_place_is_looked_for_where_it_is_and_not_above(tmp_path: Path) -> None:
+    run("git", GitCommand(arguments=("init", "-q", "--bare"), seconds=10, clone=tmp_path / ".git"))
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    ask = ("rev-parse", "--git-dir")
+    assert run("git", GitCommand(arguments=ask, seconds=10, place=tmp_path)) == b".git\n"
+    with pytest.raises(GitError) as caught:
+        run("git", GitCommand(arguments=ask, seconds=10, place=inside))
+    assert "not a git repository" in caught.value.stderr

@@ -1,0 +1,256 @@
+"""What many tasks ask for at about the same time goes together; what is too much goes in parts."""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pkgharvest.model.clock import FixedClock
+from pkgharvest.model.errors import BudgetSpent, NotFound, PkgharvestError, RateLimited
+from pkgharvest.sources.batching import Batcher, BatchTooLarge
+from tests.support.github_case import NOW
+
+
+@dataclass
+class Host:
+    """Doubles numbers, up to so many at once; some of them it refuses."""
+
+    most: int = 1000
+    refused: frozenset[int] = frozenset()
+    asked: list[list[int]] = field(default_factory=list)
+    error: PkgharvestError | None = None
+    partial: bool = False
+    """Does what it can of what is too much."""
+    going: asyncio.Event | None = None
+    """Answers only once this is set."""
+
+    async def ask(self, numbers: Sequence[int]) -> Sequence[int | Exception]:
+        self.asked.append(list(numbers))
+        await (self.going.wait() if self.going else asyncio.sleep(0))
+        if self.error is not None:
+            raise self.error
+        if len(numbers) > self.most and not self.partial:
+            raise BatchTooLarge
+        done: list[int | Exception] = [
+            NotFound(str(number)) if number in self.refused else 2 * number
+            for number in numbers[: self.most]
+        ]
+        return [*done, *(BatchTooLarge() for _ in numbers[self.most :])]
+
+    @property
+    def sizes(self) -> list[int]:
+        return [len(numbers) for numbers in self.asked]
+
+
+class SlowClock(FixedClock):
+    """A clock whose sleeps are noted, and last a few turns of the loop."""
+
+    def __init__(self) -> None:
+        super().__init__(NOW)
+        self.slept: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        for _ in range(5):
+            await super().sleep(seconds / 5)
+
+
+def batches(
+    host: Host, most: int = 10, expected: Callable[[], int] | None = None
+) -> Batcher[int, int]:
+    others = {} if expected is None else {"expected": expected}
+    return Batcher(host.ask, most=most, clock=SlowClock(), **others)
+
+
+async def gathered(source: Batcher[int, int], numbers: Sequence[int]) -> list[int | BaseException]:
+    return await asyncio.gather(*map(source.get, numbers), return_exceptions=True)
+
+
+def run(act: Callable[[], Awaitable[None]]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(10):
+            await act()
+
+    asyncio.run(bounded())
+
+
+def test_what_is_asked_at_once_goes_together_and_a_full_batch_at_once() -> None:
+    host = Host()
+
+    async def act() -> None:
+        source = batches(host)
+        assert await gathered(source, range(23)) == [2 * n for n in range(23)]
+
+    run(act)
+    assert host.sizes == [10, 10, 3]
+
+
+def test_a_batch_waits_while_others_still_come() -> None:
+    host = Host()
+
+    async def act() -> None:
+        source = batches(host)
+        tasks = []
+        for number in range(8):
+            tasks.append(asyncio.create_task(source.get(number)))
+            for _ in range(4):  # less than the silence that would send it
+                await asyncio.sleep(0)
+        await asyncio.gather(*tasks)
+
+    run(act)
+    assert host.sizes == [8]
+
+
+def test_later_batches_are_waited_for_longer_unless_nobody_else_can_come() -> None:
+    clock = SlowClock()
+    expected = 5
+
+    async def act() -> None:
+        nonlocal expected
+        source: Batcher[int, int] = Batcher(
+            Host().ask, most=10, clock=clock, expected=lambda: expected
+        )
+        await source.get(1)
+        first, clock.slept[:] = list(clock.slept), []
+        await source.get(2)
+        patient, clock.slept[:] = list(clock.slept), []
+        expected = 1
+        await source.get(3)
+
+        assert sum(patient) > 10 * sum(first)
+        assert clock.slept == first
+
+    run(act)
+
+
+def test_what_is_too_much_is_halved_and_the_size_grows_back() -> None:
+    host = Host(most=3)
+
+    async def act() -> None:
+        source = batches(host)
+        assert await gathered(source, range(10)) == [2 * n for n in range(10)]
+        assert max(host.sizes[-3:]) <= 3
+        host.most = 1000
+        for _ in range(8):
+            await gathered(source, range(10))
+
+    run(act)
+    assert host.sizes[:3] == [10, 5, 3]
+    assert host.sizes[-1] == 10
+
+
+def test_only_what_did_not_come_is_asked_again() -> None:
+    host = Host(most=4, partial=True)
+
+    async def act() -> None:
+        assert await gathered(batches(host), range(10)) == [2 * n for n in range(10)]
+
+    run(act)
+    assert sorted(itertools.chain(*host.asked[1:])) == [4, 5, 6, 7, 8, 9]
+
+
+def test_one_that_is_too_much_alone_is_told_so_and_only_that_one() -> None:
+    class Picky(Host):
+        async def ask(self, numbers: Sequence[int]) -> Sequence[int | Exception]:
+            if 3 in numbers:
+                self.asked.append(list(numbers))
+                raise BatchTooLarge
+            return await super().ask(numbers)
+
+    async def act() -> None:
+        results = await gathered(batches(Picky()), range(8))
+        assert isinstance(results.pop(3), BatchTooLarge)
+        assert results == [0, 2, 4, 8, 10, 12, 14]
+
+    run(act)
+
+
+@pytest.mark.parametrize("error", [RateLimited("h", None), BudgetSpent()])
+def test_an_error_of_the_whole_is_everybodys(error: PkgharvestError) -> None:
+    async def act() -> None:
+        assert await gathered(batches(Host(error=error)), range(3)) == [error] * 3
+
+    run(act)
+
+
+def test_an_error_of_one_is_that_ones() -> None:
+    async def act() -> None:
+        first, second, third = await gathered(batches(Host(refused=frozenset({1}))), range(3))
+        assert isinstance(second, NotFound)
+        assert (first, third) == (0, 4)
+
+    run(act)
+
+
+def test_a_mistake_leaves_nobody_waiting() -> None:
+    async def ask(_numbers: Sequence[int]) -> Sequence[int | Exception]:
+        await asyncio.sleep(0)
+        raise ZeroDivisionError
+
+    async def act() -> None:
+        source: Batcher[int, int] = Batcher(ask, most=2, clock=SlowClock())
+        assert [type(result) for result in await gathered(source, range(2))] == [
+            ZeroDivisionError
+        ] * 2
+
+    run(act)
+
+
+def test_who_gives_up_is_left_out_and_a_batch_that_all_gave_up_stops() -> None:
+    host = Host(going=asyncio.Event())
+
+    async def act() -> None:
+        source = batches(host, most=3)
+        before = len(asyncio.all_tasks())
+        tasks = [asyncio.create_task(source.get(number)) for number in range(2)]
+        await asyncio.sleep(0)
+        tasks[0].cancel()
+        await asyncio.wait({tasks[0]})
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert host.asked == [[1]]
+        tasks[1].cancel()
+        await asyncio.wait(tasks)
+        assert len(asyncio.all_tasks()) == before
+
+        # Given up before it went out: it never does, and the next one is not in its batch.
+        early = asyncio.create_task(source.get(5))
+        await asyncio.sleep(0)
+        early.cancel()
+        await asyncio.wait({early})
+        assert host.going is not None
+        host.going.set()
+        assert await source.get(6) == 12
+
+    run(act)
+    assert host.asked == [[1], [6]]
+
+
+@given(
+    st.integers(1, 60),
+    st.integers(1, 20),
+    st.integers(0, 20),
+    st.frozensets(st.integers(0, 59)),
+    st.booleans(),
+)
+def test_everybody_gets_an_answer(
+    number: int, most: int, able: int, refused: frozenset[int], partial: bool
+) -> None:
+    host = Host(most=able, refused=refused, partial=partial)
+
+    async def act() -> None:
+        results = await gathered(batches(host, most), range(number))
+        for item, result in enumerate(results):
+            if able == 0:
+                assert isinstance(result, BatchTooLarge)
+            elif item in refused:
+                assert isinstance(result, NotFound)
+            else:
+                assert result == 2 * item
+
+    run(act)
+    assert max(host.sizes) <= most

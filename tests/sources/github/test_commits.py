@@ -1,0 +1,363 @@
+"""Commits over REST: pages, anchors, quiet and empty repositories, odd dates; and git."""
+
+import asyncio
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from pkgharvest.model import activity
+from pkgharvest.model.errors import Malformed, SourceError, Unavailable
+from pkgharvest.model.observations import Activity, Contributor, FetchTarget, RepositoryResult
+from pkgharvest.sources.github import rest as module
+from tests.standins.github import FakeCommit, FakeRepository, GitHubStandIn
+from tests.standins.server import Fault
+from tests.standins.transport import LoopbackTransport
+from tests.support.github_case import (
+    ANCHOR,
+    DAY,
+    NOW,
+    TODAY,
+    asked,
+    commits,
+    days_ago,
+    read,
+    read_and_learn,
+    repository,
+    stand_in,
+)
+from tests.support.targets import new_target
+
+
+@pytest.fixture
+def github() -> Iterator[GitHubStandIn]:
+    with stand_in() as server:
+        yield server
+
+
+# ── commits ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_all_pages_are_read_and_the_first_one_vouches(github: GitHubStandIn) -> None:
+    repo = github.add(repository(commits=commits(*(index / 2 for index in range(1, 252)))))
+    github.fault("&page=3", Fault(), times=0)
+
+    reading, known = read_and_learn(github, new_target())
+
+    assert reading.activity is not None
+    assert sum(reading.activity.days.values()) == 251
+    assert github.requests("/commits")[1:] == [
+        f"/repositories/7/commits?since={ANCHOR}T00%3A00%3A00Z&per_page=100&page={page}"
+        for page in (2, 3)
+    ]
+    assert read(github, known).activity is None
+    repo.commits[:0] = commits(0, start=1000)
+    assert read(github, known).activity is not None
+
+
+def test_a_commit_that_slides_onto_the_next_page_counts_once(github: GitHubStandIn) -> None:
+    repo = repository(commits=commits(*[1.0] * 150))
+    github.add(repo)
+    # Asked for page 2 the host has 10 commits more than when it was asked for page 1.
+    moved = replace_commits(repo, commits(*[0.5] * 10, start=5000) + repo.commits)
+    with GitHubStandIn([moved]) as later:
+        body = asyncio.run(page_two(later))
+    github.fault("[&]page=2", Fault(body=body))
+
+    reading = read(github, new_target())
+
+    assert reading.activity is not None
+    assert sum(reading.activity.days.values()) == 150
+
+
+def replace_commits(repo: FakeRepository, entries: list[FakeCommit]) -> FakeRepository:
+    return replace(repo, commits=entries)
+
+
+async def page_two(github: GitHubStandIn) -> bytes:
+    from pkgharvest.transport.base import Request
+
+    async with LoopbackTransport() as wire:
+        url = f"{github.url}/repos/octo/cat/commits?since={ANCHOR}T00:00:00Z&per_page=100&page=2"
+        return (await wire.send(Request(url=url))).body
+
+
+@pytest.mark.parametrize(
+    ("link", "words"),
+    [
+        ("</repositories/7/commits?page=2>; rel=next", "do not come to an end"),
+        ("<https://elsewhere.example/commits?page=2>; rel=next", "another host"),
+        ("<http://127.0.0.1:1/commits?page=2>; rel=next", "another host"),
+        ("<http://[/commits>; rel=next", "cannot be read"),
+        ("<ftp://127.0.0.1/commits>; rel=next", "not an http"),
+    ],
+)
+def test_pages_that_lead_astray(github: GitHubStandIn, link: str, words: str) -> None:
+    github.add(repository())
+    github.fault("/commits", Fault(headers={"link": link, "etag": '"x"'}))
+
+    reading = read(github, new_target())
+
+    assert isinstance(reading.problem, Malformed)
+    assert words in reading.problem.message
+    assert reading.activity is None
+    assert reading.repository is not None
+    assert reading.contributors is not None
+    assert not [v for v in reading.validators if "/commits" in v.key]
+    assert len(github.requests("/commits")) <= 2
+
+
+def test_pages_are_bounded(github: GitHubStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    github.add(repository(commits=commits(*[1.0] * 301)))
+    monkeypatch.setattr(module, "MAX_PAGES", 3)
+
+    problem = read(github, new_target()).problem
+
+    assert isinstance(problem, Malformed)
+    assert len(github.requests("/commits")) == 3
+
+
+def test_a_page_that_fails_fails_all_of_its_part(github: GitHubStandIn) -> None:
+    github.add(repository(commits=commits(*[1.0] * 150)))
+    github.fault("[&]page=2", Fault(status=500, body=b"{}"))
+
+    reading = read(github, new_target())
+
+    assert isinstance(reading.problem, Unavailable)
+    assert reading.activity is None
+    assert reading.contributors is not None
+    assert len(reading.validators) == 2
+
+
+@pytest.mark.parametrize("ages", [(400.0,), (372.0, 380.0, 4000.0)])
+def test_a_quiet_repository_tells_its_head_and_its_count(
+    github: GitHubStandIn, ages: tuple[float, ...]
+) -> None:
+    github.add(repository(commits=commits(*ages), pushed_at=days_ago(ages[0])))
+
+    reading, known = read_and_learn(github, new_target())
+
+    assert github.requests("/commits")[1:] == ["/repos/Octo/Cat/commits?per_page=1"]
+    assert reading.activity == Activity(
+        head="0" * 40,
+        committed_at=days_ago(ages[0]),
+        default_branch="main",
+        commit_count=len(ages),
+        since=ANCHOR,
+        days={},
+    )
+    assert [status for _, status in asked(github, lambda: read(github, known))] == [304, 304]
+
+
+def test_a_count_that_the_host_cannot_tell_stays_unknown(github: GitHubStandIn) -> None:
+    github.add(repository(commits=commits(400, 401)))
+    github.fault("per_page=1$", Fault(headers={"link": "<https://h/?page=2>; rel=next"}))
+
+    reading = read(github, new_target())
+
+    assert reading.activity is not None
+    assert reading.activity.commit_count is None
+
+
+def test_an_empty_repository_is_a_fact(github: GitHubStandIn) -> None:
+    github.add(repository(empty=True, commits=[]))
+
+    reading = read(github, new_target())
+
+    assert reading.activity == Activity(
+        head=None, committed_at=None, default_branch="main", commit_count=0, since=None, days={}
+    )
+    assert reading.contributors == ()
+    assert reading.contributors_asked
+    assert reading.problem is None
+    assert not github.requests("/contributors")
+
+
+@pytest.mark.parametrize("body", [b"[]", b"[ ]\n"])
+def test_a_list_of_nothing_empties_no_package(github: GitHubStandIn, body: bytes) -> None:
+    github.add(repository())
+    _, known = read_and_learn(github, new_target())
+    github.fault("/commits", Fault(status=200, body=body, headers={"etag": '"nonsense"'}))
+
+    reading = read(github, known)
+
+    assert isinstance(reading.problem, Malformed)
+    assert "no commit of Octo/Cat" in reading.problem.message
+    assert reading.activity is None
+    assert reading.contributors is None or reading.contributors
+    assert not [v for v in reading.validators if "/commits" in v.key]
+
+
+def test_a_list_of_nothing_is_all_that_a_new_package_may_have(github: GitHubStandIn) -> None:
+    """As of a repository without its default branch: nothing was known that could be lost."""
+    github.add(repository())
+    github.fault("/commits", Fault(status=200, body=b"[]", headers={"etag": '"nothing"'}))
+
+    reading = read(github, new_target())
+
+    assert reading.problem is None
+    assert reading.activity is not None
+    assert (reading.activity.head, reading.activity.days) == (None, {})
+
+
+def test_a_list_without_its_newest_commits_is_malformed(github: GitHubStandIn) -> None:
+    github.add(repository())
+    github.fault("since=", Fault(body=b"[]"))
+
+    reading = read(github, new_target())
+
+    assert isinstance(reading.problem, Malformed)
+    assert "leaves the newest commits of Octo/Cat out" in reading.problem.message
+    assert reading.activity is None
+
+
+@pytest.mark.parametrize("authored", [None, days_ago(2)])
+@pytest.mark.parametrize("age", [2, 400])
+def test_a_head_that_nobody_dated_is_malformed(
+    github: GitHubStandIn, authored: dt.datetime | None, age: float
+) -> None:
+    github.add(repository(commits=[FakeCommit(sha="a" * 40, authored=authored, committed=None)]))
+    if age == 400:
+        github.fault("since=", Fault(body=b"[]"))
+
+    reading = read(github, new_target())
+
+    assert isinstance(reading.problem, Malformed)
+    assert "does not date the newest commit of Octo/Cat" in reading.problem.message
+    assert reading.activity is None
+    assert reading.repository is not None
+    assert not [v for v in reading.validators if "/commits" in v.key]
+
+
+def test_who_is_not_known_to_have_written_a_commit(github: GitHubStandIn) -> None:
+    entries = [
+        FakeCommit(sha="a" * 40, authored=None, committed=days_ago(5)),
+        FakeCommit(sha="b" * 40, authored=days_ago(6), committed=None),
+        FakeCommit(sha="c" * 40, authored=None, committed=None),
+    ]
+    github.add(repository(commits=entries))
+
+    news = read(github, new_target()).activity
+
+    assert news is not None
+    assert news.days == {TODAY - 5 * DAY: 1, TODAY - 6 * DAY: 1}
+    assert (news.head, news.committed_at) == ("a" * 40, days_ago(5))
+
+
+@pytest.mark.parametrize(
+    "authored",
+    [
+        "0000-01-01T00:00:00Z",
+        "10000-01-01T00:00:00Z",
+        "-0001-12-31T00:00:00Z",
+        "+292277026596-12-04T15:30:08Z",
+    ],
+)
+def test_a_year_that_no_calendar_has_is_in_no_window(github: GitHubStandIn, authored: str) -> None:
+    head = FakeCommit(sha="a" * 40, authored=authored, committed=authored)
+    github.add(repository(commits=[head, *commits(3)]))
+
+    reading = read(github, new_target())
+
+    assert reading.problem is None
+    assert reading.activity is not None
+    assert reading.activity.days == {TODAY - 3 * DAY: 1}
+    assert reading.activity.committed_at is None
+
+
+def test_a_date_that_is_none_is_malformed(github: GitHubStandIn) -> None:
+    head = FakeCommit(sha="a" * 40, authored="yesterday", committed=NOW)
+    github.add(repository(commits=[head]))
+
+    problem = read(github, new_target()).problem
+
+    assert isinstance(problem, Malformed)
+    assert "commits[0].commit.author.date" in problem.message
+
+
+def test_a_skewed_history_counts_by_author_dates(github: GitHubStandIn) -> None:
+    written = [
+        (days_ago(0), days_ago(0)),  # today: in no window
+        (days_ago(-30), days_ago(1)),  # a clock ahead
+        (days_ago(500), days_ago(2)),  # rebased long after
+        (days_ago(1), days_ago(370)),  # older to its committer than to its author
+        (dt.datetime(1970, 1, 1, tzinfo=dt.UTC), days_ago(3)),
+        (dt.datetime(2026, 2, 14, 23, 30, tzinfo=dt.timezone(dt.timedelta(hours=-5))), days_ago(4)),
+        (days_ago(364), days_ago(364)),  # the first day of the window
+        (days_ago(365), days_ago(360)),
+    ]
+    github.add(
+        repository(
+            commits=[
+                FakeCommit(sha=f"{index:040x}", authored=authored, committed=committed)
+                for index, (authored, committed) in enumerate(written)
+            ]
+        )
+    )
+
+    news = read(github, new_target()).activity
+
+    assert news is not None
+    weeks = activity.weekly_counts(news.days, TODAY)
+    assert (weeks[0], weeks[-1], sum(weeks)) == (1, 1, 2)
+
+
+# ── commits by git ───────────────────────────────────────────────────────────────────────
+
+
+class Git:
+    """A HistorySource that was asked."""
+
+    def __init__(self, answer: RepositoryResult | SourceError) -> None:
+        self.answer = answer
+        self.asked: list[FetchTarget] = []
+
+    async def history(self, target: FetchTarget, today: dt.date) -> RepositoryResult:
+        assert today == TODAY
+        await asyncio.sleep(0)
+        self.asked.append(target)
+        if isinstance(self.answer, SourceError):
+            raise self.answer
+        return self.answer
+
+    async def history_at(self, target: FetchTarget, instant: dt.datetime) -> Activity:
+        raise NotImplementedError
+
+
+PAST = Activity(
+    head="e" * 40,
+    committed_at=NOW,
+    default_branch="trunk",
+    commit_count=3,
+    since=None,
+    days={TODAY: 3},
+)
+
+
+def test_commits_by_git_are_not_asked_by_rest(github: GitHubStandIn) -> None:
+    github.add(repository(renamed_from=["old/name"]))
+    git = Git(RepositoryResult(activity=PAST, contributors=(Contributor(name="X Y", commits=3),)))
+
+    reading = read(github, new_target("old/name"), history=git)
+
+    assert reading.activity is PAST
+    assert reading.contributors is not None
+    assert [person.name for person in reading.contributors] == ["mona", "hubot"]
+    assert not github.requests("/commits")
+    (target,) = git.asked
+    assert target.locator is not None
+    assert target.locator.path == "Octo/Cat"
+
+
+def test_git_that_fails_is_a_part_that_fails(github: GitHubStandIn) -> None:
+    github.add(repository())
+    failure = Unavailable("git is not there")
+
+    raised = read(github, new_target(), history=Git(failure))
+    told = read(github, new_target(), history=Git(RepositoryResult(problem=failure)))
+
+    assert raised == told
+    assert raised.problem is failure
+    assert raised.repository is not None
+    assert raised.contributors is not None

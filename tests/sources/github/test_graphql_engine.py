@@ -1,0 +1,121 @@
+"""GitHub in batches under the engine: what a whole run costs, and that it can be stopped."""
+
+import asyncio
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import pytest
+
+from pkgharvest.model.clock import SystemClock
+from pkgharvest.model.events import ignore_events
+from pkgharvest.model.observations import (
+    FetchOutcome,
+    FetchTarget,
+    ProjectResult,
+    RepositoryResult,
+    Skipped,
+)
+from pkgharvest.model.origin import Origin
+from pkgharvest.pipeline.engine import SourceSet, StageLimits, StopSignal, run_engine
+from pkgharvest.sources.github.graphql_source import GitHubGraphqlSource
+from pkgharvest.transport.client import open_client
+from pkgharvest.transport.credentials import Credentials
+from tests.standins.github_graphql import GitHubGraphQL
+from tests.support.github_case import DAY, NOW, commits
+from tests.support.graphql_case import crowd, stand_in
+from tests.support.targets import learned
+
+
+class StillClock(SystemClock):
+    """The machine's clock, whose instant stands still."""
+
+    def __init__(self, now: dt.datetime) -> None:
+        self._now = now
+
+    def now(self) -> dt.datetime:
+        return self._now
+
+
+class Index:
+    """A ProjectSource that lets packages go one by one."""
+
+    def __init__(self) -> None:
+        self._door = asyncio.Semaphore(1)
+
+    async def read(self, target: FetchTarget) -> ProjectResult:
+        async with self._door:
+            await asyncio.sleep(0.001)
+        return ProjectResult()
+
+
+@pytest.fixture
+def github() -> Iterator[GitHubGraphQL]:
+    with stand_in() as server:
+        yield server
+
+
+async def run(
+    github: GitHubGraphQL, targets: Sequence[FetchTarget], now: dt.datetime, halt: StopSignal
+) -> list[FetchOutcome]:
+    clock = StillClock(now)
+    credentials = Credentials.from_environment({"GH_TOKEN": "a-token"}, github.url)
+    async with open_client(clock=clock, listener=ignore_events, credentials=credentials) as client:
+        source = GitHubGraphqlSource(client, api_url=github.url, clock=clock)
+        sources = SourceSet(repositories={"github": source}, projects=Index())
+        limits = StageLimits(jobs=100, seconds_per_source=60)
+        found = run_engine(targets, sources, clock=clock, limits=limits, halt=halt)
+        return [outcome async for outcome in found]
+
+
+def test_what_a_package_costs_the_first_time_and_when_nothing_is_new(
+    github: GitHubGraphQL,
+) -> None:
+    every = [replace(one, package_id=n) for n, one in enumerate(crowd(github, 200))]
+    both = [replace(target, sources=("repo", "pypi")) for target in every]
+
+    first = asyncio.run(run(github, both, NOW, StopSignal()))
+    cost = len(github.log)
+    known = [
+        learned(outcome.target, outcome.result, NOW)
+        for outcome in first
+        if isinstance(outcome.result, RepositoryResult)
+    ]
+    asyncio.run(run(github, known, NOW + DAY, StopSignal()))
+
+    assert len(known) == 200
+    assert cost <= 1.1 * 200
+    assert len(github.log) - cost <= 0.04 * 200
+
+
+def test_a_run_that_is_stopped_leaves_nothing_behind(github: GitHubGraphQL) -> None:
+    targets = crowd(github, 60, commits=commits(1, 500))
+    github.latency = 1.0
+
+    async def act() -> list[FetchOutcome]:
+        halt = StopSignal()
+
+        async def stop_in_the_middle() -> None:
+            while not github.busiest:  # noqa: ASYNC110 - it lives in another thread
+                await asyncio.sleep(0.005)
+            halt.stop("interrupted")
+
+        stopping = asyncio.create_task(stop_in_the_middle())
+        outcomes = await run(github, targets, NOW, halt)
+        await stopping
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        return outcomes
+
+    outcomes = asyncio.run(act())
+
+    assert {type(outcome.result) for outcome in outcomes} == {Skipped}
+
+
+def test_the_token_goes_to_graphql_wherever_that_is() -> None:
+    api, graphql_url = "https://api.example", "https://graphql.example/graphql"
+    known = Credentials.from_environment({"GH_TOKEN": "a-token"}, api, graphql_url=graphql_url)
+
+    for url in (api, graphql_url):
+        assert known.header(Origin.of(url)) == "Bearer a-token"
+    assert known.header(Origin.of("https://example")) is None
+    assert Credentials.from_environment({"NETRC": "/none"}, api).secrets == frozenset()

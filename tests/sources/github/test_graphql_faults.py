@@ -1,0 +1,376 @@
+"""GraphQL that fails: the whole query, or one repository of many, and what that costs."""
+
+import asyncio
+import contextlib
+import json
+import random
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pkgharvest.model.clock import FixedClock
+from pkgharvest.model.errors import (
+    Blocked,
+    Malformed,
+    RateLimited,
+    SourceError,
+    Unauthorized,
+    Unavailable,
+)
+from pkgharvest.model.events import ignore_events
+from pkgharvest.model.json_node import JsonNode
+from pkgharvest.model.observations import RepositoryResult
+from pkgharvest.sources.batching import BatchTooLarge
+from pkgharvest.sources.github import graphql as module
+from pkgharvest.sources.github.graphql import NotTold
+from pkgharvest.sources.github.graphql_source import GitHubGraphqlSource
+from pkgharvest.transport.client import Client, open_client
+from pkgharvest.transport.credentials import Credentials
+from tests.standins.github import Quota
+from tests.standins.github_graphql import GitHubGraphQL
+from tests.standins.server import Fault
+from tests.support.github_case import NOW, TODAY, repository
+from tests.support.graphql_case import crowd, read_all, read_one, stand_in
+from tests.support.targets import new_target, response
+
+URL = "https://api.github.com/graphql"
+
+
+@pytest.fixture
+def github() -> Iterator[GitHubGraphQL]:
+    with stand_in() as server:
+        yield server
+
+
+def all_whole(readings: list[Any]) -> bool:
+    return all(
+        isinstance(reading, RepositoryResult)
+        and reading.problem is None
+        and None not in (reading.repository, reading.activity, reading.contributors)
+        for reading in readings
+    )
+
+
+# ── what is too much ─────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("status", [502, 504])
+def test_a_query_that_times_out_goes_in_halves(github: GitHubGraphQL, status: int) -> None:
+    targets = crowd(github, 50)
+    github.breaks_above, github.broken_status = 13, status
+
+    assert all_whole(read_all(github, targets))
+
+    sizes = [query.repositories for query in github.queries]
+    assert sizes[:3] == [50, 25, 13]
+    assert [query.status for query in github.queries[:3]] == [status, status, 200]
+    assert not [path for path in github.requests("/repos/") if "/contributors" not in path]
+
+
+@pytest.mark.parametrize("says_where", [True, False])
+def test_resources_that_run_out(github: GitHubGraphQL, says_where: bool) -> None:
+    targets = crowd(github, 30)
+    github.runs_out_above, github.says_where = 10, says_where
+
+    assert all_whole(read_all(github, targets))
+
+    assert github.queries[0].repositories == 30
+    assert not [path for path in github.requests("/repos/") if "/contributors" not in path]
+
+
+@pytest.mark.parametrize("manner", ["breaks_above", "runs_out_above"])
+def test_what_cannot_be_had_even_alone_comes_by_rest(github: GitHubGraphQL, manner: str) -> None:
+    targets = crowd(github, 3)
+    setattr(github, manner, 0)
+
+    assert all_whole(read_all(github, targets))
+
+    assert [query.repositories for query in github.queries] == [3, 2, 1, 1, 1]
+    assert len(github.requests("/repos/")) == 9
+
+
+def test_a_history_that_cannot_be_had_comes_by_rest_alone(github: GitHubGraphQL) -> None:
+    github.add(repository())
+    github.fault("/graphql", Fault(status=502), skip=1)
+
+    assert all_whole([read_one(github, new_target())])
+
+    assert [path.partition("?")[0] for path in github.requests()] == [
+        "/graphql",
+        "/graphql",
+        "/repos/Octo/Cat/commits",
+        "/repos/Octo/Cat/contributors",
+    ]
+
+
+# ── one of many ──────────────────────────────────────────────────────────────────────────
+
+
+def test_what_the_token_may_not_see_is_that_ones_and_rest_is_asked(github: GitHubGraphQL) -> None:
+    targets = crowd(github, 5)
+    github._by_name["octo/cat2"].blocked = True
+    github.forbidden.add("octo/cat3")
+    github.hidden_issues.add("octo/cat4")
+
+    readings = read_all(github, targets)
+
+    assert isinstance(readings.pop(1), Blocked)
+    assert all_whole(readings)
+    assert len(github.requests("/cat3")) == 3
+    assert len(github.requests("/cat4")) == 3
+    assert len(github.requests("/cat5")) == 1
+
+
+def test_a_commit_that_is_null_is_looked_up_by_rest(github: GitHubGraphQL) -> None:
+    first, second = crowd(github, 2)
+    history = github._by_name["octo/cat1"].commits
+    history[0] = type(history[0])(sha="e" * 40, authored=None, committed=NOW)
+
+    readings = read_all(github, [first, second])
+
+    assert all_whole(readings)
+    assert len(github.requests("cat1/commits")) == 1
+    assert not github.requests("cat2/commits")
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_where_there_is_no_graphql_rest_is_asked(github: GitHubGraphQL, status: int) -> None:
+    targets = crowd(github, 60)
+    github.fault("/graphql", Fault(status=status, body=b'{"message": "Not Found"}'))
+
+    assert all_whole(read_all(github, targets))
+    assert len(github.requests("/graphql")) == 2  # a batch of 50 and one of 10, at once
+    assert len(github.requests("/commits")) == 60
+
+
+# ── the whole query ──────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (Fault(status=401, body=b'{"message": "Bad credentials"}'), Unauthorized),
+        (Fault(status=403, body=b'{"message": "Forbidden"}'), Unauthorized),
+        (Fault(status=410, body=b"{}"), Malformed),
+        (Fault(status=451, body=b"{}"), Malformed),
+        (Fault(status=202, body=b"{}"), Malformed),
+        (Fault(status=304), Malformed),
+        (Fault(status=500, body=b"<html>"), Unavailable),
+        (Fault(status=503, body=b"<html>"), Unavailable),
+        (Fault(body=b"<html>"), Malformed),
+        (Fault(body=b'{"data"'), Malformed),
+        (Fault(body=b"[]"), Malformed),
+        (Fault(body=b"{}"), Malformed),
+        (Fault(body=b'{"data": null}'), Malformed),
+        (Fault(body=b'{"data": {}, "errors": [{}]}'), Unavailable),
+        (Fault(body=b'{"data": {}, "errors": 3}'), Malformed),
+    ],
+)
+def test_what_becomes_of_the_query_becomes_of_each(
+    github: GitHubGraphQL, fault: Fault, kind: type[SourceError]
+) -> None:
+    targets = crowd(github, 3)
+    github.fault("/graphql", fault)
+
+    readings = read_all(github, targets)
+
+    assert [isinstance(reading, kind) for reading in readings] == [True] * 3
+    again = fault in (Fault(body=b"<html>"), Fault(body=b'{"data"'))  # it may come whole then
+    assert github.requests() == ["/graphql"] * (1 + again)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ({"message": "Something is amiss.\x1b[31m"}, Unavailable),
+        ({"type": "FORBIDDEN", "message": "Resource protected by SAML"}, Unauthorized),
+        ({"message": "Field 'x' is missing", "path": ["query", "r0", "x"]}, Unavailable),
+    ],
+)
+def test_an_error_without_a_repository_is_everybodys(
+    github: GitHubGraphQL, error: dict[str, object], kind: type[SourceError]
+) -> None:
+    targets = crowd(github, 2)
+    github.refusal = error
+
+    for reading in read_all(github, targets):
+        assert isinstance(reading, kind)
+        assert reading.message.isprintable()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Something went wrong while executing your query. This may be the result of a timeout.",
+        "We couldn't respond to your request in time. Sorry about that.",
+    ],
+)
+def test_a_query_that_took_too_long_is_asked_in_halves(github: GitHubGraphQL, message: str) -> None:
+    targets = crowd(github, 40)
+    body = json.dumps({"data": None, "errors": [{"message": message}]}).encode()
+    github.fault("/graphql", Fault(status=200, body=body), times=1)
+
+    assert all_whole(read_all(github, targets))
+    assert sorted(query.repositories for query in github.queries)[-3:] == [20, 20, 40]
+
+
+def test_a_history_that_fails_is_a_part_that_fails(github: GitHubGraphQL) -> None:
+    github.add(repository())
+    github.fault("/graphql", Fault(status=500), skip=1)
+
+    reading = read_one(github, new_target())
+
+    assert isinstance(reading.problem, Unavailable)
+    assert reading.repository is not None
+    assert reading.contributors is not None
+    assert reading.activity is None
+
+
+def test_contributors_that_fail_are_a_part_that_fails(github: GitHubGraphQL) -> None:
+    github.add(repository())
+    github.fault("/contributors", Fault(status=500, body=b"{}"))
+
+    reading = read_one(github, new_target())
+
+    assert isinstance(reading.problem, Unavailable)
+    assert reading.activity is not None
+    assert (reading.contributors, reading.contributors_asked) == (None, False)
+
+
+# ── through the whole transport ──────────────────────────────────────────────────────────
+
+
+@contextlib.asynccontextmanager
+async def transport(github: GitHubGraphQL) -> AsyncIterator[Client]:
+    credentials = Credentials.of({github.url: "a-token"})
+    clock = FixedClock(NOW)
+    async with open_client(
+        clock=clock, listener=ignore_events, credentials=credentials, randomness=random.Random(1)
+    ) as client:
+        yield client
+
+
+def test_a_quota_in_points_that_is_used_up_is_told_as_such(github: GitHubGraphQL) -> None:
+    targets = crowd(github, 100)
+    github.graphql_quota = Quota(remaining=2)
+
+    async def act() -> list[object]:
+        async with transport(github) as client:
+            source = GitHubGraphqlSource(client, api_url=github.url, clock=FixedClock(NOW))
+            return await asyncio.gather(
+                *(source.read(target, TODAY) for target in targets), return_exceptions=True
+            )
+
+    results = asyncio.run(act())
+
+    told = [result for result in results if isinstance(result, RepositoryResult)]
+    assert {type(result) for result in results} == {RepositoryResult, RateLimited}
+    assert all(isinstance(reading.problem, RateLimited) for reading in told)
+    assert len(told) == 50
+    assert {query.status for query in github.queries} == {200}
+    assert len(github.queries) <= 2
+
+
+def test_points_are_counted(github: GitHubGraphQL) -> None:
+    targets = crowd(github, 50)
+
+    async def act() -> None:
+        async with transport(github) as client:
+            source = GitHubGraphqlSource(
+                client, api_url=github.url, clock=FixedClock(NOW), charge=client.traffic.cost
+            )
+            await asyncio.gather(*(source.read(target, TODAY) for target in targets))
+            (told,) = client.traffic.report().by_host.values()
+            assert told.requests == 3 + 50
+            assert told.points == 4 + 50
+
+    asyncio.run(act())
+
+
+# ── answers of any shape ─────────────────────────────────────────────────────────────────
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner),
+    max_leaves=9,
+)
+
+
+def told_facts() -> dict[str, Any]:
+    return {
+        "databaseId": 7,
+        "nameWithOwner": "o/r",
+        "description": None,
+        "homepageUrl": None,
+        "isArchived": False,
+        "archivedAt": None,
+        "isDisabled": False,
+        "pushedAt": "2026-01-01T00:00:00Z",
+        "stargazerCount": 1,
+        "forkCount": 1,
+        "licenseInfo": {"spdxId": None},
+        "issues": {"totalCount": 0},
+        "pullRequests": {"totalCount": 0},
+        "repositoryTopics": {"nodes": [{"topic": {"name": "t"}}]},
+        "defaultBranchRef": {"name": "main", "target": {"oid": "a"}},
+    }
+
+
+def told_history() -> dict[str, Any]:
+    commit = {"oid": "a", "authoredDate": "2026-01-01T00:00:00Z", "author": {"user": None}}
+    target = {
+        "oid": "a",
+        "committedDate": "2026-01-01T00:00:00Z",
+        "total": {"totalCount": 1},
+        "recent": {"pageInfo": {"hasNextPage": False, "endCursor": None}, "nodes": [commit]},
+    }
+    return {"databaseId": 7, "defaultBranchRef": {"name": "main", "target": target}}
+
+
+@given(st.sampled_from(sorted(told_facts())), JSON)
+def test_whatever_a_fact_holds_is_read_or_malformed(member: str, value: object) -> None:
+    with contextlib.suppress(Malformed):
+        module.facts(JsonNode(told_facts() | {member: value}, "r0"))
+
+
+@given(st.sampled_from(["oid", "committedDate", "total", "recent"]), JSON)
+def test_whatever_a_history_holds_is_read_or_malformed(member: str, value: object) -> None:
+    told = told_history()
+    told["defaultBranchRef"]["target"][member] = value
+    with contextlib.suppress(Malformed):
+        module.history(JsonNode(told, "r0"))
+
+
+@given(JSON, JSON)
+def test_whatever_an_answer_holds_is_an_outcome_for_each(data: object, errors: object) -> None:
+    body = json.dumps({"data": {"r0": data}, "errors": errors}).encode()
+    with contextlib.suppress(SourceError, BatchTooLarge):
+        assert len(module.reply(response(URL, body), 2).read(module.facts)) == 2
+
+
+def test_a_repository_of_the_wrong_shape_is_that_ones_and_says_where() -> None:
+    data = {"r0": told_facts(), "r1": told_facts() | {"defaultBranchRef": {"name": 3}}, "r2": None}
+
+    first, second, third = module.reply(response(URL, json.dumps({"data": data}).encode()), 3).read(
+        module.facts
+    )
+
+    assert isinstance(first, module.Facts)
+    assert isinstance(second, Malformed)
+    assert "r1.defaultBranchRef.name" in second.message
+    assert isinstance(third, NotTold)
+
+
+@pytest.mark.parametrize("member", sorted(told_facts()))
+def test_a_fact_that_is_left_out(member: str) -> None:
+    told = told_facts()
+    del told[member]
+    optional = {"description", "homepageUrl", "archivedAt", "pushedAt", "licenseInfo"}
+    if member in optional | {"defaultBranchRef"}:
+        module.facts(JsonNode(told, "r0"))
+    else:
+        with pytest.raises(Malformed, match=rf"r0\.{member}"):
+            module.facts(JsonNode(told, "r0"))

@@ -1,0 +1,173 @@
+"""GitHub with a token: contributors, names that change, and what REST gave to ask with."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from pkgharvest.model.errors import Malformed, NotFound
+from pkgharvest.model.observations import RepositoryResult, Validator
+from tests.standins.github import FakeCommit, FakeContributor
+from tests.standins.github_graphql import GitHubGraphQL
+from tests.support.github_case import NOW, commits, read, repository
+from tests.support.graphql_case import crowd, read_all, read_one, read_one_and_learn, stand_in
+from tests.support.targets import learned, new_target
+
+
+@pytest.fixture
+def github() -> Iterator[GitHubGraphQL]:
+    with stand_in() as server:
+        yield server
+
+
+def whole(reading: object) -> RepositoryResult:
+    assert isinstance(reading, RepositoryResult)
+    assert reading.problem is None
+    return reading
+
+
+# ── contributors ─────────────────────────────────────────────────────────────────────────
+
+
+def written(*authors: str | None) -> list[FakeCommit]:
+    return [
+        replace(entry, author=author)
+        for entry, author in zip(commits(*range(1, len(authors) + 1)), authors, strict=True)
+    ]
+
+
+def test_a_history_that_names_everybody_is_enough(github: GitHubGraphQL) -> None:
+    github.add(repository(commits=written("b", "a", "c", "a", "c", "b", "d", "a"), contributors=[]))
+
+    reading = read_one(github, new_target())
+
+    assert reading.contributors is not None
+    assert [(who.name, who.commits) for who in reading.contributors] == [
+        ("a", 3),
+        ("b", 2),  # as many as c, and more recently
+        ("c", 2),
+        ("d", 1),
+    ]
+    assert reading.contributors_asked
+    assert not github.requests("/contributors")
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        pytest.param(written("a", None, "a"), id="a bot"),
+        pytest.param([*written("a"), *commits(400, start=9)], id="an older commit"),
+    ],
+)
+def test_a_history_that_leaves_somebody_out_is_not(
+    github: GitHubGraphQL, history: list[FakeCommit]
+) -> None:
+    github.add(repository(commits=history))
+
+    reading = read_one(github, new_target())
+
+    assert reading.contributors is not None
+    assert [who.name for who in reading.contributors] == ["mona", "hubot"]
+
+
+def test_a_list_that_is_long_is_read_to_its_end(github: GitHubGraphQL) -> None:
+    everybody = [FakeContributor(name=f"c{n}", contributions=300 - n) for n in range(250)]
+    github.add(repository(contributors=everybody))
+
+    reading = read_one(github, new_target())
+
+    assert reading.contributors is not None
+    assert [who.name for who in reading.contributors] == [f"c{n}" for n in range(250)]
+    assert len(github.requests("/contributors")) == 3
+
+
+# ── names ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_rename_is_followed_and_what_comes_after_asks_by_the_new_name(
+    github: GitHubGraphQL,
+) -> None:
+    repo = github.add(repository())
+    _, known = read_one_and_learn(github, new_target())
+    github.rename(repo, "New-Owner/New.Name")
+    repo.commits[:0] = commits(0.5, start=99)
+
+    reading = read_one(github, replace(known, contributors_known=False))
+
+    assert whole(reading).repository is not None
+    assert reading.repository is not None
+    assert reading.repository.locator.url == "https://github.com/New-Owner/New.Name"
+    assert github.queries[-1].variables["o0"] == "New-Owner"
+    assert github.requests()[-1] == "/repos/New-Owner/New.Name/contributors?per_page=100"
+
+
+def test_another_repository_at_the_old_name_is_left_alone(github: GitHubGraphQL) -> None:
+    repo = github.add(repository())
+    _, known = read_one_and_learn(github, new_target())
+    github.rename(repo, "newer/name")
+    github.add(repository(id=8, stars=1_000_000, commits=commits(1, start=50)))
+    before = len(github.log)
+
+    reading = read_one(github, known)
+
+    assert len(github.log) == before + 1
+    assert reading.status == "moved"
+    assert isinstance(reading.problem, Malformed)
+    assert replace(reading, status=None, problem=None) == RepositoryResult()
+
+
+def test_who_went_away_is_asked_for_by_rest_whose_statuses_tell_why(github: GitHubGraphQL) -> None:
+    targets = crowd(github, 4)
+    github.remove(github._by_name["octo/cat3"])
+
+    readings = read_all(github, targets)
+
+    assert [type(reading) for reading in readings] == [
+        RepositoryResult,
+        RepositoryResult,
+        NotFound,
+        RepositoryResult,
+    ]
+    assert github.requests("cat3") == ["/repos/Octo/cat3"]
+
+
+# ── between the two ways ─────────────────────────────────────────────────────────────────
+
+
+def test_what_rest_gave_to_ask_with_vouches_no_longer(github: GitHubGraphQL) -> None:
+    repo = github.add(repository())
+    known = learned(new_target(), read(github, new_target()), NOW)
+    repo.stars, repo.commits = 73, [*commits(1, start=99), *repo.commits]
+    known = learned(known, read_one(github, known), NOW)
+    repo.stars, repo.commits = 72, repo.commits[1:]  # as it was when REST was asked
+
+    reading = read(github, known)
+
+    assert reading.repository is not None
+    assert reading.repository.stars == 72
+    assert reading.activity is not None
+    assert reading.activity.head == "0" * 40
+
+
+def test_what_still_vouches_stays(github: GitHubGraphQL) -> None:
+    github.add(repository())
+    known = learned(new_target(), read(github, new_target()), NOW)
+
+    reading = read_one(github, known)
+
+    assert {(validator.key, validator.parser) for validator in reading.validators} == {
+        (f"{github.url}/repos/Octo/Cat", 0)
+    }
+    again = read_one(github, learned(known, reading, NOW))
+    assert again.validators == ()
+
+
+def test_counted_authors_take_the_place_of_those_that_were_listed(github: GitHubGraphQL) -> None:
+    github.add(repository(commits=written("a")))
+    url = f"{github.url}/repos/Octo/Cat/contributors?per_page=100"
+    validator = Validator(key=url, etag='"x"', last_modified=None, parser=1)
+
+    reading = read_one(github, replace(new_target(), validators={url: validator}))
+
+    assert [who.name for who in reading.contributors or ()] == ["a"]
+    assert reading.validators == (replace(validator, etag=None, parser=0),)

@@ -1,0 +1,316 @@
+"""GitHub with a token: what is asked for, and how often; commits."""
+
+import asyncio
+import datetime as dt
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from pkgharvest.model.errors import Malformed, Unavailable
+from pkgharvest.model.observations import Activity, Contributor, FetchTarget, RepositoryResult
+from tests.standins.github import FakeCommit, FakeContributor
+from tests.standins.github_graphql import GitHubGraphQL
+from tests.standins.server import Fault
+from tests.support.github_case import ANCHOR, DAY, NOW, TODAY, commits, days_ago, repository
+from tests.support.graphql_case import crowd, read_all, read_one, read_one_and_learn, stand_in
+from tests.support.targets import learned, new_target
+
+
+@pytest.fixture
+def github() -> Iterator[GitHubGraphQL]:
+    with stand_in() as server:
+        yield server
+
+
+def whole(reading: object) -> RepositoryResult:
+    assert isinstance(reading, RepositoryResult)
+    assert reading.problem is None
+    return reading
+
+
+# ── a first look ─────────────────────────────────────────────────────────────────────────
+
+
+def test_many_at_once_cost_few_queries_and_their_contributors(github: GitHubGraphQL) -> None:
+    targets = crowd(github, 60)
+
+    readings = read_all(github, targets)
+
+    assert sorted(query.repositories for query in github.queries) == [10, 10, 25, 25, 50]
+    assert len(github.requests("/contributors")) == 60
+    assert len(github.requests()) == 5 + 60
+    for number, reading in enumerate(readings, start=1):
+        told = whole(reading).repository
+        assert told is not None
+        assert told.repo_id == str(number)
+        assert told.locator.path == f"Octo/cat{number}"
+
+
+def test_all_that_is_told_of_one(github: GitHubGraphQL) -> None:
+    github.add(
+        repository(
+            description="a cat",
+            homepage=" https://cat.example ",
+            license="MIT",
+            topics=["a", "b"],
+            open_issues=10,
+            archived=True,
+            archived_at=days_ago(1),
+        )
+    )
+
+    reading = read_one(github, new_target())
+
+    told = whole(reading).repository
+    assert told is not None
+    assert (told.repo_id, told.locator.url) == ("7", "https://github.com/Octo/Cat")
+    assert (told.stars, told.forks, told.open_issues) == (72, 19, 10)
+    assert (told.description, told.homepage) == ("a cat", "https://cat.example")
+    assert (told.license, told.topics, told.default_branch) == ("MIT", ("a", "b"), "main")
+    assert (told.archived, told.archived_at, told.disabled) == (True, days_ago(1), False)
+    assert told.pushed_at == days_ago(2)
+    assert reading.activity == Activity(
+        head="0" * 40,
+        committed_at=days_ago(2),
+        default_branch="main",
+        commit_count=4,
+        since=ANCHOR,
+        days={TODAY - 2 * DAY: 1, TODAY - 3 * DAY: 2},
+    )
+    assert reading.contributors == (
+        Contributor(name="mona", commits=3),
+        Contributor(name="hubot", commits=1),
+    )
+
+
+def test_the_token_s_costs_are_told(github: GitHubGraphQL) -> None:
+    costs: list[tuple[str, int]] = []
+
+    read_all(github, crowd(github, 50), charge=lambda url, points: costs.append((url, points)))
+
+    assert costs == [(f"{github.url}/graphql", query.cost) for query in github.queries]
+    assert sorted(points for _, points in costs) == [1, 1, 2]
+    assert github.graphql_quota.remaining == 5_000 - 4
+
+
+# ── a second look ────────────────────────────────────────────────────────────────────────
+
+
+def test_nothing_new_is_one_query_for_fifty(github: GitHubGraphQL) -> None:
+    targets = crowd(github, 50)
+    known = [
+        learned(target, whole(reading), NOW)
+        for target, reading in zip(targets, read_all(github, targets), strict=True)
+    ]
+    before = len(github.log)
+
+    for days in (1, 30, 300):  # the window moves on, and nothing is read again for that
+        again = read_all(github, known, now=NOW + days * DAY)
+        for reading in map(whole, again):
+            assert reading.repository is not None
+            assert replace(reading, repository=None) == RepositoryResult()
+
+    assert [logged.target for logged in github.log[before:]] == ["/graphql"] * 3
+    assert "history" not in github.queries[-1].text
+
+
+def test_only_what_moved_is_read(github: GitHubGraphQL) -> None:
+    targets = crowd(github, 3)
+    known = [
+        learned(target, whole(reading), NOW)
+        for target, reading in zip(targets, read_all(github, targets), strict=True)
+    ]
+    later = NOW + 2 * DAY
+    starred, pushed = (github._by_name[f"octo/cat{n}"] for n in (1, 2))
+    starred.stars += 1
+    pushed.commits[:0] = [
+        FakeCommit(sha="f" * 40, authored=NOW + DAY, committed=NOW + DAY, author="newcomer")
+    ]
+    pushed.pushed_at = NOW + DAY
+    pushed.contributors.append(FakeContributor(name="newcomer", contributions=1))
+    before = len(github.log)
+
+    first, second, third = map(whole, read_all(github, known, now=later))
+
+    assert first.repository is not None
+    assert first.repository.stars == 73
+    assert (first.activity, first.contributors_asked) == (None, False)
+    assert (third.activity, third.contributors_asked) == (None, False)
+    assert second.activity is not None
+    assert (second.activity.head, second.activity.commit_count) == ("f" * 40, 5)
+    assert second.activity.days[NOW.date() + DAY] == 1
+    assert second.contributors is not None
+    assert [person.name for person in second.contributors] == ["mona", "hubot", "newcomer"]
+    assert [logged.target for logged in github.log[before:]] == [
+        "/graphql",
+        "/graphql",
+        "/repos/Octo/cat2/contributors?per_page=100",
+    ]
+    assert github.queries[-1].repositories == 1
+
+
+def forget_head(target: FetchTarget) -> FetchTarget:
+    return replace(target, head=None)
+
+
+def older_head(target: FetchTarget) -> FetchTarget:
+    return replace(target, head="9" * 40)
+
+
+def younger_days(target: FetchTarget) -> FetchTarget:
+    return replace(target, days_since=TODAY - 363 * DAY)
+
+
+@pytest.mark.parametrize("doubt", [forget_head, older_head, younger_days])
+def test_commits_are_read_where_those_known_may_not_be_all(
+    github: GitHubGraphQL, doubt: Callable[[FetchTarget], FetchTarget]
+) -> None:
+    github.add(repository())
+    _, known = read_one_and_learn(github, new_target())
+
+    reading = read_one(github, doubt(known))
+
+    assert reading.activity is not None
+    assert reading.activity.since == ANCHOR
+
+
+def test_the_whole_history_needs_no_day_from_which_it_is_known(github: GitHubGraphQL) -> None:
+    github.add(repository())
+    _, known = read_one_and_learn(github, new_target())
+
+    assert read_one(github, replace(known, days_since=None)).activity is None
+
+
+def test_contributors_read_right_after_a_push_are_read_again(github: GitHubGraphQL) -> None:
+    repo = github.add(repository(pushed_at=days_ago(0.1)))
+    _, known = read_one_and_learn(github, new_target())
+    repo.contributors.append(FakeContributor(name="late", contributions=1))
+
+    reading, known = read_one_and_learn(github, known, NOW + DAY)
+    assert reading.contributors is not None
+    assert reading.contributors[-1].name == "late"
+
+    assert not read_one(github, known, NOW + 2 * DAY).contributors_asked
+
+
+# ── commits ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_more_commits_than_a_page_are_paged_on_together(github: GitHubGraphQL) -> None:
+    targets = crowd(github, 3, commits=commits(*(n / 2 for n in range(1, 252))))
+
+    readings = read_all(github, targets)
+
+    for reading in map(whole, readings):
+        assert reading.activity is not None
+        assert sum(reading.activity.days.values()) == 251
+    assert [query.repositories for query in github.queries] == [3, 3, 3, 3]
+    assert github.queries[-1].variables["a0"] == f"{0:040x} 200"
+
+
+def test_a_push_while_pages_are_turned_counts_nothing_twice(github: GitHubGraphQL) -> None:
+    repo = github.add(repository(commits=commits(*[1.0] * 150)))
+    news = commits(*[0.5] * 10, start=5000)
+
+    def push(_url: str, _points: int) -> None:
+        if len(github.queries) == 2:  # facts, and the first page
+            repo.commits[:0] = news
+
+    reading = read_one(github, new_target(), charge=push)
+
+    assert reading.activity is not None
+    assert reading.activity.head == f"{0:040x}"
+    assert reading.activity.days == {TODAY - DAY: 150}
+
+
+def test_pages_that_do_not_end(github: GitHubGraphQL, monkeypatch: pytest.MonkeyPatch) -> None:
+    github.add(repository(commits=commits(*[1.0] * 450)))
+    monkeypatch.setattr("pkgharvest.sources.github.graphql_source.MAX_PAGES", 3)
+
+    problem = read_one(github, new_target()).problem
+
+    assert isinstance(problem, Malformed)
+    assert "do not come to an end" in problem.message
+    assert len(github.queries) == 1 + 4
+
+
+def test_another_repository_in_the_middle_of_it(github: GitHubGraphQL) -> None:
+    repo = github.add(repository())
+
+    def swap(_url: str, _points: int) -> None:
+        if len(github.queries) == 1:
+            repo.id = 8
+
+    reading = read_one(github, new_target(), charge=swap)
+
+    assert isinstance(reading.problem, Malformed)
+    assert reading.activity is None
+
+
+class Git:
+    """A HistorySource that was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def history(self, target: FetchTarget, today: dt.date) -> RepositoryResult:
+        assert target.locator is not None
+        self.asked.append(target.locator.path)
+        await asyncio.sleep(0)
+        past = Activity(
+            head="0" * 40,
+            committed_at=NOW,
+            default_branch="main",
+            commit_count=3,
+            since=None,
+            days={TODAY - DAY: 3},
+        )
+        return RepositoryResult(activity=past, problem=Malformed("odd"))
+
+    async def history_at(self, target: FetchTarget, instant: dt.datetime) -> Activity:
+        raise NotImplementedError
+
+
+def test_commits_by_git_only_where_the_head_moved(github: GitHubGraphQL) -> None:
+    github.add(repository(renamed_from=["old/name"]))
+    git = Git()
+
+    reading = read_one(github, new_target("old/name"), history=git)
+
+    assert git.asked == ["Octo/Cat"]
+    assert reading.activity is not None
+    assert reading.activity.commit_count == 3
+    assert isinstance(reading.problem, Malformed)
+    assert reading.contributors is not None
+    assert len(github.queries) == 1
+
+    read_one(github, learned(new_target(), reading, NOW), history=git)
+    assert git.asked == ["Octo/Cat"]
+
+
+def test_commits_that_were_there_are_not_taken_for_gone(github: GitHubGraphQL) -> None:
+    """A default branch that is told as null for once must not empty a package."""
+    repo = github.add(repository())
+    _, target = read_one_and_learn(github, new_target())
+    assert target.head is not None
+    repo.headless = True
+    github.fault("/commits", Fault(status=503), times=None)
+
+    reading = read_one(github, target, NOW + DAY)
+
+    assert reading.activity is None
+    assert isinstance(reading.problem, Unavailable)
+
+
+def test_what_says_that_it_is_empty_is_believed(github: GitHubGraphQL) -> None:
+    repo = github.add(repository())
+    _, target = read_one_and_learn(github, new_target())
+    repo.empty, repo.commits = True, []
+    github.log.clear()
+
+    reading = read_one(github, target, NOW + DAY)
+
+    assert reading.activity is not None
+    assert reading.activity.head is None
+    assert github.requests() == ["/graphql"]

@@ -1,0 +1,373 @@
+"""What GitHub's answers mean: every status, wrong types, and answers as they were recorded."""
+
+import asyncio
+import contextlib
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pkgharvest.model.clock import FixedClock
+from pkgharvest.model.errors import (
+    Blocked,
+    BudgetSpent,
+    Gone,
+    Malformed,
+    NotFound,
+    NotRecorded,
+    RateLimited,
+    SourceError,
+    Unauthorized,
+    Unavailable,
+)
+from pkgharvest.model.observations import FetchTarget, RepositoryResult
+from pkgharvest.sources.github import rest_decode
+from pkgharvest.sources.github.rest_source import GitHubRestSource
+from pkgharvest.transport.base import Response
+from tests.standins import github_bodies as bodies
+from tests.standins.github_bodies import FakeContributor, FakeRepository
+from tests.support.targets import API, Canned, new_target, response
+
+NOW = dt.datetime(2024, 1, 13, 2, 46, 46, tzinfo=dt.UTC)
+SINCE = NOW.date() - dt.timedelta(days=371)
+RECORDED = Path(__file__).parents[4] / "shared" / "recorded" / "github"
+
+REPO = f"{API}/repos/octo/cat"
+COMMITS = f"{REPO}/commits?since={SINCE}T00:00:00Z&per_page=100"
+CONTRIBUTORS = f"{REPO}/contributors?per_page=100"
+
+
+def reading(client: Canned, target: FetchTarget) -> RepositoryResult:
+    return asyncio.run(GitHubRestSource(client, clock=FixedClock(NOW)).read(target, NOW.date()))
+
+
+def told() -> dict[str, Any]:
+    return bodies.repository(FakeRepository(owner="octo", name="cat", id=7, license="MIT"), API)
+
+
+def commit(**commit: Any) -> dict[str, Any]:
+    person = {"name": "x", "date": "2024-01-01T00:00:00Z"}
+    return {"sha": "a" * 40, "commit": {"author": person, "committer": person} | commit}
+
+
+def served(
+    repository: object = None, commits: object = None, contributors: object = None
+) -> dict[str, Response | BaseException]:
+    return {
+        REPO: response(REPO, json.dumps(told() if repository is None else repository).encode()),
+        COMMITS: response(COMMITS, json.dumps([commit()] if commits is None else commits).encode()),
+        CONTRIBUTORS: response(CONTRIBUTORS, json.dumps(contributors or []).encode()),
+    }
+
+
+# ── every status ─────────────────────────────────────────────────────────────────────────
+
+BLOCK = {"message": "Repository access blocked", "block": {"reason": "dmca"}}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "words"),
+    [
+        (
+            401,
+            {"message": "Bad credentials"},
+            Unauthorized,
+            "refused the credentials, or wants some",
+        ),
+        (403, {"message": "Resource not accessible."}, Unauthorized, "Resource not accessible"),
+        (403, {}, Unauthorized, "no reason given"),
+        (403, BLOCK, Blocked, "dmca"),
+        (403, {"message": "m", "block": {}}, Blocked, "octo/cat: m"),
+        (404, {"message": "Not Found"}, NotFound, "no repository octo/cat"),
+        (409, {"message": "Conflict"}, Malformed, "409"),
+        (410, {"message": "Gone"}, Gone, "octo/cat"),
+        (410, {"message": "API Version is not supported"}, Unavailable, "2022-11-28"),
+        (418, {}, Malformed, "418"),
+        (451, BLOCK, Blocked, "dmca"),
+        (451, {"message": "for legal reasons"}, Blocked, "for legal reasons"),
+        (451, "no object", Blocked, "octo/cat"),
+        (202, {}, Malformed, "202"),
+        (204, {}, Malformed, "204"),
+        (304, {}, Malformed, "not modified"),
+        (500, {}, Unavailable, "500"),
+        (502, None, Unavailable, "502"),
+        (599, [], Unavailable, "599"),
+    ],
+)
+def test_what_a_status_means(
+    status: int, body: object, kind: type[SourceError], words: str
+) -> None:
+    client = Canned({REPO: response(REPO, json.dumps(body).encode(), status)})
+
+    with pytest.raises(kind, match=words) as caught:
+        reading(client, new_target())
+
+    assert type(caught.value) is kind
+    assert client.urls == [REPO]
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"\xff\xfe", b"[" * 100_000, b"null"])
+@pytest.mark.parametrize(
+    ("status", "kind"), [(403, Unauthorized), (451, Blocked), (503, Unavailable)]
+)
+def test_a_refusal_needs_no_body(body: bytes, status: int, kind: type[SourceError]) -> None:
+    with pytest.raises(kind):
+        reading(Canned({REPO: response(REPO, body, status)}), new_target())
+
+
+def test_what_a_host_says_stays_one_short_printable_line() -> None:
+    message = "a\x1b[31m\r\nb\u2028c\u202e" + "x" * 5_000
+    body = json.dumps({"message": message}).encode()
+
+    with pytest.raises(Unauthorized) as caught:
+        reading(Canned({REPO: response(REPO, body, 403)}), new_target())
+
+    assert caught.value.message.isprintable()
+    assert "a [31m b c x" in caught.value.message
+    assert len(caught.value.message) < 300
+
+
+@pytest.mark.parametrize("error", [RateLimited("h", None), NotRecorded("no"), BudgetSpent()])
+def test_what_the_transport_raises_passes_through(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        reading(Canned({REPO: error}), new_target())
+
+
+@pytest.mark.parametrize("part", [COMMITS, CONTRIBUTORS])
+def test_a_spent_budget_and_a_cancelled_task_are_nobodys_problem(part: str) -> None:
+    for error in (BudgetSpent(), asyncio.CancelledError()):
+        with pytest.raises(type(error)):
+            reading(Canned(served() | {part: error}), new_target())
+
+
+@pytest.mark.parametrize("part", [COMMITS, CONTRIBUTORS])
+def test_what_a_replay_does_not_hold_is_that_parts_problem(part: str) -> None:
+    error = NotRecorded("not in the archive")
+
+    news = reading(Canned(served() | {part: error}), new_target())
+
+    assert news.problem is error
+    assert news.repository is not None
+
+
+# ── wrong types ──────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("id", None),
+        ("id", "7"),
+        ("id", -1),
+        ("id", True),
+        ("full_name", None),
+        ("full_name", "cat"),
+        ("full_name", "octo/.."),
+        ("full_name", "octo/cat?x"),
+        ("full_name", "octo/cat/x"),
+        ("full_name", "//evil.example/octo/cat"),
+        ("description", 1),
+        ("homepage", []),
+        ("topics", {}),
+        ("topics", [1]),
+        ("license", "MIT"),
+        ("license", {"spdx_id": 1}),
+        ("stargazers_count", None),
+        ("stargazers_count", 1.5),
+        ("forks_count", 2**63),
+        ("open_issues_count", "0"),
+        ("default_branch", None),
+        ("archived", 0),
+        ("disabled", None),
+        ("pushed_at", "yesterday"),
+        ("pushed_at", 0),
+    ],
+)
+def test_a_repository_of_the_wrong_shape_says_where(member: str, value: object) -> None:
+    client = Canned(served(told() | {member: value}))
+
+    with pytest.raises(Malformed, match=rf"repository\.{member}"):
+        reading(client, new_target())
+    assert client.urls == [REPO]
+
+
+@pytest.mark.parametrize(
+    "member", ["id", "full_name", "stargazers_count", "forks_count", "archived", "default_branch"]
+)
+def test_a_repository_that_lacks_a_member_says_which(member: str) -> None:
+    body = told()
+    del body[member]
+
+    with pytest.raises(Malformed, match=rf"repository\.{member}"):
+        reading(Canned(served(body)), new_target())
+
+
+def test_a_repository_may_lack_what_github_may_leave_out() -> None:
+    body = told() | {"license": {"key": "other", "spdx_id": None}, "pushed_at": None}
+    del body["topics"]
+
+    news = reading(Canned(served(body)), new_target()).repository
+
+    assert news is not None
+    assert (news.topics, news.license, news.pushed_at) == ((), None, None)
+
+
+@pytest.mark.parametrize(
+    ("commits", "place"),
+    [
+        ({}, "commits: expected a list"),
+        ([1], r"commits\[0\]"),
+        ([{}], r"commits\[0\]\.commit"),
+        ([commit(), commit(author=[])], r"commits\[1\]\.commit\.author"),
+        ([commit(author={"date": 5})], r"commits\[0\]\.commit\.author\.date"),
+        ([commit(committer={"date": "2024-13-01T00:00:00Z"})], r"committer\.date"),
+        ([{**commit(), "sha": None}], r"commits\[0\]\.sha"),
+    ],
+)
+def test_commits_of_the_wrong_shape_cost_the_commits_alone(commits: object, place: str) -> None:
+    news = reading(Canned(served(commits=commits)), new_target())
+
+    with pytest.raises(Malformed, match=place):
+        raise news.problem or AssertionError
+    assert news.activity is None
+    assert news.repository is not None
+    assert news.contributors == ()
+
+
+@pytest.mark.parametrize(
+    ("people", "place"),
+    [
+        ([1], r"contributors\[0\]"),
+        ([{"login": 1, "contributions": 1}], r"contributors\[0\]\.login"),
+        ([{"login": "a"}], r"contributors\[0\]\.contributions"),
+        ([{"login": "a", "contributions": "1"}], r"contributors\[0\]\.contributions"),
+    ],
+)
+def test_contributors_of_the_wrong_shape_cost_themselves_alone(people: object, place: str) -> None:
+    news = reading(Canned(served(contributors=people)), new_target())
+
+    with pytest.raises(Malformed, match=place):
+        raise news.problem or AssertionError
+    assert news.contributors is None
+    assert not news.contributors_asked
+    assert news.activity is not None
+
+
+def test_contributors_without_a_login_or_named_twice() -> None:
+    people = [
+        bodies.contributor(FakeContributor(name="a", contributions=9), API),
+        bodies.contributor(FakeContributor(name="N N", contributions=5, anonymous=True), API),
+        bodies.contributor(FakeContributor(name="b", contributions=4), API),
+        bodies.contributor(FakeContributor(name="a", contributions=1), API),
+    ]
+
+    news = reading(Canned(served(contributors=people)), new_target())
+
+    assert news.contributors is not None
+    assert [(person.name, person.commits) for person in news.contributors] == [("a", 9), ("b", 4)]
+
+
+_ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from(sorted(told())), _ANYTHING)
+def test_whatever_a_member_holds_is_read_or_malformed(member: str, value: object) -> None:
+    body = json.dumps(told() | {member: value}).encode()
+    with contextlib.suppress(Malformed):
+        rest_decode.repository(response(REPO, body))
+
+
+@given(_ANYTHING, _ANYTHING, _ANYTHING)
+def test_whatever_a_commit_holds_is_read_or_malformed(a: object, b: object, c: object) -> None:
+    items = [{"sha": a, "commit": {"author": {"date": b}, "committer": c}}]
+    with contextlib.suppress(Malformed):
+        list(rest_decode.commits(response(COMMITS, json.dumps(items).encode())))
+
+
+# ── as recorded ──────────────────────────────────────────────────────────────────────────
+
+
+def recorded(name: str, url: str | None = None) -> Response:
+    path = RECORDED / f"{name}.json"
+    if not path.exists():
+        pytest.skip("the recorded answers are not here")
+    exchange = json.loads(path.read_text())
+    response = exchange["response"]
+    return Response(
+        status=response["status"],
+        headers=response["headers"],
+        body=json.dumps(response["json"]).encode(),
+        url=url or exchange["request"]["url"],
+    )
+
+
+def test_a_recorded_repository() -> None:
+    base = f"{API}/repos/django/deps"
+    first = recorded("repos_django_deps_commits_per_page_100")
+    commits = f"{base}/commits?since={SINCE}T00:00:00Z&per_page=100"
+    contributors = recorded("repos_django_deps_contributors_per_page_100")
+    second = f"{API}/repositories/18764735/commits?per_page=100&page=2"
+    client = Canned(
+        {
+            base: recorded("repos_django_deps"),
+            commits: first,
+            second: response(second, b"[]"),
+            contributors.url: contributors,
+        }
+    )
+
+    news = reading(client, new_target("django/deps"))
+
+    assert news.problem is None
+    assert client.urls == [base, commits, second, contributors.url]
+    told = news.repository
+    assert told is not None
+    assert (told.repo_id, told.locator.path, told.archived) == ("18764735", "django/deps", False)
+    assert told.default_branch == "main"
+    assert told.stars > 0
+    assert news.activity is not None
+    assert news.activity.head == "bd84846d4b2cf39df415706bdebf58add25999f6"
+    assert news.activity.committed_at == dt.datetime(2023, 12, 19, 21, 59, 33, tzinfo=dt.UTC)
+    assert sum(news.activity.days.values()) == 100
+    assert news.contributors is not None
+    listed = json.loads(contributors.body)
+    assert [(p.name, p.commits) for p in news.contributors] == [
+        (item["login"], item["contributions"]) for item in listed
+    ]
+    assert {validator.etag for validator in news.validators} == {
+        recorded("repos_django_deps").headers["etag"],
+        first.headers["etag"],
+        contributors.headers["etag"],
+    }
+
+
+def test_a_recorded_archived_repository() -> None:
+    told = rest_decode.repository(recorded("repos_pydanny_dj-paginator"))
+    people = rest_decode.contributors(
+        recorded("repos_pydanny_dj-paginator_contributors_per_page_100")
+    )
+
+    assert told.archived
+    assert told.locator.path == "pydanny/dj-paginator"
+    assert all(person is not None and person.commits > 0 for person in people)
+
+
+def test_a_recorded_repository_that_does_not_exist() -> None:
+    client = Canned(
+        {
+            f"{API}/repos/djangopackages/does-not-exist": recorded(
+                "repos_djangopackages_does-not-exist"
+            )
+        }
+    )
+
+    with pytest.raises(NotFound):
+        reading(client, new_target("djangopackages/does-not-exist"))

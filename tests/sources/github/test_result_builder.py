@@ -1,0 +1,135 @@
+"""Contributors over REST, and what a part that fails costs."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from pkgharvest.model.errors import (
+    Malformed,
+    NotFound,
+    RateLimited,
+    SourceError,
+    Unauthorized,
+    Unavailable,
+)
+from pkgharvest.model.observations import RepositoryResult
+from tests.standins.github import FakeContributor, GitHubStandIn
+from tests.standins.server import Fault
+from tests.support.github_case import asked, days_ago, read, read_and_learn, repository, stand_in
+from tests.support.targets import new_target
+
+
+@pytest.fixture
+def github() -> Iterator[GitHubStandIn]:
+    with stand_in() as server:
+        yield server
+
+
+# ── contributors ─────────────────────────────────────────────────────────────────────────
+
+
+def test_all_contributors_in_their_order_without_the_anonymous(github: GitHubStandIn) -> None:
+    everybody = [FakeContributor(name=f"c{n}", contributions=300 - n) for n in range(250)]
+    github.add(repository(contributors=everybody))
+
+    reading, known = read_and_learn(github, new_target())
+
+    assert reading.contributors is not None
+    assert [person.name for person in reading.contributors] == [f"c{n}" for n in range(250)]
+    assert reading.contributors[-1].commits == 51
+    # A first page that is full can stand while the next one changes: nothing vouches for it.
+    assert not [key for key in known.validators if "/contributors" in key]
+
+
+@pytest.mark.parametrize(("known_already", "status"), [(False, 200), (True, 304)])
+def test_contributors_are_asked_conditionally_where_they_are_known(
+    github: GitHubStandIn, known_already: bool, status: int
+) -> None:
+    github.add(repository())
+    _, known = read_and_learn(github, new_target())
+    known = replace(known, contributors_known=known_already, contributors_read=days_ago(9))
+    known = replace(known, validators={k: v for k, v in known.validators.items() if "cont" in k})
+
+    again: list[RepositoryResult] = []
+    requests = asked(github, lambda: again.append(read(github, known)))
+
+    assert requests[-1] == ("/repos/Octo/Cat/contributors?per_page=100", status)
+    assert again[0].contributors_asked
+    assert (again[0].contributors is None) == known_already
+
+
+def test_no_contributors_at_all(github: GitHubStandIn) -> None:
+    github.add(repository())
+    github.fault("/contributors", Fault(status=204, body=b""))
+
+    reading = read(github, new_target())
+
+    assert (reading.contributors, reading.contributors_asked) == ((), True)
+    assert reading.problem is None
+
+
+def test_too_many_contributors_to_list_are_no_failure(github: GitHubStandIn) -> None:
+    github.add(repository(too_large=True))
+
+    reading = read(github, new_target())
+
+    assert (reading.contributors, reading.contributors_asked) == (None, True)
+    assert reading.problem is None
+
+
+# ── quotas and parts that fail ───────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("remaining", "parts"), [(1, (True, False, False)), (2, (True, True, False))]
+)
+def test_a_quota_that_runs_out_on_the_way_keeps_what_came(
+    github: GitHubStandIn, remaining: int, parts: tuple[bool, bool, bool]
+) -> None:
+    github.add(repository())
+    github.quota.remaining = remaining
+
+    reading = read(github, new_target())
+
+    assert isinstance(reading.problem, RateLimited)
+    assert parts == (
+        reading.repository is not None,
+        reading.activity is not None,
+        reading.contributors is not None,
+    )
+    assert not [v for v in reading.validators if v.key.endswith("octo/cat")]
+
+
+def test_a_quota_that_is_empty_is_told_as_such(github: GitHubStandIn) -> None:
+    github.add(repository())
+    github.quota.remaining = 0
+
+    with pytest.raises(RateLimited):
+        read(github, new_target())
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (404, NotFound),
+        (401, Unauthorized),
+        (403, Unauthorized),
+        (500, Unavailable),
+        (202, Malformed),
+    ],
+)
+@pytest.mark.parametrize("part", ["commits", "contributors"])
+def test_a_part_that_fails_is_the_problem_and_the_rest_stands(
+    github: GitHubStandIn, part: str, status: int, kind: type[SourceError]
+) -> None:
+    github.add(repository())
+    github.fault(f"/{part}", Fault(status=status, body=b"{}"))
+
+    reading = read(github, new_target())
+
+    assert type(reading.problem) is kind
+    assert reading.repository is not None
+    assert (reading.activity is None) == (part == "commits")
+    assert (reading.contributors is None) == (part == "contributors")
+    assert not [v for v in reading.validators if f"/{part}" in v.key]

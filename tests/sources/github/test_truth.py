@@ -1,0 +1,57 @@
+"""Published figures out of published histories, through REST, over a real socket."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from pkgharvest.model import activity, locators
+from pkgharvest.model.instants import utc_day
+from pkgharvest.model.observations import FetchTarget
+from tests.standins.github import FakeRepository, GitHubStandIn, repository_of
+from tests.support.github_case import read
+from tests.support.histories import SLUGS, head_at, load, record
+
+
+def published(slug: str) -> tuple[FakeRepository, dict[str, Any], dt.datetime]:
+    """Return a repository as it was when the record of ``slug`` was made, and that record."""
+    facts = record(slug)
+    instant = dt.datetime.fromisoformat(facts["last_fetched"])
+    history = load(slug)
+    repo = repository_of(
+        history.commits,
+        head_at(history, instant),
+        owner="octo",
+        name=slug,
+        stars=facts["repo_watchers"],
+        forks=facts["repo_forks"],
+        description=facts["repo_description"],
+    )
+    return repo, facts, instant
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_a_published_history_gives_the_published_figures(slug: str) -> None:
+    repo, facts, instant = published(slug)
+    locator = locators.parse_locator(f"octo/{slug}")
+    target = FetchTarget(package_id=1, slug=slug, sources=("repo",), locator=locator)
+
+    with GitHubStandIn([repo]) as github:
+        reading = read(github, target, now=instant.astimezone(dt.UTC))
+
+    news, told = reading.activity, reading.repository
+    assert reading.problem is None
+    assert news is not None
+    assert told is not None
+    weeks = activity.weekly_counts(news.days, utc_day(instant))
+    assert list(weeks) == facts["commits_over_52"]
+    assert news.committed_at == dt.datetime.fromisoformat(facts["last_updated"])
+    assert news.commit_count in {None, len(repo.commits)}
+    assert (told.stars, told.forks) == (facts["repo_watchers"], facts["repo_forks"])
+    assert told.description == facts["repo_description"]
+    assert reading.contributors is not None
+    assert sum(person.commits for person in reading.contributors) == len(repo.commits)
+
+
+def test_there_are_histories_to_try() -> None:
+    assert len(SLUGS) >= 20

@@ -1,0 +1,241 @@
+"""What PyPI's two APIs tell, and what is refused."""
+
+import json
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pkgharvest.model.errors import Malformed
+from pkgharvest.model.observations import ProjectResult
+from tests.standins.pypi import FakeProject, FakePyPI, file, released
+from tests.standins.server import Reply
+from tests.support.pypi_line import Line, named, project_of, read
+
+
+def test_only_pre_releases_have_a_latest_too() -> None:
+    reading = read(Line(FakePyPI(released("x", ["0.66b2", "0.66b10", "0.65b0"]))), named("x"))
+    assert project_of(reading).version == "0.66b10"
+
+
+def test_a_server_of_api_1_0_tells_less() -> None:
+    old = FakeProject(
+        name="x",
+        api_version="1.0",
+        serial=None,
+        files=[file("x-1.0.tar.gz", uploaded=None), file("x-1.0rc1-py3-none-any.whl")],
+    )
+    reading = read(Line(FakePyPI(old)), named("x"))
+    project = project_of(reading)
+    assert [(each.version, each.upload_time is None) for each in project.releases] == [
+        ("1.0", True),
+        ("1.0rc1", False),
+    ]
+    assert reading.serial is None
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (None, "active"),
+        ({}, "active"),
+        ({"status": "archived", "reason": "done"}, "archived"),
+        ({"state": "deprecated"}, "deprecated"),
+    ],
+)
+def test_the_status_is_spelled_in_two_ways(told: object, expected: str) -> None:
+    project = released("x", ["1.0"])
+    project.status = told
+    assert project_of(read(Line(FakePyPI(project)), named("x"))).status == expected
+
+
+def test_a_quarantined_project_is_no_failure() -> None:
+    project = FakeProject(name="x", versions=[], has_json=False, status={"status": "quarantined"})
+    line = Line(FakePyPI(project))
+    reading = read(line, named("X"))
+    told = project_of(reading)
+    assert (told.name, told.status, told.version, told.releases) == ("X", "quarantined", None, ())
+    assert reading.serial == "1"
+
+
+@pytest.mark.parametrize(
+    ("info", "expected"),
+    [
+        ({}, None),
+        ({"license": "UNKNOWN"}, None),
+        ({"license": "BSD-3-Clause"}, "BSD-3-Clause"),
+        ({"license": "MIT", "license_expression": "apache-2.0 or mit"}, "Apache-2.0 OR MIT"),
+        ({"license_expression": "BSD"}, "BSD"),
+        ({"license": "Copyright (c) 2020\n\nAll rights\n"}, None),
+        ({"license": "long " * 50, "classifiers": ["License :: Public Domain"]}, "Public Domain"),
+        ({"classifiers": ["License :: OSI Approved :: MIT License"]}, "MIT"),
+        ({"classifiers": ["License :: OSI Approved", "Topic :: Licenses"]}, None),
+        (
+            {"classifiers": [f"License :: OSI Approved :: {name}" for name in ("A", "B")]},
+            "A, B",
+        ),
+    ],
+)
+def test_the_licence(info: dict[str, object], expected: str | None) -> None:
+    project = released("x", ["1.0"], **info)
+    assert project_of(read(Line(FakePyPI(project)), named("x"))).license == expected
+
+
+@pytest.mark.parametrize(
+    ("info", "expected"),
+    [
+        ({"project_urls": {"Homepage": "https://a.example"}}, None),
+        ({"project_urls": {"Docs": "https://a.example"}}, "https://a.example"),
+        ({"project_urls": {" Docu-mentation: ": "http://a.example"}}, "http://a.example"),
+        ({"project_urls": {"docs": "javascript:alert(1)"}}, None),
+        (
+            {"project_urls": {"docs": "UNKNOWN"}, "docs_url": "https://b.example"},
+            "https://b.example",
+        ),
+        ({"project_urls": {"docs": None, "Documentation": "HTTPS://A"}}, "HTTPS://A"),
+        ({"docs_url": "https://pythonhosted.org/x/"}, "https://pythonhosted.org/x/"),
+    ],
+)
+def test_the_documentation(info: dict[str, object], expected: str | None) -> None:
+    project = released("x", ["1.0"], **info)
+    assert project_of(read(Line(FakePyPI(project)), named("x"))).documentation_url == expected
+
+
+def test_all_links_are_told_once_and_in_order() -> None:
+    info = {
+        "project_urls": {"Code": "https://a", "Issues": "https://b"},
+        "home_page": "https://a",
+        "download_url": "https://c",
+        "docs_url": None,
+    }
+    reading = read(Line(FakePyPI(released("x", ["1.0"], **info))), named("x"))
+    assert project_of(reading).links == ("https://a", "https://b", "https://c")
+
+
+@pytest.mark.parametrize(
+    ("of_file", "of_info", "version", "expected"),
+    [
+        (">=3.9", ">=3.9", "1.0", ">=3.9"),
+        (None, ">=3.9", "1.0", ">=3.9"),  # an index that leaves it out
+        (None, ">=3.9", "0.9", None),  # metadata of another release
+    ],
+)
+def test_requires_python_is_the_latest_release_s(
+    of_file: str | None, of_info: str, version: str, expected: str | None
+) -> None:
+    project = released("x", ["1.0"], requires_python=of_info, version=version)
+    project.files = [file("x-1.0.tar.gz", requires_python=of_file)]
+    assert project_of(read(Line(FakePyPI(project)), named("x"))).requires_python == expected
+
+
+def simple_page(**changes: object) -> dict[str, object]:
+    return {
+        "meta": {"api-version": "1.1", "_last-serial": "7"},
+        "name": "x",
+        "files": [],
+        "versions": [],
+    } | changes
+
+
+def json_page(**changes: object) -> dict[str, object]:
+    return {"info": {"name": "x", "version": "1.0"} | changes, "last_serial": 7}
+
+
+def read_pages(simple: object, details: object) -> ProjectResult:
+    line = Line(FakePyPI())
+    for path, page in (("/simple/x/", simple), ("/pypi/x/json", details)):
+        body = json.dumps(page).encode()
+        headers = {"Content-Type": "application/json; charset=utf-8"}
+        line.spoil[path] = Reply(status=200, headers=headers, body=body)
+    return read(line, named("x"))
+
+
+def test_the_least_that_the_two_apis_may_tell() -> None:
+    assert project_of(read_pages(simple_page(), json_page())).version is None
+
+
+@pytest.mark.parametrize(
+    ("simple", "message"),
+    [
+        ([], r"simple/x: expected an object"),
+        (simple_page(meta={}), r"simple/x\.meta\.api-version: expected a value"),
+        (simple_page(meta={"api-version": "2.0"}), r"api-version: expected 1\.x, got '2\.0'"),
+        (simple_page(meta={"api-version": "1.1", "_last-serial": []}), "_last-serial: expected"),
+        (simple_page(name="y"), r"simple/x\.name: expected a spelling of x, got 'y'"),
+        (simple_page(files={}), r"simple/x\.files: expected a list"),
+        (simple_page(files=[{}]), r"files\[0\]\.filename: expected a value"),
+        (simple_page(files=[file("x-1.tar.gz", uploaded="now")]), r"files\[0\]\.upload-time"),
+        (simple_page(files=[file("x-1.tar.gz", yanked=1)]), r"files\[0\]\.yanked"),
+        (simple_page(versions=[1]), r"versions\[0\]: expected a string"),
+        ({"project-status": "archived"} | simple_page(), "project-status: expected an object"),
+    ],
+)
+def test_a_simple_page_of_another_shape_is_refused(simple: object, message: str) -> None:
+    with pytest.raises(Malformed, match=message):
+        read_pages(simple, json_page())
+
+
+@pytest.mark.parametrize(
+    ("details", "message"),
+    [
+        ({}, r"pypi/x\.info: expected a value"),
+        (json_page(name="y"), r"pypi/x\.info\.name: expected a spelling of x"),
+        (json_page(classifiers="MIT"), "classifiers: expected a list"),
+        (json_page(project_urls=["https://a"]), "project_urls: expected an object"),
+        (json_page(project_urls={"docs": 1}), r"project_urls\.docs: expected a string"),
+        (json_page(summary=["a"]), "summary: expected a string"),
+        (json_page(license_expression={}), "license_expression: expected a string"),
+    ],
+)
+def test_a_json_page_of_another_shape_is_refused(details: object, message: str) -> None:
+    with pytest.raises(Malformed, match=message):
+        read_pages(simple_page(), details)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"), [("text/html", b"{}"), ("", b"{}"), ("application/json", b"<html>")]
+)
+def test_what_is_not_json_is_refused(kind: str, body: bytes) -> None:
+    line = Line(FakePyPI())
+    line.spoil["/simple/x/"] = Reply(status=200, headers={"Content-Type": kind}, body=body)
+    with pytest.raises(Malformed):
+        read(line, named("x"))
+
+
+@pytest.mark.parametrize("told", ["40418259", 40418259, None])
+def test_a_serial_is_a_number_a_string_or_a_header(told: object) -> None:
+    line = Line(FakePyPI())
+    meta = {"api-version": "1.9", "_last-serial": told}
+    line.spoil["/simple/x/"] = Reply(
+        status=200,
+        headers={"Content-Type": "application/json", "X-PyPI-Last-Serial": "40418259"},
+        body=json.dumps(simple_page(meta=meta)).encode(),
+    )
+    line.spoil["/pypi/x/json"] = Reply(
+        status=200,
+        headers={"Content-Type": "application/json"},
+        body=json.dumps(json_page() | {"last_serial": 40418259}).encode(),
+    )
+    assert read(line, named("x")).serial == "40418259"
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+)
+
+
+@given(
+    st.sampled_from(["meta", "name", "files", "versions", "project-status"]),
+    st.sampled_from(["classifiers", "license", "license_expression", "project_urls", "summary"]),
+    _JSON,
+    _JSON,
+)
+def test_nonsense_is_refused_or_read_and_nothing_else(
+    simple_key: str, json_key: str, simple: object, details: object
+) -> None:
+    page, other = simple_page(**{simple_key: simple}), json_page(**{json_key: details})
+    with suppress(Malformed):
+        assert project_of(read_pages(page, other)).name == "x"

@@ -1,0 +1,266 @@
+"""pypistats as a source: what is asked, what is read, and what is no failure."""
+
+import asyncio
+import dataclasses
+import datetime as dt
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pkgharvest.model.clock import FixedClock
+from pkgharvest.model.errors import (
+    Blocked,
+    Gone,
+    Malformed,
+    RateLimited,
+    SourceError,
+    Unauthorized,
+    Unavailable,
+)
+from pkgharvest.model.events import Event, ignore_events
+from pkgharvest.model.observations import DownloadsResult, FetchTarget, Validator
+from pkgharvest.model.package import Downloads
+from pkgharvest.sources.pypistats import PARSER_REVISION, PypistatsSource
+from pkgharvest.transport.base import Request, Response
+from pkgharvest.transport.client import open_client
+from pkgharvest.transport.credentials import Credentials
+from pkgharvest.transport.har.archive import HarArchive, HarEntry
+from pkgharvest.transport.rate_limit.gcra import rate_limits
+from tests.standins.pypistats import FakePyPIStats
+from tests.standins.server import Call, Fault, LoopbackServer, Reply
+
+BASE = "http://stats.test"
+START = dt.datetime(2026, 2, 15, 18, 8, 42, tzinfo=dt.UTC)
+SEED = {"django-ltree": (7, 60, 300)}
+
+
+class Line:
+    """An Exchange that goes straight to a FakePyPIStats; ``spoil`` takes the place of its reply."""
+
+    def __init__(self, stats: FakePyPIStats, spoil: Reply | None = None) -> None:
+        self.asked: list[tuple[str, int]] = []
+        self.spoil = spoil
+        self._stats = stats
+
+    async def send(self, request: Request) -> Response:
+        path = request.url.removeprefix(BASE)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        call = Call(method=request.method, path=path, query={}, headers=headers)
+        reply = self.spoil or self._stats.reply(call)
+        self.asked.append((path, reply.status))
+        return Response(
+            status=reply.status,
+            headers={name.lower(): value for name, value in reply.headers.items()},
+            body=reply.body,
+            url=request.url,
+        )
+
+
+def named(name: str | None, *known: Validator) -> FetchTarget:
+    return FetchTarget(
+        package_id=1,
+        slug="x",
+        sources=("pypi",),
+        locator=None,
+        pypi_name=name,
+        validators={each.key: each for each in known},
+    )
+
+
+def read(line: Line, target: FetchTarget, *, conditional: bool = True) -> DownloadsResult:
+    return asyncio.run(PypistatsSource(line, url=BASE + "/", conditional=conditional).read(target))
+
+
+@pytest.mark.parametrize("name", ["django-ltree", "Django_LTree", "django.ltree", "django-_.ltree"])
+def test_figures_by_any_spelling(name: str) -> None:
+    line = Line(FakePyPIStats(SEED))
+    reading = read(line, named(name))
+    assert reading == DownloadsResult(downloads=Downloads(last_day=7, last_week=60, last_month=300))
+    assert line.asked == [("/api/packages/django-ltree/recent", 200)]
+
+
+@pytest.mark.parametrize("name", [None, "", "two words", "../x", "x/y", "é"])
+def test_without_a_project_nothing_is_asked(name: str | None) -> None:
+    line = Line(FakePyPIStats(SEED))
+    assert read(line, named(name)) == DownloadsResult()
+    assert line.asked == []
+
+
+def test_a_404_is_no_figures_and_no_failure() -> None:
+    line = Line(FakePyPIStats())
+    assert read(line, named("unheard-of")) == DownloadsResult()
+    assert line.asked == [("/api/packages/unheard-of/recent", 404)]
+
+
+def test_zero_is_a_figure() -> None:
+    reading = read(Line(FakePyPIStats({"x": (0, 0, 3)})), named("x"))
+    assert reading.downloads == Downloads(last_day=0, last_week=0, last_month=3)
+
+
+def test_where_the_host_gives_validators_they_are_used() -> None:
+    stats = FakePyPIStats(SEED, etags=True)
+    line = Line(stats)
+    (validator,) = read(line, named("django-ltree")).validators
+    assert (validator.key, validator.parser) == (
+        f"{BASE}/api/packages/django-ltree/recent",
+        PARSER_REVISION,
+    )
+    known = named("django-ltree", validator)
+    assert read(line, known) == DownloadsResult()
+    assert read(line, known, conditional=False).downloads is not None
+    earlier = dataclasses.replace(validator, parser=PARSER_REVISION - 1)
+    assert read(line, named("django-ltree", earlier)).downloads is not None
+    stats.downloads["django-ltree"] = (8, 61, 301)
+    assert read(line, known).downloads == Downloads(last_day=8, last_week=61, last_month=301)
+    assert [status for _, status in line.asked] == [200, 304, 200, 200, 200]
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (401, Unauthorized),
+        (403, Unauthorized),
+        (410, Gone),
+        (451, Blocked),
+        (429, RateLimited),
+        (500, Unavailable),
+        (503, Unavailable),
+        (204, Malformed),
+        (304, Malformed),  # to a request that named no validator
+        (400, Malformed),
+    ],
+)
+def test_refusals(status: int, error: type[SourceError]) -> None:
+    line = Line(FakePyPIStats(), Reply(status=status, body=b"<html>"))
+    with pytest.raises(error) as caught:
+        read(line, named("x"))
+    assert "stats.test" in caught.value.message
+
+
+FIGURES: dict[str, object] = {"last_day": 1, "last_week": 2, "last_month": 3}
+GOOD: dict[str, object] = {"data": FIGURES, "package": "x", "type": "recent_downloads"}
+
+
+@pytest.mark.parametrize(
+    ("page", "where"),
+    [
+        ([], "pypistats/x: expected an object"),
+        ({}, "pypistats/x.package"),
+        (GOOD | {"package": "y"}, "pypistats/x.package: expected a spelling of x, got 'y'"),
+        (GOOD | {"data": None}, "pypistats/x.data: expected an object, got null"),
+        (GOOD | {"data": [1, 2, 3]}, "pypistats/x.data: expected an object, got a list"),
+        (GOOD | {"data": {"last_day": 1, "last_week": 2}}, "pypistats/x.data.last_month"),
+        (GOOD | {"data": FIGURES | {"last_day": "1"}}, "pypistats/x.data.last_day"),
+        (GOOD | {"data": FIGURES | {"last_day": None}}, "pypistats/x.data.last_day"),
+        (GOOD | {"data": FIGURES | {"last_week": True}}, "pypistats/x.data.last_week"),
+        (GOOD | {"data": FIGURES | {"last_week": -1}}, "pypistats/x.data.last_week"),
+        (GOOD | {"data": FIGURES | {"last_month": 2.5}}, "pypistats/x.data.last_month"),
+        (GOOD | {"data": FIGURES | {"last_month": 2**63}}, "pypistats/x.data.last_month"),
+    ],
+)
+def test_wrong_shapes_say_where(page: object, where: str) -> None:
+    line = Line(FakePyPIStats(), Reply(status=200, body=json.dumps(page).encode()))
+    with pytest.raises(Malformed) as caught:
+        read(line, named("x"))
+    assert caught.value.message.startswith(where)
+
+
+@given(st.binary() | st.recursive(st.none() | st.integers(), st.lists).map(json.dumps))
+def test_any_body_is_read_or_malformed(body: bytes | str) -> None:
+    encoded = body.encode() if isinstance(body, str) else body
+    with pytest.raises(Malformed):
+        read(Line(FakePyPIStats(), Reply(status=200, body=encoded)), named("x"))
+
+
+# ── through the whole chain ──────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.mark.usefixtures("no_proxy")
+@pytest.mark.parametrize("paced", [True, False])
+def test_a_hundred_projects_at_the_hosts_pace(*, paced: bool) -> None:
+    clock = FixedClock(START)
+    stats = FakePyPIStats({f"p{number}": (1, 2, 3) for number in range(100)}, now=clock.monotonic)
+
+    async def run(server: LoopbackServer) -> int:
+        paces = rate_limits(github="https://api.github.com", pypistats=server.url)
+        async with open_client(
+            clock=clock,
+            listener=ignore_events,
+            credentials=Credentials.none(),
+            paces=paces if paced else None,
+        ) as client:
+            source = PypistatsSource(client, url=server.url)
+            for number in range(100):
+                try:
+                    reading = await source.read(named(f"p{number}"))
+                except RateLimited:
+                    return number
+                assert reading.downloads is not None
+        return 100
+
+    with LoopbackServer(stats.reply) as server:
+        done = asyncio.run(run(server))
+    if paced:
+        assert (done, stats.refused) == (100, 0)
+        assert clock.monotonic() == pytest.approx(97 * 60 / 27)  # three at once
+    else:
+        assert (done, stats.refused) == (5, 1)  # five a second, then a page of HTML
+
+
+@pytest.mark.usefixtures("no_proxy")
+def test_with_wait_a_refusal_without_headers_is_sat_out() -> None:
+    clock = FixedClock(START)
+    heard: list[Event] = []
+    stats = FakePyPIStats(SEED, now=clock.monotonic)
+
+    async def run(server: LoopbackServer) -> DownloadsResult:
+        paces = rate_limits(github="https://api.github.com", pypistats=server.url)
+        async with open_client(
+            clock=clock,
+            listener=heard.append,
+            credentials=Credentials.none(),
+            wait=True,
+            paces=paces,
+        ) as client:
+            return await PypistatsSource(client, url=server.url).read(named("django-ltree"))
+
+    with LoopbackServer(stats.reply) as server:
+        server.fault("recent", Fault(status=429, headers={}, body=b"<html>"), times=1)
+        assert asyncio.run(run(server)).downloads is not None
+    assert clock.monotonic() == 60
+    assert [type(event).__name__ for event in heard] == [
+        "RequestFinished",
+        "RequestThrottled",
+        "RequestFinished",
+    ]
+
+
+def test_a_replay_is_not_paced() -> None:
+    url = f"{BASE}/api/packages/x/recent"
+    entry = HarEntry(
+        request=Request(url=url), answer=Response(status=404, headers={}, body=b"404", url=url)
+    )
+    archive = HarArchive(started=START, hosts={}, entries=(entry,))
+    clock = FixedClock(START)
+
+    async def run() -> None:
+        async with open_client(
+            clock=clock,
+            listener=ignore_events,
+            credentials=Credentials.none(),
+            archive=archive,
+            paces=rate_limits(github="https://api.github.com", pypistats=BASE),
+        ) as client:
+            for _ in range(50):
+                reading = await PypistatsSource(client, url=BASE).read(named("x"))
+                assert reading == DownloadsResult()
+
+    asyncio.run(run())
+    assert clock.monotonic() == 0

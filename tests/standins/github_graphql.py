@@ -1,0 +1,342 @@
+"""The stand-in of GitHub with its GraphQL API: queries are executed, on the same repositories.
+
+    with GitHubGraphQL([FakeRepository(owner="o", name="r")]) as github:
+        ...  # GITHUB_API_URL=github.url, a token: any, if github.tokens does not say otherwise
+
+Costs, limits and the shapes of errors are those of GitHub's documentation, under "Rate limits and
+query limits for the GraphQL API". Needs graphql-core.
+"""
+
+import datetime as dt
+import functools
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import graphql
+from graphql.language import ast
+
+from tests.standins.github import GitHubStandIn, Quota
+from tests.standins.github_bodies import FakeCommit, FakeRepository, Json, error, stamp
+from tests.standins.github_schema import SDL
+from tests.standins.server import Call, Reply, unix_now
+
+_NODE_LIMIT = 500_000
+_LONGEST_PAGE = 100
+_BAD_GATEWAY = b"<html><head><title>502 Bad Gateway</title></head><body>unicorn</body></html>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A query that arrived."""
+
+    text: str
+    variables: Mapping[str, object]
+    repositories: int
+    """How many it asks about."""
+    cost: int
+    status: int
+    """Of the reply: a refusal may be a 200."""
+
+
+class GitHubGraphQL(GitHubStandIn):
+    """GitHub with both APIs. What is hard on it may be changed at any time."""
+
+    def __init__(
+        self,
+        repositories: Iterable[FakeRepository] = (),
+        *,
+        latency: float = 0.0,
+        now: Callable[[], int] = unix_now,
+        made: Callable[[str], FakeRepository | None] | None = None,
+    ) -> None:
+        super().__init__(repositories, latency=latency, now=now, made=made)
+        self.graphql_quota = Quota()
+        """In points."""
+        self.queries: list[Query] = []
+        """All that were asked, in order."""
+        self.breaks_above: int | None = None
+        """Repositories in a query, above which it is answered by ``broken_status``."""
+        self.broken_status = 502
+        self.runs_out_above: int | None = None
+        """Repositories in a query, above which resources run out."""
+        self.says_where = True
+        """Whether it tells then which repositories it did not come to."""
+        self.forbidden: set[str] = set()
+        """Full names, in lower case, of what the token may not see."""
+        self.hidden_issues: set[str] = set()
+        """Full names, in lower case, whose issues the token may not see."""
+        self.refusal: Json | None = None
+        """An error without a path, in place of every answer."""
+
+    def _reply(self, call: Call) -> Reply:
+        if not call.path.endswith("/graphql"):
+            return super()._reply(call)
+        if call.method != "POST" or call.path not in {"/graphql", "/api/graphql"}:
+            return _reply(404, error(404, "Not Found"))
+        token = call.headers.get("authorization", "").rpartition(" ")[2]
+        if not token or (self.tokens is not None and token not in self.tokens):
+            return _reply(401, error(401, "Bad credentials"))
+        asked = json.loads(call.body)
+        return self._answered(asked["query"], asked.get("variables") or {})
+
+    def _answered(self, text: str, variables: Mapping[str, object]) -> Reply:
+        quota = self._renewed()
+        document, faults = _prepared(text)
+        cost, nodes, repositories = (0, 0, 0) if faults else _weighed(document)
+        if quota.remaining <= 0:
+            self.refused["graphql"] += 1
+            limited = {"type": "RATE_LIMITED", "message": "API rate limit exceeded for user ID 1."}
+            reply = _reply(200, {"data": None, "errors": [limited]})
+        elif faults:
+            reply = _reply(200, {"errors": [_told(fault) for fault in faults]})
+        elif nodes > _NODE_LIMIT:
+            most = f"requests up to {nodes} possible nodes which exceeds the maximum limit"
+            reply = _reply(200, _refusal("MAX_NODE_LIMIT_EXCEEDED", f"This query {most}."))
+        elif self.breaks_above is not None and repositories > self.breaks_above:
+            quota.remaining -= cost
+            reply = Reply(status=self.broken_status, body=_BAD_GATEWAY)
+        elif self.refusal is not None:
+            reply = _reply(200, {"data": None, "errors": [self.refusal]})
+        elif self._runs_out(repositories) and not self.says_where:
+            reply = _reply(200, _refusal("RESOURCE_LIMITS_EXCEEDED", "Resource limits exceeded."))
+        else:
+            quota.remaining -= cost
+            reply = _reply(200, self._executed(document, variables, cost, nodes))
+        status = reply.status
+        asked = Query(
+            text=text, variables=variables, repositories=repositories, cost=cost, status=status
+        )
+        self.queries.append(asked)
+        told = {
+            "x-ratelimit-limit": str(quota.limit),
+            "x-ratelimit-remaining": str(max(0, quota.remaining)),
+            "x-ratelimit-used": str(quota.limit - quota.remaining),
+            "x-ratelimit-reset": str(quota.reset),
+            "x-ratelimit-resource": "graphql",
+        }
+        return Reply(status=status, headers={**reply.headers, **told}, body=reply.body)
+
+    def _runs_out(self, number: int) -> bool:
+        return self.runs_out_above is not None and number > self.runs_out_above
+
+    def _renewed(self) -> Quota:
+        quota, now = self.graphql_quota, self._now()
+        if not quota.reset:
+            quota.reset = now + 3_600
+        elif now >= quota.reset:
+            quota.remaining, quota.reset = quota.limit, now + 3_600
+        return quota
+
+    # ── what there is ────────────────────────────────────────────────────────────────────
+
+    def _executed(
+        self, document: graphql.DocumentNode, variables: Mapping[str, object], cost: int, nodes: int
+    ) -> Json:
+        quota = self.graphql_quota
+        limits = {
+            "cost": cost,
+            "limit": quota.limit,
+            "nodeCount": nodes,
+            "remaining": max(0, quota.remaining),
+            "resetAt": stamp(dt.datetime.fromtimestamp(quota.reset, dt.UTC)),
+            "used": quota.limit - quota.remaining,
+        }
+        came_to = 0
+
+        def repository(_info: object, owner: str, name: str, **others: object) -> Json:
+            nonlocal came_to
+            came_to += 1
+            if self._runs_out(came_to):
+                raise _error("RESOURCE_LIMITS_EXCEEDED", "Resource limits exceeded.")
+            return self._repository(f"{owner}/{name}", follow=others["followRenames"] is True)
+
+        result = graphql.execute_sync(
+            _schema(),
+            document,
+            root_value={"rateLimit": limits, "repository": repository},
+            variable_values=dict(variables),
+        )
+        told: Json = {"data": result.data}
+        if result.errors:
+            told["errors"] = [_told(fault) for fault in result.errors]
+        return told
+
+    def _repository(self, full_name: str, *, follow: bool) -> Json:
+        key = full_name.lower()
+        repo = self._named(key) or (self._formerly.get(key) if follow else None)
+        if key in self.forbidden or (repo is not None and (repo.blocked or repo.dmca_403)):
+            raise _error("FORBIDDEN", "Resource not accessible by personal access token")
+        if repo is None or repo.gone:
+            raise _error(
+                "NOT_FOUND", f"Could not resolve to a Repository with the name '{full_name}'."
+            )
+        return _described(repo, hides_issues=key in self.hidden_issues)
+
+
+def _described(repo: FakeRepository, *, hides_issues: bool) -> Json:
+    pulls = repo.open_issues // 3
+
+    def issues(_info: object, **_arguments: object) -> Json:
+        if hides_issues:
+            raise _error("FORBIDDEN", "Resource not accessible by personal access token")
+        return {"totalCount": repo.open_issues - pulls}
+
+    def topics(_info: object, first: int) -> Json:
+        nodes = [{"topic": {"name": topic}} for topic in repo.topics[:first]]
+        return {"nodes": nodes, "totalCount": len(repo.topics)}
+
+    return {
+        "archivedAt": stamp(repo.archived_at),
+        "databaseId": repo.id,
+        "defaultBranchRef": {
+            "name": repo.default_branch,
+            "target": _commit(repo, repo.commits[0]),
+        }
+        if repo.has_branch
+        else None,
+        "description": repo.description,
+        "forkCount": repo.forks,
+        "homepageUrl": repo.homepage,
+        "isArchived": repo.archived,
+        "isDisabled": repo.disabled,
+        "isEmpty": repo.empty,
+        "issues": issues,
+        "licenseInfo": None if repo.license is None else {"spdxId": repo.license},
+        "nameWithOwner": repo.full_name,
+        "pullRequests": lambda _info, **_arguments: {"totalCount": pulls},
+        "pushedAt": stamp(repo.pushed_at),
+        "repositoryTopics": topics,
+        "stargazerCount": repo.stars,
+    }
+
+
+def _commit(repo: FakeRepository, entry: FakeCommit) -> Json:
+    def history(_info: object, first: int, since: str = "", after: str | None = None) -> Json:
+        # As GitHub's, a cursor holds the head that was asked for, and how far it was read.
+        head, _, offset = (after or f"{entry.sha} 0").partition(" ")
+        start = next(n for n, known in enumerate(repo.commits) if known.sha == head)
+        limit = dt.datetime.fromisoformat(since) if since else None
+        found = [
+            known
+            for known in repo.commits[start:]
+            if limit is None
+            or not isinstance(known.committed, dt.datetime)
+            or known.committed >= limit
+        ]
+        end = int(offset) + first
+        return {
+            "nodes": [_commit(repo, known) for known in found[int(offset) : end]],
+            "pageInfo": {"hasNextPage": end < len(found), "endCursor": f"{head} {end}"},
+            "totalCount": len(found),
+        }
+
+    user = None if entry.author is None else {"login": entry.author}
+    return {
+        "__typename": "Commit",
+        "author": {"user": user},
+        "authoredDate": stamp(entry.authored),
+        "committedDate": stamp(entry.committed),
+        "history": history,
+        "oid": entry.sha,
+    }
+
+
+# ── schema, costs, errors ────────────────────────────────────────────────────────────────
+
+
+@functools.cache
+def _schema() -> graphql.GraphQLSchema:
+    return graphql.build_schema(SDL)
+
+
+@functools.cache
+def _prepared(
+    text: str,
+) -> tuple[graphql.DocumentNode, list[graphql.GraphQLError]]:
+    document = graphql.parse(text)
+    return document, [*graphql.validate(_schema(), document), *_without_bounds(document)]
+
+
+def _without_bounds(document: graphql.DocumentNode) -> list[graphql.GraphQLError]:
+    """Return a fault for each connection whose size is not said, or beyond bounds."""
+    return [
+        _error("MISSING_PAGINATION_BOUNDARIES", f"{field.name.value} has no `first` in 1..100.")
+        for field, _ in _fields(document)
+        if _is_connection(field) and not 1 <= _first(field) <= _LONGEST_PAGE
+    ]
+
+
+@functools.cache
+def _weighed(document: graphql.DocumentNode) -> tuple[int, int, int]:
+    """Return cost in points, nodes at the most, and how many repositories are asked about."""
+    requests = nodes = repositories = 0
+    for field, parents in _fields(document):
+        if _is_connection(field):
+            requests += parents
+            nodes += parents * _first(field)
+        repositories += field.name.value == "repository"
+    return max(1, int(requests / 100 + 0.5)), nodes, repositories
+
+
+def _fields(document: graphql.DocumentNode) -> list[tuple[ast.FieldNode, int]]:
+    """Return every field, with how many of the node that it is on there may be."""
+    fragments = {
+        part.name.value: part
+        for part in document.definitions
+        if isinstance(part, ast.FragmentDefinitionNode)
+    }
+    found: list[tuple[ast.FieldNode, int]] = []
+
+    def walk(selections: ast.SelectionSetNode | None, parents: int) -> None:
+        for selection in selections.selections if selections else ():
+            match selection:
+                case ast.FieldNode():
+                    found.append((selection, parents))
+                    within = parents * (_first(selection) if _is_connection(selection) else 1)
+                    walk(selection.selection_set, within)
+                case ast.InlineFragmentNode():
+                    walk(selection.selection_set, parents)
+                case ast.FragmentSpreadNode():
+                    walk(fragments[selection.name.value].selection_set, parents)
+
+    for part in document.definitions:
+        if isinstance(part, ast.OperationDefinitionNode):
+            walk(part.selection_set, 1)
+    return found
+
+
+def _is_connection(field: ast.FieldNode) -> bool:
+    return field.name.value in {"issues", "pullRequests", "repositoryTopics", "history"}
+
+
+def _first(field: ast.FieldNode) -> int:
+    for argument in field.arguments or ():
+        if argument.name.value == "first" and isinstance(argument.value, ast.IntValueNode):
+            return int(argument.value.value)
+    return 0
+
+
+def _error(kind: str, message: str) -> graphql.GraphQLError:
+    return graphql.GraphQLError(message, extensions={"type": kind})
+
+
+def _told(fault: graphql.GraphQLError) -> Json:
+    """Return an error as GitHub writes it: its type beside the message."""
+    told: dict[str, Any] = dict(fault.formatted)
+    extensions = told.pop("extensions", {})
+    return {**extensions, **told}
+
+
+def _refusal(kind: str, message: str) -> Json:
+    return {"data": None, "errors": [{"type": kind, "message": message}]}
+
+
+def _reply(status: int, body: Json) -> Reply:
+    encoded = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    return Reply(
+        status=status,
+        headers={"content-type": "application/json; charset=utf-8"},
+        body=encoded,
+    )

@@ -1,0 +1,87 @@
+"""GitHub over REST, asked of the stand-in over a real socket: what its tests have in common."""
+
+import asyncio
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+from pkgharvest.model.clock import FixedClock
+from pkgharvest.model.observations import FetchTarget, RepositoryResult
+from pkgharvest.sources.github.rest_source import GitHubRestSource
+from tests.standins.github import FakeCommit, FakeContributor, FakeRepository, GitHubStandIn
+from tests.standins.transport import LoopbackTransport
+from tests.support.targets import learned
+
+NOW = dt.datetime(2026, 2, 15, 18, 8, 42, tzinfo=dt.UTC)
+TODAY = NOW.date()
+DAY = dt.timedelta(days=1)
+ANCHOR = TODAY - 371 * DAY
+"""The day from which commits are asked, where nothing is known."""
+
+
+def stand_in() -> GitHubStandIn:
+    """Return an empty GitHub whose clock stands at NOW."""
+    return GitHubStandIn(now=lambda: int(NOW.timestamp()))
+
+
+def days_ago(days: float) -> dt.datetime:
+    return NOW - days * DAY
+
+
+def commits(*ages: float, start: int = 0) -> list[FakeCommit]:
+    return [
+        FakeCommit(
+            sha=f"{start + index:040x}",
+            authored=days_ago(age),
+            committed=days_ago(age),
+            author="mona",
+        )
+        for index, age in enumerate(ages)
+    ]
+
+
+def repository(**facts: Any) -> FakeRepository:
+    usual: dict[str, Any] = {
+        "owner": "Octo",
+        "name": "Cat",
+        "id": 7,
+        "stars": 72,
+        "forks": 19,
+        "pushed_at": days_ago(2),
+        "commits": commits(2, 3, 3.1, 400),
+        "contributors": [
+            FakeContributor(name="mona", contributions=3),
+            FakeContributor(name="hubot", contributions=1),
+        ],
+    }
+    return FakeRepository(**usual | facts)
+
+
+def read(
+    github: GitHubStandIn,
+    target: FetchTarget,
+    *,
+    now: dt.datetime = NOW,
+    token: str | None = None,
+    **options: Any,
+) -> RepositoryResult:
+    async def reading() -> RepositoryResult:
+        async with LoopbackTransport(token) as wire:
+            source = GitHubRestSource(wire, api_url=github.url, clock=FixedClock(now), **options)
+            return await source.read(target, now.date())
+
+    return asyncio.run(reading())
+
+
+def read_and_learn(
+    github: GitHubStandIn, target: FetchTarget, now: dt.datetime = NOW
+) -> tuple[RepositoryResult, FetchTarget]:
+    reading = read(github, target, now=now)
+    return reading, learned(target, reading, now)
+
+
+def asked(github: GitHubStandIn, act: Callable[[], object]) -> list[tuple[str, int]]:
+    """Return path, query and status of what ``act`` asks."""
+    before = len(github.log)
+    act()
+    return [(logged.target, logged.status) for logged in github.log[before:]]

@@ -1,0 +1,74 @@
+"""GitHub, PyPI and pypistats on the loopback interface, for runs of the command line."""
+
+import contextlib
+from types import TracebackType
+from typing import Self
+
+from tests.standins.github import FakeRepository
+from tests.standins.github_graphql import GitHubGraphQL
+from tests.standins.pypi import FakeProject, FakePyPI, released
+from tests.standins.pypistats import FakePyPIStats
+from tests.standins.server import LoopbackServer
+from tests.support.github_case import NOW, repository
+
+
+class Hosts:
+    """The hosts, while they are entered; their clock stands at NOW.
+
+    pypistats is there with ``downloads`` only: without, nobody counts those of this index.
+    """
+
+    def __init__(
+        self, *repositories: FakeRepository, latency: float = 0.0, downloads: bool = False
+    ) -> None:
+        self.github = GitHubGraphQL(repositories, latency=latency, now=lambda: int(NOW.timestamp()))
+        self.projects = FakePyPI(*(project_of(repo) for repo in repositories))
+        self.pypi = LoopbackServer(self.projects.reply, latency=latency)
+        self.figures = FakePyPIStats(
+            {repo.name: (place, 7 * place, 30 * place) for place, repo in enumerate(repositories)},
+            limited=False,
+        )
+        self.pypistats = LoopbackServer(self.figures.reply, latency=latency)
+        self._downloads = downloads
+        self._stack = contextlib.ExitStack()
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Return what leads pkgharvest to these hosts and to no others."""
+        these = {"GITHUB_API_URL": self.github.url, "PKGHARVEST_PYPI_URL": self.pypi.url}
+        return these | ({"PKGHARVEST_PYPISTATS_URL": self.pypistats.url} if self._downloads else {})
+
+    def asked(self) -> tuple[int, int]:
+        """Return how many requests GitHub and PyPI got since this was asked last."""
+        counts = len(self.github.log), len(self.pypi.log)
+        self.github.log.clear()
+        self.pypi.log.clear()
+        return counts
+
+    def __enter__(self) -> Self:
+        self._stack.enter_context(self.github)
+        self._stack.enter_context(self.pypi)
+        self._stack.enter_context(self.pypistats)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+
+def project_of(repo: FakeRepository, *versions: str) -> FakeProject:
+    """Make the project of ``repo``: its name, and a link back."""
+    link = f"https://github.com/{repo.full_name}"
+    return released(repo.name, versions or ("1.0", "1.1"), project_urls={"Source": link})
+
+
+def some(count: int, owner: str = "octo") -> list[FakeRepository]:
+    """Make ``count`` repositories: ``octo/r000`` and so on."""
+    return [
+        repository(owner=owner, name=f"r{number:03}", id=1000 + number, stars=number)
+        for number in range(count)
+    ]

@@ -1,0 +1,144 @@
+"""Tokens: where they come from, where they go, and that nothing shows them."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pkgharvest.model.errors import InvalidValue, Malformed
+from pkgharvest.model.origin import Origin, strip_userinfo
+from pkgharvest.transport.credentials import Credentials, last_four
+
+API = "https://api.github.com"
+TOKEN = "ghp_0123456789abcdef"
+
+
+def header(credentials: Credentials, url: str) -> str | None:
+    return credentials.header(Origin.of(url))
+
+
+def test_only_the_exact_origin_gets_it() -> None:
+    credentials = Credentials.of({API: TOKEN})
+    assert header(credentials, f"{API}/graphql") == f"Bearer {TOKEN}"
+    assert header(credentials, "https://API.github.com:443/x?y") == f"Bearer {TOKEN}"
+    for other in (
+        "http://api.github.com/",
+        "https://api.github.com:444/",
+        "https://github.com/",
+        "https://api.github.com.example.org/",
+        "https://api.github.com./",
+        "https://api.github.com@example.org/",
+        "https://example.org/https://api.github.com/",
+    ):
+        assert header(credentials, other) is None
+
+
+def test_nothing_shows_a_token() -> None:
+    credentials = Credentials.of({API: TOKEN})
+    assert repr(credentials) == "Credentials(api.github.com)"
+    assert TOKEN not in str(credentials)
+    assert credentials.redact(f"said {TOKEN}!") == "said REDACTED!"
+    assert credentials.secrets == {TOKEN}
+
+
+@pytest.mark.parametrize("token", ["abc\ndef", "abcdef\n", "ab cd", "ab\x00cd", "caf\xe9", "", " "])
+def test_what_no_token_is(token: str) -> None:
+    with pytest.raises(InvalidValue) as caught:
+        Credentials.of({API: token})
+    shown = f"{caught.value.message} {caught.value.hint}"
+    assert "api.github.com" in shown
+    assert not token.strip() or token not in shown
+
+
+def test_last_four() -> None:
+    assert last_four(TOKEN) == "cdef"
+    assert last_four("short") == ""
+    credentials = Credentials.of({API: TOKEN})
+    assert credentials.last_four(f"{API}/repos/a/b") == "cdef"
+    assert credentials.last_four("https://pypi.org/") == ""
+
+
+@pytest.mark.parametrize(
+    ("environ", "token"),
+    [
+        ({"GH_TOKEN": "one", "GITHUB_TOKEN": "two"}, "one"),
+        ({"GH_TOKEN": "", "GITHUB_TOKEN": "two"}, "two"),
+        ({"GITHUB_TOKEN": "two"}, "two"),
+        ({"GH_TOKEN": "", "GITHUB_TOKEN": ""}, None),
+        ({}, None),
+    ],
+)
+def test_environment(environ: dict[str, str], token: str | None) -> None:
+    credentials = Credentials.from_environment(environ, API)
+    assert header(credentials, API) == (f"Bearer {token}" if token else None)
+
+
+def test_another_api_than_githubs() -> None:
+    credentials = Credentials.from_environment({"GH_TOKEN": "one"}, "http://127.0.0.1:8000/api/v3")
+    assert header(credentials, "http://127.0.0.1:8000/api/graphql") == "Bearer one"
+    assert header(credentials, API) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "token"),
+    [
+        ("machine api.github.com login x password one\n", "one"),
+        ("machine github.com login x password two\n", "two"),
+        ("machine github.com password two machine api.github.com password one\n", "one"),
+        ("machine example.org login x password three\ndefault login x password four\n", None),
+        ("", None),
+    ],
+)
+def test_netrc(text: str, token: str | None, tmp_path: Path) -> None:
+    path = tmp_path / ".netrc"
+    path.write_text(text, encoding="utf-8")
+    for environ, given_path in (
+        ({}, path),
+        ({"NETRC": str(path)}, None),
+        ({"HOME": str(tmp_path)}, None),
+    ):
+        credentials = Credentials.from_environment(environ, API, given_path)
+        assert header(credentials, API) == (f"Bearer {token}" if token else None)
+    before = Credentials.from_environment({"GH_TOKEN": "mine"}, API, path)
+    assert header(before, API) == "Bearer mine"
+
+
+def test_netrc_of_another_host_is_not_githubs(tmp_path: Path) -> None:
+    path = tmp_path / "netrc"
+    path.write_text("machine github.com login x password two\n", encoding="utf-8")
+    url = "https://github.example.org/api/v3"
+    assert header(Credentials.from_environment({}, url, path), url) is None
+
+
+def test_netrc_that_cannot_be_understood(tmp_path: Path) -> None:
+    path = tmp_path / "netrc"
+    path.write_text("machine github.com hunter2 hunter3\n", encoding="utf-8")
+    with pytest.raises(InvalidValue, match="cannot be understood") as caught:
+        Credentials.from_environment({}, API, path)
+    assert "hunter" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_netrc_that_is_not_there(tmp_path: Path) -> None:
+    assert not Credentials.from_environment({}, API, tmp_path / "none").secrets
+    assert not Credentials.from_environment({}, API, tmp_path).secrets
+
+
+def test_bare() -> None:
+    assert (
+        strip_userinfo("https://me:pw@example.org:8443/a%2Fb?c=d#e")
+        == "https://example.org:8443/a%2Fb?c=d"
+    )
+
+
+@given(st.text())
+def test_any_text_is_an_origin_or_malformed(text: str) -> None:
+    for url in (text, f"https://{text}", f"https://example.org:{text}/"):
+        try:
+            origin = Origin.of(url)
+        except Malformed:
+            continue
+        else:
+            assert origin.host
+            assert Origin.of(strip_userinfo(url)) == origin
