@@ -44,7 +44,7 @@ def test_a_new_package_says_what_was_asked_for(catalogue: OpenCatalog) -> None:
         "category": "tools",
         "grids": ("all", "cats", "all"),
         "documentation_url": "https://cat.example",
-        "pypi_choice": "set",
+        "pypi_source": "set",
         "pypi_name": "The_Cat",
     }
     assert add(catalogue, "octo/Cat.git", **wishes) == ("tom", True)
@@ -57,7 +57,7 @@ def test_a_new_package_says_what_was_asked_for(catalogue: OpenCatalog) -> None:
     assert package.created == package.modified == NOW
     assert (package.last_fetched, package.last_updated) == (None, None)
     assert (package.commits_over_52, package.participants) == ((), ())
-    assert catalogue.target().pypi_choice == "set"
+    assert catalogue.target().pypi_source == "set"
 
 
 def test_what_nobody_asked_for_is_derived(catalogue: OpenCatalog) -> None:
@@ -114,7 +114,7 @@ def test_a_package_answers_to_all_of_its_names(catalogue: OpenCatalog) -> None:
 
 
 def test_of_two_things_that_it_may_be_the_slug_counts(catalogue: OpenCatalog) -> None:
-    catalogue.add("octo/one", pypi_choice="set", pypi_name="two")
+    catalogue.add("octo/one", pypi_source="set", pypi_name="two")
     catalogue.add("octo/two")
     assert lookup.find_package(catalogue.conn, "two") == 2
     assert lookup.find_package(catalogue.conn, "one") == 1
@@ -123,8 +123,8 @@ def test_of_two_things_that_it_may_be_the_slug_counts(catalogue: OpenCatalog) ->
 
 
 def test_a_project_of_two_packages_is_the_first_ones(catalogue: OpenCatalog) -> None:
-    catalogue.add("octo/one", pypi_choice="set", pypi_name="both")
-    catalogue.add("octo/two", pypi_choice="set", pypi_name="Both")
+    catalogue.add("octo/one", pypi_source="set", pypi_name="both")
+    catalogue.add("octo/two", pypi_source="set", pypi_name="Both")
     assert lookup.find_package(catalogue.conn, "both") == 1
 
 

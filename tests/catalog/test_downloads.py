@@ -156,7 +156,7 @@ def test_what_is_of_a_project_that_is_another_meanwhile_is_dropped(
 
 def test_who_said_which_project_it_is_does_not_matter(cat: OpenCatalog) -> None:
     target = cat.target()
-    cat.conn.execute("UPDATE packages SET pypi_choice = 'set', pypi_name = 'CAT'")
+    cat.conn.execute("UPDATE packages SET pypi_source = 'set', pypi_name = 'CAT'")
     cat.save(downloads_result(), target=target)
     assert cat.package().downloads == downloads_result().downloads
 
@@ -200,7 +200,7 @@ def test_downloads_alone_come_after_all_else_the_oldest_first(cat: OpenCatalog) 
         cat.save(repository_result(repository=None), NOW - repo * HOUR, package_id=number)
         if downloads is not None:
             cat.save(downloads_result(), NOW - downloads * HOUR, package_id=number)
-    cat.conn.execute("UPDATE packages SET pypi_choice = 'none'")
+    cat.conn.execute("UPDATE packages SET pypi_source = 'none'")
     assert select(cat, older_than=dict.fromkeys(SOURCES, NOW - DAY)) == [
         (5, ("repo",)),
         (4, ("repo", "downloads")),

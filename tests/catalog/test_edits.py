@@ -72,7 +72,7 @@ def grid(cat: OpenCatalog, slug: str, *, locked: bool = False) -> int:
 
 
 def theirs(cat: OpenCatalog) -> list[str]:
-    found: list[str] = json.loads(str(cat.column("edited")))
+    found: list[str] = json.loads(str(cat.column("user_fields")))
     return found
 
 
@@ -109,7 +109,7 @@ def test_a_reset_gives_everything_back(cat: OpenCatalog) -> None:
         "INSERT INTO categories (title, slug, created, modified) VALUES (1, 'c', 1, 1)"
     )
     edit(cat, title="T", slug="s", documentation_url="https://my.docs", category="c")
-    edit(cat, "s", grids=("pets",), pypi_choice="set", pypi_name="CAT")
+    edit(cat, "s", grids=("pets",), pypi_source="set", pypi_name="CAT")
     assert cat.package().grid_ids == (number,)
     edited = edit(cat, "s", reset=frozenset(EDITABLE_FIELDS))
     fields: tuple[EditableField, ...] = ("title", "slug", "pypi", "docs", "category", "grids")
@@ -121,7 +121,7 @@ def test_a_reset_gives_everything_back(cat: OpenCatalog) -> None:
 
 
 def test_a_field_of_a_newer_program_stays_theirs(cat: OpenCatalog) -> None:
-    cat.conn.execute("""UPDATE packages SET edited = '["logo"]'""")
+    cat.conn.execute("""UPDATE packages SET user_fields = '["logo"]'""")
     edit(cat, title="x")
     assert theirs(cat) == ["title", "logo"]
 
@@ -216,7 +216,7 @@ def test_nothing_stays_of_another_repository(cat: OpenCatalog, tmp_path: Path) -
     assert edit(cat, locator=parse_locator("octo/dog")).changed == ("repo",)
     with open_catalog(tmp_path / "other.db") as other:
         other.add("octo/dog", title="cat", slug="cat")
-        other.conn.execute("UPDATE packages SET edited = '[]'")  # it is what adding derives
+        other.conn.execute("UPDATE packages SET user_fields = '[]'")  # it is what adding derives
         edit(other, locator=parse_locator("octo/dog"))  # it is theirs, and no news
         fresh = dict(other.conn.execute("SELECT * FROM packages").fetchone())
     kept = dict(cat.conn.execute("SELECT * FROM packages").fetchone())
@@ -226,7 +226,7 @@ def test_nothing_stays_of_another_repository(cat: OpenCatalog, tmp_path: Path) -
 
 
 def test_a_project_that_a_person_set_stays_with_another_repository(cat: OpenCatalog) -> None:
-    edit(cat, pypi_choice="set", pypi_name="cat")
+    edit(cat, pypi_source="set", pypi_name="cat")
     cat.save(project_result())
     cat.save(downloads_result())
     before = cat.package()
@@ -285,8 +285,8 @@ def test_a_rename_of_a_repository_that_was_set_is_followed(cat: OpenCatalog) -> 
 @pytest.mark.parametrize(
     "wanted",
     [
-        {"pypi_choice": "none"},
-        {"pypi_choice": "set", "pypi_name": "dog"},
+        {"pypi_source": "none"},
+        {"pypi_source": "set", "pypi_name": "dog"},
     ],
 )
 def test_nothing_stays_of_another_project(cat: OpenCatalog, wanted: dict[str, Any]) -> None:
@@ -309,22 +309,22 @@ def test_nothing_stays_of_another_project(cat: OpenCatalog, wanted: dict[str, An
 def test_the_project_that_was_found_can_be_confirmed(cat: OpenCatalog, name: str) -> None:
     fetched(cat)
     before = cat.package()
-    assert edit(cat, pypi_choice="set", pypi_name=name).changed == ("pypi",)
+    assert edit(cat, pypi_source="set", pypi_name=name).changed == ("pypi",)
     assert cat.package() == before  # as its owner spells it
     target = cat.target()
-    assert (target.pypi_choice, target.pypi_serial, target.pypi_tried) == ("set", None, None)
+    assert (target.pypi_source, target.pypi_serial, target.pypi_lookup_note) == ("set", None, None)
     assert cat.validator_keys("pypi") == []
     cat.save(project_result())
-    assert edit(cat, pypi_choice="set", pypi_name=name).changed == ()
+    assert edit(cat, pypi_source="set", pypi_name=name).changed == ()
     assert cat.target().pypi_serial == "5"
 
 
 def test_a_project_that_was_set_is_looked_for_again_after_a_reset(cat: OpenCatalog) -> None:
-    edit(cat, pypi_choice="set", pypi_name="dog")
+    edit(cat, pypi_source="set", pypi_name="dog")
     cat.save(project_result("dog"))
     assert edit(cat, reset=frozenset({"pypi"})).changed == ("pypi",)
     target = cat.target()
-    assert (target.pypi_choice, target.pypi_name, target.pypi_serial) == ("auto", None, None)
+    assert (target.pypi_source, target.pypi_name, target.pypi_serial) == ("auto", None, None)
     assert cat.package().pypi_version is None
     cat.save(project_result())
     found = cat.package()
@@ -333,9 +333,9 @@ def test_a_project_that_was_set_is_looked_for_again_after_a_reset(cat: OpenCatal
 
 
 def test_what_was_tried_for_the_old_repository_is_forgotten(cat: OpenCatalog) -> None:
-    cat.save(ProjectResult(name="cat", serial="5", tried="cat: it points elsewhere"))
+    cat.save(ProjectResult(name="cat", serial="5", lookup_note="cat: it points elsewhere"))
     edit(cat, locator=parse_locator("octo/dog"))
-    assert cat.package().pypi_tried is None
+    assert cat.package().pypi_lookup_note is None
     assert cat.target().pypi_serial is None
 
 
@@ -355,8 +355,8 @@ def twice(*edits_: dict[str, Any]) -> Callable[[OpenCatalog], None]:
     [
         twice({"locator": parse_locator("octo/dog")}),
         twice({"locator": parse_locator("octo/dog")}, {"locator": parse_locator("octo/tomcat")}),
-        twice({"pypi_choice": "none"}, {"locator": parse_locator("octo/dog")}),
-        twice({"locator": parse_locator("octo/dog"), "pypi_choice": "set", "pypi_name": "dog"}),
+        twice({"pypi_source": "none"}, {"locator": parse_locator("octo/dog")}),
+        twice({"locator": parse_locator("octo/dog"), "pypi_source": "set", "pypi_name": "dog"}),
     ],
 )
 def test_an_edit_during_a_fetch_is_not_overwritten(
@@ -382,11 +382,11 @@ def test_an_edit_during_a_fetch_is_not_overwritten(
 
 
 def test_a_project_that_was_changed_and_changed_back_is_read_whole_again(cat: OpenCatalog) -> None:
-    edit(cat, pypi_choice="set", pypi_name="cat")
+    edit(cat, pypi_source="set", pypi_name="cat")
     cat.save(project_result())
     target = cat.target()
-    edit(cat, pypi_choice="set", pypi_name="dog")
-    edit(cat, pypi_choice="set", pypi_name="cat")
+    edit(cat, pypi_source="set", pypi_name="dog")
+    edit(cat, pypi_source="set", pypi_name="cat")
     nothing_new = ProjectResult(
         name="cat", serial="5", validators=(validator("https://pypi.org/simple/cat/"),)
     )
@@ -413,7 +413,7 @@ def test_of_edits_at_the_same_time_none_is_lost(cat: OpenCatalog, tmp_path: Path
     wanted = [
         PackageChanges(title="T"),
         PackageChanges(documentation_url="https://my.docs"),
-        PackageChanges(pypi_choice="set", pypi_name="dog"),
+        PackageChanges(pypi_source="set", pypi_name="dog"),
         PackageChanges(locator=parse_locator("octo/dog")),
         *(PackageChanges(grids=(name,)) for name in grids),
     ]

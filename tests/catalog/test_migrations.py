@@ -61,10 +61,12 @@ def test_the_first_schema_is_brought_up_to_date_and_nothing_is_lost(
         after = {name: rows_of(conn, name) for name in before}
         package = next(packages.read_packages(conn, [1], packages.ALL_PARTS))
     [row], [old] = after["packages"], before["packages"]
+    old["pypi_source"] = old.pop("pypi_choice")
+    old["pypi_lookup_note"] = old.pop("pypi_tried")
     news = {
-        "edited": "[]",
+        "user_fields": "[]",
         "extra": "{}",
-        "people": "ann",
+        "participant_names": "ann",
         "commits": 3,
         "days_from": None,
         "days_until": None,

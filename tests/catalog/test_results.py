@@ -97,7 +97,7 @@ def test_the_target_of_the_next_fetch_knows_what_was_read(cat: OpenCatalog) -> N
     target = cat.target()
     assert (target.repo_id, target.head, target.days_since) == ("42", "a" * 40, since)
     assert (target.contributors_known, target.contributors_read) == (True, NOW)
-    assert (target.pypi_name, target.pypi_serial, target.pypi_tried) == ("cat", "5", None)
+    assert (target.pypi_name, target.pypi_serial, target.pypi_lookup_note) == ("cat", "5", None)
     assert sorted(target.validators) == [
         GITHUB,
         f"{GITHUB}/commits?since=1",
@@ -149,11 +149,11 @@ def test_versions_that_are_gone_go(cat: OpenCatalog) -> None:
 
 
 def test_what_was_tried_is_said_until_there_is_a_project(cat: OpenCatalog) -> None:
-    cat.save(ProjectResult(name="cat", tried="cat: no such project at PyPI"))
-    assert cat.package().pypi_tried == "cat: no such project at PyPI"
+    cat.save(ProjectResult(name="cat", lookup_note="cat: no such project at PyPI"))
+    assert cat.package().pypi_lookup_note == "cat: no such project at PyPI"
     assert freshness(cat, "pypi").last_error is None
     cat.save(project_result())
-    assert cat.package().pypi_tried is None
+    assert cat.package().pypi_lookup_note is None
 
 
 def test_a_look_at_pypi_is_the_last_fetch_only_without_a_repository(cat: OpenCatalog) -> None:
@@ -233,7 +233,7 @@ def test_a_repository_that_was_changed_meanwhile_is_left_alone(cat: OpenCatalog)
 
 
 @pytest.mark.parametrize(
-    "change", ["pypi_choice = 'none'", "pypi_choice = 'set', pypi_name = 'dog', pypi_key = 'dog'"]
+    "change", ["pypi_source = 'none'", "pypi_source = 'set', pypi_name = 'dog', pypi_key = 'dog'"]
 )
 def test_a_project_that_was_changed_meanwhile_is_left_alone(cat: OpenCatalog, change: str) -> None:
     target = cat.target()

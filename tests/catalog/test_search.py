@@ -91,7 +91,7 @@ def test_folding_is_settled(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "column", ["title", "slug", "repo_description", "topics", "pypi_summary", "people"]
+    "column", ["title", "slug", "repo_description", "topics", "pypi_summary", "participant_names"]
 )
 def test_every_column_is_searched(cat: OpenCatalog, column: str) -> None:
     put(cat, "cat", **{column: '["whiskers"]' if column == "topics" else "whiskers"})
@@ -123,7 +123,12 @@ def test_accents_and_scripts(cat: OpenCatalog) -> None:
 def test_the_order(cat: OpenCatalog) -> None:
     put(cat, "tree", repo_watchers=1)
     put(cat, "django-tree", repo_watchers=5)
-    put(cat, "tree-of-life", repo_watchers=7000, people="\n".join(f"login{n}" for n in range(900)))
+    put(
+        cat,
+        "tree-of-life",
+        repo_watchers=7000,
+        participant_names="\n".join(f"login{n}" for n in range(900)),
+    )
     put(cat, "treebeard", repo_watchers=5)
     put(cat, "forest", repo_watchers=9000, repo_description="Every tree")
     weights = [(one.slug, one.weight) for one in found(cat, "tree")]

@@ -75,7 +75,7 @@ def test_only_sources_that_are_older_than_asked(catalogue: OpenCatalog) -> None:
 
 
 def test_a_source_is_left_out_where_there_is_none(catalogue: OpenCatalog) -> None:
-    catalogue.conn.execute("UPDATE packages SET pypi_choice = 'none' WHERE id = 1")
+    catalogue.conn.execute("UPDATE packages SET pypi_source = 'none' WHERE id = 1")
     catalogue.conn.execute("UPDATE packages SET repo_url = '', repo_key = NULL WHERE id = 2")
     assert select(catalogue) == [(1, ("repo",)), (2, ("pypi",)), (3, BOTH)]
     catalogue.conn.execute("UPDATE packages SET repo_key = NULL WHERE id = 1")
@@ -208,7 +208,7 @@ def test_ten_thousand_are_chosen_at_once_and_read_a_few_at_a_time(tmp_path: Path
 
 def test_a_project_that_a_person_gave_up_meanwhile_is_not_asked_for(catalogue: OpenCatalog) -> None:
     everything = select(catalogue)
-    catalogue.conn.execute("UPDATE packages SET pypi_choice = 'none' WHERE id = 2")
+    catalogue.conn.execute("UPDATE packages SET pypi_source = 'none' WHERE id = 2")
     found = {
         one.package_id: one.sources for one in selection.fetch_targets(catalogue.conn, everything)
     }
@@ -217,7 +217,7 @@ def test_a_project_that_a_person_gave_up_meanwhile_is_not_asked_for(catalogue: O
 
 
 def test_nothing_is_saved_of_a_project_where_there_is_none(catalogue: OpenCatalog) -> None:
-    catalogue.conn.execute("UPDATE packages SET pypi_choice = 'none' WHERE id = 2")
+    catalogue.conn.execute("UPDATE packages SET pypi_source = 'none' WHERE id = 2")
     target = dataclasses.replace(catalogue.target(2), sources=BOTH)
     assert not catalogue.save(project_result("two"), package_id=2, target=target).changed
     assert catalogue.package(2).pypi_name is None

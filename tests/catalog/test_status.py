@@ -92,7 +92,7 @@ def test_a_package_counts_once_by_what_is_true_of_any_source(cat: OpenCatalog) -
 
 
 def test_a_source_that_nobody_wants_is_not_missed(cat: OpenCatalog) -> None:
-    cat.add("octo/a", pypi_choice="none")
+    cat.add("octo/a", pypi_source="none")
     cat.add("octo/b")
     by_source = {one.source: one for one in seen(cat).sources}
     assert (by_source["repo"].packages, by_source["pypi"].packages) == (2, 1)
@@ -122,7 +122,7 @@ def test_downloads_that_are_old_or_fail_count_as_any_source_does(cat: OpenCatalo
 
 
 def test_stale_is_older_and_not_as_old(cat: OpenCatalog) -> None:
-    cat.add(pypi_choice="none")
+    cat.add(pypi_source="none")
     cat.save(repository_result(), NOW - DAY)
     assert seen(cat, DAY).totals.stale == 0
     assert seen(cat, DAY - dt.timedelta(microseconds=1)).totals.stale == 1
@@ -130,7 +130,7 @@ def test_stale_is_older_and_not_as_old(cat: OpenCatalog) -> None:
 
 def test_the_known_gone_are_gone_and_nothing_else(cat: OpenCatalog) -> None:
     for name in ("gone", "blocked", "off"):
-        cat.add(f"octo/{name}", pypi_choice="none")
+        cat.add(f"octo/{name}", pypi_source="none")
     for number in (1, 2, 3):
         cat.save(repository_result(repository=None), NOW - 9 * DAY, package_id=number)
     for _ in range(2):
@@ -147,7 +147,7 @@ def test_the_known_gone_are_gone_and_nothing_else(cat: OpenCatalog) -> None:
 
 
 def test_the_gone_that_fails_otherwise_is_failing(cat: OpenCatalog) -> None:
-    cat.add(pypi_choice="none")
+    cat.add(pypi_source="none")
     cat.save(Failure(kind="gone", message="410"), NOW - DAY)
     assert seen(cat).totals.failing == 0
     cat.save(UNAVAILABLE, NOW)
@@ -156,7 +156,7 @@ def test_the_gone_that_fails_otherwise_is_failing(cat: OpenCatalog) -> None:
 
 def test_the_worst_come_first(cat: OpenCatalog) -> None:
     for name, times in (("once", 1), ("thrice", 3), ("twice", 2), ("never", 2)):
-        number = cat.add(f"octo/{name}", pypi_choice="none")
+        number = cat.add(f"octo/{name}", pypi_source="none")
         if name != "never":
             cat.save(repository_result(repository=None), NOW - 9 * DAY, package_id=number)
         for _ in range(times):

@@ -135,7 +135,7 @@ def test_what_cannot_be_meant(shell: CommandLine, options: list[str]) -> None:
     assert result.error
     assert result.out == ""
     assert shell.show("cat") == before
-    assert shell.rows("SELECT edited FROM packages WHERE slug = 'cat'") == [("[]",)]
+    assert shell.rows("SELECT user_fields FROM packages WHERE slug = 'cat'") == [("[]",)]
 
 
 def test_an_unknown_field_is_told_the_valid_ones(shell: CommandLine) -> None:

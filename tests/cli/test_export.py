@@ -49,20 +49,21 @@ def shell(tmp_path: Path) -> CommandLine:
                 f" VALUES ({number}, '{slug}', '{slug}', 1, '{AT}', '{AT}')"
             )
         cat.add()
-        cat.add("git@host.example:x/dog.git", pypi_choice="none")
+        cat.add("git@host.example:x/dog.git", pypi_source="none")
         cat.save(repository_result(repository=repository_facts("octo/kitten")))
         cat.save(project_result())
         cat.save(downloads_result())
         cat.save(Failure(kind="timeout", message="no answer"), NOW + DAY, source="pypi")
         cat.save(Failure(kind="not_found", message="not there"), package_id=2)
         cat.conn.execute(
-            "UPDATE packages SET category_id = 4, edited = '[\"title\"]', title = 'M\u00efnk\u202e'"
+            "UPDATE packages SET category_id = 4, user_fields = '[\"title\"]',"
+            " title = 'M\u00efnk\u202e'"
             " WHERE id = 1"
         )
         cat.conn.executescript(
             f"""
             INSERT INTO grid_packages VALUES (1, 9, 0), (1, 2, 1);
-            UPDATE packages SET people = 'ann' || char(10) || 'bob' WHERE id = 1;
+            UPDATE packages SET participant_names = 'ann' || char(10) || 'bob' WHERE id = 1;
             INSERT OR REPLACE INTO snapshots
                 VALUES (1, '2025-01-01T00:00:00.000000Z', '42', 5, 3, 1, 9, '1.0', 3, 'active'),
                        (1, '{AT}', '42', 7, 3, NULL, 9, '1.1', NULL, 'active');
@@ -106,7 +107,7 @@ def test_what_went_out_comes_back(shell: CommandLine, other: CommandLine) -> Non
 def test_nothing_is_missing(shell: CommandLine) -> None:
     [_, *_, cat, _] = lines(shell)
     columns = {row[1] for row in shell.rows("PRAGMA table_info(packages)")}
-    assert columns - cat.keys() == {"repo_key", "pypi_key", "people", "commits", "score"}
+    assert columns - cat.keys() == {"repo_key", "pypi_key", "participant_names", "commits", "score"}
     assert all(cat[key] for key in ("versions", "participants", "commit_days", "snapshots"))
     assert all(cat[key] for key in ("fetches", "previous_urls", "grids"))
     assert cat["fetches"][0]["source"] == "downloads"
@@ -166,7 +167,7 @@ def test_an_empty_catalogue(shell: CommandLine, other: CommandLine) -> None:
     shell.write("DELETE FROM categories")
     shell.write("DELETE FROM grids")
     exported = shell.ok("export").out
-    assert exported == '{"type": "catalogue", "version": 2}\n'
+    assert exported == '{"type": "catalogue", "version": 3}\n'
     other.ok("import", "-", stdin=exported.encode())
     assert other.ok("export").out == exported
 
@@ -187,7 +188,7 @@ def test_what_cannot_be_exported_replaces_nothing(other: CommandLine, form: str)
     ("changes", "words"),
     [
         ({"status": "odd"}, ".status: expected one of active, archived"),
-        ({"pypi_choice": "x"}, ".pypi_choice: expected one of auto, set, none"),
+        ({"pypi_source": "x"}, ".pypi_source: expected one of auto, set, none"),
         ({"created": None}, ".created: expected a value"),
         ({"created": "x"}, ".created: expected an ISO 8601 instant"),
         ({"commits_over_52": [1]}, ".commits_over_52: expected 52 numbers or none"),

@@ -398,7 +398,7 @@ def test_what_a_person_set_is_theirs(shell: CommandLine) -> None:
     edited = json.dumps(["title", "category", "grids", "docs"])
     shell.write(
         "UPDATE packages SET title = 'Mine', category_id = NULL, documentation_url = 'https://m/',"
-        " edited = ?",
+        " user_fields = ?",
         edited,
     )
     shell.write("DELETE FROM grid_packages")
@@ -513,8 +513,8 @@ def test_a_participant_is_named_once(shell: CommandLine) -> None:
 
 def test_participants_are_searched(shell: CommandLine) -> None:
     imported(shell, record())
-    assert shell.rows("SELECT people FROM packages") == [("ann\nbob",)]
-    found = "SELECT rowid FROM packages_fts WHERE packages_fts MATCH 'people : bob'"
+    assert shell.rows("SELECT participant_names FROM packages") == [("ann\nbob",)]
+    found = "SELECT rowid FROM packages_fts WHERE packages_fts MATCH 'participant_names : bob'"
     assert shell.rows(found) == [(7,)]
 
 

@@ -185,7 +185,7 @@ class Machine(RuleBasedStateMachine):
         for number, theirs in self._theirs.items():
             shown = settable(state, number)
             assert {name: shown[name] for name in theirs} == theirs
-            assert set(json.loads(state.rows[number]["edited"])) == theirs.keys()
+            assert set(json.loads(state.rows[number]["user_fields"])) == theirs.keys()
 
     # ── coming and going ──
 
@@ -273,7 +273,7 @@ class Machine(RuleBasedStateMachine):
         for option in options:
             if option.startswith("--reset="):
                 theirs.pop(option.removeprefix("--reset="), None)
-        assert set(json.loads(after.rows[number]["edited"])) == theirs.keys()
+        assert set(json.loads(after.rows[number]["user_fields"])) == theirs.keys()
 
     def _meant(self, number: int, option: str, value: str) -> object:
         """Return what an option of edit makes of a field."""
@@ -528,12 +528,12 @@ class Machine(RuleBasedStateMachine):
 
     def _set_of_shelves(self) -> dict[tuple[str, int], dict[str, object]]:
         """Return what persons set of categories and grids, by column."""
-        columns = ("id", "edited", "title", "slug", "description")
+        columns = ("id", "user_fields", "title", "slug", "description")
         found: dict[tuple[str, int], dict[str, object]] = {}
         for table in ("categories", "grids"):
             for row in self._shell.rows(f"SELECT {', '.join(columns)} FROM {table}"):
                 told = dict(zip(columns, row, strict=True))
-                edited = json.loads(told["edited"])
+                edited = json.loads(told["user_fields"])
                 found[table, told["id"]] = {key: told[key] for key in columns if key in edited}
         return found
 
@@ -544,7 +544,7 @@ class Machine(RuleBasedStateMachine):
 
     def _learn_of(self, state: State, numbers: Iterable[int]) -> None:
         for number in numbers:
-            edited = json.loads(state.rows[number]["edited"])
+            edited = json.loads(state.rows[number]["user_fields"])
             if edited:
                 shown = settable(state, number)
                 self._theirs[number] = {name: shown[name] for name in edited}

@@ -69,7 +69,7 @@ class OpenCatalog:
         *,
         slug: str | None = None,
         title: str | None = None,
-        pypi_choice: PypiSource = "auto",
+        pypi_source: PypiSource = "auto",
         pypi_name: str | None = None,
     ) -> int:
         """Add a package; return its id."""
@@ -77,7 +77,7 @@ class OpenCatalog:
             locator=parse_locator(text),
             slug=slug,
             title=title,
-            pypi_choice=pypi_choice,
+            pypi_source=pypi_source,
             pypi_name=pypi_name,
         )
         with database.transaction(self.db):

@@ -50,7 +50,7 @@ class State:
 
 def look(shell: CommandLine) -> State:
     """Look at the catalogue."""
-    columns = ("repo_id", "pypi_choice", "pypi_key", "category_id", "edited")
+    columns = ("repo_id", "pypi_source", "pypi_key", "category_id", "user_fields")
     rows = {
         row[0]: dict(zip(columns, row[1:], strict=True))
         for row in shell.rows(f"SELECT id, {', '.join(columns)} FROM packages")
@@ -77,7 +77,7 @@ def settable(state: State, number: int) -> dict[str, object]:
         "slug": record["slug"],
         "docs": record["documentation_url"],
         "repo": record["repo_url"],
-        "pypi": row["pypi_key"] if row["pypi_choice"] == "set" else row["pypi_choice"],
+        "pypi": row["pypi_key"] if row["pypi_source"] == "set" else row["pypi_source"],
         "category": row["category_id"],
         "grids": record["grids"],
     }

@@ -117,7 +117,7 @@ _PACKAGE = Package(
     homepage="https://django-ltree.readthedocs.io/",
     open_issues=7,
     pypi_name="django-ltree",
-    pypi_tried=None,
+    pypi_lookup_note=None,
     pypi_status="active",
     pypi_requires_python=">=3.10",
     pypi_license="MIT",

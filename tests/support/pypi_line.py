@@ -51,7 +51,7 @@ def target(**known: object) -> FetchTarget:
 
 
 def named(name: str, **known: object) -> FetchTarget:
-    return target(locator=None, pypi_choice="set", pypi_name=name, **known)
+    return target(locator=None, pypi_source="set", pypi_name=name, **known)
 
 
 def read(line: Line, asked: FetchTarget, *, conditional: bool = True) -> ProjectResult:
@@ -65,7 +65,7 @@ def after(asked: FetchTarget, reading: ProjectResult) -> FetchTarget:
         asked,
         pypi_name=project.name if project else asked.pypi_name,
         pypi_serial=reading.serial or asked.pypi_serial,
-        pypi_tried=reading.tried,
+        pypi_lookup_note=reading.lookup_note,
         validators={**asked.validators, **{each.key: each for each in reading.validators}},
     )
 

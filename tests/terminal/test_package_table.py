@@ -71,7 +71,7 @@ def hostile(text: str = HOSTILE) -> Package:
         repo_url=text,
         documentation_url=text,
         pypi_url="",
-        pypi_tried=text,
+        pypi_lookup_note=text,
         topics=(text,),
         pypi_classifiers=(text,),
         fetches=(
@@ -273,12 +273,14 @@ def test_a_status_is_said_in_words(status: Any) -> None:
 
 
 def test_where_there_is_no_project_it_says_what_was_tried() -> None:
-    text = printed(sheet(package(pypi_name=None, pypi_url="", pypi_tried="django_ltree")))
+    text = printed(sheet(package(pypi_name=None, pypi_url="", pypi_lookup_note="django_ltree")))
     assert re.search(r"PyPI +none; tried django_ltree", text)
 
 
 def test_where_there_is_a_project_it_says_what_is_the_matter_too() -> None:
-    shown = unframed(printed(sheet(package(pypi_tried="it links here no longer: not followed"))))
+    shown = unframed(
+        printed(sheet(package(pypi_lookup_note="it links here no longer: not followed")))
+    )
     assert (
         "https://pypi.org/project/django-ltree/ it links here no longer: not followed "
         "documentation" in shown

@@ -22,7 +22,7 @@ class EditRequest:
     title: str | None = None
     slug: str | None = None
     repository: str | None = None
-    pypi_choice: PypiSource | None = None
+    pypi_source: PypiSource | None = None
     pypi_name: str | None = None
     documentation_url: str | None = None
     category: str | None = None
@@ -53,7 +53,7 @@ def _understood(request: EditRequest) -> PackageChanges:
         title=request.title,
         slug=request.slug,
         locator=None if repository is None else validation.read_repository(repository),
-        pypi_choice=request.pypi_choice,
+        pypi_source=request.pypi_source,
         pypi_name=request.pypi_name,
         documentation_url=request.documentation_url,
         category=request.category,

@@ -24,7 +24,7 @@ class NewPackages:
     category: str | None = None
     grids: tuple[str, ...] = ()
     documentation_url: str | None = None
-    pypi_choice: PypiSource = "auto"
+    pypi_source: PypiSource = "auto"
     pypi_name: str | None = None
 
     def __post_init__(self) -> None:
@@ -121,6 +121,6 @@ def _addition(locator: Locator, wish: NewPackages) -> additions.NewPackage:
         category=wish.category,
         grids=wish.grids,
         documentation_url=wish.documentation_url,
-        pypi_choice=wish.pypi_choice,
+        pypi_source=wish.pypi_source,
         pypi_name=wish.pypi_name,
     )

@@ -28,7 +28,7 @@ class NewPackage:
     category: str | None = None
     grids: tuple[str, ...] = ()
     documentation_url: str | None = None
-    pypi_choice: PypiSource = "auto"
+    pypi_source: PypiSource = "auto"
     pypi_name: str | None = None
 
     @property
@@ -37,7 +37,7 @@ class NewPackage:
         fields = {
             "title": self.title is not None,
             "slug": self.slug is not None,
-            "pypi": self.pypi_choice != "auto",
+            "pypi": self.pypi_source != "auto",
             "docs": self.documentation_url is not None,
             "category": self.category is not None,
             "grids": bool(self.grids),
@@ -71,8 +71,8 @@ def add_package(db: "Database", new: NewPackage, now: dt.datetime) -> tuple[str,
                 "repo_key": new.locator.key,
                 "repo_host": new.locator.host or None,
                 "documentation_url": new.documentation_url,
-                "edited": encode_list(new.chosen),
-                "pypi_choice": new.pypi_choice,
+                "user_fields": encode_list(new.chosen),
+                "pypi_source": new.pypi_source,
                 "pypi_name": new.pypi_name,
                 "pypi_key": None if new.pypi_name is None else normalize_name(new.pypi_name),
             }

@@ -96,7 +96,14 @@ def add_collection(
     at = encode_instant(now)
     edited = encode_list(sorted(values))
     db.table(kind).insert(
-        {"slug": slug, "title": title, **values, "edited": edited, "created": at, "modified": at}
+        {
+            "slug": slug,
+            "title": title,
+            **values,
+            "user_fields": edited,
+            "created": at,
+            "modified": at,
+        }
     )
     return True
 
@@ -116,8 +123,8 @@ def change_collection(
     for a slug that is none, or that is taken.
     """
     [there] = db.conn.execute(f"SELECT * FROM {kind} WHERE id = ?", (number,))  # noqa: S608
-    edited = (set(decode_strings(there["edited"])) | values.keys()) - set(reset)
-    db.table(kind).update(number, {"edited": encode_list(sorted(edited))})
+    edited = (set(decode_strings(there["user_fields"])) | values.keys()) - set(reset)
+    db.table(kind).update(number, {"user_fields": encode_list(sorted(edited))})
     new = {name: value for name, value in values.items() if there[name] != value}
     if not new:
         return False

@@ -1,6 +1,6 @@
 """What a person sets goes into a package, and stays that person's until it is reset.
 
-``packages.edited`` has the names of the fields that are a person's: what comes from elsewhere
+``packages.user_fields`` has the names of the fields that are a person's: what comes from elsewhere
 leaves them alone. A fetch writes none of them but ``repo``, where it follows a rename, and the
 spelling of ``pypi``.
 """
@@ -56,7 +56,7 @@ _KEPT_FOR_A_REPOSITORY: dict[str, object] = {
     "days_until": None,
     "commits_until": None,
     "contributors_read": None,
-    "people": "",
+    "participant_names": "",
 }
 
 
@@ -67,7 +67,7 @@ class PackageChanges:
     title: str | None = None
     slug: str | None = None
     locator: Locator | None = None
-    pypi_choice: PypiSource | None = None
+    pypi_source: PypiSource | None = None
     """``auto`` is a reset's, see there."""
     pypi_name: str | None = None
     documentation_url: str | None = None
@@ -88,7 +88,7 @@ class PackageChanges:
             "title": self.title is not None,
             "slug": self.slug is not None,
             "repo": self.locator,
-            "pypi": self.pypi_choice,
+            "pypi": self.pypi_source,
             "docs": self.documentation_url is not None,
             "category": self.category is not None,
             "grids": self.grids or self.not_grids,
@@ -119,7 +119,7 @@ def edit(db: "Database", name: str, wanted: PackageChanges, now: dt.datetime) ->
         "SELECT * FROM packages WHERE id = ?", (lookup.find_package(db.conn, name),)
     ).fetchone()
     # What nobody set is nobody's to give back.
-    set_before = frozenset(decode_strings(row["edited"])) | wanted.sets
+    set_before = frozenset(decode_strings(row["user_fields"])) | wanted.sets
     wanted = replace(wanted, reset=wanted.reset & set_before)
     editing = _Editing(db.conn, row, now)
     editing.follow(wanted)
@@ -132,10 +132,10 @@ def edit(db: "Database", name: str, wanted: PackageChanges, now: dt.datetime) ->
 
 def claim(connection: sqlite3.Connection, package_id: int, field: EditableField) -> None:
     """Note that a person set ``field`` of a package."""
-    query = "SELECT edited FROM packages WHERE id = ?"
+    query = "SELECT user_fields FROM packages WHERE id = ?"
     [told] = connection.execute(query, (package_id,)).fetchone()
     edited = encode_list(_in_order({*decode_strings(told), field}))
-    connection.execute("UPDATE packages SET edited = ? WHERE id = ?", (edited, package_id))
+    connection.execute("UPDATE packages SET user_fields = ? WHERE id = ?", (edited, package_id))
 
 
 def _in_order(fields: AbstractSet[str]) -> list[str]:
@@ -192,12 +192,12 @@ class _Editing:
 
     def choose_project(self, wanted: PackageChanges) -> None:
         """Say which PyPI project it is: a person's choice, none, or again what is found out."""
-        before: PypiSource = self._row["pypi_choice"]
-        choice = "auto" if "pypi" in wanted.reset else wanted.pypi_choice or before
+        before: PypiSource = self._row["pypi_source"]
+        choice = "auto" if "pypi" in wanted.reset else wanted.pypi_source or before
         name = wanted.pypi_name if choice == "set" else None
         if choice != before:
             self._changed.add("pypi")
-            self._changes.silent["pypi_choice"] = choice
+            self._changes.silent["pypi_source"] = choice
         if name is None:
             # What was found out, was so by the repository.
             if choice != before or (choice == "auto" and self._is_another_repository):
@@ -250,8 +250,8 @@ class _Editing:
 
     def write(self, wanted: PackageChanges) -> EditResult:
         """Write what changed, and whose the fields are."""
-        theirs = (set(decode_strings(self._row["edited"])) | wanted.sets) - wanted.reset
-        self._changes.silent["edited"] = encode_list(_in_order(theirs))
+        theirs = (set(decode_strings(self._row["user_fields"])) | wanted.sets) - wanted.reset
+        self._changes.silent["user_fields"] = encode_list(_in_order(theirs))
         self._changes.write()
         return EditResult(
             self._id,

@@ -70,6 +70,18 @@ def scores_and_edited_shelves(db: "Database") -> None:
     )
 
 
+@migration
+def plain_names_and_identity(db: "Database") -> None:
+    """Give five columns their plain names, and let packages share a repository.
+
+    A package is identified by its repository and its PyPI project together, so that a monorepo
+    can hold several packages. No value is rewritten; only the search index is built anew, because
+    the columns of an FTS5 table cannot be renamed.
+    """
+    for statement in _PLAIN_NAMES_AND_IDENTITY:
+        db.execute(statement)
+
+
 DOWNLOAD_COLUMNS = ("downloads_last_day", "downloads_last_week", "downloads_last_month")
 """The columns of ``packages`` with the downloads."""
 
@@ -245,16 +257,41 @@ _FIRST_TABLES = (
     """,
 )
 
-SEARCHED_COLUMNS = ("title", "slug", "repo_description", "topics", "pypi_summary", "people")
-"""The columns of ``packages`` that are searched, the most telling first."""
-
-_OLD = ", ".join(f"old.{column}" for column in SEARCHED_COLUMNS)
-_NEW = ", ".join(f"new.{column}" for column in SEARCHED_COLUMNS)
-_FORGET = (
-    f"INSERT INTO packages_fts (packages_fts, rowid, {', '.join(SEARCHED_COLUMNS)})"  # noqa: S608 - ours
-    f" VALUES ('delete', old.id, {_OLD})"
+SEARCHED_COLUMNS = (
+    "title",
+    "slug",
+    "repo_description",
+    "topics",
+    "pypi_summary",
+    "participant_names",
 )
-_LEARN = f"INSERT INTO packages_fts (rowid, {', '.join(SEARCHED_COLUMNS)}) VALUES (new.id, {_NEW})"  # noqa: S608
+"""The columns of ``packages`` that full-text search covers, the most telling first."""
+
+
+def _search_index(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the statements that create ``packages_fts``, fill it, and keep it in step."""
+    listed = ", ".join(columns)
+    old, new = (", ".join(f"{row}.{column}" for column in columns) for row in ("old", "new"))
+    delete = (
+        f"INSERT INTO packages_fts (packages_fts, rowid, {listed})"  # noqa: S608 - our own names
+        f" VALUES ('delete', old.id, {old})"
+    )
+    insert = f"INSERT INTO packages_fts (rowid, {listed}) VALUES (new.id, {new})"  # noqa: S608
+    return (
+        f"""
+        CREATE VIRTUAL TABLE packages_fts USING fts5(
+            {listed}, content="packages", content_rowid="id", prefix="2 3"
+        )
+        """,
+        "INSERT INTO packages_fts (packages_fts) VALUES ('rebuild')",
+        f"CREATE TRIGGER packages_found AFTER INSERT ON packages BEGIN {insert}; END",
+        f"CREATE TRIGGER packages_lost AFTER DELETE ON packages BEGIN {delete}; END",
+        f"""
+        CREATE TRIGGER packages_told AFTER UPDATE OF {listed} ON packages
+        BEGIN {delete}; {insert}; END
+        """,
+    )
+
 
 _COMMITS = "(SELECT sum(value) FROM json_each(CASE WHEN json_valid({0}) THEN {0} END))"
 _OTHER_WEEKS = (
@@ -285,18 +322,7 @@ _SURROUNDINGS_AND_PAST = (
         SELECT group_concat(name, char(10)) FROM participants WHERE package_id = packages.id
     ), '')
     """,
-    f"""
-    CREATE VIRTUAL TABLE packages_fts USING fts5(
-        {", ".join(SEARCHED_COLUMNS)}, content="packages", content_rowid="id", prefix="2 3"
-    )
-    """,
-    "INSERT INTO packages_fts (packages_fts) VALUES ('rebuild')",
-    f"CREATE TRIGGER packages_found AFTER INSERT ON packages BEGIN {_LEARN}; END",
-    f"CREATE TRIGGER packages_lost AFTER DELETE ON packages BEGIN {_FORGET}; END",
-    f"""
-    CREATE TRIGGER packages_told AFTER UPDATE OF {", ".join(SEARCHED_COLUMNS)} ON packages
-    BEGIN {_FORGET}; {_LEARN}; END
-    """,
+    *_search_index((*SEARCHED_COLUMNS[:-1], "people")),
     # The sum of commits_over_52, null for unknown: to sort by it, without reading all lists.
     "ALTER TABLE packages ADD COLUMN commits INTEGER",
     f"UPDATE packages SET commits = {_COMMITS.format('commits_over_52')}",  # noqa: S608 - ours
@@ -342,6 +368,33 @@ _SURROUNDINGS_AND_PAST = (
         PRIMARY KEY (package_id, at)
     ) STRICT, WITHOUT ROWID
     """,
+)
+
+_PLAIN_NAMES_AND_IDENTITY = (
+    *(f"DROP TRIGGER packages_{name}" for name in ("found", "lost", "told")),
+    "DROP TABLE packages_fts",
+    *(
+        f"ALTER TABLE {table} RENAME COLUMN {old} TO {new}"
+        for table, old, new in (
+            ("packages", "edited", "user_fields"),
+            ("categories", "edited", "user_fields"),
+            ("grids", "edited", "user_fields"),
+            ("categories", "by_number", "is_placeholder"),
+            ("grids", "by_number", "is_placeholder"),
+            ("packages", "people", "participant_names"),
+            ("packages", "pypi_tried", "pypi_lookup_note"),
+            ("packages", "pypi_choice", "pypi_source"),
+        )
+    ),
+    *_search_index(SEARCHED_COLUMNS),
+    "DROP INDEX packages_repo_key",
+    "CREATE INDEX packages_repo_key ON packages(repo_key) WHERE repo_key IS NOT NULL",
+    """
+    CREATE UNIQUE INDEX packages_identity ON packages(repo_key, coalesce(pypi_key, ''))
+    WHERE repo_key IS NOT NULL
+    """,
+    # The host's own id finds one repository under two names.
+    "CREATE INDEX packages_repo_id ON packages(repo_id, repo_host) WHERE repo_id IS NOT NULL",
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -257,7 +257,7 @@ def _package(
         homepage=row["homepage"],
         open_issues=row["open_issues"],
         pypi_name=row["pypi_name"],
-        pypi_tried=row["pypi_tried"],
+        pypi_lookup_note=row["pypi_lookup_note"],
         pypi_status=row["pypi_status"],
         pypi_requires_python=row["pypi_requires_python"],
         pypi_license=row["pypi_license"],

@@ -32,7 +32,7 @@ def clear_project_cache(
     connection: sqlite3.Connection, package_id: int, changes: PackageUpdate
 ) -> None:
     """Leave nothing that would keep the next fetch from reading all of the project."""
-    changes.silent |= {"pypi_serial": None, "pypi_tried": None}
+    changes.silent |= {"pypi_serial": None, "pypi_lookup_note": None}
     validators.delete_validators(connection, package_id, "pypi")
 
 

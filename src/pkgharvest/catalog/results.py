@@ -126,8 +126,8 @@ def _was_changed(connection: sqlite3.Connection, row: sqlite3.Row, outcome: Fetc
     key = None if target.pypi_name is None else normalize_name(target.pypi_name)
     if outcome.source == "downloads":
         return bool(row["pypi_key"] != key)
-    stands = (row["pypi_choice"], row["pypi_key"], row["pypi_serial"])
-    if row["pypi_choice"] == "none" or stands != (target.pypi_choice, key, target.pypi_serial):
+    stands = (row["pypi_source"], row["pypi_key"], row["pypi_serial"])
+    if row["pypi_source"] == "none" or stands != (target.pypi_source, key, target.pypi_serial):
         return True
     if key is not None or not _has_other_repository(row, target):
         return False
@@ -226,7 +226,7 @@ class _Saving:
 
     def project(self, reading: ProjectResult) -> SaveResult:
         """Write what was read of a project at PyPI."""
-        self._changes.silent["pypi_tried"] = reading.tried
+        self._changes.silent["pypi_lookup_note"] = reading.lookup_note
         if reading.serial is not None:
             self._changes.silent["pypi_serial"] = reading.serial
         if reading.project is not None:
@@ -333,7 +333,9 @@ class _Saving:
             ("name", "commits"),
             [(person.name, person.commits) for person in contributors],
         )
-        self._changes.content["people"] = "\n".join(person.name for person in contributors)
+        self._changes.content["participant_names"] = "\n".join(
+            person.name for person in contributors
+        )
 
     def _move_window(self, reading: RepositoryResult) -> None:
         """Compute the 52 weeks that end today, from days that are sure to be today's."""

@@ -29,7 +29,7 @@ _WEIGHTS: Mapping[str, int] = {
     "repo_description": 4,
     "topics": 8,
     "pypi_summary": 4,
-    "people": 2,
+    "participant_names": 2,
 }
 """How much a word counts in each column. In names so much that the length of all the rest, by
 which BM25 divides, is nothing beside it: who has many participants is not the worse for it."""

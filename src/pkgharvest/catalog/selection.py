@@ -17,7 +17,7 @@ _CHUNK = 200
 
 HAS_SOURCE: dict[SourceName, str] = {
     "repo": "p.repo_key IS NOT NULL",
-    "pypi": "p.pypi_choice <> 'none'",
+    "pypi": "p.pypi_source <> 'none'",
     "downloads": "p.pypi_key IS NOT NULL",
 }
 
@@ -144,7 +144,7 @@ def _chunk(connection: sqlite3.Connection, selected: Sequence[Selected]) -> Iter
             continue
         # It is a while since the sources were selected: a person may have said meanwhile that
         # there is no project.
-        without = {"pypi", "downloads"} if row["pypi_choice"] == "none" else set()
+        without = {"pypi", "downloads"} if row["pypi_source"] == "none" else set()
         if left := tuple(source for source in sources if source not in without):
             yield _target(
                 row,
@@ -174,9 +174,9 @@ def _target(
         days_since=None if days_since is None else dt.date.fromisoformat(days_since),
         contributors_known=row["contributors_read"] is not None,
         contributors_read=decode_instant(row["contributors_read"]),
-        pypi_choice=row["pypi_choice"],
+        pypi_source=row["pypi_source"],
         pypi_name=row["pypi_name"],
         pypi_serial=row["pypi_serial"],
-        pypi_tried=row["pypi_tried"],
+        pypi_lookup_note=row["pypi_lookup_note"],
         validators=validators,
     )

@@ -65,7 +65,7 @@ def command(
         category=category,
         grids=grids,
         documentation_url=docs,
-        pypi_choice="none" if no_pypi else "auto" if pypi is None else "set",
+        pypi_source="none" if no_pypi else "auto" if pypi is None else "set",
         pypi_name=pypi,
     )
     prepare_default_directory(invocation.settings())

@@ -84,7 +84,7 @@ def command(
             title=title,
             slug=new_slug,
             repository=repo,
-            pypi_choice="none" if no_pypi else None if pypi is None else "set",
+            pypi_source="none" if no_pypi else None if pypi is None else "set",
             pypi_name=pypi,
             documentation_url=docs,
             category="" if no_category else category,

@@ -132,7 +132,7 @@ class ProjectResult:
     """The canonical name (PEP 503) that was looked at."""
     serial: str | None = None
     """The project's serial at PyPI, as last seen."""
-    tried: str | None = None
+    lookup_note: str | None = None
     """Where the package has no project: what was tried, in words."""
     validators: tuple[Validator, ...] = ()
 
@@ -167,10 +167,10 @@ class FetchTarget:
     contributors_known: bool = False
     contributors_read: dt.datetime | None = None
     """When the contributors were last read."""
-    pypi_choice: PypiSource = "auto"
+    pypi_source: PypiSource = "auto"
     pypi_name: str | None = None
     pypi_serial: str | None = None
-    pypi_tried: str | None = None
+    pypi_lookup_note: str | None = None
     validators: Mapping[str, Validator] = field(default_factory=dict)
     """By key."""
 

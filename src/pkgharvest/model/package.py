@@ -85,7 +85,7 @@ class Package(NamedTuple):
     homepage: str | None
     open_issues: int | None
     pypi_name: str | None
-    pypi_tried: str | None
+    pypi_lookup_note: str | None
     pypi_status: str | None
     pypi_requires_python: str | None
     pypi_license: str | None

@@ -213,11 +213,13 @@ def _links(package: Package, screen: Screen) -> Iterator[Row]:
     yield "repository", screen.text(package.repo_url) if package.repo_url else none
     if package.pypi_url:
         yield "PyPI", screen.text(package.pypi_url)
-        if package.pypi_tried:
-            yield "", screen.text(package.pypi_tried, "yellow")
+        if package.pypi_lookup_note:
+            yield "", screen.text(package.pypi_lookup_note, "yellow")
     else:
         missing = _missing(package)
-        tried = f"{missing}; tried {package.pypi_tried}" if package.pypi_tried else missing
+        tried = (
+            f"{missing}; tried {package.pypi_lookup_note}" if package.pypi_lookup_note else missing
+        )
         yield "PyPI", screen.text(tried, "dim")
     docs = package.documentation_url
     yield "documentation", screen.text(docs) if docs else none

@@ -43,7 +43,7 @@ def test_a_project_is_read_in_two_requests() -> None:
     assert line.asked == [("/simple/django-ltree/", 200), ("/pypi/django-ltree/json", 200)]
     assert line.headers[0] == {"accept": SIMPLE}
     project = project_of(reading)
-    assert (reading.name, reading.serial, reading.tried) == ("django-ltree", "40418259", None)
+    assert (reading.name, reading.serial, reading.lookup_note) == ("django-ltree", "40418259", None)
     assert project.name == "django-ltree"
     assert project.url == "https://pypi.org/project/django-ltree/"
     assert project.version == "0.6.0"
@@ -95,7 +95,7 @@ def test_where_nothing_is_new_one_request_is_enough(etags: bool) -> None:
     line.asked.clear()
     again = read(line, after(target(), first))
     assert line.asked == [("/simple/django-ltree/", 304 if etags else 200)]
-    assert (again.project, again.serial, again.tried) == (None, first.serial, None)
+    assert (again.project, again.serial, again.lookup_note) == (None, first.serial, None)
     assert again.validators == ()
 
 
@@ -122,17 +122,17 @@ def test_a_project_that_was_found_is_followed_while_it_points_back(etags: bool) 
     project.serial, project.info["project_urls"] = 40418260, {"Source": "https://github.com/evil/x"}
     lost = read(line, found)
     assert lost.project is None
-    assert lost.tried == (
+    assert lost.lookup_note == (
         "django-ltree at PyPI links to github.com/mariocesar/django-ltree no longer: not followed"
     )
     line.asked.clear()
     still = read(line, after(found, lost))
-    assert (still.project, still.tried, len(line.asked)) == (None, lost.tried, 1)
+    assert (still.project, still.lookup_note, len(line.asked)) == (None, lost.lookup_note, 1)
     project.serial, project.info["project_urls"] = 40418261, links
     again = read(line, after(after(found, lost), still))
-    assert (project_of(again).name, again.tried) == ("django-ltree", None)
+    assert (project_of(again).name, again.lookup_note) == ("django-ltree", None)
     del line
-    named_by_hand = dataclasses.replace(found, pypi_choice="set")
+    named_by_hand = dataclasses.replace(found, pypi_source="set")
     project.serial, project.info["project_urls"] = 40418262, {}
     assert project_of(read(Line(FakePyPI(project)), named_by_hand)).name == "django-ltree"
 
@@ -208,14 +208,18 @@ def test_a_guess_that_points_nowhere_is_said_and_costs_one_request_later() -> No
     guess = target(locator=parse_locator("someone/django-ltree"))
     first = read(line, guess)
     assert first.project is None
-    assert first.tried == (
+    assert first.lookup_note == (
         "django-ltree exists at PyPI, but none of its links points to"
         " github.com/someone/django-ltree"
     )
     line.asked.clear()
     again = read(line, after(guess, first))
     assert line.asked == [("/simple/django-ltree/", 304)]
-    assert (again.project, again.serial, again.tried) == (None, first.serial, first.tried)
+    assert (again.project, again.serial, again.lookup_note) == (
+        None,
+        first.serial,
+        first.lookup_note,
+    )
 
 
 def test_a_guess_is_made_afresh_for_a_repository_of_another_name() -> None:
@@ -230,7 +234,7 @@ def test_a_name_that_is_set_later_is_read_whole() -> None:
     line = Line(FakePyPI(seed()))
     guess = target(locator=parse_locator("someone/django-ltree"))
     known = after(guess, read(line, guess))
-    told = dataclasses.replace(known, pypi_choice="set", pypi_name="Django.LTree")
+    told = dataclasses.replace(known, pypi_source="set", pypi_name="Django.LTree")
     assert project_of(read(line, told)).version == "0.6.0"
 
 
@@ -243,7 +247,7 @@ def test_a_guess_that_is_not_there_is_no_failure() -> None:
     line = Line(FakePyPI())
     reading = read(line, target())
     assert reading == ProjectResult(
-        name="django-ltree", tried="django-ltree: no such project at PyPI"
+        name="django-ltree", lookup_note="django-ltree: no such project at PyPI"
     )
     assert line.asked == [("/simple/django-ltree/", 404)]
 
@@ -252,7 +256,7 @@ def test_a_guess_without_links_is_not_taken() -> None:
     empty = FakeProject(name="django-ltree", versions=[], has_json=False)
     reading = read(Line(FakePyPI(empty)), target())
     assert reading.project is None
-    assert reading.tried is not None
+    assert reading.lookup_note is not None
 
 
 @pytest.mark.parametrize(
@@ -264,7 +268,7 @@ def test_where_nothing_can_be_guessed_nothing_is_asked(locator: object) -> None:
     reading = read(line, target(locator=locator))
     assert line.asked == []
     assert reading.project is None
-    assert reading.tried
+    assert reading.lookup_note
 
 
 def test_a_project_of_its_own_that_is_not_there_is_a_failure() -> None:

@@ -40,7 +40,7 @@ _FIGURES = (
 
 _OF_REPOSITORY = (
     *("last_updated", "repo_forks", "repo_watchers", "repo_description"),
-    *("commits_over_52", "people"),
+    *("commits_over_52", "participant_names"),
 )
 
 _NO_REPOSITORY: dict[str, object] = {
@@ -65,7 +65,7 @@ _NO_REPOSITORY: dict[str, object] = {
 
 _NO_PROJECT: dict[str, object] = {
     "pypi_serial": None,
-    "pypi_tried": None,
+    "pypi_lookup_note": None,
     "pypi_status": None,
     "pypi_requires_python": None,
     "pypi_license": None,
@@ -149,7 +149,7 @@ class _News:
         self._extra = json.loads(row["extra"]) | dict(told.extra)
         self._place = place
         self._now = str(encode_instant(now))
-        self._edited = frozenset(json.loads(row["edited"]))
+        self._edited = frozenset(json.loads(row["user_fields"]))
         query = "SELECT source, last_success FROM fetches WHERE package_id = ?"
         own: dict[str, str | None] = dict(connection.execute(query, (self._id,)).fetchall())
         fetched, known = str(self._told.get("last_fetched") or ""), row["last_fetched"]
@@ -253,7 +253,7 @@ class _News:
 
     def _project(self) -> None:
         url, known = self._told.get("pypi_url"), self._row["pypi_key"]
-        chosen = self._row["pypi_choice"] == "none" or self._is_theirs("pypi")
+        chosen = self._row["pypi_source"] == "none" or self._is_theirs("pypi")
         if not url or url == self._row["pypi_url"] or chosen:
             return
         name = decode.project_name(str(url))
@@ -265,7 +265,7 @@ class _News:
         self._columns["pypi_url"] = url
         if key is not None:
             # The record's editors chose it: a fetch need not find out which it is.
-            self._columns |= {"pypi_name": name, "pypi_key": key, "pypi_choice": "set"}
+            self._columns |= {"pypi_name": name, "pypi_key": key, "pypi_source": "set"}
         if known is not None and key is not None:
             self._columns |= _NO_PROJECT
             self._connection.execute("DELETE FROM versions WHERE package_id = ?", (self._id,))
@@ -285,7 +285,7 @@ class _News:
 
     def _is_about_the_same_project(self) -> bool:
         """Tell whether the record's version is of the project that a person set, if one did."""
-        if self._row["pypi_choice"] == "none":
+        if self._row["pypi_source"] == "none":
             return False
         url = self._told.get("pypi_url")
         if not self._is_theirs("pypi") or not url or url == self._row["pypi_url"]:
@@ -327,7 +327,7 @@ class _News:
             "INSERT INTO participants (package_id, position, name, commits) VALUES (?, ?, ?, 0)",
             [(self._id, position, name) for position, name in enumerate(names)],
         )
-        self._columns["people"] = "\n".join(map(str, names))
+        self._columns["participant_names"] = "\n".join(map(str, names))
 
     def _distrust(self, changed: dict[str, object]) -> None:
         """Let the next fetch read again what was not read, but told: a 304 would keep it."""

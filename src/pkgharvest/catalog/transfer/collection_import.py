@@ -28,7 +28,7 @@ def import_collection(
     """
     table: Table = "grids" if told.kind == "grid" else "categories"
     row = find_row(connection, table, told.id)
-    theirs = frozenset() if row is None else frozenset(decode_strings(row["edited"]))
+    theirs = frozenset() if row is None else frozenset(decode_strings(row["user_fields"]))
     columns: dict[str, object] = {
         key: encode_instant(value) if isinstance(value, dt.datetime) else value
         for key, value in told.told.items()
@@ -40,7 +40,7 @@ def import_collection(
     if "slug" in columns:
         require_free_slug(connection, table, told.id, told.slug)
     extra = {} if row is None else json.loads(row["extra"])
-    columns |= {"extra": json.dumps(extra | dict(told.extra)), "by_number": 0}
+    columns |= {"extra": json.dumps(extra | dict(told.extra)), "is_placeholder": 0}
     if row is None:
         moment = encode_instant(now)
         insert_row(
@@ -75,7 +75,7 @@ def _put_into(connection: sqlite3.Connection, told: Resource) -> tuple[int, int]
             SELECT coalesce(max(position) + 1, 0) FROM grid_packages WHERE package_id = id
         ) FROM packages
         WHERE id IN (SELECT value FROM json_each(:these))
-            AND NOT EXISTS (SELECT 1 FROM json_each(edited) WHERE value = 'grids')
+            AND NOT EXISTS (SELECT 1 FROM json_each(user_fields) WHERE value = 'grids')
         """,
         {"grid": told.id, "these": these},
     ).rowcount

@@ -19,13 +19,21 @@ from pkgharvest.catalog.transfer.upsert import NOUNS, Table
 from pkgharvest.model.json_node import DecodeError, JsonNode
 from pkgharvest.model.package import STATUSES
 
-DUMP_VERSION = 2
+DUMP_VERSION = 3
 """Of the lines; raised when an older program could not read them rightly."""
 
 _CHUNK = 200
 
-DERIVED_COLUMNS = frozenset({"repo_key", "pypi_key", "people", "commits", "score"})
+DERIVED_COLUMNS = frozenset({"repo_key", "pypi_key", "participant_names", "commits", "score"})
 """Columns of ``packages`` that follow from others."""
+
+_RENAMED = {
+    "edited": "user_fields",
+    "by_number": "is_placeholder",
+    "pypi_tried": "pypi_lookup_note",
+    "pypi_choice": "pypi_source",
+}
+"""Columns of dumps of version 2, and what they are called now."""
 
 _NOT_TOLD = frozenset({"package_id", "position", "run_id"})
 """Columns of the tables below that say whose a row is, where it stands, and what made it."""
@@ -50,11 +58,11 @@ _INSTANTS = frozenset(
         *("last_success", "last_attempt", "next_due"),
     }
 )
-_LISTS = frozenset({"topics", "pypi_classifiers", "edited"})
+_LISTS = frozenset({"topics", "pypi_classifiers", "user_fields"})
 _JSON = _LISTS | {"commits_over_52", "extra"}
 _CHOICES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("packages", "status"): STATUSES,
-    ("packages", "pypi_choice"): ("auto", "set", "none"),
+    ("packages", "pypi_source"): ("auto", "set", "none"),
     ("fetches", "source"): ("repo", "pypi", "downloads"),
 }
 
@@ -188,7 +196,9 @@ class DumpReader:
         beside = {"type", "id"} | (
             {"grids"} | CHILD_TABLES.keys() if table == "packages" else set()
         )
-        members = {key: member for key, member in node.items() if key not in beside}
+        members = {
+            _RENAMED.get(key, key): member for key, member in node.items() if key not in beside
+        }
         columns = self._row(table, members, node.path)
         hanging: dict[str, list[dict[str, object]]] = {}
         grids: tuple[int, ...] = ()

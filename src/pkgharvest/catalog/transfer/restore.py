@@ -61,7 +61,7 @@ def _derived(line: DumpLine, repo_key: str | None) -> dict[str, object]:
     return {
         "repo_key": repo_key,
         "pypi_key": None if name is None else normalize_name(str(name)),
-        "people": "\n".join(str(row["name"]) for row in line.hanging["participants"]),
+        "participant_names": "\n".join(str(row["name"]) for row in line.hanging["participants"]),
     }
 
 

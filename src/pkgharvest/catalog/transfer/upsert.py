@@ -45,7 +45,7 @@ def require_same_collection(table: Table, row: sqlite3.Row, slug: str, created: 
     It is the same, under whatever slug, that was ``created`` at that very instant; and one that
     was known by its number only is whatever the import says it is.
     """
-    if row["slug"] != slug and row["created"] != created and not row["by_number"]:
+    if row["slug"] != slug and row["created"] != created and not row["is_placeholder"]:
         raise Conflict(f"the id {row['id']} is taken by another {NOUNS[table]}, {row['slug']}")
 
 
@@ -59,7 +59,7 @@ def ensure_placeholder(
         again = next(tries)
         slug = f"{noun}-{number}" if again == 1 else f"{noun}-{number}-{again}"
         connection.execute(
-            f"INSERT INTO {table} (id, title, slug, created, modified, by_number)"  # noqa: S608
+            f"INSERT INTO {table} (id, title, slug, created, modified, is_placeholder)"  # noqa: S608
             " VALUES (?, ?, ?, ?, ?, 1) ON CONFLICT (slug) DO NOTHING",
             (number, f"{noun.capitalize()} {number}", slug, now, now),
         )
@@ -92,7 +92,7 @@ def locked_grids(connection: sqlite3.Connection) -> frozenset[int]:
     rows = connection.execute(
         """
         SELECT id FROM grids
-        WHERE is_locked AND EXISTS (SELECT 1 FROM json_each(edited) WHERE value = 'is_locked')
+        WHERE is_locked AND EXISTS (SELECT 1 FROM json_each(user_fields) WHERE value = 'is_locked')
         """
     )
     return frozenset(int(row[0]) for row in rows)

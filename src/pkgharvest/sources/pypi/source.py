@@ -46,7 +46,7 @@ class PypiIndexSource:
         """Look at the project of ``target``, or for one that is named like its repository.
 
         A project that was only guessed becomes the package's when one of its links points back
-        to the repository; until then the reading says what was ``tried``. One that became so and
+        to the repository; until then ``lookup_note`` says what was tried. One that became so and
         points back no longer (somebody else may have its name now) brings nothing more. Raises
         SourceError where nothing could be read; BudgetSpent passes through.
         """
@@ -55,14 +55,16 @@ class PypiIndexSource:
             if name is None:
                 raise NotFound(f"{target.pypi_name!r} cannot be the name of a project at PyPI")
             lost = None
-            if target.pypi_choice == "auto" and target.locator is not None:
+            if target.pypi_source == "auto" and target.locator is not None:
                 lost = f"{name} at PyPI links to {_where(target.locator)} no longer: not followed"
             return await self._look(target, name, guessed=lost, adopted=True)
         if target.locator is None or target.locator.is_local:
-            return ProjectResult(tried="no name given, and no repository that a link can point to")
+            return ProjectResult(
+                lookup_note="no name given, and no repository that a link can point to"
+            )
         name = canonical_name(target.locator.name)
         if name is None:
-            return ProjectResult(tried=f"{target.locator.name!r} cannot be a name at PyPI")
+            return ProjectResult(lookup_note=f"{target.locator.name!r} cannot be a name at PyPI")
         where = _where(target.locator)
         guessed = f"{name} exists at PyPI, but none of its links points to {where}"
         return await self._look(target, name, guessed=guessed, adopted=False)
@@ -78,9 +80,11 @@ class PypiIndexSource:
         everything is asked for afresh.
         """
         expected = {guessed, None} if adopted else {guessed}
-        known = self._conditional and target.pypi_tried in expected
+        known = self._conditional and target.pypi_lookup_note in expected
         kept = target.validators if known else {}
-        nothing_new = ProjectResult(name=name, serial=target.pypi_serial, tried=target.pypi_tried)
+        nothing_new = ProjectResult(
+            name=name, serial=target.pypi_serial, lookup_note=target.pypi_lookup_note
+        )
 
         simple_url = f"{self._url}/simple/{name}/"
         answer = await self._get(simple_url, _SIMPLE, kept.get(simple_url))
@@ -89,7 +93,7 @@ class PypiIndexSource:
         if answer.status == HTTPStatus.NOT_FOUND:
             if adopted:
                 raise NotFound(f"no project {name!r} at PyPI")
-            return ProjectResult(name=name, tried=f"{name}: no such project at PyPI")
+            return ProjectResult(name=name, lookup_note=f"{name}: no such project at PyPI")
         index = read_index(answer, name)
         vouched = [response_validator(answer, simple_url, PARSER_REVISION)]
         serial = index.serial
@@ -117,7 +121,7 @@ class PypiIndexSource:
         untold = adopted and not details.told
         if guessed is None or untold or points_back(details.links, _locators(target)):
             return replace(reading, project=_project(name, index, details))
-        return replace(reading, tried=guessed)
+        return replace(reading, lookup_note=guessed)
 
     async def _get(self, url: str, accept: str, validator: Validator | None) -> Response | None:
         """Return the answer, a 200 with JSON or a 404; None where it is a 304."""
