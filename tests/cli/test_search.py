@@ -214,7 +214,8 @@ def test_fields(shell: CommandLine) -> None:
 def test_the_table_shows_what_matched(shell: CommandLine) -> None:
     shell.write(
         'UPDATE packages SET topics = \'["sql", "hierarchy"]\','
-        " participant_names = 'zoe' || char(10) || 'ann', pypi_summary = 'Climb' WHERE slug = 'treebeard'"
+        " participant_names = 'zoe' || char(10) || 'ann', pypi_summary = 'Climb'"
+        " WHERE slug = 'treebeard'"
     )
     for position, name in enumerate(("zoe", "ann")):
         shell.write("INSERT INTO participants VALUES (3, ?, ?, 1)", position, name)
