@@ -66,7 +66,7 @@ def do(action: str, *arguments: Any) -> Do:
 def _comparison(argv: tuple[str, ...]) -> Comparison:
     if {"--help", "-h", "--version", "completion"} & set(argv):
         return "streams"
-    if "check" in argv or "vacuum" in argv or "demo" in argv:
+    if {"check", "vacuum", "backup", "demo", "sqlite"} & set(argv):
         return "frame"
     formats = {after for before, after in itertools.pairwise(argv) if before == "--format"}
     if "export" in argv and formats <= {"jsonl"}:
@@ -161,9 +161,12 @@ _FILLED: tuple[Case | Do, ...] = (
     run("edit r001 --grid trees"),
     run("edit r002 --grid trees --grid empty-grid"),
     run("edit r002 --grid trees"),
+    # Downloads apart: they wait between requests, and the clock is that of all.
     run(
-        "fetch r000 r001 r002 attic old-name hollow huge cat --json --jobs 1",
+        "fetch r000 r001 r002 attic old-name hollow huge cat --json --jobs 1"
+        " --source repo --source pypi"
     ),
+    run("fetch r000 r001 r002 attic old-name hollow huge cat --json --source downloads"),
 )
 """A catalog with one package of every kind."""
 
@@ -431,9 +434,9 @@ SCENARIOS: tuple[Scenario, ...] = (
             run("fetch r000 --json"),
             do("heal"),
             do("fault", "github", "/repos/octo/r001$", 500),
-            run("fetch r001 --json"),
-            run("fetch r001"),
-            run("fetch r001 -v"),
+            run("fetch r001 --json --source repo"),
+            run("fetch r001 --source repo"),
+            run("fetch r001 -v --source repo"),
             do("heal"),
             do("fault", "pypi", "/simple/r000/", 404),
             run("fetch r000 --json --source pypi"),
@@ -464,8 +467,8 @@ SCENARIOS: tuple[Scenario, ...] = (
             run("add octo/r000 octo/r001 octo/r002"),
             do("tokens", "another"),
             do("variable", "GITHUB_TOKEN", "ghp_wrong" + "0" * 30),
-            run("fetch r000"),
-            run("fetch r001 --json"),
+            run("fetch r000 --source repo --source pypi"),
+            run("fetch r001 --json --source repo --source pypi"),
             run("fetch r000 --request-budget 1 --jobs 1 --json --source repo"),
             do("variable", "GITHUB_TOKEN", None),
             do("tokens"),
@@ -482,15 +485,15 @@ SCENARIOS: tuple[Scenario, ...] = (
             do("quota", 5000),
             do("later", 2),
             do("variable", "GH_TOKEN", _TOKEN),
-            run("fetch r000 --json"),
-            run("fetch r000 --json"),
+            run("fetch r000 --json --source repo --source pypi"),
+            run("fetch r000 --json --source repo --source pypi"),
             do("later", 2),
             do("push", "octo/r000"),
-            run("fetch r000 --json"),
+            run("fetch r000 --json --source repo --source pypi"),
             run("show r000 --full --json"),
             do("later", 2),
             do("fault", "github", "", 401),
-            run("fetch r001"),
+            run("fetch r001 --source repo --source pypi"),
             run("list --failing --json --full"),
         ),
     ),
