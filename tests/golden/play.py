@@ -1,0 +1,29 @@
+"""Plays a scenario on a stage, and says what came of it."""
+
+from typing import Any
+
+from golden.cases import Case, Scenario
+from golden.stage import Stage
+
+Json = Any
+
+
+def play(scenario: Scenario) -> dict[str, Json]:
+    """Run all command lines of ``scenario``; return what they did, as JSON knows it."""
+    results: list[Json] = []
+    slugs: set[str] = set()
+    with Stage(scenario.world) as stage:
+        for step in scenario.steps:
+            if isinstance(step, Case):
+                code, out, err = stage.run(step.argv, step.stdin)
+                results.append({"name": step.name, "code": code, "out": out, "err": err})
+                slugs |= stage.slugs()
+            else:
+                stage.do(step.action, *step.arguments)
+        return {
+            "scenario": scenario.name,
+            "cases": results,
+            "slugs": sorted(slugs),
+            "files": stage.files(),
+            "catalogs": {name: stage.catalog(name) for name in ("", *scenario.catalogs)},
+        }

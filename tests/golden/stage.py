@@ -1,0 +1,426 @@
+"""The stage on which the cases are played: hosts, a home, a clock, and what can be done to them.
+
+This is the only file here that imports from other test helpers and from the program: their names
+may change, and then only the block below has to follow.
+"""
+
+import contextlib
+import datetime as dt
+import gzip
+import json
+import random
+import re
+import shutil
+import signal
+import sqlite3
+import string
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, Self
+from unittest import mock
+
+# ── names of other modules: to be changed with them, nowhere else ──
+import histories
+from catalogs import first_catalogue as make_first_catalog
+from command_line import CommandLine, Result
+from github_case import repository
+from hosts import Hosts, project_of, some
+from pkgharvest.clock import FixedClock
+from standin.github import FakeCommit, FakeRepository
+from standin.pypi import FakeProject, file
+from standin.server import Call, Fault, LoopbackServer, Reply
+
+Json = Any
+FIXTURES = Path(__file__).parent
+LONGEST = 120
+"""Seconds that one scenario may take: it takes two."""
+
+_SHA256 = re.compile(r"\b[0-9a-f]{64}\b")
+
+
+class Stage:
+    """A fresh home and, between ``with`` and its end, the hosts on the loopback interface."""
+
+    def __init__(self, world: str) -> None:
+        # Always as long, and without digits: a path may be cut short in what is printed.
+        name = "".join(random.SystemRandom().choices(string.ascii_lowercase, k=10))
+        self.directory = Path(tempfile.gettempdir()).resolve() / f"golden-{name}"
+        self.directory.mkdir()
+        self.hosts = Hosts(*_WORLDS[world](), downloads=world != "none")
+        self.site = LoopbackServer(self._site)
+        self._pages: dict[str, str] = {}
+        self._lock: contextlib.ExitStack | None = None
+        self._stack = contextlib.ExitStack()
+        self.shell = CommandLine(self.directory, self.hosts.variables)
+        self.shell.variables["TMPDIR"] = str(self.directory)
+        _enrich(self.hosts)
+
+    def __enter__(self) -> Self:
+        self._stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
+        self._stack.enter_context(self.hosts)
+        self._stack.enter_context(self.site)
+        self._stack.enter_context(_limited_time())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @property
+    def here(self) -> Path:
+        """The working directory."""
+        return self.shell.here
+
+    def run(self, argv: Sequence[str], stdin: str = "") -> tuple[int, str, str]:
+        """Run a command line; return its exit code and what it printed, with placeholders."""
+        arguments = [self.real(word) for word in argv]
+        with mock.patch.object(random, "Random", _Seeded):
+            result: Result = self.shell.run(*arguments, stdin=self.real(stdin).encode())
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+        return result.code, self.plain(result.out), self.plain(result.err)
+
+    # ── placeholders ──
+
+    def plain(self, text: str) -> str:
+        """Put placeholders for what is different each time."""
+        for placeholder, value in self._places():
+            text = text.replace(value, placeholder)
+        return _SHA256.sub("<SHA256>", text)
+
+    def real(self, text: str) -> str:
+        """Put what is meant for the placeholders of a command line."""
+        for placeholder, value in self._places():
+            text = text.replace(placeholder, value)
+        return text
+
+    def _places(self) -> list[tuple[str, str]]:
+        return [
+            ("<GITHUB>", self.hosts.github.url.removeprefix("http://")),
+            ("<PYPI>", self.hosts.pypi.url.removeprefix("http://")),
+            ("<PYPISTATS>", self.hosts.pypistats.url.removeprefix("http://")),
+            ("<SITE>", self.site.url.removeprefix("http://")),
+            ("<HERE>", str(self.shell.here)),
+            ("<HOME>", str(self.shell.home)),
+            ("<STAGE>", str(self.directory)),
+        ]
+
+    # ── what is left at the end ──
+
+    def catalog(self, name: str = "") -> Json:
+        """Return what the catalog holds: the lines of its export, and what they do not tell."""
+        path = self.here / name if name else self.shell.db
+        if not path.is_file():
+            return None
+        code, out, _ = self.run(["export", "--db", str(path)])
+        if code:
+            return None
+        tables = {}
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.row_factory = sqlite3.Row
+            for table in ("fetches", "validators", "runs"):
+                rows = [
+                    json.loads(self.plain(json.dumps(dict(row))))
+                    for row in connection.execute(f"SELECT * FROM {table}")
+                ]
+                tables[table] = sorted(rows, key=json.dumps)
+        return {"lines": [json.loads(line) for line in out.splitlines()], "tables": tables}
+
+    def slugs(self) -> set[str]:
+        """Return the names that are in the catalog now."""
+        if not self.shell.db.is_file():
+            return set()
+        query = " UNION ".join(
+            f"SELECT slug FROM {table}" for table in ("packages", "grids", "categories")
+        )
+        try:
+            return {str(slug) for (slug,) in self.shell.rows(query)}
+        except sqlite3.Error:
+            return set()
+
+    def files(self) -> dict[str, Json]:
+        """Return the files that commands wrote, by name; recordings only as what they tell."""
+        found: dict[str, Json] = {}
+        for path in sorted(self.here.rglob("*")):
+            name = str(path.relative_to(self.here))
+            if not path.is_file() or ".git/" in name or name.startswith(("given", ".")):
+                continue
+            if ".har" in path.suffixes:
+                found[name] = self._recording(path)
+            elif ".db" not in path.name:
+                found[name] = self.plain(path.read_bytes().decode())
+        return found
+
+    def _recording(self, path: Path) -> Json:
+        raw = path.read_bytes()
+        archive = json.loads(gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw)
+        entries = [
+            {
+                "method": entry["request"]["method"],
+                "url": entry["request"]["url"],
+                "headers": _headers(entry["request"]),
+                "post": entry["request"].get("postData"),
+                "status": entry["response"]["status"],
+                "answer_headers": _headers(entry["response"]),
+                "content": entry["response"]["content"],
+            }
+            for entry in archive["log"]["entries"]
+        ]
+        told = [json.loads(self.plain(json.dumps(entry))) for entry in entries]
+        told.sort(key=lambda entry: (entry["url"], entry["method"], json.dumps(entry)))
+        hosts = archive["log"]["_pkgharvest"]["hosts"]
+        return {"hosts": json.loads(self.plain(json.dumps(hosts))), "entries": told}
+
+    # ── what a scenario may do between its command lines ──
+
+    def do(self, action: str, *arguments: Any) -> None:
+        """Do what ``action`` names: a method ``do_…`` below."""
+        getattr(self, f"do_{action}")(*arguments)
+
+    def do_later(self, hours: float) -> None:
+        """Let hours go by."""
+        self.shell.clock = FixedClock(self.shell.clock.now() + dt.timedelta(hours=hours))
+
+    def do_variable(self, name: str, value: str | None) -> None:
+        """Set a variable of the environment; None takes it away."""
+        self.shell.variables.pop(name, None)
+        if value is not None:
+            self.shell.variables[name] = self.real(value)
+
+    def do_repository(self, name: str, changes: dict[str, Any]) -> None:
+        """Change a repository at GitHub."""
+        repo = self._repository(name)
+        for key, value in changes.items():
+            assert hasattr(repo, key), key
+            setattr(repo, key, value)
+
+    def do_rename(self, name: str, full_name: str) -> None:
+        """Give a repository another name, to which the old one leads."""
+        self.hosts.github.rename(self._repository(name), full_name)
+
+    def do_push(self, name: str) -> None:
+        """Add a commit of this instant."""
+        repo, now = self._repository(name), self.shell.clock.now()
+        commit = FakeCommit(sha="e" * 40, authored=now, committed=now, author="lisa")
+        repo.commits, repo.pushed_at = [commit, *repo.commits], now
+
+    def do_release(self, name: str, *versions: str) -> None:
+        """Let a project have other versions."""
+        project = project_of(self._repository(name), *versions)
+        project.serial = 2
+        self.hosts.projects.add(project)
+
+    def do_no_project(self, name: str) -> None:
+        """Let there be no project of that name."""
+        self.hosts.projects.remove(name)
+
+    def do_downloads(self, name: str, *figures: int) -> None:
+        """Let a project's downloads be others."""
+        day, week, month = figures
+        self.hosts.figures.downloads[name] = (day, week, month)
+
+    def do_fault(self, host: str, pattern: str, status: int) -> None:
+        """Let requests at a host end with ``status``."""
+        getattr(self.hosts, host).fault(pattern, Fault(status=status))
+
+    def do_garble(self, host: str, pattern: str) -> None:
+        """Let requests at a host be answered with what is no JSON."""
+        getattr(self.hosts, host).fault(pattern, Fault(status=200, body=b"<html>"))
+
+    def do_heal(self) -> None:
+        """Let all be well again."""
+        self.hosts.github.heal()
+        self.hosts.pypi.heal()
+        self.hosts.pypistats.heal()
+
+    def do_quota(self, remaining: int, status: int = 403) -> None:
+        """Let so many requests be left at GitHub."""
+        self.hosts.github.quota.remaining = remaining
+        self.hosts.github.quota.spent_status = status
+
+    def do_tokens(self, *good: str) -> None:
+        """Let only these tokens be good; none: any is."""
+        self.hosts.github.tokens = set(good) or None
+
+    def do_page(self, path: str, text: str) -> None:
+        """Let the site of the API v4 have a page."""
+        self._pages[path] = text
+
+    def do_lock(self) -> None:
+        """Let another process fetch into the catalog during the next command."""
+        self._lock = contextlib.ExitStack()
+        self._lock.enter_context(self.shell.locked())
+
+    def do_write(self, name: str, text: str) -> None:
+        """Write a file in the working directory."""
+        (self.here / name).write_text(self.real(text), encoding="utf-8")
+
+    def do_directory(self, name: str) -> None:
+        """Make a directory in the working directory."""
+        (self.here / name).mkdir()
+
+    def do_truth(self, name: str, first: int, last: int) -> None:
+        """Write some of the published records into a file."""
+        lines = [json.dumps(one) + "\n" for one in histories.records()[first:last]]
+        (self.here / name).write_text("".join(lines), encoding="utf-8")
+
+    def do_history(self, slug: str, name: str) -> None:
+        """Make a bare git repository with a published history."""
+        histories.build(histories.load(slug), self.here / name)
+
+    def do_empty_git(self, name: str) -> None:
+        """Make a bare git repository without a commit."""
+        path = self.here / name
+        path.mkdir()
+        histories.git(path, "init", "-q", "--bare", "--initial-branch=main")
+
+    def do_move(self, name: str, other: str) -> None:
+        """Give a file or directory another name."""
+        (self.here / name).rename(self.here / other)
+
+    def do_sql(self, statement: str) -> None:
+        """Change the catalog as no command does."""
+        self.shell.write(statement)
+
+    def do_strange_database(self, name: str) -> None:
+        """Make a database of another program."""
+        with contextlib.closing(sqlite3.connect(self.here / name)) as connection, connection:
+            connection.execute("PRAGMA application_id = 12345")
+            connection.execute("CREATE TABLE notes (text TEXT)")
+
+    def do_unpack(self, fixture: str, name: str = "") -> None:
+        """Lay a kept file into the working directory, or with no name as the catalog."""
+        path = self.here / name if name else self.shell.db
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(gzip.decompress((FIXTURES / fixture).read_bytes()))
+
+    def do_first_catalog(self) -> None:
+        """Make the catalog as the first schema had it."""
+        self.shell.db.parent.mkdir(parents=True, exist_ok=True)
+        make_first_catalog(self.shell.db)
+
+    def _repository(self, name: str) -> FakeRepository:
+        return self.hosts.github._by_name[name.lower()]
+
+    def _site(self, call: Call) -> Reply:
+        query = "&".join(f"{name}={value}" for name, value in call.query.items())
+        text = self._pages.get(f"{call.path}?{query}" if query else call.path)
+        if text is None:
+            return Reply(status=404, body=b'{"detail": "Not found."}')
+        headers = {"content-type": "application/json"}
+        return Reply(status=200, headers=headers, body=self.real(text).encode())
+
+
+# ── the worlds ──
+
+
+def _none() -> list[FakeRepository]:
+    return []
+
+
+def _three() -> list[FakeRepository]:
+    return some(3)
+
+
+def _mixed() -> list[FakeRepository]:
+    """Make one repository of every kind."""
+    return [
+        *some(3),
+        repository(
+            owner="octo",
+            name="cat",
+            id=2001,
+            description="A cat | in *Python*, größer",
+            homepage="https://cat.example/",
+            license="MIT",
+            topics=["cats", "trees"],
+            open_issues=4,
+        ),
+        repository(owner="octo", name="attic", id=2002, stars=5, archived=True),
+        repository(owner="octo", name="new-name", id=2003, renamed_from=["octo/old-name"]),
+        repository(owner="octo", name="hollow", id=2004, empty=True, stars=1),
+        repository(owner="octo", name="fallen", id=2005, gone=True),
+        repository(owner="octo", name="barred", id=2006, blocked=True),
+        repository(owner="octo", name="banned", id=2007, dmca_403=True),
+        repository(owner="octo", name="huge", id=2008, too_large=True, stars=12345),
+    ]
+
+
+_WORLDS = {"none": _none, "three": _three, "mixed": _mixed}
+
+
+def _enrich(hosts: Hosts) -> None:
+    """Give the project of octo/cat, where there is one, all that a project may have."""
+    if "octo/cat" not in hosts.github._by_name:
+        return
+    early, late = "2024-05-01T12:00:00.000000Z", "2025-11-02T08:30:00.000000Z"
+    hosts.projects.add(
+        FakeProject(
+            name="cat",
+            info={
+                "summary": "Cats for everybody",
+                "license_expression": "MIT",
+                "requires_python": ">=3.10",
+                "classifiers": [
+                    "Framework :: Django",
+                    "Programming Language :: Python :: 3.10",
+                    "Programming Language :: Python :: 3.12",
+                ],
+                "project_urls": {
+                    "Source": "https://github.com/octo/cat",
+                    "Documentation": "https://cat.example/docs",
+                },
+            },
+            files=[
+                file("cat-1.0.tar.gz", uploaded=early),
+                file("cat-1.1.tar.gz", uploaded=early, yanked="broken"),
+                file("cat-1.2.tar.gz", uploaded=late, requires_python=">=3.10"),
+                file("cat-2.0rc1.tar.gz", uploaded=late, requires_python=">=3.10"),
+            ],
+            versions=["1.0", "1.1", "1.2", "2.0rc1"],
+        )
+    )
+
+
+# ── means ──
+
+
+class _Seeded(random.Random):
+    """What stands in for ``random.Random``: waits before another try are always the same."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+
+
+def _headers(message: Json) -> dict[str, str]:
+    """Return the headers but those that are not the same each time."""
+    left_out = {
+        *("date", "server", "host", "content-length", "user-agent"),
+        *("x-ratelimit-remaining", "x-ratelimit-used"),  # hang on which request came first
+    }
+    return {
+        header["name"].lower(): header["value"]
+        for header in message["headers"]
+        if header["name"].lower() not in left_out
+    }
+
+
+@contextlib.contextmanager
+def _limited_time() -> Iterator[None]:
+    """End what hangs: nothing here may take long."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        raise TimeoutError(f"a scenario took more than {LONGEST} seconds")
+
+    if not hasattr(signal, "SIGALRM"):
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, end)
+    signal.alarm(LONGEST)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
