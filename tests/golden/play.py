@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from golden.cases import Case, Scenario
-from golden.stage import Stage
+from tests.golden.cases import Case, Scenario
+from tests.golden.stage import Stage
 
 Json = Any
 

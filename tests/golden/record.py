@@ -11,13 +11,11 @@ import sqlite3
 import sys
 from pathlib import Path
 
+from tests.golden.cases import KEPT_CATALOG, KEPT_RECORDING, SCENARIOS, Case, Scenario
+from tests.golden.play import play
+from tests.golden.stage import Stage
+
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
-
-from golden.cases import KEPT_CATALOG, KEPT_RECORDING, SCENARIOS, Case, Scenario  # noqa: E402
-from golden.play import play  # noqa: E402
-from golden.stage import Stage  # noqa: E402
-
 EXPECTED = HERE / "expected.jsonl.gz"
 
 

@@ -22,15 +22,15 @@ from typing import Any, Self
 from unittest import mock
 
 # ── names of other modules: to be changed with them, nowhere else ──
-import histories
-from catalogs import first_catalogue as make_first_catalog
-from command_line import CommandLine, Result
-from github_case import repository
-from hosts import Hosts, project_of, some
-from pkgharvest.clock import FixedClock
-from standin.github import FakeCommit, FakeRepository
-from standin.pypi import FakeProject, file
-from standin.server import Call, Fault, LoopbackServer, Reply
+from pkgharvest.model.clock import FixedClock
+from tests.standins.github import FakeCommit, FakeRepository
+from tests.standins.pypi import FakeProject, file
+from tests.standins.server import Call, Fault, LoopbackServer, Reply
+from tests.support import histories
+from tests.support.catalogs import make_first_catalog
+from tests.support.command_line import CommandLine, Result
+from tests.support.github_case import repository
+from tests.support.hosts import Hosts, project_of, some
 
 Json = Any
 FIXTURES = Path(__file__).parent

@@ -13,18 +13,23 @@ from typing import Any
 
 import pytest
 
-from golden.cases import SCENARIOS, Case, Scenario
-from golden.play import play
-from golden.stage import FIXTURES
+from tests.golden.cases import SCENARIOS, Case, Scenario
+from tests.golden.play import play
+from tests.golden.stage import FIXTURES
 
 Json = Any
 
-RENAMED: dict[str, dict[str, str]] = {}
+RENAMED: dict[str, dict[str, str]] = {
+    "package": {
+        "edited": "user_fields",
+        "pypi_choice": "pypi_source",
+        "pypi_tried": "pypi_lookup_note",
+    },
+    "category": {"edited": "user_fields", "by_number": "is_placeholder"},
+    "grid": {"edited": "user_fields", "by_number": "is_placeholder"},
+}
 """By the type of an export's line (``package``, ``category``, ``grid``) or the name of a table
-(``fetches``, ``validators``, ``runs``): names of columns then, and what they are called now.
-
-To come: ``{"package": {"edited": "user_fields", "pypi_choice": "pypi_source", …}, …}``.
-"""
+(``fetches``, ``validators``, ``runs``): names of columns then, and what they are called now."""
 
 RENAMED_FIELDS: dict[str, str] = {}
 """Values in such a list of the names of fields (``edited``): then, and now."""
@@ -35,7 +40,7 @@ FIELD_LISTS = frozenset({"edited", "user_fields"})
 DUMP_TYPE = {"catalogue": "catalogue"}
 """The type of the first line of an export: then, and now."""
 
-DUMP_VERSION = {2: 2}
+DUMP_VERSION = {2: 3}
 """The version in it: then, and now."""
 
 _WORDS = re.compile(r"[^\W_][\w.-]*[^\W_]|[^\W_]")
