@@ -1,4 +1,4 @@
-"""Typed reads out of foreign JSON: the right value, or an error that says where."""
+"""Typed reads from foreign JSON: the right value, or an error that names the place."""
 
 import datetime as dt
 import json
@@ -30,10 +30,14 @@ READS = (
     lambda node: list(node.items()),
     lambda node: node["name"],
     lambda node: node.get("name"),
+    lambda node: node.optional_text("name"),
+    lambda node: node.optional_integer("name"),
+    lambda node: node.optional_instant("name"),
+    lambda node: node.texts("name"),
 )
 
 
-def test_the_error_says_where() -> None:
+def test_a_json_error_names_the_path_to_the_value() -> None:
     commits = parse_json(b'[{"commit": {"author": {"date": "yesterday"}}}]', "commits").sequence()
     with pytest.raises(DecodeError) as caught:
         commits[0]["commit"]["author"]["date"].instant()
@@ -58,7 +62,7 @@ def test_the_error_says_where() -> None:
         ('"2026-02-15T18:08:42"', JsonNode.instant, dt.datetime(2026, 2, 15, 18, 8, 42, 0, dt.UTC)),
     ],
 )
-def test_values(text: str, read: object, expected: object) -> None:
+def test_a_json_node_reads_a_value_of_its_type(text: str, read: object, expected: object) -> None:
     assert callable(read)
     assert read(parse_json(text.encode(), "x")) == expected
 
@@ -77,7 +81,7 @@ def test_values(text: str, read: object, expected: object) -> None:
         ('"9999-12-31T23:59:59-14:00"', JsonNode.instant),
     ],
 )
-def test_wrong_types(text: str, read: object) -> None:
+def test_a_json_node_rejects_a_value_of_another_type(text: str, read: object) -> None:
     assert callable(read)
     with pytest.raises(DecodeError, match=r"^x: expected"):
         read(parse_json(text.encode(), "x"))
@@ -88,12 +92,12 @@ def test_wrong_types(text: str, read: object) -> None:
     [b"", b"{", b"<html>", b"NaN", b"[Infinity]", b"\xff", b"[" * 100_000, b"9" * 5_000],
     ids=["empty", "cut", "html", "nan", "infinity", "bytes", "deep", "long"],
 )
-def test_what_is_no_json(body: bytes) -> None:
+def test_a_body_that_is_not_json_is_malformed(body: bytes) -> None:
     with pytest.raises(Malformed, match="not valid JSON"):
         parse_json(body, "answer")
 
 
-def test_a_member_may_be_absent_or_null() -> None:
+def test_a_json_member_may_be_absent_or_null() -> None:
     node = parse_json(b'{"there": 1, "null": null}', "x")
     assert node["there"].integer() == 1
     assert node["null"].value is None
@@ -103,18 +107,39 @@ def test_a_member_may_be_absent_or_null() -> None:
         node["absent"]
 
 
+def test_the_optional_readers_read_a_member_or_nothing_where_it_is_absent_or_null() -> None:
+    node = parse_json(
+        b'{"text": "a", "integer": 3, "instant": "2026-02-15T23:08:42Z", "texts": ["a", "b"],'
+        b' "null": null}',
+        "x",
+    )
+    assert node.optional_text("text") == "a"
+    assert node.optional_integer("integer") == 3
+    assert node.optional_instant("instant") == AT_NIGHT
+    assert node.texts("texts") == ("a", "b")
+    for key in ("null", "absent"):
+        assert node.optional_text(key) is None
+        assert node.optional_integer(key) is None
+        assert node.optional_instant(key) is None
+        assert node.texts(key) == ()
+    with pytest.raises(DecodeError, match=r"^x\.text: expected a whole number, got 'a'"):
+        node.optional_integer("text")
+    with pytest.raises(DecodeError, match=r"^x\.text: expected a list, got 'a'"):
+        node.texts("text")
+
+
 @given(JSON)
-def test_every_read_of_anything_gives_a_value_or_one_harmless_line(value: object) -> None:
+def test_every_json_reader_gives_a_value_or_a_harmless_message_on_one_line(value: object) -> None:
     node = parse_json(json.dumps(value).encode(), "x")
     nodes = [node]
     if isinstance(node.value, dict):
         nodes += [inner for _, inner in node.items()]
-    told = []
-    for one in nodes:
+    messages = []
+    for inner in nodes:
         for read in READS:
             try:
-                read(one)
+                read(inner)
             except DecodeError as error:
-                told.append(error.message)
-    assert [sanitize(message) for message in told] == told
-    assert all(len(message) < 300 for message in told)
+                messages.append(error.message)
+    assert [sanitize(message) for message in messages] == messages
+    assert all(len(message) < 300 for message in messages)

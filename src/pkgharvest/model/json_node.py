@@ -1,6 +1,6 @@
-"""Typed reads out of foreign JSON.
+"""Typed reads from foreign JSON, such as the answer of an API.
 
-A ``Node`` is a value with the path that led to it, so that an error says where it is:
+A `JsonNode` carries the path that led to its value, so that an error can name the place:
 ``commits[3].commit.author.date: expected an ISO 8601 instant, got 'yesterday'``.
 """
 
@@ -13,27 +13,27 @@ from typing import NoReturn
 
 from pkgharvest.model.errors import Malformed
 
-_LONGEST = 2**63 - 1
-"""What an INTEGER of SQLite holds."""
+_MAX_INTEGER = 2**63 - 1
+"""The largest INTEGER that SQLite can store."""
 
-_LONGEST_SHOWN = 60
-"""Of foreign text in a message: enough to recognise it, short enough for a line."""
+_MAX_SHOWN_CHARACTERS = 60
+"""Enough foreign text to recognize in a message, and short enough for one line."""
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class DecodeError(Malformed):
-    """An answer whose shape is not the expected one; ``path`` is the place."""
+    """A value does not have the expected shape; ``path`` names its place in the document."""
 
     def __init__(self, path: str, expected: str, got: object) -> None:
-        shown = repr(got) if isinstance(got, str | int | float) else _kind(got)
-        if len(shown) > _LONGEST_SHOWN:
-            shown = shown[: _LONGEST_SHOWN - 3] + "..."
+        shown = repr(got) if isinstance(got, str | int | float) else _type_name(got)
+        if len(shown) > _MAX_SHOWN_CHARACTERS:
+            shown = shown[: _MAX_SHOWN_CHARACTERS - 3] + "..."
         super().__init__(f"{path}: expected {expected}, got {shown}")
         self.path = path
 
 
-def _kind(value: object) -> str:
+def _type_name(value: object) -> str:
     match value:
         case None:
             return "null"
@@ -45,45 +45,62 @@ def _kind(value: object) -> str:
             return type(value).__name__
 
 
-def _no_constant(name: str) -> NoReturn:
+def _reject_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
 def parse_json(body: bytes, name: str) -> "JsonNode":
-    """Read ``body`` as JSON (RFC 8259, UTF-8); ``name`` begins the path of every error.
+    """Parse ``body`` as JSON (RFC 8259, UTF-8).
 
-    Raises Malformed where it is not JSON, or nested too deep to be an answer.
+    ``name`` begins the path of every later error. Raises Malformed if ``body`` is not JSON, holds
+    NaN or Infinity, or is nested too deep for Python's parser.
+
+    >>> parse_json(b'{"stars": 72}', "repository")["stars"]
+    JsonNode(value=72, path='repository.stars')
     """
     try:
-        return JsonNode(json.loads(body, parse_constant=_no_constant), name)
+        return JsonNode(json.loads(body, parse_constant=_reject_constant), name)
     except (ValueError, RecursionError) as error:
         raise Malformed(f"{name}: not valid JSON") from error
 
 
 @dataclass(frozen=True, slots=True)
 class JsonNode:
-    """A value out of foreign JSON, and the path that led to it."""
+    """A value of a JSON document, and the path that led to it.
+
+    Indexing and the readers raise DecodeError if the value is not what they expect. The
+    ``optional_…`` readers and ``texts`` read a member that may be absent or null.
+
+    >>> node = parse_json(b'{"license": null, "tags": ["a"], "files": [{"size": "big"}]}', "page")
+    >>> node.optional_text("license")
+    >>> node.texts("tags")
+    ('a',)
+    >>> node["files"].sequence()[0]["size"].integer()
+    Traceback (most recent call last):
+    pkgharvest.model.json_node.DecodeError: page.files[0].size: expected a whole number, got 'big'
+    """
 
     value: object
     path: str
 
     def __getitem__(self, key: str) -> "JsonNode":
-        """Return the member ``key`` of an object, which must be there (it may be null)."""
+        """Return the member ``key`` of an object. It must exist, but may be null."""
         members = self._members()
         if key not in members:
             raise DecodeError(f"{self.path}.{key}", "a value", None)
         return JsonNode(members[key], f"{self.path}.{key}")
 
     def get(self, key: str) -> "JsonNode | None":
-        """Return the member ``key`` of an object, or None where it is absent or null."""
+        """Return the member ``key`` of an object, or None if it is absent or null."""
         value = self._members().get(key)
         return None if value is None else JsonNode(value, f"{self.path}.{key}")
 
     def items(self) -> Iterator[tuple[str, "JsonNode"]]:
-        """Go through an object's members."""
+        """Yield the members of an object."""
         for key, value in self._members().items():
-            # The key is foreign text as well: its escapes are not for the terminal.
-            yield _clean(key), JsonNode(value, f"{self.path}.{ascii(key)[1:-1][:_LONGEST_SHOWN]}")
+            # Keys are foreign text too, so the path must not carry their control characters.
+            path = f"{self.path}.{ascii(key)[1:-1][:_MAX_SHOWN_CHARACTERS]}"
+            yield _replace_surrogates(key), JsonNode(value, path)
 
     def sequence(self) -> "list[JsonNode]":
         """Return the items of a list."""
@@ -92,16 +109,16 @@ class JsonNode:
         return [JsonNode(item, f"{self.path}[{index}]") for index, item in enumerate(self.value)]
 
     def text(self) -> str:
-        """Return a string. Lone surrogates, which no encoding holds, become U+FFFD."""
+        """Return a string. Lone surrogates, which UTF-8 cannot encode, become U+FFFD."""
         if not isinstance(self.value, str):
             raise DecodeError(self.path, "a string", self.value)
-        return _clean(self.value)
+        return _replace_surrogates(self.value)
 
     def integer(self) -> int:
-        """Return a whole number from 0 to what SQLite can hold."""
+        """Return a whole number from 0 to the largest that SQLite can store."""
         if not isinstance(self.value, int) or isinstance(self.value, bool):
             raise DecodeError(self.path, "a whole number", self.value)
-        if not 0 <= self.value <= _LONGEST:
+        if not 0 <= self.value <= _MAX_INTEGER:
             raise DecodeError(self.path, "a number from 0 to 2^63-1", self.value)
         return self.value
 
@@ -112,7 +129,7 @@ class JsonNode:
         return self.value
 
     def instant(self) -> dt.datetime:
-        """Return an ISO 8601 instant, in UTC; one without an offset is taken for UTC."""
+        """Return an ISO 8601 instant in UTC. Without an offset, UTC is assumed."""
         text = self.text()
         try:
             moment = dt.datetime.fromisoformat(text)
@@ -122,11 +139,31 @@ class JsonNode:
         except (ValueError, OverflowError) as error:
             raise DecodeError(self.path, "an ISO 8601 instant", text) from error
 
+    def optional_text(self, key: str) -> str | None:
+        """Return the string at ``key``, or None if it is absent or null."""
+        node = self.get(key)
+        return None if node is None else node.text()
+
+    def optional_integer(self, key: str) -> int | None:
+        """Return the whole number at ``key``, or None if it is absent or null."""
+        node = self.get(key)
+        return None if node is None else node.integer()
+
+    def optional_instant(self, key: str) -> dt.datetime | None:
+        """Return the instant at ``key``, or None if it is absent or null."""
+        node = self.get(key)
+        return None if node is None else node.instant()
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Return the list of strings at ``key``, or an empty tuple if it is absent or null."""
+        node = self.get(key)
+        return () if node is None else tuple(item.text() for item in node.sequence())
+
     def _members(self) -> dict[str, object]:
         if not isinstance(self.value, dict):
             raise DecodeError(self.path, "an object", self.value)
         return self.value
 
 
-def _clean(text: str) -> str:
+def _replace_surrogates(text: str) -> str:
     return _SURROGATES.sub("\ufffd", text)
