@@ -1,7 +1,9 @@
-"""The resources of the Django Packages API v4, read: packages, grids and categories.
+"""Reads the resources of the Django Packages API v4: packages, grids and categories.
 
-They are told apart by their keys. What a resource does not hold is not told, which is another
-thing than null; and what it holds beyond the API's own keys is kept as it stands.
+A resource is recognized by its keys. A key that is missing means "not stated", which is not the
+same as null. Keys that the API does not define are kept as they are.
+
+Nothing is stored here. `api_v4.encode` writes the same resources.
 """
 
 import datetime as dt
@@ -11,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from pkgharvest.model.activity import WEEKS
 from pkgharvest.model.json_node import DecodeError, JsonNode
 
 Kind = Literal["package", "grid", "category"]
@@ -18,22 +21,20 @@ KINDS: tuple[Kind, ...] = ("package", "grid", "category")
 
 Value: TypeAlias = str | int | dt.datetime | tuple[int, ...] | tuple[str, ...] | None
 
-WEEKS = 52
+_MAX_ID = 2**53 - 1
+"""The largest integer that every JSON reader keeps exact (RFC 8259, section 6)."""
 
-_LARGEST_ID = 2**53 - 1
-"""What every reader of JSON holds exactly (RFC 8259, section 6), and leaves room for new ids."""
+_SKIPPED_KEYS = frozenset({"id", "comparison"})
+"""``id`` is read separately; ``comparison``, added by ``grid show``, follows from the packages."""
 
-_LEFT_OUT = frozenset({"id", "comparison"})
-"""Read by itself; and what ``grid show`` adds to a grid, which follows from its packages."""
-
-_MOST_COMMITS = 2**40
-"""In a week: what all of them sum up to is a number that every program can hold."""
+_MAX_WEEKLY_COMMITS = 2**40
+"""Keeps the sum of 52 weeks within what every program can hold."""
 
 _YEARS = range(2, 9999)
-"""In these an instant can be printed in every zone."""
+"""Years whose instants can be converted to any time zone without leaving the calendar."""
 
 _SLUG = re.compile(r"[A-Za-z0-9_-]{1,200}")
-"""Django's slug, which is the API's."""
+"""A slug as Django defines it."""
 
 _LINK = re.compile(r"(?:https?://[^/?#\s]+)?/(?:[^?#\s]*/)?(\w+)/([0-9]{1,16})/?(?:\?[^#\s]*)?")
 
@@ -43,203 +44,231 @@ _PROJECT = re.compile(
     rf"/({_NAME})(?:[/?#]\S*)?|({_NAME})",
     re.IGNORECASE,
 )
-"""PyPI's page of a project in the forms that it has had, or its name alone, by PEP 508."""
+"""A project's page on PyPI, in every form it has had, or the project's name alone (PEP 508)."""
 
 _CREDENTIALS = re.compile(r"https?://[^/?#\s]*@|[a-z0-9+.-]+://[^/?#\s]*:[^/?#\s]*@", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """One resource as it was told."""
+    """One resource, as it was stated."""
 
     kind: Kind
     id: int
     slug: str
-    told: Mapping[str, Value]
-    """By the API's names, ``id`` aside. Links are the numbers that they end in."""
+    values: Mapping[str, Value]
+    """The stated values by the API's keys, without ``id``. Links are reduced to their ids."""
     extra: Mapping[str, object]
-    """What stands under other names, as JSON has it."""
+    """Values under keys that the API does not define, as parsed JSON."""
 
 
 def resource_kind(node: JsonNode) -> Kind | None:
-    """Tell what ``node`` is by its keys, whatever they hold; None for nothing of the kind."""
+    """Recognize a resource by its keys, whatever their values; None if it is not one."""
     if not isinstance(node.value, dict) or "slug" not in node.value:
         return None
-    for kind, keys in _TELLING.items():
+    for kind, keys in _DISTINCTIVE_KEYS.items():
         if not keys.isdisjoint(node.value):
             return kind
     return None
 
 
 def decode_resource(node: JsonNode) -> Resource:
-    """Read one resource; DecodeError, with the path to the fault, for what is none."""
+    """Read one resource.
+
+    Raises DecodeError, with the path of the wrong value.
+
+    >>> record = {
+    ...     "id": 44,
+    ...     "title": "Trees",
+    ...     "slug": "trees",
+    ...     "packages": ["/api/v4/packages/7/", "/api/v4/packages/3/"],
+    ...     "is_locked": False,
+    ...     "color": "green",
+    ... }
+    >>> grid = decode_resource(JsonNode(record, "grids.json"))
+    >>> grid.kind, grid.id, grid.slug
+    ('grid', 44, 'trees')
+    >>> grid.values
+    {'title': 'Trees', 'slug': 'trees', 'packages': (7, 3), 'is_locked': 0}
+    >>> grid.extra
+    {'color': 'green'}
+    """
     kind = resource_kind(node)
     if kind is None:
         raise DecodeError(node.path, "a package, a grid or a category", node.value)
-    readers = _READERS[kind]
-    told: dict[str, Value] = {}
+    decoders = _DECODERS[kind]
+    values: dict[str, Value] = {}
     extra: dict[str, object] = {}
     for key, member in node.items():
-        if key in readers:
-            told[key] = readers[key](member)
-        elif key not in _LEFT_OUT:
+        if key in decoders:
+            values[key] = decoders[key](member)
+        elif key not in _SKIPPED_KEYS:
             require_json(member)
             extra[key] = member.value
     for key in ("slug", "title"):
-        if key not in told:
+        if key not in values:
             raise DecodeError(f"{node.path}.{key}", "a string", None)
     return Resource(
-        kind=kind, id=number(node["id"]), slug=str(told["slug"]), told=told, extra=extra
+        kind=kind,
+        id=decode_id(node["id"]),
+        slug=str(values["slug"]),
+        values=values,
+        extra=extra,
     )
 
 
-def project_name(url: str) -> str | None:
-    """Return the name of the project whose page at PyPI ``url`` is, in any form it ever had."""
-    found = _PROJECT.fullmatch(url)
-    return None if found is None else found[1] or found[2]
+def parse_project_name(url: str) -> str | None:
+    """Return the name of the project whose PyPI page ``url`` is, or None if it is no such page.
+
+    >>> parse_project_name("https://pypi.python.org/pypi/django-ltree/0.6.0")
+    'django-ltree'
+    >>> parse_project_name("https://example.org/django-ltree")
+    """
+    match = _PROJECT.fullmatch(url)
+    return None if match is None else match[1] or match[2]
 
 
 # ── values ──
 
 
-def number(node: JsonNode) -> int:
-    """Read an id: from 1 on, and no larger than every program can hold."""
-    value = node.integer()
-    if not 0 < value <= _LARGEST_ID:
-        raise DecodeError(node.path, "an id from 1 to 2^53-1", value)
-    return value
+def decode_id(node: JsonNode) -> int:
+    """Read an id: from 1 to the largest integer that every program keeps exact."""
+    number = node.integer()
+    if not 0 < number <= _MAX_ID:
+        raise DecodeError(node.path, "an id from 1 to 2^53-1", number)
+    return number
 
 
-def slug(node: JsonNode) -> str:
-    """Read a slug as the API may have it: letters of either case, digits, ``-`` and ``_``."""
+def decode_slug(node: JsonNode) -> str:
+    """Read a slug as the API allows it: letters of either case, digits, ``-`` and ``_``."""
     text = node.text()
     if _SLUG.fullmatch(text) is None:
         raise DecodeError(node.path, "a slug", text)
     return text
 
 
-def instant(node: JsonNode) -> dt.datetime:
-    """Read an instant that can be printed in every zone."""
+def decode_instant(node: JsonNode) -> dt.datetime:
+    """Read an instant that can be converted to any time zone."""
     moment = node.instant()
     if moment.year not in _YEARS:
-        raise DecodeError(node.path, "an instant of our era", node.text())
+        raise DecodeError(node.path, "an instant from year 2 to 9998", node.text())
     return moment
 
 
-def weeks(node: JsonNode) -> tuple[int, ...]:
-    """Read the counts of 52 weeks, or nothing, which is: not known."""
+def decode_weeks(node: JsonNode) -> tuple[int, ...]:
+    """Read the commit counts of 52 weeks, or an empty list if they are not known."""
     counts = tuple(item.integer() for item in node.sequence())
     if len(counts) not in {0, WEEKS}:
         raise DecodeError(node.path, "52 numbers or none", f"{len(counts)} of them")
-    if max(counts, default=0) > _MOST_COMMITS:
-        raise DecodeError(node.path, "numbers of commits", max(counts))
+    if max(counts, default=0) > _MAX_WEEKLY_COMMITS:
+        raise DecodeError(node.path, "at most 2^40 commits a week", max(counts))
     return counts
 
 
-def location(node: JsonNode) -> str:
-    """Read a URL as it stands, "" for none; one with a password in it is nothing to keep."""
-    text = "" if node.value is None else node.text()
+def decode_url(node: JsonNode) -> str:
+    """Read a URL unchanged; null becomes "". Rejects a URL with credentials, which are secret."""
+    text = _decode_text(node)
     if _CREDENTIALS.match(text):
         raise DecodeError(node.path, "a URL without credentials", "***")
     return text
 
 
-def texts(node: JsonNode) -> tuple[str, ...]:
+def decode_texts(node: JsonNode) -> tuple[str, ...]:
     """Read a list of strings."""
     return tuple(item.text() for item in node.sequence())
 
 
-def _each_once(node: JsonNode) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(texts(node)))
+def require_json(node: JsonNode) -> None:
+    """Reject a value that Python can parse but not write back as JSON, such as 1e999."""
+    try:
+        json.dumps(node.value, allow_nan=False)
+    except (ValueError, RecursionError) as error:
+        raise DecodeError(node.path, "numbers that JSON can hold", node.value) from error
 
 
-def _optional(read_it: Callable[[JsonNode], Value]) -> Callable[[JsonNode], Value]:
-    return lambda node: None if node.value is None else read_it(node)
+def _decode_unique_texts(node: JsonNode) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(decode_texts(node)))
 
 
-def _text(node: JsonNode) -> str:
-    """Read a string; null, which the API never has there, is none."""
+def _optional(decode: Callable[[JsonNode], Value]) -> Callable[[JsonNode], Value]:
+    return lambda node: None if node.value is None else decode(node)
+
+
+def _decode_text(node: JsonNode) -> str:
+    """Read a string. The API never states null here; if another program does, it is ""."""
     return "" if node.value is None else node.text()
 
 
-def _flag(node: JsonNode) -> int:
+def _decode_flag(node: JsonNode) -> int:
     return int(node.boolean())
 
 
-def _title(node: JsonNode) -> str:
+def _decode_title(node: JsonNode) -> str:
     text = node.text()
     if not text.strip():
         raise DecodeError(node.path, "a title", text)
     return text
 
 
-def _link_to(resource: str) -> Callable[[JsonNode], int]:
-    def read_link(node: JsonNode) -> int:
-        found = _LINK.fullmatch(node.text())
-        if found is None or found[1] != resource or not 0 < int(found[2]) <= _LARGEST_ID:
+def _link_decoder(resource: str) -> Callable[[JsonNode], int]:
+    def decode_link(node: JsonNode) -> int:
+        match = _LINK.fullmatch(node.text())
+        if match is None or match[1] != resource or not 0 < int(match[2]) <= _MAX_ID:
             raise DecodeError(node.path, f"a link that ends in {resource}/<id>/", node.text())
-        return int(found[2])
+        return int(match[2])
 
-    return read_link
-
-
-def _links_to(resource: str) -> Callable[[JsonNode], tuple[int, ...]]:
-    read_link = _link_to(resource)
-    return lambda node: tuple(dict.fromkeys(read_link(item) for item in node.sequence()))
+    return decode_link
 
 
-def require_json(node: JsonNode) -> None:
-    """Refuse what Python reads as JSON, and could not write as such again."""
-    try:
-        json.dumps(node.value, allow_nan=False)
-    except (ValueError, RecursionError) as error:
-        raise DecodeError(node.path, "numbers that can be kept", node.value) from error
+def _links_decoder(resource: str) -> Callable[[JsonNode], tuple[int, ...]]:
+    decode_link = _link_decoder(resource)
+    return lambda node: tuple(dict.fromkeys(decode_link(item) for item in node.sequence()))
 
 
-_TELLING: Mapping[Kind, frozenset[str]] = {
+_DISTINCTIVE_KEYS: Mapping[Kind, frozenset[str]] = {
     "category": frozenset({"title_plural", "show_pypi"}),
     "grid": frozenset({"is_locked", "header", "packages"}),
     "package": frozenset({"repo_url", "repo_watchers", "pypi_url", "commits_over_52"}),
 }
-"""Keys that no other resource has; one of them is enough."""
+"""Keys that only this kind of resource has; one of them identifies it."""
 
-_READERS: Mapping[Kind, Mapping[str, Callable[[JsonNode], Value]]] = {
+_DECODERS: Mapping[Kind, Mapping[str, Callable[[JsonNode], Value]]] = {
     "category": {
-        "title": _title,
-        "slug": slug,
-        "description": _text,
-        "title_plural": _text,
-        "show_pypi": _flag,
-        "created": instant,
-        "modified": instant,
+        "title": _decode_title,
+        "slug": decode_slug,
+        "description": _decode_text,
+        "title_plural": _decode_text,
+        "show_pypi": _decode_flag,
+        "created": decode_instant,
+        "modified": decode_instant,
     },
     "grid": {
-        "title": _title,
-        "slug": slug,
-        "description": _text,
-        "is_locked": _flag,
-        "header": _flag,
-        "packages": _links_to("packages"),
-        "created": instant,
-        "modified": instant,
+        "title": _decode_title,
+        "slug": decode_slug,
+        "description": _decode_text,
+        "is_locked": _decode_flag,
+        "header": _decode_flag,
+        "packages": _links_decoder("packages"),
+        "created": decode_instant,
+        "modified": decode_instant,
     },
     "package": {
-        "category": _optional(_link_to("categories")),
-        "grids": _links_to("grids"),
-        "title": _title,
-        "slug": slug,
-        "last_updated": _optional(instant),
-        "last_fetched": _optional(instant),
-        "repo_url": location,
+        "category": _optional(_link_decoder("categories")),
+        "grids": _links_decoder("grids"),
+        "title": _decode_title,
+        "slug": decode_slug,
+        "last_updated": _optional(decode_instant),
+        "last_fetched": _optional(decode_instant),
+        "repo_url": decode_url,
         "pypi_version": _optional(JsonNode.text),
-        "created": instant,
-        "modified": instant,
+        "created": decode_instant,
+        "modified": decode_instant,
         "repo_forks": JsonNode.integer,
-        "repo_description": _text,
-        "pypi_url": location,
-        "documentation_url": _optional(location),
+        "repo_description": _decode_text,
+        "pypi_url": decode_url,
+        "documentation_url": _optional(decode_url),
         "repo_watchers": JsonNode.integer,
-        "commits_over_52": weeks,
-        "participants": _each_once,
+        "commits_over_52": decode_weeks,
+        "participants": _decode_unique_texts,
     },
 }

@@ -87,7 +87,7 @@ def import_resource(
     if told.kind != "package":
         return import_collection(connection, told, now)
     row = find_row(connection, "packages", told.id)
-    place = stored_locator(str(told.told.get("repo_url", "")))
+    place = stored_locator(str(told.values.get("repo_url", "")))
     require_package_identity(connection, row, told.id, told.slug, place)
     if row is not None:
         return _News(connection, row, told, place, now).take(new=False)
@@ -98,7 +98,7 @@ def import_resource(
         {
             "id": told.id,
             "slug": told.slug,
-            "title": told.told["title"],
+            "title": told.values["title"],
             "created": moment,
             "modified": "",  # older than whatever is told
         },
@@ -144,7 +144,7 @@ class _News:
         self._id = int(row["id"])
         self._told = {
             key: encode_instant(value) if isinstance(value, dt.datetime) else value
-            for key, value in told.told.items()
+            for key, value in told.values.items()
         }
         self._extra = json.loads(row["extra"]) | dict(told.extra)
         self._place = place
@@ -256,7 +256,7 @@ class _News:
         chosen = self._row["pypi_source"] == "none" or self._is_theirs("pypi")
         if not url or url == self._row["pypi_url"] or chosen:
             return
-        name = decode.project_name(str(url))
+        name = decode.parse_project_name(str(url))
         key = None if name is None else normalize_name(name)
         if known is not None and key == known:
             if self._project_fresh:
@@ -290,7 +290,7 @@ class _News:
         url = self._told.get("pypi_url")
         if not self._is_theirs("pypi") or not url or url == self._row["pypi_url"]:
             return True
-        name = decode.project_name(str(url))
+        name = decode.parse_project_name(str(url))
         return name is not None and normalize_name(name) == self._row["pypi_key"]
 
     def _figures(self) -> None:

@@ -31,7 +31,7 @@ def import_collection(
     theirs = frozenset() if row is None else frozenset(decode_strings(row["user_fields"]))
     columns: dict[str, object] = {
         key: encode_instant(value) if isinstance(value, dt.datetime) else value
-        for key, value in told.told.items()
+        for key, value in told.values.items()
         if key != "packages" and key not in theirs
     }
     if row is not None:
@@ -61,7 +61,7 @@ def import_collection(
 
 def _put_into(connection: sqlite3.Connection, told: Resource) -> tuple[int, int]:
     """Put the packages of a grid into it; return how many are absent, and how many were put."""
-    listed = told.told.get("packages")
+    listed = told.values.get("packages")
     if not isinstance(listed, tuple) or not listed or told.id in locked_grids(connection):
         return 0, 0
     these = json.dumps(listed)

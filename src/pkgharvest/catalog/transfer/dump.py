@@ -203,14 +203,14 @@ class DumpReader:
         hanging: dict[str, list[dict[str, object]]] = {}
         grids: tuple[int, ...] = ()
         if table == "packages":
-            grids = tuple(dict.fromkeys(decode.number(item) for item in _items(node, "grids")))
+            grids = tuple(dict.fromkeys(decode.decode_id(item) for item in _items(node, "grids")))
             for name in CHILD_TABLES:
                 hanging[name] = [
                     self._row(name, dict(item.items()), item.path) for item in _items(node, name)
                 ]
         return DumpLine(
             table=table,
-            id=decode.number(node["id"]),
+            id=decode.decode_id(node["id"]),
             slug=str(columns["slug"]),
             columns=columns,
             grids=grids,
@@ -252,15 +252,15 @@ def _read_value(table: str, name: str, kind: str, member: JsonNode) -> object:
 
 
 def _instant(member: JsonNode) -> str | None:
-    return encode_instant(decode.instant(member))
+    return encode_instant(decode.decode_instant(member))
 
 
 def _list(member: JsonNode) -> str:
-    return encode_list(decode.texts(member))
+    return encode_list(decode.decode_texts(member))
 
 
 def _weeks(member: JsonNode) -> str:
-    return encode_list(decode.weeks(member))
+    return encode_list(decode.decode_weeks(member))
 
 
 def _object(member: JsonNode) -> str:
@@ -280,10 +280,10 @@ _READERS: Mapping[str, Callable[[JsonNode], object]] = {
     **dict.fromkeys(_INSTANTS, _instant),
     **dict.fromkeys(("day", "days_since", "days_from", "days_until", "commits_until"), _day),
     **dict.fromkeys(_LISTS, _list),
-    "slug": decode.slug,
+    "slug": decode.decode_slug,
     "commits_over_52": _weeks,
     "extra": _object,
-    "repo_url": decode.location,
-    "url": decode.location,
+    "repo_url": decode.decode_url,
+    "url": decode.decode_url,
 }
 """By column, where its type does not say it all."""
