@@ -84,7 +84,7 @@ async def run(
     found_by: "dict[int, FetchTarget] | None" = None,
 ) -> list[FetchOutcome]:
     """Harvest; when the package ``n`` has come out, ``found_by[n]`` is put aside."""
-    sources = SourceSet(repositories={"github": Quick()}, projects=Projects(), downloads=downloads)
+    sources = SourceSet(repositories=lambda _: Quick(), projects=Projects(), downloads=downloads)
     outcomes: list[FetchOutcome] = []
     harvesting = run_engine(
         packages,
@@ -155,7 +155,7 @@ def test_who_leaves_in_the_middle_leaves_nothing_behind() -> None:
         slow = Slow(None)
         harvesting = run_engine(
             targets(9),
-            SourceSet(repositories={"github": Quick()}, projects=Projects(), downloads=slow),
+            SourceSet(repositories=lambda _: Quick(), projects=Projects(), downloads=slow),
             clock=FixedClock(NOW),
             limits=StageLimits(jobs=3, seconds_per_source=60),
             halt=StopSignal(),

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import datetime as dt
 import sqlite3
-from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -119,7 +118,7 @@ class _Run:
             harvesting = run_engine(
                 selection.fetch_targets(conn, [(number, _REPOSITORY) for number in due]),
                 # git reads them all, whatever else their hosts have.
-                SourceSet(repositories=defaultdict(lambda: git), projects=_NoProjects()),
+                SourceSet(repositories=lambda _: git, projects=_NoProjects()),
                 clock=self._around.clock,
                 limits=StageLimits(jobs=self._wish.jobs, seconds_per_source=_LONGEST),
                 halt=self._halt,

@@ -6,13 +6,14 @@ It knows neither SQLite nor the terminal: who runs it saves and shows.
 import asyncio
 import dataclasses
 import datetime as dt
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from pkgharvest.model.clock import Clock
 from pkgharvest.model.errors import BudgetSpent, RateLimited, SourceError, TimedOut
 from pkgharvest.model.instants import utc_day
+from pkgharvest.model.locators import Locator
 from pkgharvest.model.observations import (
     Failure,
     FetchOutcome,
@@ -52,8 +53,8 @@ class StopSignal:
 class SourceSet:
     """Who answers for what."""
 
-    repositories: Mapping[str, RepositorySource]
-    """By ``Locator.kind``."""
+    repositories: Callable[[Locator], RepositorySource]
+    """Returns the source that reads a repository."""
     projects: ProjectSource
     downloads: DownloadsSource | None = None
     """None where nobody counts downloads from the index that ``projects`` asks."""
@@ -262,8 +263,8 @@ class _Package:
             case "repo":
                 if self._target.locator is None:
                     return _no_repository()
-                source_of_kind = self._sources.repositories[self._target.locator.kind]
-                return source_of_kind.read(self._target, self._today)
+                source_of_host = self._sources.repositories(self._target.locator)
+                return source_of_host.read(self._target, self._today)
             case "pypi":
                 return self._sources.projects.read(self._target)
             case "downloads":

@@ -34,6 +34,7 @@ from pkgharvest.pipeline.runner import run_loop, stopped_by
 from pkgharvest.pipeline.sources import ServiceUrls, open_sources
 from pkgharvest.pipeline.writer import Writer
 from pkgharvest.settings import load
+from pkgharvest.settings.hosts import HostTable
 from pkgharvest.transport.client import Client, open_client
 from pkgharvest.transport.credentials import Credentials
 from pkgharvest.transport.har.archive import HarArchive
@@ -282,7 +283,7 @@ class _Run:
         locator = outcome.target.locator
         if outcome.source != "repo" or locator is None or locator.is_local:
             return False
-        with_git = locator.kind == "git" or self._order.history == "git"
+        with_git = HostTable({}).kind_of(locator) != "github" or self._order.history == "git"
         asked = not isinstance(outcome.result, Skipped)
         return asked and (with_git or self._order.as_of is not None)
 

@@ -13,6 +13,7 @@ from pkgharvest.model.observations import Activity, FetchTarget, RepositoryResul
 from pkgharvest.model.origin import strip_userinfo
 from pkgharvest.pipeline.engine import SourceSet
 from pkgharvest.pipeline.options import FetchOptions
+from pkgharvest.settings.hosts import HostTable
 from pkgharvest.settings.load import GITHUB_API_URL, PYPI_URL, Setting, Settings
 from pkgharvest.sources.base import HistorySource, RepositorySource
 from pkgharvest.sources.git import GitSource
@@ -89,10 +90,11 @@ def open_sources(
     conditional = order.record is None and order.replay is None
     git = GitSource(GitProcess(environ), CloneCache(clones_directory(cache)), at_once=order.jobs)
     local_git = git if network else _OnThisMachine(git)
+    table = HostTable({})
+    default: RepositorySource = local_git
     repositories: dict[str, RepositorySource]
     if order.as_of is not None:
-        past = _Past(local_git, order.as_of)
-        repositories = {"github": past, "git": past}
+        default, repositories = _Past(local_git, order.as_of), {}
     else:
         past_commits = local_git if order.history == "git" else None
         github: RepositorySource
@@ -113,9 +115,9 @@ def open_sources(
                 conditional=conditional,
                 history=past_commits,
             )
-        repositories = {"github": github, "git": local_git}
+        repositories = {"github": github}
     return SourceSet(
-        repositories=repositories,
+        repositories=lambda locator: repositories.get(table.kind_of(locator), default),
         projects=PypiIndexSource(client, url=hosts.pypi, conditional=conditional),
         downloads=(
             None

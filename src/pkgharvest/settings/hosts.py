@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from pkgharvest.model.errors import InvalidValue
+from pkgharvest.model.forges.registry import find_forges
+from pkgharvest.model.locators import Locator
 
 _KEYS: dict[str, tuple[type, float, str]] = {
     "requests_per_minute": (float, 1_000_000, "a number above 0, 1000000 at most"),
@@ -22,6 +24,9 @@ _KEYS: dict[str, tuple[type, float, str]] = {
 _OTHERS = ("kind", "api", "token_env", "token_file")
 """Keys of such a table that are no limits."""
 
+GIT = "git"
+"""The kind of hosts of which nothing but git is known."""
+
 _EXAMPLE = '[hosts."api.github.com"]'
 
 
@@ -30,6 +35,19 @@ class HostLimits(NamedTuple):
 
     requests_per_minute: float | None = None
     concurrency: int | None = None
+
+
+class HostTable:
+    """The kind of every host: that of a known forge, else as configured, else ``git``."""
+
+    def __init__(self, kinds: Mapping[str, str]) -> None:
+        """Take the configured kinds by host."""
+        self._kinds = kinds
+
+    def kind_of(self, locator: Locator) -> str:
+        """Return the kind of the host of ``locator``."""
+        forge = find_forges().by_host.get(locator.host)
+        return forge.kind if forge else self._kinds.get(locator.host_with_port, GIT)
 
 
 def host_limits(said: Mapping[str, str]) -> HostLimits:

@@ -75,9 +75,9 @@ class Settings(NamedTuple):
     @property
     def github_graphql(self) -> str:
         """The address of GitHub's GraphQL API: as set, else what follows from the API's."""
-        from pkgharvest.model.forges import graphql_endpoint  # noqa: PLC0415 - only to fetch
+        from pkgharvest.model.forges.github import graphql_url  # noqa: PLC0415 - only to fetch
 
-        return self.github_graphql_url.value or graphql_endpoint(self.github_api_url.value)
+        return self.github_graphql_url.value or graphql_url(self.github_api_url.value)
 
     @property
     def pypistats(self) -> str | None:

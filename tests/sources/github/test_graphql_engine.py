@@ -62,7 +62,7 @@ async def run(
     credentials = Credentials.from_environment({"GH_TOKEN": "a-token"}, github.url)
     async with open_client(clock=clock, listener=ignore_events, credentials=credentials) as client:
         source = GitHubGraphqlSource(client, api_url=github.url, clock=clock)
-        sources = SourceSet(repositories={"github": source}, projects=Index())
+        sources = SourceSet(repositories=lambda _: source, projects=Index())
         limits = StageLimits(jobs=100, seconds_per_source=60)
         found = run_engine(targets, sources, clock=clock, limits=limits, halt=halt)
         return [outcome async for outcome in found]

@@ -10,7 +10,7 @@ import graphql
 import httpx
 import pytest
 
-from pkgharvest.model.forges import graphql_endpoint
+from pkgharvest.model.forges.github import graphql_url
 from pkgharvest.sources.github import graphql as module
 from pkgharvest.sources.github.graphql import Page
 from pkgharvest.transport.base import Request
@@ -121,7 +121,7 @@ def test_how_a_query_is_sent() -> None:
     ],
 )
 def test_where_graphql_is_asked(api: str, expected: str) -> None:
-    assert graphql_endpoint(api) == expected
+    assert graphql_url(api) == expected
 
 
 # ── the stand-in ─────────────────────────────────────────────────────────────────────────

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pkgharvest.model import activity
 from pkgharvest.model.clock import Clock
 from pkgharvest.model.errors import Malformed, SourceError
-from pkgharvest.model.forges import graphql_endpoint
+from pkgharvest.model.forges import github as forge
 from pkgharvest.model.observations import (
     Activity,
     Contributor,
@@ -73,7 +73,7 @@ class GitHubGraphqlSource:
         charge: Callable[[str, int], None] = _free,
     ) -> None:
         self._client = client
-        self._url = graphql_url or graphql_endpoint(api_url)
+        self._url = graphql_url or forge.graphql_url(api_url)
         self._charge = charge
         self._history = history
         self._by_rest = GitHubRestSource(client, api_url=api_url, clock=clock, history=history)
