@@ -46,11 +46,11 @@ _COLUMNS = (
 def make(path: Path, count: int) -> None:
     """Make a catalogue of ``count`` packages at ``path``."""
     now = SystemClock().now().replace(microsecond=0)
-    with database.open_writer(path, create=True) as db:
-        db.conn.execute("PRAGMA synchronous = OFF")
-        with database.transaction(db):
-            _surround(db.conn, now)
-            _fill(db.conn, "packages", _COLUMNS, (_package(n, now) for n in range(1, count + 1)))
+    with database.open_writer(path, create=True) as connection:
+        connection.execute("PRAGMA synchronous = OFF")
+        with database.transaction(connection):
+            _surround(connection, now)
+            _fill(connection, "packages", _COLUMNS, (_package(n, now) for n in range(1, count + 1)))
             for table, columns, rows in (
                 ("grid_packages", ("package_id", "grid_id", "position"), _in_grids),
                 ("participants", ("package_id", "position", "name", "commits"), _participants),
@@ -61,8 +61,8 @@ def make(path: Path, count: int) -> None:
                 ("snapshots", _SNAPSHOT, _snapshots),
             ):
                 every = (row for n in range(1, count + 1) for row in rows(n, now))
-                _fill(db.conn, table, columns, every)
-            scores.refresh_all_scores(db.conn)
+                _fill(connection, table, columns, every)
+            scores.refresh_all_scores(connection)
 
 
 def name(number: int) -> str:

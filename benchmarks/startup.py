@@ -84,8 +84,8 @@ def heavy_imports() -> list[str]:
 def fill(path: Path, count: int) -> None:
     """Make a catalogue of ``count`` made-up packages."""
     now = encode_instant(SystemClock().now())
-    with database.open_writer(path, create=True) as db, database.transaction(db):
-        db.conn.executemany(
+    with database.open_writer(path, create=True) as connection, database.transaction(connection):
+        connection.executemany(
             "INSERT INTO packages (slug, title, created, modified, repo_url, repo_key, repo_host,"
             " commits_over_52, pypi_name, pypi_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -104,7 +104,7 @@ def fill(path: Path, count: int) -> None:
                 for number in range(count)
             ),
         )
-        db.conn.executemany(
+        connection.executemany(
             "INSERT INTO participants (package_id, position, name, commits) VALUES (?, ?, ?, ?)",
             ((number + 1, place, f"login{place}", 9 - place) for number in range(count)
              for place in range(3)),

@@ -22,7 +22,7 @@ def catalogue(tmp_path: Path) -> Iterator[OpenCatalog]:
 
 def add(catalogue: OpenCatalog, text: str, **wishes: object) -> tuple[str, bool]:
     new = additions.NewPackage(locator=parse_locator(text), **wishes)  # type: ignore[arg-type]
-    return additions.add_package(catalogue.db, new, NOW)
+    return additions.add_package(catalogue.connection, new, NOW)
 
 
 def put_up(conn: sqlite3.Connection, table: str, *slugs: str) -> None:
@@ -36,8 +36,8 @@ def put_up(conn: sqlite3.Connection, table: str, *slugs: str) -> None:
 
 
 def test_a_new_package_says_what_was_asked_for(catalogue: OpenCatalog) -> None:
-    put_up(catalogue.conn, "categories", "apps", "tools")
-    put_up(catalogue.conn, "grids", "cats", "dogs", "all")
+    put_up(catalogue.connection, "categories", "apps", "tools")
+    put_up(catalogue.connection, "grids", "cats", "dogs", "all")
     wishes = {
         "title": "My Cat",
         "slug": "tom",
@@ -91,12 +91,12 @@ def test_a_slug_that_was_asked_for_does_not(catalogue: OpenCatalog) -> None:
 
 
 def test_an_unknown_category_or_grid_is_refused(catalogue: OpenCatalog) -> None:
-    put_up(catalogue.conn, "grids", "cats")
+    put_up(catalogue.connection, "grids", "cats")
     with pytest.raises(UnknownCategory, match="no category 'x'"):
         add(catalogue, "octo/cat", category="x")
     with pytest.raises(UnknownGrid, match="no grid 'y'"):
         add(catalogue, "octo/cat", grids=("cats", "y"))
-    assert additions.repository_urls(catalogue.conn) == []
+    assert additions.repository_urls(catalogue.connection) == []
 
 
 # ── find ──
@@ -110,29 +110,29 @@ def test_a_package_answers_to_all_of_its_names(catalogue: OpenCatalog) -> None:
         https://github.com/octo/Big.Cat/ git@github.com:octo/Big.Cat.git
         http://www.github.com/OCTO/BIG.CAT/tree/main?x#y"""
     for name in names.split():
-        assert lookup.find_package(catalogue.conn, name) == 2, name
+        assert lookup.find_package(catalogue.connection, name) == 2, name
 
 
 def test_of_two_things_that_it_may_be_the_slug_counts(catalogue: OpenCatalog) -> None:
     catalogue.add("octo/one", pypi_source="set", pypi_name="two")
     catalogue.add("octo/two")
-    assert lookup.find_package(catalogue.conn, "two") == 2
-    assert lookup.find_package(catalogue.conn, "one") == 1
-    catalogue.conn.execute("UPDATE packages SET slug = '1' WHERE id = 2")  # as an import may
-    assert lookup.find_package(catalogue.conn, "1") == 2
+    assert lookup.find_package(catalogue.connection, "two") == 2
+    assert lookup.find_package(catalogue.connection, "one") == 1
+    catalogue.connection.execute("UPDATE packages SET slug = '1' WHERE id = 2")  # as an import may
+    assert lookup.find_package(catalogue.connection, "1") == 2
 
 
 def test_a_project_of_two_packages_is_the_first_ones(catalogue: OpenCatalog) -> None:
     catalogue.add("octo/one", pypi_source="set", pypi_name="both")
     catalogue.add("octo/two", pypi_source="set", pypi_name="Both")
-    assert lookup.find_package(catalogue.conn, "both") == 1
+    assert lookup.find_package(catalogue.connection, "both") == 1
 
 
 def test_an_unknown_name_is_told_with_what_is_near(catalogue: OpenCatalog) -> None:
     for name in ("django-cat", "django-bat", "flask"):
         catalogue.add(f"octo/{name}")
     with pytest.raises(UnknownPackage) as unknown:
-        lookup.find_package(catalogue.conn, "Django-Cot")
+        lookup.find_package(catalogue.connection, "Django-Cot")
     assert unknown.value.near == ("django-cat", "django-bat")
     assert unknown.value.hint == "did you mean django-cat or django-bat?"
 
@@ -143,38 +143,41 @@ def test_an_unknown_name_is_told_with_what_is_near(catalogue: OpenCatalog) -> No
 def test_what_is_no_name_at_all_is_unknown(catalogue: OpenCatalog, name: str) -> None:
     catalogue.add()
     with pytest.raises(UnknownPackage):
-        lookup.find_package(catalogue.conn, name)
+        lookup.find_package(catalogue.connection, name)
 
 
 def test_who_is_there_and_who_is_not(catalogue: OpenCatalog) -> None:
     catalogue.add()
-    assert lookup.find_by_repository(catalogue.conn, parse_locator("Octo/Cat")) == "cat"
-    assert lookup.find_by_repository(catalogue.conn, parse_locator("octo/dog")) is None
+    assert lookup.find_by_repository(catalogue.connection, parse_locator("Octo/Cat")) == "cat"
+    assert lookup.find_by_repository(catalogue.connection, parse_locator("octo/dog")) is None
 
 
 # ── remove ──
 
 
 def test_a_removed_package_leaves_nothing(catalogue: OpenCatalog) -> None:
-    put_up(catalogue.conn, "grids", "cats")
+    put_up(catalogue.connection, "grids", "cats")
     add(catalogue, "octo/cat", grids=("cats",))
     catalogue.add("octo/dog")
     for package_id in (1, 2):
         catalogue.save(repository_result(), package_id=1)
         catalogue.save(project_result(), package_id=package_id)
-    assert additions.remove_package(catalogue.db, 1) == ("cat", "https://github.com/octo/cat")
+    assert additions.remove_package(catalogue.connection, 1) == (
+        "cat",
+        "https://github.com/octo/cat",
+    )
     for table in ("grid_packages", "versions", "participants", "commit_days", "fetches"):
         query = f"SELECT count(*) FROM {table} WHERE package_id = 1"
-        assert catalogue.conn.execute(query).fetchone()[0] == 0
+        assert catalogue.connection.execute(query).fetchone()[0] == 0
     assert catalogue.validator_keys("repo") == []
     assert catalogue.package(2).pypi_name == "cat"
-    assert additions.remove_package(catalogue.db, 1) is None
-    assert additions.repository_urls(catalogue.conn) == ["https://github.com/octo/dog"]
+    assert additions.remove_package(catalogue.connection, 1) is None
+    assert additions.repository_urls(catalogue.connection) == ["https://github.com/octo/dog"]
 
 
 def test_an_id_is_never_given_twice(catalogue: OpenCatalog) -> None:
     assert catalogue.add() == 1
-    additions.remove_package(catalogue.db, 1)
+    additions.remove_package(catalogue.connection, 1)
     assert catalogue.add() == 2
 
 
@@ -188,15 +191,15 @@ def test_finding_searches_nothing_from_end_to_end(catalogue: OpenCatalog, name: 
     """So that finding one of 100,000 packages costs what finding one of 100 does."""
     add(catalogue, "octo/cat", slug="tom")
     catalogue.save(project_result("The-Cat"))
-    catalogue.conn.execute(
+    catalogue.connection.execute(
         "INSERT INTO previous_urls VALUES (1, 'https://github.com/octo/lion',"
         " 'github.com/octo/lion', '2026-01-01T00:00:00.000000Z')"
     )
     asked: list[str] = []
-    catalogue.conn.set_trace_callback(asked.append)
-    assert lookup.find_package(catalogue.conn, name) == 1
-    catalogue.conn.set_trace_callback(None)
+    catalogue.connection.set_trace_callback(asked.append)
+    assert lookup.find_package(catalogue.connection, name) == 1
+    catalogue.connection.set_trace_callback(None)
     assert asked
     for query in asked:
-        for row in catalogue.conn.execute(f"EXPLAIN QUERY PLAN {query}"):
+        for row in catalogue.connection.execute(f"EXPLAIN QUERY PLAN {query}"):
             assert not re.match(r"SCAN (packages|previous_urls)", row["detail"]), query

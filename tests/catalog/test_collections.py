@@ -25,9 +25,9 @@ def cat(tmp_path: Path) -> Iterator[OpenCatalog]:
 
 
 def made(cat: OpenCatalog, kind: collections.CollectionTable, slug: str, **values: object) -> int:
-    with database.transaction(cat.db):
-        assert collections.add_collection(cat.db, kind, slug, slug, values, NOW)
-    return collections.collection_id(cat.conn, kind, slug)
+    with database.transaction(cat.connection):
+        assert collections.add_collection(cat.connection, kind, slug, slug, values, NOW)
+    return collections.collection_id(cat.connection, kind, slug)
 
 
 def modified(cat: OpenCatalog) -> list[dt.datetime]:
@@ -36,8 +36,8 @@ def modified(cat: OpenCatalog) -> list[dt.datetime]:
 
 def test_a_category(cat: OpenCatalog) -> None:
     number = made(cat, "categories", "apps", title="Apps", description="Things")
-    cat.conn.execute("UPDATE packages SET category_id = ? WHERE id > 1", (number,))
-    assert collections.get_category(cat.conn, "apps") == Category(
+    cat.connection.execute("UPDATE packages SET category_id = ? WHERE id > 1", (number,))
+    assert collections.get_category(cat.connection, "apps") == Category(
         id=1,
         title="Apps",
         slug="apps",
@@ -48,16 +48,16 @@ def test_a_category(cat: OpenCatalog) -> None:
         modified=NOW,
         size=2,
     )
-    assert collections.member_slugs(cat.conn, "categories", number) == ["ant", "bee"]
+    assert collections.member_slugs(cat.connection, "categories", number) == ["ant", "bee"]
 
 
 def test_a_grid(cat: OpenCatalog) -> None:
     number = made(cat, "grids", "zoo", header=1)
-    assert collections.change_grid_members(cat.db, number, [1, 3, 2, 1], [], LATER) == (
+    assert collections.change_grid_members(cat.connection, number, [1, 3, 2, 1], [], LATER) == (
         [1, 3, 2],
         [],
     )
-    assert collections.get_grid(cat.conn, "zoo") == Grid(
+    assert collections.get_grid(cat.connection, "zoo") == Grid(
         id=1,
         title="zoo",
         slug="zoo",
@@ -68,24 +68,24 @@ def test_a_grid(cat: OpenCatalog) -> None:
         created=NOW,
         modified=LATER,
     )
-    assert collections.member_slugs(cat.conn, "grids", number) == ["ant", "bee", "cat"]
+    assert collections.member_slugs(cat.connection, "grids", number) == ["ant", "bee", "cat"]
 
 
 def test_all_are_sorted_by_title(cat: OpenCatalog) -> None:
     for slug, title in (("b", "beta"), ("a", "Gamma"), ("c", "Alpha")):
         made(cat, "categories", slug, title=title)
         made(cat, "grids", slug, title=title)
-    assert [one.slug for one in collections.list_categories(cat.conn)] == ["c", "b", "a"]
-    assert [one.slug for one in collections.list_grids(cat.conn)] == ["c", "b", "a"]
+    assert [one.slug for one in collections.list_categories(cat.connection)] == ["c", "b", "a"]
+    assert [one.slug for one in collections.list_grids(cat.connection)] == ["c", "b", "a"]
 
 
 def test_a_slug_goes_before_an_id(cat: OpenCatalog) -> None:
     for slug in ("a", "b"):
         made(cat, "grids", slug)
-    cat.conn.execute("UPDATE grids SET slug = '1' WHERE id = 2")  # as an import may bring it
-    assert collections.get_grid(cat.conn, "1").id == 2
-    assert collections.get_grid(cat.conn, "a").id == 1
-    assert collections.collection_id(cat.conn, "grids", "1") == 2
+    cat.connection.execute("UPDATE grids SET slug = '1' WHERE id = 2")  # as an import may bring it
+    assert collections.get_grid(cat.connection, "1").id == 2
+    assert collections.get_grid(cat.connection, "a").id == 1
+    assert collections.collection_id(cat.connection, "grids", "1") == 2
 
 
 @pytest.mark.parametrize("name", ["2", "app", "0", "9" * 30, "APPS"])
@@ -93,9 +93,9 @@ def test_what_is_not_there(cat: OpenCatalog, name: str) -> None:
     made(cat, "categories", "apps")
     made(cat, "grids", "apps")
     with pytest.raises(UnknownCategory) as category:
-        collections.get_category(cat.conn, name)
+        collections.get_category(cat.connection, name)
     with pytest.raises(UnknownGrid) as grid:
-        collections.get_grid(cat.conn, name)
+        collections.get_grid(cat.connection, name)
     near = "did you mean apps?" if name in {"app", "APPS"} else None
     assert category.value.hint == (
         near or "pkgharvest category list shows them all, category add makes one"
@@ -105,11 +105,11 @@ def test_what_is_not_there(cat: OpenCatalog, name: str) -> None:
 
 def test_one_that_is_there_stays_as_it_is(cat: OpenCatalog) -> None:
     made(cat, "grids", "zoo", description="Animals")
-    with database.transaction(cat.db):
+    with database.transaction(cat.connection):
         assert not collections.add_collection(
-            cat.db, "grids", "zoo", "zoo", {"title": "Other"}, LATER
+            cat.connection, "grids", "zoo", "zoo", {"title": "Other"}, LATER
         )
-    there = collections.get_grid(cat.conn, "zoo")
+    there = collections.get_grid(cat.connection, "zoo")
     assert (there.title, there.description, there.modified) == ("zoo", "Animals", NOW)
 
 
@@ -117,17 +117,17 @@ def test_one_that_is_there_stays_as_it_is(cat: OpenCatalog) -> None:
 def test_what_is_no_slug(cat: OpenCatalog, slug: str) -> None:
     number = made(cat, "categories", "apps")
     with pytest.raises(InvalidValue, match="not a slug"):
-        collections.add_collection(cat.db, "categories", slug, "x", {}, NOW)
+        collections.add_collection(cat.connection, "categories", slug, "x", {}, NOW)
     with pytest.raises(InvalidValue, match="not a slug"):
-        collections.change_collection(cat.db, "categories", number, {"slug": slug}, NOW)
+        collections.change_collection(cat.connection, "categories", number, {"slug": slug}, NOW)
 
 
 def test_a_change_leaves_what_it_does_not_name(cat: OpenCatalog) -> None:
     number = made(cat, "categories", "apps", title="Apps", description="Things")
     assert collections.change_collection(
-        cat.db, "categories", number, {"slug": "a", "show_pypi": 0}, LATER
+        cat.connection, "categories", number, {"slug": "a", "show_pypi": 0}, LATER
     )
-    there = collections.get_category(cat.conn, "a")
+    there = collections.get_category(cat.connection, "a")
     assert (there.title, there.description, there.show_pypi) == ("Apps", "Things", False)
     assert (there.created, there.modified) == (NOW, LATER)
 
@@ -135,57 +135,63 @@ def test_a_change_leaves_what_it_does_not_name(cat: OpenCatalog) -> None:
 def test_a_change_that_is_none(cat: OpenCatalog) -> None:
     number = made(cat, "grids", "zoo", title="Zoo")
     assert not collections.change_collection(
-        cat.db, "grids", number, {"slug": "zoo", "title": "Zoo", "is_locked": 0}, LATER
+        cat.connection, "grids", number, {"slug": "zoo", "title": "Zoo", "is_locked": 0}, LATER
     )
-    assert not collections.change_collection(cat.db, "grids", number, {}, LATER)
-    assert collections.get_grid(cat.conn, "zoo").modified == NOW
+    assert not collections.change_collection(cat.connection, "grids", number, {}, LATER)
+    assert collections.get_grid(cat.connection, "zoo").modified == NOW
 
 
 def test_a_slug_that_is_taken(cat: OpenCatalog) -> None:
     number = made(cat, "grids", "zoo")
     made(cat, "grids", "ark")
     with pytest.raises(InvalidValue, match="the slug 'ark' is taken"):
-        collections.change_collection(cat.db, "grids", number, {"slug": "ark"}, LATER)
+        collections.change_collection(cat.connection, "grids", number, {"slug": "ark"}, LATER)
 
 
 def test_packages_come_and_go(cat: OpenCatalog) -> None:
     number = made(cat, "grids", "zoo")
-    collections.change_grid_members(cat.db, number, [1, 2], [], NOW)
-    assert collections.change_grid_members(cat.db, number, [2, 3], [1, 1], LATER) == ([3], [1])
-    assert collections.get_grid(cat.conn, "zoo").package_ids == (2, 3)
+    collections.change_grid_members(cat.connection, number, [1, 2], [], NOW)
+    assert collections.change_grid_members(cat.connection, number, [2, 3], [1, 1], LATER) == (
+        [3],
+        [1],
+    )
+    assert collections.get_grid(cat.connection, "zoo").package_ids == (2, 3)
     assert modified(cat) == [LATER, NOW, LATER]
-    assert collections.change_grid_members(cat.db, number, [2, 3], [1], LATER + DAY) == ([], [])
-    assert collections.get_grid(cat.conn, "zoo").modified == LATER
+    assert collections.change_grid_members(cat.connection, number, [2, 3], [1], LATER + DAY) == (
+        [],
+        [],
+    )
+    assert collections.get_grid(cat.connection, "zoo").modified == LATER
 
 
 def test_a_package_keeps_its_grids_in_the_order_in_which_it_came(cat: OpenCatalog) -> None:
     first, second, third = (made(cat, "grids", slug) for slug in "abc")
     for number in (third, first):
-        collections.change_grid_members(cat.db, number, [1], [], NOW)
-    collections.change_grid_members(cat.db, third, [], [1], NOW)
+        collections.change_grid_members(cat.connection, number, [1], [], NOW)
+    collections.change_grid_members(cat.connection, third, [], [1], NOW)
     for number in (second, third):
-        collections.change_grid_members(cat.db, number, [1], [], NOW)
+        collections.change_grid_members(cat.connection, number, [1], [], NOW)
     assert cat.package().grid_ids == (first, second, third)
 
 
 def test_a_locked_grid_keeps_its_packages(cat: OpenCatalog) -> None:
     number = made(cat, "grids", "zoo")
-    collections.change_grid_members(cat.db, number, [1], [], NOW)
-    collections.change_collection(cat.db, "grids", number, {"is_locked": 1}, NOW)
+    collections.change_grid_members(cat.connection, number, [1], [], NOW)
+    collections.change_collection(cat.connection, "grids", number, {"is_locked": 1}, NOW)
     for wanted, unwanted in (([2], []), ([], [1])):
         with pytest.raises(GridLocked, match="the grid zoo is locked") as error:
-            collections.change_grid_members(cat.db, number, wanted, unwanted, LATER)
+            collections.change_grid_members(cat.connection, number, wanted, unwanted, LATER)
         assert error.value.hint is not None
         assert "pkgharvest grid edit zoo --unlocked" in error.value.hint
-    assert collections.change_grid_members(cat.db, number, [1], [2], LATER) == (
+    assert collections.change_grid_members(cat.connection, number, [1], [2], LATER) == (
         [],
         [],
     )  # nothing would change
-    assert collections.get_grid(cat.conn, "zoo").package_ids == (1,)
+    assert collections.get_grid(cat.connection, "zoo").package_ids == (1,)
     with pytest.raises(GridLocked):
-        lookup.open_grid_id(cat.conn, "zoo")
-    collections.change_collection(cat.db, "grids", number, {"is_locked": 0}, NOW)
-    assert lookup.open_grid_id(cat.conn, "zoo") == number
+        lookup.open_grid_id(cat.connection, "zoo")
+    collections.change_collection(cat.connection, "grids", number, {"is_locked": 0}, NOW)
+    assert lookup.open_grid_id(cat.connection, "zoo") == number
 
 
 @pytest.mark.parametrize("kind", ["categories", "grids"])
@@ -194,18 +200,18 @@ def test_packages_outlive_what_they_were_on(
 ) -> None:
     number, other = made(cat, kind, "x"), made(cat, kind, "y")
     if kind == "grids":
-        collections.change_grid_members(cat.db, number, [1, 3], [], NOW)
-        collections.change_grid_members(cat.db, other, [3], [], NOW)
+        collections.change_grid_members(cat.connection, number, [1, 3], [], NOW)
+        collections.change_grid_members(cat.connection, other, [3], [], NOW)
     else:
-        cat.conn.execute("UPDATE packages SET category_id = ? WHERE id <> 2", (number,))
-    with database.transaction(cat.db):
-        collections.remove_collection(cat.db, kind, number, LATER)
+        cat.connection.execute("UPDATE packages SET category_id = ? WHERE id <> 2", (number,))
+    with database.transaction(cat.connection):
+        collections.remove_collection(cat.connection, kind, number, LATER)
     assert [cat.package(one).category_id for one in (1, 2, 3)] == [None] * 3
     assert cat.package(3).grid_ids == ((other,) if kind == "grids" else ())
     assert modified(cat) == [LATER, NOW, LATER]
-    assert cat.conn.execute("PRAGMA foreign_key_check").fetchall() == []
+    assert cat.connection.execute("PRAGMA foreign_key_check").fetchall() == []
     with pytest.raises((UnknownCategory, UnknownGrid)):
-        collections.collection_id(cat.conn, kind, "x")
+        collections.collection_id(cat.connection, kind, "x")
     assert made(cat, kind, "z") == other + 1  # an id is not used again
 
 
@@ -213,14 +219,14 @@ def test_every_query_has_its_index(cat: OpenCatalog) -> None:
     """A grid is found, and its packages too, without a look at all there are."""
     made(cat, "grids", "zoo")
     asked: list[str] = []
-    cat.conn.set_trace_callback(asked.append)
-    collections.get_grid(cat.conn, "zoo")
-    collections.member_slugs(cat.conn, "grids", 1)
-    collections.member_slugs(cat.conn, "categories", 1)
-    cat.conn.set_trace_callback(None)
+    cat.connection.set_trace_callback(asked.append)
+    collections.get_grid(cat.connection, "zoo")
+    collections.member_slugs(cat.connection, "grids", 1)
+    collections.member_slugs(cat.connection, "categories", 1)
+    cat.connection.set_trace_callback(None)
     assert len(asked) >= 5
     for query in asked:
-        for row in _plan(cat.conn, query):
+        for row in _plan(cat.connection, query):
             assert not row.startswith("SCAN"), query
 
 

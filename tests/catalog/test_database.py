@@ -62,7 +62,8 @@ def test_a_missing_file_is_made_when_asked_and_not_before(tmp_path: Path) -> Non
 
 
 def test_the_tables_and_their_promises(tmp_path: Path) -> None:
-    with database.open_writer(tmp_path / "new.db", create=True) as db:
+    with database.open_writer(tmp_path / "new.db", create=True) as connection:
+        db = database.as_sqlite_utils(connection)
         of_search = {name for name in db.table_names() if name.startswith("packages_fts")}
         assert set(db.table_names()) - {"sqlite_sequence"} - of_search == TABLES
         for name in TABLES:
@@ -93,11 +94,11 @@ def test_the_tables_and_their_promises(tmp_path: Path) -> None:
 def test_types_and_references_are_really_held(tmp_path: Path) -> None:
     with open_catalog(make_catalog(tmp_path / "cat.db")) as cat:
         with pytest.raises(sqlite3.IntegrityError, match="TEXT value in INTEGER column"):
-            cat.conn.execute("UPDATE packages SET repo_watchers = 'many'")
+            cat.connection.execute("UPDATE packages SET repo_watchers = 'many'")
         with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
-            cat.conn.execute("UPDATE packages SET category_id = 7")
+            cat.connection.execute("UPDATE packages SET category_id = 7")
         with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
-            cat.conn.execute("INSERT INTO commit_days VALUES (99, '2026-01-01', 1)")
+            cat.connection.execute("INSERT INTO commit_days VALUES (99, '2026-01-01', 1)")
 
 
 def test_an_empty_file_is_a_catalogue_to_be(tmp_path: Path) -> None:
@@ -132,8 +133,8 @@ import sqlite_utils
 print("ready", flush=True)
 for line in sys.stdin:
     try:
-        with database.open_writer(pathlib.Path(line.strip()), create=True) as db:
-            db.conn.execute("INSERT INTO grids (title, slug, created, modified) VALUES ('', ?, '', '')", (str(id(db)) + sys.argv[1],))
+        with database.open_writer(pathlib.Path(line.strip()), create=True) as connection:
+            connection.execute("INSERT INTO grids (title, slug, created, modified) VALUES ('', ?, '', '')", (str(id(connection)) + sys.argv[1],))
         print("made", flush=True)
     except Exception as error:
         print(repr(error), flush=True)
@@ -218,8 +219,8 @@ def test_a_database_of_another_program_is_refused_untouched(
 
 def test_a_newer_schema_is_refused_and_nothing_written(tmp_path: Path) -> None:
     path = make_catalog(tmp_path / "cat.db")
-    with database.open_writer(path) as db:
-        db.conn.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    with database.open_writer(path) as connection:
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     before = path.read_bytes()
     error = refusal(path)
     assert error.message == (
@@ -236,8 +237,8 @@ def test_a_newer_schema_that_waits_in_the_log_is_refused_and_not_settled(tmp_pat
     killed = f"""
 import os, pathlib
 from pkgharvest.catalog import database, lookup
-with database.open_writer(pathlib.Path({str(path)!r})) as db:
-    db.conn.execute("PRAGMA user_version = {SCHEMA_VERSION + 1}")
+with database.open_writer(pathlib.Path({str(path)!r})) as connection:
+    connection.execute("PRAGMA user_version = {SCHEMA_VERSION + 1}")
     os._exit(0)
 """
     subprocess.run([sys.executable, "-c", killed], check=True)
@@ -314,7 +315,7 @@ def test_a_full_disk_with_an_older_schema_can_be_read(
     path = make_catalog(tmp_path / "cat.db")
 
     def step(db: Database) -> None:
-        db.conn.execute("ALTER TABLE packages ADD COLUMN news TEXT")
+        db.execute("ALTER TABLE packages ADD COLUMN news TEXT")
 
     monkeypatch.setattr(database, "MIGRATIONS", [*MIGRATIONS, step])
     monkeypatch.setattr(database, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
@@ -329,8 +330,8 @@ def test_a_full_disk_with_commits_in_the_log_is_not_read_without_them(tmp_path: 
     killed = f"""
 import os, pathlib
 from pkgharvest.catalog import database
-with database.open_writer(pathlib.Path({str(path)!r})) as db:
-    db.conn.execute("UPDATE packages SET title = 'new'")
+with database.open_writer(pathlib.Path({str(path)!r})) as connection:
+    connection.execute("UPDATE packages SET title = 'new'")
     os._exit(0)
 """
     subprocess.run([sys.executable, "-c", killed], check=True)

@@ -21,7 +21,7 @@ def path(tmp_path: Path) -> Path:
     path = make_catalog(tmp_path / "catalogue.db")
     with open_catalog(path) as cat:
         cat.add("octo/dog", title="A dog")
-        cat.conn.executescript(
+        cat.connection.executescript(
             """
             INSERT INTO categories (title, slug, created, modified) VALUES ('Apps', 'apps', '', '');
             INSERT INTO grids (title, slug, created, modified) VALUES ('Pets', 'pets', '', '');

@@ -77,7 +77,7 @@ def test_they_touch_nothing_else_of_the_package(cat: OpenCatalog) -> None:
 
 
 def test_a_package_without_repository_is_not_fetched_by_its_downloads(cat: OpenCatalog) -> None:
-    cat.conn.execute("UPDATE packages SET repo_url = '', repo_key = NULL")
+    cat.connection.execute("UPDATE packages SET repo_url = '', repo_key = NULL")
     cat.save(downloads_result(), NOW + DAY)
     assert cat.package().last_fetched == NOW
 
@@ -156,14 +156,16 @@ def test_what_is_of_a_project_that_is_another_meanwhile_is_dropped(
 
 def test_who_said_which_project_it_is_does_not_matter(cat: OpenCatalog) -> None:
     target = cat.target()
-    cat.conn.execute("UPDATE packages SET pypi_source = 'set', pypi_name = 'CAT'")
+    cat.connection.execute("UPDATE packages SET pypi_source = 'set', pypi_name = 'CAT'")
     cat.save(downloads_result(), target=target)
     assert cat.package().downloads == downloads_result().downloads
 
 
 def test_a_rename_of_the_repository_meanwhile_does_not_matter(cat: OpenCatalog) -> None:
     target = cat.target()
-    cat.conn.execute("UPDATE packages SET repo_url = 'https://github.com/o/new', repo_key = 'new'")
+    cat.connection.execute(
+        "UPDATE packages SET repo_url = 'https://github.com/o/new', repo_key = 'new'"
+    )
     cat.save(downloads_result(), target=target)
     assert cat.package().downloads == downloads_result().downloads
 
@@ -173,7 +175,7 @@ def test_a_rename_of_the_repository_meanwhile_does_not_matter(cat: OpenCatalog) 
 
 def select(cat: OpenCatalog, **wanted: object) -> list[selection.Selected]:
     wanted_sources = selection.SourceSelection(package_ids=None, **wanted)  # type: ignore[arg-type]
-    return selection.select_due(cat.conn, wanted_sources, NOW)
+    return selection.select_due(cat.connection, wanted_sources, NOW)
 
 
 def test_it_is_due_where_a_project_is_known(cat: OpenCatalog) -> None:
@@ -200,7 +202,7 @@ def test_downloads_alone_come_after_all_else_the_oldest_first(cat: OpenCatalog) 
         cat.save(repository_result(repository=None), NOW - repo * HOUR, package_id=number)
         if downloads is not None:
             cat.save(downloads_result(), NOW - downloads * HOUR, package_id=number)
-    cat.conn.execute("UPDATE packages SET pypi_source = 'none'")
+    cat.connection.execute("UPDATE packages SET pypi_source = 'none'")
     assert select(cat, older_than=dict.fromkeys(SOURCES, NOW - DAY)) == [
         (5, ("repo",)),
         (4, ("repo", "downloads")),

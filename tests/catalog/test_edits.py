@@ -47,8 +47,8 @@ def cat(tmp_path: Path) -> Iterator[OpenCatalog]:
 
 
 def edit(cat: OpenCatalog, name: str = "cat", **wanted: Any) -> EditResult:
-    with database.transaction(cat.db):
-        return edits.edit(cat.db, name, PackageChanges(**wanted), LATER)
+    with database.transaction(cat.connection):
+        return edits.edit(cat.connection, name, PackageChanges(**wanted), LATER)
 
 
 def fetched(cat: OpenCatalog) -> OpenCatalog:
@@ -60,15 +60,15 @@ def fetched(cat: OpenCatalog) -> OpenCatalog:
 
 def rows(cat: OpenCatalog, table: str, package_id: int = 1) -> int:
     query = f"SELECT count(*) FROM {table} WHERE package_id = ?"
-    return int(cat.conn.execute(query, (package_id,)).fetchone()[0])
+    return int(cat.connection.execute(query, (package_id,)).fetchone()[0])
 
 
 def grid(cat: OpenCatalog, slug: str, *, locked: bool = False) -> int:
-    cat.conn.execute(
+    cat.connection.execute(
         "INSERT INTO grids (title, slug, is_locked, created, modified) VALUES (?, ?, ?, '', '')",
         (slug, slug, locked),
     )
-    return int(cat.conn.execute("SELECT id FROM grids WHERE slug = ?", (slug,)).fetchone()[0])
+    return int(cat.connection.execute("SELECT id FROM grids WHERE slug = ?", (slug,)).fetchone()[0])
 
 
 def theirs(cat: OpenCatalog) -> list[str]:
@@ -105,7 +105,7 @@ def test_a_reset_gives_everything_back(cat: OpenCatalog) -> None:
     fetched(cat)
     before = cat.package()
     number = grid(cat, "pets")
-    cat.conn.execute(
+    cat.connection.execute(
         "INSERT INTO categories (title, slug, created, modified) VALUES (1, 'c', 1, 1)"
     )
     edit(cat, title="T", slug="s", documentation_url="https://my.docs", category="c")
@@ -121,7 +121,7 @@ def test_a_reset_gives_everything_back(cat: OpenCatalog) -> None:
 
 
 def test_a_field_of_a_newer_program_stays_theirs(cat: OpenCatalog) -> None:
-    cat.conn.execute("""UPDATE packages SET user_fields = '["logo"]'""")
+    cat.connection.execute("""UPDATE packages SET user_fields = '["logo"]'""")
     edit(cat, title="x")
     assert theirs(cat) == ["title", "logo"]
 
@@ -151,7 +151,7 @@ def test_the_old_slug_finds_it_no_longer(cat: OpenCatalog) -> None:
 def test_a_title_is_found_by_the_search(cat: OpenCatalog) -> None:
     edit(cat, title="Xylophone")
     query = "SELECT rowid FROM packages_fts WHERE packages_fts MATCH 'xylophone'"
-    assert [tuple(row) for row in cat.conn.execute(query)] == [(1,)]
+    assert [tuple(row) for row in cat.connection.execute(query)] == [(1,)]
 
 
 def test_docs_that_are_shown_already_are_no_news(cat: OpenCatalog) -> None:
@@ -216,10 +216,12 @@ def test_nothing_stays_of_another_repository(cat: OpenCatalog, tmp_path: Path) -
     assert edit(cat, locator=parse_locator("octo/dog")).changed == ("repo",)
     with open_catalog(tmp_path / "other.db") as other:
         other.add("octo/dog", title="cat", slug="cat")
-        other.conn.execute("UPDATE packages SET user_fields = '[]'")  # it is what adding derives
+        other.connection.execute(
+            "UPDATE packages SET user_fields = '[]'"
+        )  # it is what adding derives
         edit(other, locator=parse_locator("octo/dog"))  # it is theirs, and no news
-        fresh = dict(other.conn.execute("SELECT * FROM packages").fetchone())
-    kept = dict(cat.conn.execute("SELECT * FROM packages").fetchone())
+        fresh = dict(other.connection.execute("SELECT * FROM packages").fetchone())
+    kept = dict(cat.connection.execute("SELECT * FROM packages").fetchone())
     assert kept == fresh | {"modified": kept["modified"]}
     assert cat.package().modified == LATER
     assert {table: rows(cat, table) for table in KEPT_ROWS} == dict.fromkeys(KEPT_ROWS, 0)
@@ -419,8 +421,11 @@ def test_of_edits_at_the_same_time_none_is_lost(cat: OpenCatalog, tmp_path: Path
     ]
 
     def apply(one: PackageChanges) -> None:
-        with database.open_writer(tmp_path / "cat.db") as db, database.transaction(db):
-            edits.edit(db, "cat", one, LATER)
+        with (
+            database.open_writer(tmp_path / "cat.db") as connection,
+            database.transaction(connection),
+        ):
+            edits.edit(connection, "cat", one, LATER)
 
     with ThreadPoolExecutor(len(wanted)) as pool:
         list(pool.map(apply, wanted))

@@ -157,7 +157,7 @@ def test_a_quota_that_runs_out_half_way_is_no_failure(cat: OpenCatalog) -> None:
     assert package.last_fetched is None
     told = freshness(cat)
     assert (told.last_error, told.last_success, told.next_due) == ("rate_limited", None, None)
-    assert [tuple(row) for row in cat.conn.execute("SELECT run_id FROM fetches")] == [
+    assert [tuple(row) for row in cat.connection.execute("SELECT run_id FROM fetches")] == [
         (None,)
     ]  # it is left to be done
 
@@ -239,7 +239,7 @@ def test_archived_and_back(cat: OpenCatalog) -> None:
 
 def test_when_it_was_archived_is_kept_until_it_is_not(cat: OpenCatalog) -> None:
     cat.save(ARCHIVED)
-    cat.conn.execute("UPDATE packages SET archived_at = '2026-01-01T00:00:00.000000Z'")
+    cat.connection.execute("UPDATE packages SET archived_at = '2026-01-01T00:00:00.000000Z'")
     cat.save(ARCHIVED)  # REST does not tell it
     assert cat.package().archived_at == dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
     cat.save(ACTIVE)

@@ -42,8 +42,8 @@ def curve(cat: OpenCatalog) -> tuple[int, ...]:
 
 
 def as_of(cat: OpenCatalog, past: Activity, instant: dt.datetime) -> None:
-    with database.transaction(cat.db):
-        results.save_as_of(cat.db, cat.target(), past, instant)
+    with database.transaction(cat.connection):
+        results.save_as_of(cat.connection, cat.target(), past, instant)
 
 
 def test_it_ends_before_the_day_of_the_fetch(cat: OpenCatalog) -> None:

@@ -53,10 +53,10 @@ def test_a_whole_file_has_no_problems(path: Path) -> None:
 
 
 def test_every_status_is_one(path: Path) -> None:
-    with database.open_writer(path) as db:
+    with database.open_writer(path) as connection:
         for status in STATUSES:
-            db.conn.execute("UPDATE packages SET status = ?", (status,))
-            assert maintenance.check_catalog(db.conn, path).problems == ()
+            connection.execute("UPDATE packages SET status = ?", (status,))
+            assert maintenance.check_catalog(connection, path).problems == ()
 
 
 @pytest.mark.parametrize(
@@ -80,15 +80,15 @@ def test_every_status_is_one(path: Path) -> None:
     ],
 )
 def test_a_broken_promise_is_told(path: Path, damage: str, problem: str) -> None:
-    with database.open_writer(path) as db:
-        db.conn.execute(f"UPDATE packages SET {damage}")
+    with database.open_writer(path) as connection:
+        connection.execute(f"UPDATE packages SET {damage}")
     assert check(path).problems[0] == problem
 
 
 def test_a_row_without_its_package_is_told(path: Path) -> None:
-    with database.open_writer(path) as db:
-        db.conn.execute("PRAGMA foreign_keys = OFF")
-        db.conn.execute("DELETE FROM packages")
+    with database.open_writer(path) as connection:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute("DELETE FROM packages")
     tables = {problem.partition(":")[0] for problem in check(path).problems}
     assert tables == {"versions", "participants", "commit_days", "fetches", "validators"}
 
@@ -247,8 +247,8 @@ def test_a_vacuum_gives_back_what_removed_packages_left(path: Path) -> None:
         before = record(path)
         full = maintenance.file_size(path)
         for package_id in range(2, 22):
-            additions.remove_package(cat.db, package_id)
-        maintenance.vacuum_catalog(cat.db)
+            additions.remove_package(cat.connection, package_id)
+        maintenance.vacuum_catalog(cat.connection)
         assert maintenance.file_size(path) < full / 3
     assert record(path) == before
     assert check(path).problems == ()
@@ -257,11 +257,11 @@ def test_a_vacuum_gives_back_what_removed_packages_left(path: Path) -> None:
 def test_a_vacuum_during_somebodys_fetch_says_so(path: Path) -> None:
     with (
         open_catalog(path) as other,
-        database.transaction(other.db),
+        database.transaction(other.connection),
         pytest.raises(CatalogError, match="is held by another program"),
-        database.open_writer(path, busy_seconds=0.05) as db,
+        database.open_writer(path, busy_seconds=0.05) as connection,
     ):
-        maintenance.vacuum_catalog(db)
+        maintenance.vacuum_catalog(connection)
 
 
 def test_the_size_counts_what_waits_in_the_log(path: Path) -> None:

@@ -35,7 +35,7 @@ def test_an_older_schema_is_brought_up_to_date_by_opening(
     newer_program()
     with contextlib.ExitStack() as opened:
         if to_write:
-            conn = opened.enter_context(database.open_writer(path)).conn
+            conn = opened.enter_context(database.open_writer(path))
         else:
             conn = opened.enter_context(database.open_reader(path))
         assert conn.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION + 1
@@ -54,7 +54,7 @@ def test_the_first_schema_is_brought_up_to_date_and_nothing_is_lost(
     assert before.keys() > {"packages", "validators", "runs"}
     with contextlib.ExitStack() as opened:
         if to_write:
-            conn = opened.enter_context(database.open_writer(path)).conn
+            conn = opened.enter_context(database.open_writer(path))
         else:
             conn = opened.enter_context(database.open_reader(path))
         assert conn.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION

@@ -55,8 +55,8 @@ def slugs(
     reverse: bool = False,
     limit: int | None = None,
 ) -> list[str]:
-    ids = packages.select_ids(catalogue.conn, wanted, sort=sort, reverse=reverse, limit=limit)
-    return [package.slug for package in packages.read_packages(catalogue.conn, ids)]
+    ids = packages.select_ids(catalogue.connection, wanted, sort=sort, reverse=reverse, limit=limit)
+    return [package.slug for package in packages.read_packages(catalogue.connection, ids)]
 
 
 # ── order ──
@@ -86,7 +86,7 @@ def test_figures_descend_names_ascend_and_null_comes_last_both_ways(
 @pytest.mark.parametrize("sort", packages.SORT_KEYS)
 @pytest.mark.parametrize("reverse", [False, True])
 def test_ties_are_by_slug_both_ways(catalogue: OpenCatalog, sort: str, reverse: bool) -> None:
-    catalogue.conn.execute(
+    catalogue.connection.execute(
         "UPDATE packages SET title = 'same', repo_watchers = 1, last_updated = NULL,"
         " last_fetched = NULL, commits_over_52 = '[]', pypi_version = NULL,"
         " downloads_last_month = 7, score = 1"
@@ -103,11 +103,13 @@ def test_no_limit_is_none_and_a_huge_one_is_no_trouble(catalogue: OpenCatalog) -
 
 def test_by_category_and_grid(catalogue: OpenCatalog) -> None:
     for table in ("categories", "grids"):
-        catalogue.conn.execute(
+        catalogue.connection.execute(
             f"INSERT INTO {table} (title, slug, created, modified) VALUES ('', 'pets', '', '')"
         )
-    catalogue.conn.execute("UPDATE packages SET category_id = 1 WHERE slug IN ('cat', 'mouse')")
-    catalogue.conn.execute("INSERT INTO grid_packages VALUES (2, 1, 0), (4, 1, 0)")
+    catalogue.connection.execute(
+        "UPDATE packages SET category_id = 1 WHERE slug IN ('cat', 'mouse')"
+    )
+    catalogue.connection.execute("INSERT INTO grid_packages VALUES (2, 1, 0), (4, 1, 0)")
     assert slugs(catalogue, PackageFilter(category="pets")) == ["cat", "mouse"]
     assert slugs(catalogue, PackageFilter(grid="pets")) == ["bee", "cat"]
     assert slugs(catalogue, PackageFilter(category="pets", grid="pets")) == ["cat"]
@@ -142,26 +144,29 @@ def test_by_failing_sources(catalogue: OpenCatalog) -> None:
 
 def test_records_come_in_the_order_of_the_ids(catalogue: OpenCatalog) -> None:
     ids = [4, 99, 1, 2]
-    assert [one.id for one in packages.read_packages(catalogue.conn, ids)] == [4, 1, 2]
+    assert [one.id for one in packages.read_packages(catalogue.connection, ids)] == [4, 1, 2]
 
 
 def test_more_records_than_are_read_at_once(catalogue: OpenCatalog) -> None:
     rows = [(f"p{number}",) for number in range(1200)]
-    with database.transaction(catalogue.db):
-        catalogue.conn.executemany(
+    with database.transaction(catalogue.connection):
+        catalogue.connection.executemany(
             "INSERT INTO packages (slug, title, created, modified)"
             " VALUES (?1, ?1, '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z')",
             rows,
         )
-    ids = packages.select_ids(catalogue.conn, ALL)
-    assert [one.id for one in packages.read_packages(catalogue.conn, ids)] == ids
+    ids = packages.select_ids(catalogue.connection, ALL)
+    assert [one.id for one in packages.read_packages(catalogue.connection, ids)] == ids
     assert len(ids) == 1204
 
 
 def test_versions_are_read_with_the_whole_record_only(catalogue: OpenCatalog) -> None:
     catalogue.save(project_result("cat"), package_id=2)
-    assert next(packages.read_packages(catalogue.conn, [2])).versions == ()
-    assert len(next(packages.read_packages(catalogue.conn, [2], packages.ALL_PARTS)).versions) == 2
+    assert next(packages.read_packages(catalogue.connection, [2])).versions == ()
+    assert (
+        len(next(packages.read_packages(catalogue.connection, [2], packages.ALL_PARTS)).versions)
+        == 2
+    )
 
 
 def test_the_sources_are_told_of_in_their_own_order(catalogue: OpenCatalog) -> None:
@@ -172,13 +177,13 @@ def test_the_sources_are_told_of_in_their_own_order(catalogue: OpenCatalog) -> N
 def test_a_persons_documentation_goes_before_pypis(catalogue: OpenCatalog) -> None:
     catalogue.save(project_result("cat"), package_id=2)
     assert catalogue.package(2).documentation_url == "https://cat.example/docs"
-    catalogue.conn.execute("UPDATE packages SET documentation_url = 'https://mine'")
+    catalogue.connection.execute("UPDATE packages SET documentation_url = 'https://mine'")
     assert catalogue.package(2).documentation_url == "https://mine"
     assert catalogue.package(1).documentation_url == "https://mine"
 
 
 def test_grids_are_in_the_order_of_their_positions(catalogue: OpenCatalog) -> None:
-    catalogue.conn.executescript(
+    catalogue.connection.executescript(
         """
         INSERT INTO grids (title, slug, created, modified)
         VALUES ('', 'a', '', ''), ('', 'b', '', '');
@@ -189,7 +194,7 @@ def test_grids_are_in_the_order_of_their_positions(catalogue: OpenCatalog) -> No
 
 
 def test_shelves_are_named_where_they_are_asked_for(catalogue: OpenCatalog) -> None:
-    catalogue.conn.executescript(
+    catalogue.connection.executescript(
         """
         INSERT INTO categories (title, slug, created, modified)
         VALUES ('', 'x', '', ''), ('', 'pets', '', '');
@@ -199,7 +204,7 @@ def test_shelves_are_named_where_they_are_asked_for(catalogue: OpenCatalog) -> N
         UPDATE packages SET category_id = 2 WHERE id IN (1, 2);
         """
     )
-    found = packages.read_packages(catalogue.conn, [1, 2, 3, 4], packages.CARD_PARTS)
+    found = packages.read_packages(catalogue.connection, [1, 2, 3, 4], packages.CARD_PARTS)
     assert [(one.category_slug, one.grid_slugs) for one in found] == [
         ("pets", ("b", "a")),
         ("pets", ()),
@@ -207,9 +212,9 @@ def test_shelves_are_named_where_they_are_asked_for(catalogue: OpenCatalog) -> N
         (None, ()),
     ]
     for parts in ((), packages.ALL_PARTS, packages.RECORD_PARTS):
-        [one] = packages.read_packages(catalogue.conn, [1], parts)
+        [one] = packages.read_packages(catalogue.connection, [1], parts)
         assert (one.category_slug, one.grid_slugs) == (None, ())
-    [one] = packages.read_packages(catalogue.conn, [1])
+    [one] = packages.read_packages(catalogue.connection, [1])
     assert one.category_slug is None
 
 
@@ -217,14 +222,16 @@ def test_reading_a_package_searches_nothing_from_end_to_end(catalogue: OpenCatal
     """So that showing one of 100,000 packages costs what showing one of 100 does."""
     asked: list[str] = []
     whole = packages.ALL_PARTS | packages.CARD_PARTS
-    catalogue.conn.set_trace_callback(asked.append)
+    catalogue.connection.set_trace_callback(asked.append)
     list(
-        packages.read_packages(catalogue.conn, [lookup.find_package(catalogue.conn, "cat")], whole)
+        packages.read_packages(
+            catalogue.connection, [lookup.find_package(catalogue.connection, "cat")], whole
+        )
     )
-    catalogue.conn.set_trace_callback(None)
+    catalogue.connection.set_trace_callback(None)
     assert len(asked) == 11  # with the begin and the end of one moment
     for query in [one for one in asked if one.startswith("SELECT")]:
-        for row in catalogue.conn.execute(f"EXPLAIN QUERY PLAN {query}"):
+        for row in catalogue.connection.execute(f"EXPLAIN QUERY PLAN {query}"):
             assert re.match("SCAN (?!json_each)", row["detail"]) is None, query
 
 

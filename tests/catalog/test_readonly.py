@@ -29,8 +29,8 @@ try:
             ids = [lookup.find_package(conn, "cat")]
             print(next(packages.read_packages(conn, ids)).repo_watchers)
     else:
-        with database.open_writer(path, create=True) as db, database.transaction(db):
-            db.conn.execute("UPDATE packages SET title = 'x'")
+        with database.open_writer(path, create=True) as opened, database.transaction(opened):
+            opened.execute("UPDATE packages SET title = 'x'")
 except CatalogError as error:
     print(error.message.replace(str(path), "PATH"))
 """
@@ -98,7 +98,7 @@ def test_a_file_that_may_not_be_read(locked_up: Path) -> None:
 def test_somebody_elses_fetch_can_be_watched_read_only(locked_up: Path) -> None:
     path = make_catalog(locked_up / "cat.db")
     with open_catalog(path) as cat:
-        cat.conn.execute("UPDATE packages SET repo_watchers = 8")
+        cat.connection.execute("UPDATE packages SET repo_watchers = 8")
         lock_up(locked_up)
         assert unprivileged(path, "read") == "8"
 
@@ -111,7 +111,7 @@ def test_what_waits_in_the_log_is_read_or_its_absence_told(
     original = make_catalog(tmp_path / "original.db")
     path = locked_up / "cat.db"
     with open_catalog(original) as cat:
-        cat.conn.execute("UPDATE packages SET repo_watchers = 8")
+        cat.connection.execute("UPDATE packages SET repo_watchers = 8")
         for suffix in ("", "-wal", "-shm") if shared_memory else ("", "-wal"):
             content = original.with_name(original.name + suffix).read_bytes()
             path.with_name(path.name + suffix).write_bytes(content)

@@ -45,8 +45,8 @@ def test_a_rename_is_followed_and_remembered(cat: OpenCatalog) -> None:
     assert cat.target().locator == parse_locator("octo/Lion")
     assert cat.target().previous == (parse_locator("octo/cat"),)
     for name in ("octo/cat", "https://github.com/octo/lion"):
-        assert lookup.find_package(cat.conn, name) == 1
-        assert lookup.find_by_repository(cat.conn, parse_locator(name)) == "cat"
+        assert lookup.find_package(cat.connection, name) == 1
+        assert lookup.find_by_repository(cat.connection, parse_locator(name)) == "cat"
 
 
 def test_what_vouched_for_the_old_name_goes(cat: OpenCatalog) -> None:
@@ -107,14 +107,14 @@ def test_a_rename_onto_another_package_is_reported_and_not_taken_over(cat: OpenC
     for name in ("repo_watchers", "last_fetched", "participants", "commits_over_52"):
         assert getattr(package, name) == getattr(before, name)
     assert cat.validator_keys("repo") == [GITHUB, f"{GITHUB}/commits?since=1"]
-    assert lookup.find_package(cat.conn, "octo/lion") == 2
+    assert lookup.find_package(cat.connection, "octo/lion") == 2
 
 
 def test_it_is_followed_when_the_other_package_has_gone(cat: OpenCatalog) -> None:
     cat.add("octo/lion")
     onto = repository_result(repository=repository_facts("octo/lion"))
     cat.save(onto)
-    additions.remove_package(cat.db, 2)
+    additions.remove_package(cat.connection, 2)
     assert cat.save(onto, NOW + DAY).failure is None
     assert cat.package().status == "active"
     assert cat.package().repo_url == "https://github.com/octo/lion"
@@ -126,14 +126,14 @@ def test_a_name_that_another_package_has_left_is_free(cat: OpenCatalog) -> None:
     news = repository_result(repository=repository_facts("octo/cat", repo_id="43"))
     assert cat.save(news, package_id=2).failure is None
     assert cat.package(2).repo_url == "https://github.com/octo/cat"
-    assert lookup.find_package(cat.conn, "octo/cat") == 2  # who is there now, not who was
-    assert lookup.find_package(cat.conn, "octo/puma") == 2
-    assert lookup.find_package(cat.conn, "octo/lion") == 1
+    assert lookup.find_package(cat.connection, "octo/cat") == 2  # who is there now, not who was
+    assert lookup.find_package(cat.connection, "octo/puma") == 2
+    assert lookup.find_package(cat.connection, "octo/lion") == 1
 
 
 def test_a_removed_package_takes_its_former_names_along(cat: OpenCatalog) -> None:
     cat.save(repository_result(repository=repository_facts("octo/lion")))
-    additions.remove_package(cat.db, 1)
+    additions.remove_package(cat.connection, 1)
     with pytest.raises(UnknownPackage):
-        lookup.find_package(cat.conn, "octo/cat")
+        lookup.find_package(cat.connection, "octo/cat")
     assert cat.add("octo/cat") == 2

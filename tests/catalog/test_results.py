@@ -159,7 +159,7 @@ def test_what_was_tried_is_said_until_there_is_a_project(cat: OpenCatalog) -> No
 def test_a_look_at_pypi_is_the_last_fetch_only_without_a_repository(cat: OpenCatalog) -> None:
     cat.save(project_result())
     assert cat.package().last_fetched is None
-    cat.conn.execute("UPDATE packages SET repo_url = '', repo_key = NULL")
+    cat.connection.execute("UPDATE packages SET repo_url = '', repo_key = NULL")
     cat.save(project_result(), NOW + DAY)
     assert cat.package().last_fetched == NOW + DAY
 
@@ -208,27 +208,27 @@ def test_modified_never_moves_back(cat: OpenCatalog) -> None:
 
 def test_a_package_that_was_removed_meanwhile_stays_away(cat: OpenCatalog) -> None:
     target = cat.target()
-    with database.transaction(cat.db):
-        additions.remove_package(cat.db, 1)
+    with database.transaction(cat.connection):
+        additions.remove_package(cat.connection, 1)
     for result in (repository_result(), project_result(), NOT_FOUND):
         assert cat.save(result, target=target) == results.SaveResult(changed=False)
-    with database.transaction(cat.db):
-        results.save_as_of(cat.db, target, activity({}), NOW)
+    with database.transaction(cat.connection):
+        results.save_as_of(cat.connection, target, activity({}), NOW)
     for table in ("packages", "fetches", "validators", "participants", "versions", "commit_days"):
-        assert cat.conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 0
+        assert cat.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 0
 
 
 def test_a_repository_that_was_changed_meanwhile_is_left_alone(cat: OpenCatalog) -> None:
     target = cat.target()
-    cat.conn.execute(
+    cat.connection.execute(
         "UPDATE packages SET repo_url = 'https://github.com/octo/dog',"
         " repo_key = 'github.com/octo/dog'"
     )
     before = cat.package()
     for result in (repository_result(), NOT_FOUND, project_result()):
         assert cat.save(result, target=target) == results.SaveResult(changed=False)
-    with database.transaction(cat.db):
-        results.save_as_of(cat.db, target, activity({TODAY - DAY: 5}), NOW)
+    with database.transaction(cat.connection):
+        results.save_as_of(cat.connection, target, activity({TODAY - DAY: 5}), NOW)
     assert cat.package() == before
 
 
@@ -237,7 +237,7 @@ def test_a_repository_that_was_changed_meanwhile_is_left_alone(cat: OpenCatalog)
 )
 def test_a_project_that_was_changed_meanwhile_is_left_alone(cat: OpenCatalog, change: str) -> None:
     target = cat.target()
-    cat.conn.execute(f"UPDATE packages SET {change}")
+    cat.connection.execute(f"UPDATE packages SET {change}")
     before = cat.package()
     assert cat.save(project_result(), target=target) == results.SaveResult(changed=False)
     assert cat.package() == before
@@ -247,14 +247,14 @@ def test_a_project_that_was_changed_meanwhile_is_left_alone(cat: OpenCatalog, ch
 def test_a_project_by_name_does_not_care_for_the_repository(cat: OpenCatalog) -> None:
     cat.save(project_result())
     target = cat.target()
-    cat.conn.execute("UPDATE packages SET repo_url = '', repo_key = NULL")
+    cat.connection.execute("UPDATE packages SET repo_url = '', repo_key = NULL")
     news = project_result(project=project(version="1.2"))
     assert cat.save(news, target=target).changed
 
 
 def test_what_a_person_sets_meanwhile_is_not_overwritten(cat: OpenCatalog) -> None:
     target = cat.target()
-    cat.conn.execute(
+    cat.connection.execute(
         "UPDATE packages SET title = 'My cat', slug = 'mine', documentation_url = 'https://my.docs'"
     )
     cat.save(repository_result(), target=target)
@@ -267,7 +267,7 @@ def test_what_a_person_sets_meanwhile_is_not_overwritten(cat: OpenCatalog) -> No
 def test_a_failing_statement_leaves_all_of_it_as_it_was(cat: OpenCatalog) -> None:
     cat.save(repository_result())
     before = cat.package()
-    cat.conn.execute(
+    cat.connection.execute(
         "CREATE TEMP TRIGGER broken BEFORE INSERT ON validators"
         " BEGIN SELECT RAISE(ABORT, 'no'); END"
     )
@@ -282,8 +282,8 @@ def test_what_brings_nothing_new_costs_a_handful_of_statements(cat: OpenCatalog)
     cat.save(project_result())
     target = cat.target()
     said: list[str] = []
-    cat.conn.set_trace_callback(said.append)
+    cat.connection.set_trace_callback(said.append)
     cat.save(NOTHING_NEW, NOW + DAY, target=target)
     cat.save(ProjectResult(name="cat", serial="5"), NOW + DAY, target=target)
-    cat.conn.set_trace_callback(None)
+    cat.connection.set_trace_callback(None)
     assert len(said) <= 12, said

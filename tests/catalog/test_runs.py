@@ -4,25 +4,21 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from pkgharvest.catalog import database, runs
 from tests.support.catalogs import HOUR, NOW
 
-if TYPE_CHECKING:
-    from sqlite_utils import Database
-
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator["Database"]:
-    with database.open_writer(tmp_path / "cat.db", create=True) as db:
-        yield db
+def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    with database.open_writer(tmp_path / "cat.db", create=True) as connection:
+        yield connection
 
 
 def begin(
-    db: "Database",
+    connection: sqlite3.Connection,
     *,
     hours: float = 0,
     whole: bool = True,
@@ -30,21 +26,21 @@ def begin(
     continues: int | None = None,
 ) -> int:
     at = NOW + hours * HOUR
-    return runs.begin_run(db, at, whole=whole, partial=partial, continues=continues)
+    return runs.begin_run(connection, at, whole=whole, partial=partial, continues=continues)
 
 
-def end(db: "Database", run_id: int, *, stopped: str | None = None) -> None:
-    runs.end_run(db, run_id, NOW + HOUR, stopped=stopped, report="{}")
+def end(connection: sqlite3.Connection, run_id: int, *, stopped: str | None = None) -> None:
+    runs.end_run(connection, run_id, NOW + HOUR, stopped=stopped, report="{}")
 
 
-def unfinished(db: "Database", *, hours: float = 1) -> tuple[int, ...]:
-    return runs.unfinished_runs(db.conn, NOW + hours * HOUR)
+def unfinished(connection: sqlite3.Connection, *, hours: float = 1) -> tuple[int, ...]:
+    return runs.unfinished_runs(connection, NOW + hours * HOUR)
 
 
-def test_a_run_is_written_down(db: "Database") -> None:
-    run = begin(db, continues=begin(db))
-    runs.end_run(db, run, NOW + HOUR, stopped="quota", report=json.dumps({"bytes": 1}))
-    row = db.table("runs").get(run)
+def test_a_run_is_written_down(connection: sqlite3.Connection) -> None:
+    run = begin(connection, continues=begin(connection))
+    runs.end_run(connection, run, NOW + HOUR, stopped="quota", report=json.dumps({"bytes": 1}))
+    row = dict(connection.execute("SELECT * FROM runs WHERE id = ?", (run,)).fetchone())
     assert row == {
         "id": 2,
         "started": "2026-02-15T18:30:00.000000Z",
@@ -57,88 +53,90 @@ def test_a_run_is_written_down(db: "Database") -> None:
     }
 
 
-def test_nothing_to_go_on_with_at_first(db: "Database") -> None:
-    assert unfinished(db) == ()
+def test_nothing_to_go_on_with_at_first(connection: sqlite3.Connection) -> None:
+    assert unfinished(connection) == ()
 
 
-def test_a_killed_run_is_gone_on_with(db: "Database") -> None:
-    run = begin(db)
-    assert unfinished(db) == (run,)
+def test_a_killed_run_is_gone_on_with(connection: sqlite3.Connection) -> None:
+    run = begin(connection)
+    assert unfinished(connection) == (run,)
 
 
-def test_a_stopped_run_is_gone_on_with(db: "Database") -> None:
-    run = begin(db)
-    end(db, run, stopped="time-budget")
-    assert unfinished(db) == (run,)
+def test_a_stopped_run_is_gone_on_with(connection: sqlite3.Connection) -> None:
+    run = begin(connection)
+    end(connection, run, stopped="time-budget")
+    assert unfinished(connection) == (run,)
 
 
-def test_a_finished_run_is_not(db: "Database") -> None:
-    end(db, begin(db))
-    assert unfinished(db) == ()
+def test_a_finished_run_is_not(connection: sqlite3.Connection) -> None:
+    end(connection, begin(connection))
+    assert unfinished(connection) == ()
 
 
-def test_a_chain_of_stopped_runs_is_all_gone_on_with(db: "Database") -> None:
-    first = begin(db)
-    end(db, first, stopped="quota")
-    second = begin(db, hours=1, continues=first)
-    third = begin(db, hours=2, continues=second)
-    end(db, third, stopped="quota")
-    assert unfinished(db, hours=3) == (third, second, first)
+def test_a_chain_of_stopped_runs_is_all_gone_on_with(connection: sqlite3.Connection) -> None:
+    first = begin(connection)
+    end(connection, first, stopped="quota")
+    second = begin(connection, hours=1, continues=first)
+    third = begin(connection, hours=2, continues=second)
+    end(connection, third, stopped="quota")
+    assert unfinished(connection, hours=3) == (third, second, first)
 
 
-def test_a_finished_run_ends_the_chain(db: "Database") -> None:
-    first = begin(db)
-    end(db, first, stopped="quota")
-    second = begin(db, continues=first)
-    end(db, second)
-    assert unfinished(db) == ()
-    third = begin(db)
-    assert unfinished(db) == (third,)
+def test_a_finished_run_ends_the_chain(connection: sqlite3.Connection) -> None:
+    first = begin(connection)
+    end(connection, first, stopped="quota")
+    second = begin(connection, continues=first)
+    end(connection, second)
+    assert unfinished(connection) == ()
+    third = begin(connection)
+    assert unfinished(connection) == (third,)
 
 
-def test_a_run_for_some_packages_is_nothing_to_go_on_with(db: "Database") -> None:
-    first = begin(db)
-    begin(db, whole=False)
-    end(db, begin(db, whole=False))
-    assert unfinished(db) == (first,)
+def test_a_run_for_some_packages_is_nothing_to_go_on_with(connection: sqlite3.Connection) -> None:
+    first = begin(connection)
+    begin(connection, whole=False)
+    end(connection, begin(connection, whole=False))
+    assert unfinished(connection) == (first,)
 
 
-def test_what_is_older_than_half_a_day_is_fetched_again(db: "Database") -> None:
-    first = begin(db)
-    second = begin(db, hours=6, continues=first)
-    assert unfinished(db, hours=11.9) == (second, first)
-    assert unfinished(db, hours=12) == (second,)
-    assert unfinished(db, hours=18) == ()
+def test_what_is_older_than_half_a_day_is_fetched_again(connection: sqlite3.Connection) -> None:
+    first = begin(connection)
+    second = begin(connection, hours=6, continues=first)
+    assert unfinished(connection, hours=11.9) == (second, first)
+    assert unfinished(connection, hours=12) == (second,)
+    assert unfinished(connection, hours=18) == ()
 
 
-def test_a_part_of_what_was_left_does_not_end_it(db: "Database") -> None:
-    first = begin(db)
-    second = begin(db, continues=first, partial=True)
-    end(db, second)
-    assert unfinished(db) == (second, first)
-    end(db, begin(db, continues=second))
-    assert unfinished(db) == ()
+def test_a_part_of_what_was_left_does_not_end_it(connection: sqlite3.Connection) -> None:
+    first = begin(connection)
+    second = begin(connection, continues=first, partial=True)
+    end(connection, second)
+    assert unfinished(connection) == (second, first)
+    end(connection, begin(connection, continues=second))
+    assert unfinished(connection) == ()
 
 
-def test_a_part_that_goes_on_with_nothing_is_done_with(db: "Database") -> None:
-    end(db, begin(db, partial=True))
-    assert unfinished(db) == ()
+def test_a_part_that_goes_on_with_nothing_is_done_with(connection: sqlite3.Connection) -> None:
+    end(connection, begin(connection, partial=True))
+    assert unfinished(connection) == ()
 
 
-def test_a_circle_comes_to_an_end(db: "Database") -> None:
-    first = begin(db)
-    second = begin(db, continues=first)
-    db.conn.execute("UPDATE runs SET continues = ? WHERE id = ?", (second, first))
-    assert unfinished(db) == (second, first)
+def test_a_circle_comes_to_an_end(connection: sqlite3.Connection) -> None:
+    first = begin(connection)
+    second = begin(connection, continues=first)
+    connection.execute("UPDATE runs SET continues = ? WHERE id = ?", (second, first))
+    assert unfinished(connection) == (second, first)
 
 
-def test_a_run_can_begin_while_somebody_else_has_written(db: "Database", tmp_path: Path) -> None:
+def test_a_run_can_begin_while_somebody_else_has_written(
+    connection: sqlite3.Connection, tmp_path: Path
+) -> None:
     """One statement: nothing is read first that could be out of date by the time of writing."""
     asked: list[str] = []
-    db.conn.set_trace_callback(asked.append)
-    end(db, begin(db), stopped=None)
+    connection.set_trace_callback(asked.append)
+    end(connection, begin(connection), stopped=None)
     assert len(asked) == 2
-    assert not db.conn.in_transaction
+    assert not connection.in_transaction
     other = sqlite3.connect(tmp_path / "cat.db")
     assert other.execute("SELECT count(*) FROM runs").fetchone()[0] == 1
     other.close()

@@ -33,20 +33,20 @@ def put(cat: OpenCatalog, name: str, **columns: object) -> int:
     """Add a package, with what is given in its columns."""
     number = cat.add(f"octo/{name}")
     for column, value in columns.items():
-        cat.conn.execute(f"UPDATE packages SET {column} = ? WHERE id = ?", (value, number))
-    scores.refresh_score(cat.conn, number)
+        cat.connection.execute(f"UPDATE packages SET {column} = ? WHERE id = ?", (value, number))
+    scores.refresh_score(cat.connection, number)
     return number
 
 
 def put_grid(cat: OpenCatalog, slug: str, title: str, description: str = "") -> None:
-    cat.conn.execute(
+    cat.connection.execute(
         "INSERT INTO grids (slug, title, description, created, modified) VALUES (?, ?, ?, ?, ?)",
         (slug, title, description, "2026-01-01", "2026-01-01"),
     )
 
 
 def found(cat: OpenCatalog, text: str, limit: int = 20) -> list[SearchHit]:
-    return search(cat.conn, text, limit=limit)
+    return search(cat.connection, text, limit=limit)
 
 
 def slugs(cat: OpenCatalog, text: str, limit: int = 20) -> list[str]:
@@ -206,9 +206,9 @@ def test_a_harvest_is_found_and_what_it_replaced_is_not(cat: OpenCatalog) -> Non
     )
     assert slugs(cat, "meowing bob") == ["cat"]
     assert slugs(cat, "purring") == slugs(cat, "ann") == []
-    cat.conn.execute("DELETE FROM packages")
+    cat.connection.execute("DELETE FROM packages")
     assert slugs(cat, "meowing") == []
-    cat.conn.execute("INSERT INTO packages_fts (packages_fts) VALUES ('integrity-check')")
+    cat.connection.execute("INSERT INTO packages_fts (packages_fts) VALUES ('integrity-check')")
 
 
 def test_commits_are_the_sum_of_the_weeks(cat: OpenCatalog) -> None:
@@ -216,7 +216,7 @@ def test_commits_are_the_sum_of_the_weeks(cat: OpenCatalog) -> None:
     assert cat.column("commits") is None
     cat.save(repository_result(activity=activity({TODAY - DAY: 2, TODAY - 10 * DAY: 5})))
     assert cat.column("commits") == 7
-    cat.conn.execute("UPDATE packages SET commits_over_52 = '[]'")
+    cat.connection.execute("UPDATE packages SET commits_over_52 = '[]'")
     assert cat.column("commits") is None
 
 
@@ -258,12 +258,12 @@ def test_the_best_scores_are_those_of_the_whole_list(cat: OpenCatalog) -> None:
         )
     for reverse in (False, True):
         every = packages.select_ids(
-            cat.conn, packages.PackageFilter(), sort="score", reverse=reverse
+            cat.connection, packages.PackageFilter(), sort="score", reverse=reverse
         )
         assert len(every) == 60
         for limit in (0, 1, 5, 59, 60, 99):
             some = packages.select_ids(
-                cat.conn, packages.PackageFilter(), sort="score", reverse=reverse, limit=limit
+                cat.connection, packages.PackageFilter(), sort="score", reverse=reverse, limit=limit
             )
             assert some == every[:limit]
 

@@ -39,7 +39,7 @@ def catalogue(tmp_path: Path) -> Iterator[OpenCatalog]:
 def select(
     catalogue: OpenCatalog, wanted: SourceSelection = EVERY, hours: float = 0
 ) -> list[Selected]:
-    return selection.select_due(catalogue.conn, wanted, NOW + hours * HOUR)
+    return selection.select_due(catalogue.connection, wanted, NOW + hours * HOUR)
 
 
 def succeed(catalogue: OpenCatalog, package_id: int, *, repo: float, pypi: float) -> None:
@@ -75,10 +75,10 @@ def test_only_sources_that_are_older_than_asked(catalogue: OpenCatalog) -> None:
 
 
 def test_a_source_is_left_out_where_there_is_none(catalogue: OpenCatalog) -> None:
-    catalogue.conn.execute("UPDATE packages SET pypi_source = 'none' WHERE id = 1")
-    catalogue.conn.execute("UPDATE packages SET repo_url = '', repo_key = NULL WHERE id = 2")
+    catalogue.connection.execute("UPDATE packages SET pypi_source = 'none' WHERE id = 1")
+    catalogue.connection.execute("UPDATE packages SET repo_url = '', repo_key = NULL WHERE id = 2")
     assert select(catalogue) == [(1, ("repo",)), (2, ("pypi",)), (3, BOTH)]
-    catalogue.conn.execute("UPDATE packages SET repo_key = NULL WHERE id = 1")
+    catalogue.connection.execute("UPDATE packages SET repo_key = NULL WHERE id = 1")
     assert [one for one, _ in select(catalogue)] == [2, 3]
 
 
@@ -134,7 +134,7 @@ def test_a_run_goes_on_where_another_ended(catalogue: OpenCatalog) -> None:
 
 
 def read(catalogue: OpenCatalog, selected: list[Selected]) -> list[FetchTarget]:
-    return list(selection.fetch_targets(catalogue.conn, selected))
+    return list(selection.fetch_targets(catalogue.connection, selected))
 
 
 def test_a_target_is_in_the_order_of_the_selection(catalogue: OpenCatalog) -> None:
@@ -147,13 +147,13 @@ def test_a_target_is_in_the_order_of_the_selection(catalogue: OpenCatalog) -> No
 
 def test_what_was_removed_meanwhile_is_left_out(catalogue: OpenCatalog) -> None:
     selected = select(catalogue)
-    additions.remove_package(catalogue.db, 2)
+    additions.remove_package(catalogue.connection, 2)
     assert [one.slug for one in read(catalogue, selected)] == ["one", "three"]
 
 
 def test_a_url_that_nobody_can_read_stops_nothing(catalogue: OpenCatalog) -> None:
-    catalogue.conn.execute("UPDATE packages SET repo_url = 'one word' WHERE id = 1")
-    catalogue.conn.execute(
+    catalogue.connection.execute("UPDATE packages SET repo_url = 'one word' WHERE id = 1")
+    catalogue.connection.execute(
         "INSERT INTO previous_urls VALUES (2, 'two words', 'x', '2026-01-01T00:00:00.000000Z')"
     )
     found = read(catalogue, select(catalogue))
@@ -166,21 +166,21 @@ def test_a_url_that_nobody_can_read_stops_nothing(catalogue: OpenCatalog) -> Non
 
 
 def test_such_a_url_is_a_failure_of_its_package(catalogue: OpenCatalog) -> None:
-    catalogue.conn.execute("UPDATE packages SET repo_url = 'one word' WHERE id = 1")
+    catalogue.connection.execute("UPDATE packages SET repo_url = 'one word' WHERE id = 1")
     assert catalogue.save(TIMEOUT).failure == TIMEOUT
 
 
 def test_ten_thousand_are_chosen_at_once_and_read_a_few_at_a_time(tmp_path: Path) -> None:
     with open_catalog(tmp_path / "many.db") as catalogue:
-        with database.transaction(catalogue.db):
-            catalogue.conn.executemany(
+        with database.transaction(catalogue.connection):
+            catalogue.connection.executemany(
                 "INSERT INTO packages (slug, title, created, modified, repo_url, repo_key,"
                 " repo_description, pypi_classifiers)"
                 " VALUES (?1, ?1, '', '', 'https://github.com/o/' || ?1, 'github.com/o/' || ?1,"
                 " ?2, '[]')",
                 [(f"p{number}", "long " * 400) for number in range(10_000)],
             )
-            catalogue.conn.executemany(
+            catalogue.connection.executemany(
                 "INSERT INTO validators VALUES (?, 'repo', ?, '\"x\"', NULL, 1)",
                 [(number, f"https://api.github.com/{number}") for number in range(1, 10_001)],
             )
@@ -193,13 +193,13 @@ def test_ten_thousand_are_chosen_at_once_and_read_a_few_at_a_time(tmp_path: Path
             steps += 1
             return 0
 
-        catalogue.conn.set_progress_handler(count, 1000)
+        catalogue.connection.set_progress_handler(count, 1000)
         select(catalogue)
         assert steps < 2_000  # of a thousand instructions: it grows as the packages do
-        catalogue.conn.set_progress_handler(None, 0)
+        catalogue.connection.set_progress_handler(None, 0)
         tracemalloc.start()
         try:
-            assert sum(1 for _ in selection.fetch_targets(catalogue.conn, selected)) == 10_000
+            assert sum(1 for _ in selection.fetch_targets(catalogue.connection, selected)) == 10_000
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
@@ -208,16 +208,17 @@ def test_ten_thousand_are_chosen_at_once_and_read_a_few_at_a_time(tmp_path: Path
 
 def test_a_project_that_a_person_gave_up_meanwhile_is_not_asked_for(catalogue: OpenCatalog) -> None:
     everything = select(catalogue)
-    catalogue.conn.execute("UPDATE packages SET pypi_source = 'none' WHERE id = 2")
+    catalogue.connection.execute("UPDATE packages SET pypi_source = 'none' WHERE id = 2")
     found = {
-        one.package_id: one.sources for one in selection.fetch_targets(catalogue.conn, everything)
+        one.package_id: one.sources
+        for one in selection.fetch_targets(catalogue.connection, everything)
     }
     assert found == {1: BOTH, 2: ("repo",), 3: BOTH}
-    assert list(selection.fetch_targets(catalogue.conn, [(2, ("pypi", "downloads"))])) == []
+    assert list(selection.fetch_targets(catalogue.connection, [(2, ("pypi", "downloads"))])) == []
 
 
 def test_nothing_is_saved_of_a_project_where_there_is_none(catalogue: OpenCatalog) -> None:
-    catalogue.conn.execute("UPDATE packages SET pypi_source = 'none' WHERE id = 2")
+    catalogue.connection.execute("UPDATE packages SET pypi_source = 'none' WHERE id = 2")
     target = dataclasses.replace(catalogue.target(2), sources=BOTH)
     assert not catalogue.save(project_result("two"), package_id=2, target=target).changed
     assert catalogue.package(2).pypi_name is None

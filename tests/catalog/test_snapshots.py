@@ -45,12 +45,12 @@ def run(
     cat: OpenCatalog, *results: SourceResult | Failure, at: dt.datetime = NOW, package_id: int = 1
 ) -> bool:
     """Save ``results`` in a run of their own that begins at ``at``; tell of its last snapshot."""
-    number = runs.begin_run(cat.db, at, whole=True, continues=None)
+    number = runs.begin_run(cat.connection, at, whole=True, continues=None)
     taken = False
     for result in results:
         cat.save(result, at, run=number, package_id=package_id)
-        with database.transaction(cat.db):
-            taken = snapshots.take_snapshot(cat.conn, package_id, number)
+        with database.transaction(cat.connection):
+            taken = snapshots.take_snapshot(cat.connection, package_id, number)
     return taken
 
 
@@ -61,7 +61,7 @@ def starred(stars: int, **changes: object) -> RepositoryResult:
 
 
 def history(cat: OpenCatalog, since: dt.datetime | None = None) -> list[Snapshot]:
-    return snapshots.history(cat.conn, 1, since)
+    return snapshots.history(cat.connection, 1, since)
 
 
 def told(cat: OpenCatalog) -> list[tuple[dt.datetime, int | None]]:
@@ -120,11 +120,11 @@ def test_the_windows_moving_on_is_a_change_of_the_commits(cat: OpenCatalog) -> N
 
 def test_a_run_leaves_one(cat: OpenCatalog) -> None:
     run(cat, repository_result(), project_result())
-    number = runs.begin_run(cat.db, NOW + HOUR, whole=True, continues=None)
+    number = runs.begin_run(cat.connection, NOW + HOUR, whole=True, continues=None)
     results: list[SourceResult] = [starred(8), downloads_result(), downloads_result(month=9)]
     for minutes, result in enumerate(results):
         cat.save(result, NOW + HOUR + minutes * dt.timedelta(minutes=1), run=number)
-        snapshots.take_snapshot(cat.conn, 1, number)
+        snapshots.take_snapshot(cat.connection, 1, number)
     assert [(one.at, one.stars, one.downloads) for one in history(cat)] == [
         (NOW, 7, None),
         (NOW + HOUR, 8, 9),
@@ -159,9 +159,9 @@ def test_a_clock_that_is_behind_adds_at_the_end(cat: OpenCatalog) -> None:
 
 def test_a_removed_package_has_no_past(cat: OpenCatalog) -> None:
     run(cat, repository_result())
-    additions.remove_package(cat.db, 1)
-    assert not snapshots.take_snapshot(cat.conn, 1, cat.run)
-    assert cat.conn.execute("SELECT count(*) FROM snapshots").fetchone()[0] == 0
+    additions.remove_package(cat.connection, 1)
+    assert not snapshots.take_snapshot(cat.connection, 1, cat.run)
+    assert cat.connection.execute("SELECT count(*) FROM snapshots").fetchone()[0] == 0
 
 
 def test_since(cat: OpenCatalog) -> None:
@@ -184,9 +184,9 @@ RUNS = st.lists(
 def test_the_past_is_in_order_and_ends_with_the_present(cat: OpenCatalog) -> None:
     @given(RUNS)
     def holds(plan: list[tuple[int, list[SourceResult | Failure]]]) -> None:
-        with database.transaction(cat.db):
+        with database.transaction(cat.connection):
             additions.remove_package(
-                cat.db, cat.conn.execute("SELECT max(id) FROM packages").fetchone()[0]
+                cat.connection, cat.connection.execute("SELECT max(id) FROM packages").fetchone()[0]
             )
         package_id = cat.add()
         _expect_past(cat, plan, package_id)
@@ -198,22 +198,22 @@ def _expect_past(
     cat: OpenCatalog, plan: list[tuple[int, list[SourceResult | Failure]]], package_id: int
 ) -> None:
     for days, results in plan:
-        before = snapshots.history(cat.conn, package_id)
+        before = snapshots.history(cat.connection, package_id)
         at = NOW + days * DAY
         run(cat, *results, at=at, package_id=package_id)
-        after = snapshots.history(cat.conn, package_id)
+        after = snapshots.history(cat.connection, package_id)
         instants = [one.at for one in after]
         assert instants == sorted(set(instants))
         if before and before[-1].at == at:  # as if it were the same run
             del before[-1]
         assert after[: len(before)] == before
-    rows = [tuple(row)[2:] for row in cat.conn.execute("SELECT * FROM snapshots ORDER BY at")]
+    rows = [tuple(row)[2:] for row in cat.connection.execute("SELECT * FROM snapshots ORDER BY at")]
     assert all(one != other for one, other in itertools.pairwise(rows))
     package = cat.package(package_id)
     if not rows:
         assert (package.status, package.repo_watchers, package.downloads) == ("active", 0, None)
         return
-    last = snapshots.history(cat.conn, package_id)[-1]
+    last = snapshots.history(cat.connection, package_id)[-1]
     assert (last.stars or 0, last.forks or 0) == (package.repo_watchers, package.repo_forks)
     assert last.open_issues == package.open_issues
     assert last.commits == (sum(package.commits_over_52) if package.commits_over_52 else None)
@@ -228,7 +228,7 @@ def _expect_past(
 def gains(
     cat: OpenCatalog, days: int = 30, ids: tuple[int, ...] = (1,)
 ) -> list[snapshots.StarDelta]:
-    return snapshots.star_deltas(cat.conn, ids, NOW - days * DAY)
+    return snapshots.star_deltas(cat.connection, ids, NOW - days * DAY)
 
 
 def test_a_gain_is_told_from_what_stood_then(cat: OpenCatalog) -> None:
@@ -295,7 +295,7 @@ def test_gains_are_sorted_and_cut(cat: OpenCatalog, monkeypatch: pytest.MonkeyPa
     then = NOW - 30 * DAY
 
     def ranked(sort: snapshots.StarDeltaKey, **more: bool | int) -> list[int]:
-        found = snapshots.star_deltas(cat.conn, None, then, sort=sort, **more)  # type: ignore[arg-type]
+        found = snapshots.star_deltas(cat.connection, None, then, sort=sort, **more)  # type: ignore[arg-type]
         return [one.package_id for one in found]
 
     assert ranked("gained") == [1, 3, 2, 4]
@@ -306,22 +306,22 @@ def test_gains_are_sorted_and_cut(cat: OpenCatalog, monkeypatch: pytest.MonkeyPa
     for limit in range(6):  # of the most starred first, then of those that can be among the best
         assert ranked("gained", limit=limit) == [1, 3, 2, 4][:limit]
     assert [one.package_id for one in gains(cat, ids=(4, 1))] == [4, 1]
-    assert snapshots.star_deltas(cat.conn, (), then, sort="gained") == []
+    assert snapshots.star_deltas(cat.connection, (), then, sort="gained") == []
 
 
 def test_no_query_goes_through_all_snapshots(cat: OpenCatalog) -> None:
     asked: list[str] = []
-    cat.conn.set_trace_callback(asked.append)
+    cat.connection.set_trace_callback(asked.append)
     run(cat, starred(1), at=NOW - DAY)
     run(cat, starred(2))
     gains(cat)
-    snapshots.star_deltas(cat.conn, None, NOW - DAY, sort="percent")
+    snapshots.star_deltas(cat.connection, None, NOW - DAY, sort="percent")
     history(cat)
-    cat.conn.set_trace_callback(None)
+    cat.connection.set_trace_callback(None)
     about = [one for one in asked if "FROM snapshots" in one]
     assert len(about) >= 5
     for query in about:
-        plan = [row[3] for row in cat.conn.execute(f"EXPLAIN QUERY PLAN {query}")]
+        plan = [row[3] for row in cat.connection.execute(f"EXPLAIN QUERY PLAN {query}")]
         assert not [step for step in plan if step.startswith("SCAN snapshots")], plan
 
 
@@ -329,7 +329,7 @@ def test_no_query_goes_through_all_snapshots(cat: OpenCatalog) -> None:
 
 
 def span(cat: OpenCatalog) -> commit_days.Span | None:
-    return commit_days.known_span(cat.conn.execute("SELECT * FROM packages").fetchone())
+    return commit_days.known_span(cat.connection.execute("SELECT * FROM packages").fetchone())
 
 
 def read(cat: OpenCatalog, since: dt.date | None, at: dt.datetime = NOW) -> None:
@@ -358,9 +358,13 @@ def test_weeks_end_with_what_is_known(cat: OpenCatalog) -> None:
     cat.save(repository_result(activity=activity(days, since=TODAY - 22 * DAY)))
     known = span(cat)
     assert known is not None
-    assert commit_days.weekly_commits(cat.conn, 1, known, 2) == [
+    assert commit_days.weekly_commits(cat.connection, 1, known, 2) == [
         (TODAY - 14 * DAY, 4),
         (TODAY - 7 * DAY, 3),
     ]
     # The fourth week back is not known as a whole.
-    assert [count for _, count in commit_days.weekly_commits(cat.conn, 1, known, 99)] == [0, 4, 3]
+    assert [count for _, count in commit_days.weekly_commits(cat.connection, 1, known, 99)] == [
+        0,
+        4,
+        3,
+    ]

@@ -43,11 +43,11 @@ def cat(path: Path) -> Iterator[OpenCatalog]:
 
 
 def seen(cat: OpenCatalog, stale: dt.timedelta = DAY, worst: int = 5) -> CatalogStatus:
-    return catalog_status(cat.conn, NOW, older_than=NOW - stale, worst=worst)
+    return catalog_status(cat.connection, NOW, older_than=NOW - stale, worst=worst)
 
 
 def last(cat: OpenCatalog, path: Path, limit: int = 5) -> tuple[PastRun, ...]:
-    return past_runs.past_runs(cat.conn, path, limit=limit)
+    return past_runs.past_runs(cat.connection, path, limit=limit)
 
 
 def report(remaining: object = 4990, reset: object = "2026-02-15T19:00:00Z") -> str:
@@ -61,9 +61,9 @@ def report(remaining: object = 4990, reset: object = "2026-02-15T19:00:00Z") -> 
 def run(
     cat: OpenCatalog, at: dt.datetime, text: str | None = None, stopped: str | None = None
 ) -> int:
-    number = runs.begin_run(cat.db, at, whole=True, continues=None)
+    number = runs.begin_run(cat.connection, at, whole=True, continues=None)
     if text is not None:
-        runs.end_run(cat.db, number, at + HOUR, stopped=stopped, report=text)
+        runs.end_run(cat.connection, number, at + HOUR, stopped=stopped, report=text)
     return number
 
 
@@ -191,7 +191,7 @@ def test_counts_are_what_counting_says(each: tuple[list[int | None], ...]) -> No
         for source, ages in columns.items():
             for number, age in enumerate(ages, start=1):
                 if age is not None:
-                    cat.conn.execute(
+                    cat.connection.execute(
                         "INSERT INTO fetches (package_id, source, last_success) VALUES (?, ?, ?)",
                         (number, source, f"{NOW - age * HOUR:%Y-%m-%dT%H:%M:%S.000000Z}"),
                     )
@@ -259,7 +259,7 @@ def test_a_run_that_ends_or_begins_meanwhile(
 ) -> None:
     def asked(_: Path) -> bool:
         if ends:
-            runs.end_run(cat.db, cat.run, NOW, stopped=None, report=report())
+            runs.end_run(cat.connection, cat.run, NOW, stopped=None, report=report())
         else:
             run(cat, NOW)
         return False
@@ -278,7 +278,7 @@ def test_a_report_that_cannot_be_read(cat: OpenCatalog, path: Path, text: str) -
     newest, before = last(cat, path, 2)
     assert (newest.state, newest.figures) == ("finished", None)
     assert before.figures is not None
-    assert [quota.remaining for quota in past_runs.quotas(cat.conn)] == [17]
+    assert [quota.remaining for quota in past_runs.quotas(cat.connection)] == [17]
 
 
 # ── quotas ──
@@ -289,7 +289,7 @@ def test_the_newest_report_that_tells_it(cat: OpenCatalog) -> None:
     run(cat, NOW + DAY, report(50))
     run(cat, NOW + 2 * DAY, report(None, None))
     run(cat, NOW + 3 * DAY)
-    [quota] = past_runs.quotas(cat.conn)
+    [quota] = past_runs.quotas(cat.connection)
     assert (quota.host, quota.remaining) == ("api.github.com", 50)
     assert quota.told == NOW + DAY + HOUR
     reset = dt.datetime(2026, 2, 15, 19, tzinfo=dt.UTC)
@@ -300,5 +300,5 @@ def test_the_newest_report_that_tells_it(cat: OpenCatalog) -> None:
 
 def test_a_quota_without_a_reset_is_never_renewed(cat: OpenCatalog) -> None:
     run(cat, NOW, report(0, None))
-    [quota] = past_runs.quotas(cat.conn)
+    [quota] = past_runs.quotas(cat.connection)
     assert not quota.is_renewed(NOW + 999 * DAY)

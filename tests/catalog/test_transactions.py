@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlite_utils import Database
 
 from pkgharvest.catalog import database, packages
 from pkgharvest.model.errors import CatalogBusy, CatalogError
@@ -21,8 +20,8 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
 
     def fill() -> None:
         with open_catalog(path) as cat:
-            pages = cat.conn.execute("PRAGMA page_count").fetchone()[0]
-            cat.conn.execute(f"PRAGMA max_page_count = {pages}")
+            pages = cat.connection.execute("PRAGMA page_count").fetchone()[0]
+            cat.connection.execute(f"PRAGMA max_page_count = {pages}")
             days = {NOW.date().replace(year=year): 1 for year in range(1000, 2026)}
             cat.save(repository_result(activity=activity(days), contributors=()))
 
@@ -31,8 +30,8 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     assert refused.value.message == f"no space left for {path}"
     assert refused.value.hint == "what was saved before is whole; make room and run again"
     with open_catalog(path) as cat:
-        assert next(packages.read_packages(cat.conn, [1])) == before
-        assert cat.conn.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        assert next(packages.read_packages(cat.connection, [1])) == before
+        assert cat.connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
         cat.save(repository_result(contributors=()))
 
 
@@ -75,16 +74,16 @@ def test_a_writer_waits_for_another_and_then_says_who_it_is(
     path, let_go = held
     with (
         pytest.raises(CatalogError) as refused,
-        database.open_writer(path, busy_seconds=0.05) as db,
-        database.transaction(db),
+        database.open_writer(path, busy_seconds=0.05) as connection,
+        database.transaction(connection),
     ):
         pass
     assert refused.value.message == f"{path} is held by another program"
     assert isinstance(refused.value, CatalogBusy)
-    with database.open_writer(path, busy_seconds=20) as db:
+    with database.open_writer(path, busy_seconds=20) as connection:
         let_go()
-        with database.transaction(db):
-            assert db.conn.execute("SELECT title FROM packages").fetchone()[0] == "held"
+        with database.transaction(connection):
+            assert connection.execute("SELECT title FROM packages").fetchone()[0] == "held"
 
 
 def test_a_transaction_that_cannot_begin_says_so_and_may_be_tried_again(
@@ -93,19 +92,19 @@ def test_a_transaction_that_cannot_begin_says_so_and_may_be_tried_again(
     path, let_go = held
     begun = []
 
-    def attempt(db: Database) -> None:
-        with database.transaction(db):
+    def attempt(connection: sqlite3.Connection) -> None:
+        with database.transaction(connection):
             begun.append(1)
 
-    with database.open_writer(path) as db:
-        database.set_busy_timeout(db, 0.01)
+    with database.open_writer(path) as connection:
+        database.set_busy_timeout(connection, 0.01)
         for _ in range(2):
             with pytest.raises(CatalogBusy):
-                attempt(db)
+                attempt(connection)
         assert not begun
         let_go()
-        database.set_busy_timeout(db, 20)
-        attempt(db)
+        database.set_busy_timeout(connection, 20)
+        attempt(connection)
     assert begun
 
 
@@ -115,15 +114,15 @@ def test_what_is_no_other_program_is_not_called_busy(tmp_path: Path) -> None:
         cat.add("octo/dog")
 
         def drop() -> None:
-            with database.transaction(cat.db):
-                rows = cat.conn.execute("SELECT * FROM packages")
+            with database.transaction(cat.connection):
+                rows = cat.connection.execute("SELECT * FROM packages")
                 next(rows)
-                cat.conn.execute("DROP TABLE grids")
+                cat.connection.execute("DROP TABLE grids")
 
         with pytest.raises(sqlite3.OperationalError) as refused:
             drop()
         assert refused.value.sqlite_errorcode == sqlite3.SQLITE_LOCKED
-        assert not cat.conn.in_transaction
+        assert not cat.connection.in_transaction
 
 
 def test_a_reader_is_not_blocked_by_a_writer(held: tuple[Path, Callable[[], None]]) -> None:
@@ -137,16 +136,16 @@ def test_a_transaction_is_all_or_nothing(tmp_path: Path, error: type[BaseExcepti
     with open_catalog(make_catalog(tmp_path / "cat.db")) as cat:
 
         def give_up() -> None:
-            with database.transaction(cat.db):
-                cat.conn.execute("UPDATE packages SET title = 'half'")
+            with database.transaction(cat.connection):
+                cat.connection.execute("UPDATE packages SET title = 'half'")
                 raise error
 
         with pytest.raises(error):
             give_up()
-        assert not cat.conn.in_transaction
+        assert not cat.connection.in_transaction
         assert cat.package().title == "cat"
-        with database.transaction(cat.db):
-            cat.conn.execute("UPDATE packages SET title = 'whole'")
+        with database.transaction(cat.connection):
+            cat.connection.execute("UPDATE packages SET title = 'whole'")
     with database.open_reader(tmp_path / "cat.db") as conn:
         assert next(packages.read_packages(conn, [1])).title == "whole"
 
@@ -156,7 +155,7 @@ def test_a_fault_of_our_own_is_not_put_on_the_file(tmp_path: Path) -> None:
         pytest.raises(sqlite3.ProgrammingError),
         open_catalog(make_catalog(tmp_path / "cat.db")) as cat,
     ):
-        cat.conn.execute("SELECT ?", ())
+        cat.connection.execute("SELECT ?", ())
 
 
 def test_reading_cannot_write(tmp_path: Path) -> None:

@@ -39,12 +39,12 @@ def shell(tmp_path: Path) -> CommandLine:
     shell = CommandLine(tmp_path)
     shell.db.parent.mkdir(parents=True)
     with open_catalog(shell.db) as cat:
-        cat.conn.execute(
+        cat.connection.execute(
             "INSERT INTO categories (id, title, slug, created, modified, extra)"
             f" VALUES (4, 'Apps', 'apps', '{AT}', '{AT}', '{{\"a\": 1}}')"
         )
         for number, slug in ((2, "cms"), (9, "blog")):
-            cat.conn.execute(
+            cat.connection.execute(
                 "INSERT INTO grids (id, title, slug, is_locked, created, modified)"
                 f" VALUES ({number}, '{slug}', '{slug}', 1, '{AT}', '{AT}')"
             )
@@ -55,12 +55,12 @@ def shell(tmp_path: Path) -> CommandLine:
         cat.save(downloads_result())
         cat.save(Failure(kind="timeout", message="no answer"), NOW + DAY, source="pypi")
         cat.save(Failure(kind="not_found", message="not there"), package_id=2)
-        cat.conn.execute(
+        cat.connection.execute(
             "UPDATE packages SET category_id = 4, user_fields = '[\"title\"]',"
             " title = 'M\u00efnk\u202e'"
             " WHERE id = 1"
         )
-        cat.conn.executescript(
+        cat.connection.executescript(
             f"""
             INSERT INTO grid_packages VALUES (1, 9, 0), (1, 2, 1);
             UPDATE packages SET participant_names = 'ann' || char(10) || 'bob' WHERE id = 1;

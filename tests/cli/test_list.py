@@ -20,16 +20,16 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
     """Return a catalogue of 48 packages that differ in everything that is filtered by."""
     shell = CommandLine(tmp_path_factory.mktemp("list"))
     shell.ok("add", "octo/first")
-    with database.open_writer(shell.db) as db, database.transaction(db):
+    with database.open_writer(shell.db) as connection, database.transaction(connection):
         for table, number in itertools.product(("categories", "grids"), (1, 2)):
-            db.conn.execute(
+            connection.execute(
                 f"INSERT INTO {table} (title, slug, created, modified) VALUES (?, ?, '', '')",
                 (f"Number {number}", f"n{number}"),
             )
-        db.conn.execute("DELETE FROM packages")
+        connection.execute("DELETE FROM packages")
         for number in range(1, 49):
             hours = (None, 1, 30, 100)[number % 4]
-            db.conn.execute(
+            connection.execute(
                 "INSERT INTO packages (id, slug, title, created, modified, status, category_id,"
                 " last_fetched, repo_watchers, commits_over_52)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -43,11 +43,11 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
                 ),
             )
             if number % 2:
-                db.conn.execute(
+                connection.execute(
                     "INSERT INTO grid_packages VALUES (?, ?, 0)", (number, number % 4 // 2 + 1)
                 )
             failures = int(number % 6 == 1)
-            db.conn.execute(
+            connection.execute(
                 "INSERT INTO fetches (package_id, source, consecutive_failures)"
                 " VALUES (?, 'repo', ?)",
                 (number, failures),

@@ -31,15 +31,15 @@ def other(cat: OpenCatalog, tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def rename(cat: OpenCatalog) -> str:
-    cat.conn.execute("UPDATE packages SET title = title || '+'")
+    cat.connection.execute("UPDATE packages SET title = title || '+'")
     return cat.package().title
 
 
 def test_a_free_catalogue_is_written_at_once(cat: OpenCatalog) -> None:
     async def run() -> None:
-        saving = Writer(cat.db, StopSignal())
+        saving = Writer(cat.connection, StopSignal())
         assert await saving.save(lambda: rename(cat)) == "cat+"
-        assert not cat.conn.in_transaction
+        assert not cat.connection.in_transaction
 
     asyncio.run(run())
 
@@ -48,7 +48,7 @@ def test_others_go_on_while_a_save_waits_and_it_is_made_once(
     cat: OpenCatalog, other: sqlite3.Connection
 ) -> None:
     async def run() -> None:
-        saving = asyncio.create_task(Writer(cat.db, StopSignal()).save(lambda: rename(cat)))
+        saving = asyncio.create_task(Writer(cat.connection, StopSignal()).save(lambda: rename(cat)))
         for _ in range(50):
             await asyncio.sleep(0.005)
         assert not saving.done()
@@ -65,7 +65,7 @@ def test_patience_has_an_end(
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.3)
 
     async def run() -> None:
-        saving = Writer(cat.db, StopSignal())
+        saving = Writer(cat.connection, StopSignal())
         for _ in range(2):  # each save has all of it, as each had before
             began = time.monotonic()
             with pytest.raises(CatalogBusy):
@@ -82,7 +82,7 @@ def test_a_run_that_is_stopped_gives_up_what_it_cannot_save(
 ) -> None:
     async def run() -> None:
         halt = StopSignal()
-        saving = Writer(cat.db, halt)
+        saving = Writer(cat.connection, halt)
         waiting = asyncio.create_task(saving.save(lambda: rename(cat)))
         await asyncio.sleep(0.2)
         began = time.monotonic()
@@ -104,7 +104,7 @@ def test_a_run_that_is_stopped_still_saves_what_it_can(
         halt = StopSignal()
         halt.stop("time-budget")
         asyncio.get_running_loop().call_later(0.2, other.execute, "COMMIT")
-        assert await Writer(cat.db, halt).save(lambda: rename(cat)) == "cat+"
+        assert await Writer(cat.connection, halt).save(lambda: rename(cat)) == "cat+"
 
     asyncio.run(run())
 
@@ -116,7 +116,7 @@ def test_a_run_that_begins_nothing_more_saves_with_patience(
         halt = StopSignal()
         halt.begin_no_more("request-budget")
         asyncio.get_running_loop().call_later(0.9, other.execute, "COMMIT")
-        assert await Writer(cat.db, halt).save(lambda: rename(cat)) == "cat+"
+        assert await Writer(cat.connection, halt).save(lambda: rename(cat)) == "cat+"
 
     asyncio.run(run())
 
@@ -128,7 +128,7 @@ def test_an_error_of_the_work_is_no_reason_to_try_again(cat: OpenCatalog) -> Non
             raise ValueError
 
         with pytest.raises(ValueError):
-            await Writer(cat.db, StopSignal()).save(work)
+            await Writer(cat.connection, StopSignal()).save(work)
 
     asyncio.run(run())
     assert cat.package().title == "cat"

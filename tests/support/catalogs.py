@@ -56,12 +56,8 @@ _SOURCE_OF: dict[type, SourceName] = {ProjectResult: "pypi", DownloadsResult: "d
 class OpenCatalog:
     """An open catalogue, and the run that writes to it."""
 
-    db: Database
+    connection: sqlite3.Connection
     run: int
-
-    @property
-    def conn(self) -> sqlite3.Connection:
-        return self.db.conn
 
     def add(
         self,
@@ -80,13 +76,13 @@ class OpenCatalog:
             pypi_source=pypi_source,
             pypi_name=pypi_name,
         )
-        with database.transaction(self.db):
-            slug, _ = additions.add_package(self.db, addition, NOW)
-        return lookup.find_package(self.conn, slug)
+        with database.transaction(self.connection):
+            slug, _ = additions.add_package(self.connection, addition, NOW)
+        return lookup.find_package(self.connection, slug)
 
     def target(self, package_id: int = 1) -> FetchTarget:
         """Return the package as the engine gets it."""
-        return next(selection.fetch_targets(self.conn, [(package_id, SOURCES)]))
+        return next(selection.fetch_targets(self.connection, [(package_id, SOURCES)]))
 
     def save(
         self,
@@ -105,28 +101,28 @@ class OpenCatalog:
         outcome = FetchOutcome(
             target=target or self.target(package_id), source=source, at=at, result=result
         )
-        with database.transaction(self.db):
-            return results.save_outcome(self.db, outcome, run or self.run, backoff)
+        with database.transaction(self.connection):
+            return results.save_outcome(self.connection, outcome, run or self.run, backoff)
 
     def package(self, package_id: int = 1) -> Package:
         """Return the record, whole."""
-        return next(packages.read_packages(self.conn, [package_id], packages.ALL_PARTS))
+        return next(packages.read_packages(self.connection, [package_id], packages.ALL_PARTS))
 
     def column(self, name: str, package_id: int = 1) -> object:
         """Return what stands in a column."""
         query = f"SELECT {name} FROM packages WHERE id = ?"
-        return self.conn.execute(query, (package_id,)).fetchone()[0]
+        return self.connection.execute(query, (package_id,)).fetchone()[0]
 
     def days(self, package_id: int = 1) -> dict[dt.date, int]:
         """Return the commits per day that are kept."""
-        rows = self.conn.execute(
+        rows = self.connection.execute(
             "SELECT day, commits FROM commit_days WHERE package_id = ?", (package_id,)
         )
         return {dt.date.fromisoformat(day): commits for day, commits in rows}
 
     def validator_keys(self, source: SourceName, package_id: int = 1) -> list[str]:
         """Return what is vouched for."""
-        rows = self.conn.execute(
+        rows = self.connection.execute(
             "SELECT key FROM validators WHERE package_id = ? AND source = ? ORDER BY key",
             (package_id, source),
         )
@@ -136,8 +132,8 @@ class OpenCatalog:
 @contextlib.contextmanager
 def open_catalog(path: Path) -> Iterator[OpenCatalog]:
     """Open the catalogue at ``path`` and begin a run; make it where it is missing."""
-    with database.open_writer(path, create=True) as db:
-        yield OpenCatalog(db, runs.begin_run(db, NOW, whole=True, continues=None))
+    with database.open_writer(path, create=True) as connection:
+        yield OpenCatalog(connection, runs.begin_run(connection, NOW, whole=True, continues=None))
 
 
 def make_catalog(path: Path) -> Path:

@@ -6,9 +6,9 @@ import datetime as dt
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from pkgharvest.catalog import commit_days, database, lookup, package_update, selection
+from pkgharvest.catalog import commit_days, database, lookup, rows, selection
 from pkgharvest.catalog.lock import fetch_lock
 from pkgharvest.git.clones import CloneCache
 from pkgharvest.git.process import GitProcess
@@ -31,9 +31,6 @@ from pkgharvest.pipeline.sources import clones_directory
 from pkgharvest.pipeline.writer import Writer
 from pkgharvest.settings.load import cache_directory
 from pkgharvest.sources.git import GitSource
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
 
 _LONGEST = 7200.0
 """Seconds for one repository; git has its own bounds, which are lower."""
@@ -85,25 +82,27 @@ def backfill(wish: BackfillOptions, around: RunContext) -> BackfillReport:
     UnknownPackage, CatalogError; a repository that cannot be read is in the report instead.
     """
     path = around.settings.db_path
-    with database.open_writer(path) as db, fetch_lock(path):
-        return run_loop(_Run(wish, around, db).run(cache_directory(path)))
+    with database.open_writer(path) as connection, fetch_lock(path):
+        return run_loop(_Run(wish, around, connection).run(cache_directory(path)))
 
 
 class _Run:
     """One run over the packages of a wish."""
 
-    def __init__(self, wish: BackfillOptions, around: RunContext, db: "Database") -> None:
+    def __init__(
+        self, wish: BackfillOptions, around: RunContext, connection: sqlite3.Connection
+    ) -> None:
         self._wish = wish
         self._around = around
-        self._db = db
+        self._connection = connection
         self._halt = StopSignal()
-        self._saving = Writer(db, self._halt)
+        self._saving = Writer(connection, self._halt)
         self._today = utc_day(around.clock.now())
         self._start = self._today - wish.weeks * _WEEK
 
     async def run(self, cache: Path) -> BackfillReport:
         """Read what is not known, package by package; return what became of each."""
-        conn, listener = self._db.conn, self._around.listener
+        conn, listener = self._connection, self._around.listener
         asked = _ids(conn, self._wish)
         done: dict[int, BackfillResult] = {}
         for package_id in asked:
@@ -136,7 +135,7 @@ class _Run:
 
     def _without_reading(self, package_id: int) -> BackfillResult | None:
         """Return what there is to tell of a package of which nothing is to be read."""
-        row = _row(self._db.conn, package_id)
+        row = _row(self._connection, package_id)
         refusal = "it has no repository" if row["repo_key"] is None else ""
         if row["status"] == "moved":  # another repository may be there
             refusal = "its repository has moved, and cannot be followed"
@@ -171,7 +170,7 @@ class _Run:
         What is known further back stays; where it is read again it is wanted too, as a history
         that was rewritten is another from its beginning.
         """
-        conn, package_id = self._db.conn, target.package_id
+        conn, package_id = self._connection, target.package_id
         row = _row(conn, package_id)
         if row is None or target.locator is None or row["repo_key"] != target.locator.key:
             return _failed(target.slug, "not_found", "it was given another repository meanwhile")
@@ -181,7 +180,7 @@ class _Run:
         since = start if any(day < start for day in news.days) else None
         commit_days.replace_days(conn, package_id, dataclasses.replace(news, since=since))
         columns = commit_days.span_columns(row, since, self._today)
-        package_update.update_package(conn, package_id, columns)
+        rows.update_row(conn, "packages", package_id, columns)
         return BackfillResult(slug=target.slug, outcome="read", since=self._start)
 
 

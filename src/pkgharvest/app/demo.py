@@ -7,6 +7,7 @@ from pathlib import Path
 from pkgharvest.app.packages import NewPackages, add_packages
 from pkgharvest.catalog import database
 from pkgharvest.catalog.lock import fetch_lock
+from pkgharvest.catalog.rows import insert_row
 from pkgharvest.model.errors import CatalogError
 from pkgharvest.transport.har.archive import HarArchive
 
@@ -48,8 +49,8 @@ def prepare(db: Path) -> dt.datetime:
             for path in _files(db):
                 path.unlink(missing_ok=True)
     started = HarArchive.read(archive_path()).started
-    with database.open_writer(db, create=True) as catalogue:
-        catalogue.table("properties").insert({"name": "made_by", "value": MARK})
+    with database.open_writer(db, create=True) as connection:
+        insert_row(connection, "properties", {"name": "made_by", "value": MARK})
     add_packages(db, NewPackages(repositories=REPOSITORIES), started)
     return started
 

@@ -38,8 +38,8 @@ def edit(db_path: Path, name: str, request: EditRequest, now: dt.datetime) -> Ed
     Raises CatalogError, InvalidValue for what cannot be understood, and what ``edits.edit`` raises.
     """
     wanted = _understood(request)
-    with database.open_writer(db_path) as db, database.transaction(db):
-        return edits.edit(db, name, wanted, now)
+    with database.open_writer(db_path) as connection, database.transaction(connection):
+        return edits.edit(connection, name, wanted, now)
 
 
 def _understood(request: EditRequest) -> PackageChanges:

@@ -61,15 +61,15 @@ def add_packages(db_path: Path, wish: NewPackages, now: dt.datetime) -> list[Add
         return [one for one in read if isinstance(one, AddResult)]
     results: list[AddResult] = []
     with (
-        database.open_writer(db_path, create=True) as db,
-        database.transaction(db),
+        database.open_writer(db_path, create=True) as connection,
+        database.transaction(connection),
     ):
-        _require_shelves(db.conn, wish)
+        _require_shelves(connection, wish)
         for text, one in zip(wish.repositories, read, strict=True):
             if isinstance(one, AddResult):
                 results.append(one)
                 continue
-            slug, new = additions.add_package(db, _addition(one, wish), now)
+            slug, new = additions.add_package(connection, _addition(one, wish), now)
             results.append(
                 AddResult(
                     # What was understood holds no password; what a query holds nobody knows.

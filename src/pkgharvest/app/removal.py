@@ -14,11 +14,11 @@ def remove(db_path: Path, package_ids: Sequence[int]) -> list[str]:
     """Remove packages and their clones; return the slugs of those that were still there."""
     removed = []
     with (
-        database.open_writer(db_path) as db,
-        database.transaction(db),
+        database.open_writer(db_path) as connection,
+        database.transaction(connection),
     ):
         for package_id in package_ids:
-            gone = additions.remove_package(db, package_id)
+            gone = additions.remove_package(connection, package_id)
             if gone is not None:
                 removed.append(gone)
     clones = kept_clones(db_path)

@@ -5,17 +5,14 @@ import functools
 import itertools
 import sqlite3
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from pkgharvest.catalog.database import as_sqlite_utils
 from pkgharvest.catalog.encoding import encode_instant, encode_list
 from pkgharvest.catalog.lookup import category_id, find_by_repository, grid_id
 from pkgharvest.model import slugs
 from pkgharvest.model.errors import InvalidValue
 from pkgharvest.model.locators import Locator, normalize_name
 from pkgharvest.model.observations import PypiSource
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,19 +42,22 @@ class NewPackage:
         return tuple(name for name, is_set in fields.items() if is_set)
 
 
-def add_package(db: "Database", new: NewPackage, now: dt.datetime) -> tuple[str, bool]:
+def add_package(
+    connection: sqlite3.Connection, new: NewPackage, now: dt.datetime
+) -> tuple[str, bool]:
     """Put a package into the catalogue; return its slug, and whether it is new.
 
     A repository that is there already, under this name or a previous one, changes nothing.
     Call inside a transaction. Raises UnknownCategory, UnknownGrid, and InvalidValue for a slug
     that is taken.
     """
-    there = find_by_repository(db.conn, new.locator)
+    there = find_by_repository(connection, new.locator)
     if there is not None:
         return there, False
-    category = None if new.category is None else category_id(db.conn, new.category)
-    grid_ids = [grid_id(db.conn, grid) for grid in dict.fromkeys(new.grids)]
-    slug = _free_slug(db.conn, new)
+    category = None if new.category is None else category_id(connection, new.category)
+    grid_ids = [grid_id(connection, grid) for grid in dict.fromkeys(new.grids)]
+    slug = _free_slug(connection, new)
+    db = as_sqlite_utils(connection)
     package_id = (
         db.table("packages")
         .insert(
@@ -86,17 +86,17 @@ def add_package(db: "Database", new: NewPackage, now: dt.datetime) -> tuple[str,
     return slug, True
 
 
-def remove_package(db: "Database", package_id: int) -> tuple[str, str] | None:
+def remove_package(connection: sqlite3.Connection, package_id: int) -> tuple[str, str] | None:
     """Take a package out, with all that is known of it; return its slug and repository's URL.
 
     None where it has gone already. Call inside a transaction.
     """
-    row = db.conn.execute(
+    row = connection.execute(
         "SELECT slug, repo_url FROM packages WHERE id = ?", (package_id,)
     ).fetchone()
     if row is None:
         return None
-    db.table("packages").delete(package_id)
+    connection.execute("DELETE FROM packages WHERE id = ?", (package_id,))
     return str(row["slug"]), str(row["repo_url"])
 
 

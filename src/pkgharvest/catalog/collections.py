@@ -5,20 +5,19 @@ import re
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pkgharvest.catalog import edits, lookup, scores
+from pkgharvest.catalog.database import as_sqlite_utils
 from pkgharvest.catalog.encoding import (
     decode_required_instant,
     decode_strings,
     encode_instant,
     encode_list,
 )
+from pkgharvest.catalog.rows import update_row
 from pkgharvest.model.collections import Category, Grid
 from pkgharvest.model.errors import GridLocked, InvalidValue, UnknownCategory, UnknownGrid
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
 
 CollectionTable = Literal["categories", "grids"]
 """The table."""
@@ -77,7 +76,7 @@ def member_slugs(connection: sqlite3.Connection, kind: CollectionTable, number: 
 
 
 def add_collection(
-    db: "Database",
+    connection: sqlite3.Connection,
     kind: CollectionTable,
     slug: str,
     title: str,
@@ -91,11 +90,11 @@ def add_collection(
     slug.
     """
     _require_slug(slug)
-    if _id_of(db.conn, kind, slug) is not None:
+    if _id_of(connection, kind, slug) is not None:
         return False
     at = encode_instant(now)
     edited = encode_list(sorted(values))
-    db.table(kind).insert(
+    as_sqlite_utils(connection).table(kind).insert(
         {
             "slug": slug,
             "title": title,
@@ -109,7 +108,7 @@ def add_collection(
 
 
 def change_collection(
-    db: "Database",
+    connection: sqlite3.Connection,
     kind: CollectionTable,
     number: int,
     values: Mapping[str, object],
@@ -122,40 +121,44 @@ def change_collection(
     no longer, and stay as they are until one does. Call inside a transaction. Raises InvalidValue
     for a slug that is none, or that is taken.
     """
-    [there] = db.conn.execute(f"SELECT * FROM {kind} WHERE id = ?", (number,))  # noqa: S608
+    [there] = connection.execute(f"SELECT * FROM {kind} WHERE id = ?", (number,))  # noqa: S608
     edited = (set(decode_strings(there["user_fields"])) | values.keys()) - set(reset)
-    db.table(kind).update(number, {"user_fields": encode_list(sorted(edited))})
+    update_row(connection, kind, number, {"user_fields": encode_list(sorted(edited))})
     new = {name: value for name, value in values.items() if there[name] != value}
     if not new:
         return False
     slug = new.get("slug")
     if isinstance(slug, str):
         _require_slug(slug)
-        if _id_of(db.conn, kind, slug) is not None:
+        if _id_of(connection, kind, slug) is not None:
             raise InvalidValue(f"the slug {slug!r} is taken")
-    db.table(kind).update(number, {**new, "modified": encode_instant(now)})
+    update_row(connection, kind, number, {**new, "modified": encode_instant(now)})
     return True
 
 
 def change_grid_members(
-    db: "Database", number: int, wanted: Iterable[int], unwanted: Iterable[int], now: dt.datetime
+    connection: sqlite3.Connection,
+    number: int,
+    wanted: Iterable[int],
+    unwanted: Iterable[int],
+    now: dt.datetime,
 ) -> tuple[list[int], list[int]]:
     """Put packages into a grid, and take others out; return those that came, and those that went.
 
     Content of theirs, and of the grid, changes by that; in which grids they are is the person's
     word from then on. Call inside a transaction. Raises GridLocked.
     """
-    slug, locked = db.conn.execute(
+    slug, locked = connection.execute(
         "SELECT slug, is_locked FROM grids WHERE id = ?", (number,)
     ).fetchone()
     query = "SELECT package_id FROM grid_packages WHERE grid_id = ?"
-    there = {int(row[0]) for row in db.conn.execute(query, (number,))}
+    there = {int(row[0]) for row in connection.execute(query, (number,))}
     came = [one for one in dict.fromkeys(wanted) if one not in there]
     went = [one for one in dict.fromkeys(unwanted) if one in there]
     if locked and (came or went):
         raise GridLocked(slug)
     for package_id in came:
-        db.conn.execute(
+        connection.execute(
             """
             INSERT INTO grid_packages (package_id, grid_id, position)
             SELECT :package, :grid, coalesce(max(position), -1) + 1 FROM grid_packages
@@ -164,37 +167,46 @@ def change_grid_members(
             {"package": package_id, "grid": number},
         )
     for package_id in went:
-        db.table("grid_packages").delete((package_id, number))
+        connection.execute(
+            "DELETE FROM grid_packages WHERE package_id = ? AND grid_id = ?", (package_id, number)
+        )
     for package_id in (*came, *went):
-        edits.claim(db.conn, package_id, "grids")
-    _touch(db, "packages", (*came, *went), now)
+        edits.claim(connection, package_id, "grids")
+    _touch(connection, "packages", (*came, *went), now)
     if came or went:
-        _touch(db, "grids", (number,), now)
+        _touch(connection, "grids", (number,), now)
     return came, went
 
 
-def remove_collection(db: "Database", kind: CollectionTable, number: int, now: dt.datetime) -> None:
+def remove_collection(
+    connection: sqlite3.Connection, kind: CollectionTable, number: int, now: dt.datetime
+) -> None:
     """Take a category or a grid away; the packages that were on it stay, without it.
 
     Call inside a transaction.
     """
     query = f"SELECT id FROM packages WHERE {_ON[kind]}"  # noqa: S608
-    _touch(db, "packages", [row[0] for row in db.conn.execute(query, (number,))], now)
+    _touch(connection, "packages", [row[0] for row in connection.execute(query, (number,))], now)
     if kind == "categories":
-        db.conn.execute("UPDATE packages SET category_id = NULL WHERE category_id = ?", (number,))
-    db.conn.execute(f"DELETE FROM {kind} WHERE id = ?", (number,))  # noqa: S608
+        connection.execute(
+            "UPDATE packages SET category_id = NULL WHERE category_id = ?", (number,)
+        )
+    connection.execute(f"DELETE FROM {kind} WHERE id = ?", (number,))  # noqa: S608
 
 
 def _touch(
-    db: "Database", table: Literal["packages", "grids"], ids: Collection[int], now: dt.datetime
+    connection: sqlite3.Connection,
+    table: Literal["packages", "grids"],
+    ids: Collection[int],
+    now: dt.datetime,
 ) -> None:
-    db.conn.executemany(
+    connection.executemany(
         f"UPDATE {table} SET modified = ? WHERE id = ?",  # noqa: S608
         [(encode_instant(now), number) for number in ids],
     )
     if table == "packages":
         for number in ids:
-            scores.refresh_score(db.conn, number)
+            scores.refresh_score(connection, number)
 
 
 def _require_slug(slug: str) -> None:

@@ -79,15 +79,13 @@ def open_reader(path: Path) -> Iterator[sqlite3.Connection]:
 @contextlib.contextmanager
 def open_writer(
     path: Path, *, create: bool = False, busy_seconds: float = BUSY_SECONDS
-) -> Iterator["Database"]:
+) -> Iterator[sqlite3.Connection]:
     """Open the catalogue at ``path`` to write to it, and bring its schema up to date.
 
     With ``create`` a missing file is made (its directory must be there). Another writer is waited
     for, ``busy_seconds`` each time. Raises CatalogError as ``reading`` does, and where the file
     cannot be written.
     """
-    from sqlite_utils import Database  # noqa: PLC0415 - heavy, and no reader needs it
-
     require_sqlite_version()
     if not _is_there(path):
         if not create:
@@ -106,30 +104,36 @@ def open_writer(
             version = _version(connection, path, empty_is_fine=create)
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA foreign_keys = ON")
-            db = Database(connection, execute_plugins=False)
             if version != SCHEMA_VERSION:
-                _migrate(db, path)
+                _migrate(connection, path)
             _write_ahead(connection, busy_seconds)
-            yield db
+            yield connection
         finally:
             connection.close()
 
 
+def as_sqlite_utils(connection: sqlite3.Connection) -> "Database":
+    """Return the sqlite-utils view of a connection, for migrations and for new rows."""
+    from sqlite_utils import Database  # noqa: PLC0415 - heavy, and few commands need it
+
+    return Database(connection, execute_plugins=False)
+
+
 @contextlib.contextmanager
-def transaction(db: "Database") -> Iterator[None]:
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """Do all of the block, or none of it.
 
-    The write lock is taken at once (``db.atomic()`` waits for the first write), so that nothing
+    The write lock is taken at once (a deferred one waits for the first write), so that nothing
     that the block reads goes stale before it writes. Raises CatalogBusy where another program
     keeps it.
     """
     try:
-        db.conn.execute("BEGIN IMMEDIATE")
+        connection.execute("BEGIN IMMEDIATE")
         try:
             yield
-            db.conn.execute("COMMIT")
+            connection.execute("COMMIT")
         except BaseException:
-            db.conn.rollback()
+            connection.rollback()
             raise
     except sqlite3.OperationalError as error:
         if _says(error, _IS_BUSY):
@@ -137,9 +141,9 @@ def transaction(db: "Database") -> Iterator[None]:
         raise
 
 
-def set_busy_timeout(db: "Database", seconds: float) -> None:
+def set_busy_timeout(connection: sqlite3.Connection, seconds: float) -> None:
     """Let SQLite wait so long for other writers from now on, deaf to signals while it does."""
-    db.conn.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
+    connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
 
 
 @contextlib.contextmanager
@@ -259,24 +263,23 @@ def _version(connection: sqlite3.Connection, path: Path, *, empty_is_fine: bool 
     return int(version)
 
 
-def _migrate(db: "Database", path: Path) -> None:
-    with transaction(db):
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    db = as_sqlite_utils(connection)
+    with transaction(connection):
         # Again, now that nobody else can write: another process may just have done it.
-        version = _version(db.conn, path, empty_is_fine=True)
+        version = _version(connection, path, empty_is_fine=True)
         for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
             step(db)
-            db.conn.execute(f"PRAGMA user_version = {number}")
+            connection.execute(f"PRAGMA user_version = {number}")
         if 0 < version < SCHEMA_VERSION:
             from pkgharvest.catalog import scores  # noqa: PLC0415 - brings packaging
 
-            scores.refresh_all_scores(db.conn)
-        db.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            scores.refresh_all_scores(connection)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
 def _migrated(path: Path) -> sqlite3.Connection:
     """Bring the schema up to date, and open the catalogue to read from it."""
-    from sqlite_utils import Database  # noqa: PLC0415 - heavy, and needed once in a schema's life
-
     try:
         with open_writer(path):
             pass  # opening migrates
@@ -289,7 +292,7 @@ def _migrated(path: Path) -> sqlite3.Connection:
     try:
         with contextlib.closing(_open_read_only(path)) as connection:
             connection.backup(copy)
-        _migrate(Database(copy, execute_plugins=False), path)
+        _migrate(copy, path)
         copy.execute("PRAGMA query_only = ON")
     except BaseException:
         copy.close()

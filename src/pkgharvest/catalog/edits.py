@@ -10,7 +10,7 @@ import itertools
 import sqlite3
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 from pkgharvest.catalog import additions, lookup, projects, source_state, validators
 from pkgharvest.catalog.encoding import decode_strings, encode_list, stored_locator
@@ -19,9 +19,6 @@ from pkgharvest.model import slugs
 from pkgharvest.model.errors import RepositoryTaken
 from pkgharvest.model.locators import Locator, normalize_name
 from pkgharvest.model.observations import PypiSource
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
 
 EditableField = Literal["title", "slug", "repo", "pypi", "docs", "category", "grids"]
 EDITABLE_FIELDS: tuple[EditableField, ...] = get_args(EditableField)
@@ -108,20 +105,22 @@ class EditResult(NamedTuple):
     """The fields that were a person's, and are so no longer."""
 
 
-def edit(db: "Database", name: str, wanted: PackageChanges, now: dt.datetime) -> EditResult:
+def edit(
+    connection: sqlite3.Connection, name: str, wanted: PackageChanges, now: dt.datetime
+) -> EditResult:
     """Change the package that answers to ``name``: what is ``wanted``, and no other field.
 
     Call inside a transaction, which makes edits at the same time wait for each other. Raises
     UnknownPackage, UnknownCategory, UnknownGrid, GridLocked, RepositoryTaken, and InvalidValue for
     a slug that is none, or is taken.
     """
-    row = db.conn.execute(
-        "SELECT * FROM packages WHERE id = ?", (lookup.find_package(db.conn, name),)
+    row = connection.execute(
+        "SELECT * FROM packages WHERE id = ?", (lookup.find_package(connection, name),)
     ).fetchone()
     # What nobody set is nobody's to give back.
     set_before = frozenset(decode_strings(row["user_fields"])) | wanted.sets
     wanted = replace(wanted, reset=wanted.reset & set_before)
-    editing = _Editing(db.conn, row, now)
+    editing = _Editing(connection, row, now)
     editing.follow(wanted)
     editing.name(wanted)
     editing.choose_project(wanted)

@@ -6,14 +6,10 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pkgharvest.catalog.database import open_reader
 from pkgharvest.model.errors import CatalogError
 from pkgharvest.model.package import STATUSES
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
 
 _TABLES = (
     "packages",
@@ -146,7 +142,7 @@ def _copy(source: sqlite3.Connection, part: Path, copy: Path, *, compact: bool) 
         target.close()
 
 
-def vacuum_catalog(db: "Database") -> None:
+def vacuum_catalog(connection: sqlite3.Connection) -> None:
     """Give back the space that removed packages left."""
-    db.vacuum()
-    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.execute("VACUUM")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -2,11 +2,12 @@
 
 import datetime as dt
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from pkgharvest.catalog import scores
 from pkgharvest.catalog.encoding import encode_instant
+from pkgharvest.catalog.rows import update_row
 
 Table = Literal["participants", "versions"]
 
@@ -59,15 +60,4 @@ class PackageUpdate:
         if columns := news | self.silent:
             # Of what the row will be; reading it again would cost each save another statement.
             columns["score"] = scores.row_score(dict(self._row) | columns)
-            update_package(self._connection, self._row["id"], columns)
-
-
-def update_package(
-    connection: sqlite3.Connection, package_id: int, columns: Mapping[str, object]
-) -> None:
-    """Write ``columns`` of a package."""
-    assignments = ", ".join(f"{column} = ?" for column in columns)
-    connection.execute(
-        f"UPDATE packages SET {assignments} WHERE id = ?",  # noqa: S608 - our own names
-        (*columns.values(), package_id),
-    )
+            update_row(self._connection, "packages", self._row["id"], columns)

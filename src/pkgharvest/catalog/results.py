@@ -4,7 +4,7 @@ import datetime as dt
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, assert_never
+from typing import assert_never
 
 from pkgharvest.catalog import (
     commit_days,
@@ -17,6 +17,7 @@ from pkgharvest.catalog import (
 )
 from pkgharvest.catalog.encoding import encode_instant, encode_list, stored_locator
 from pkgharvest.catalog.migrations import DOWNLOAD_COLUMNS
+from pkgharvest.catalog.rows import update_row
 from pkgharvest.model import activity
 from pkgharvest.model.errors import RateLimited
 from pkgharvest.model.instants import utc_day
@@ -36,9 +37,6 @@ from pkgharvest.model.observations import (
 )
 from pkgharvest.model.package import Status
 
-if TYPE_CHECKING:
-    from sqlite_utils import Database
-
 _NOT_FOUND_MEANS_GONE = 3
 """A 404 can be a passing fault of the host; three in a row are believed."""
 
@@ -53,7 +51,7 @@ class SaveResult:
 
 
 def save_outcome(
-    db: "Database",
+    connection: sqlite3.Connection,
     outcome: FetchOutcome,
     run_id: int,
     backoff: source_state.Backoff = source_state.DEFAULT_BACKOFF,
@@ -66,10 +64,10 @@ def save_outcome(
     repository or project a person changed meanwhile, is left alone.
     """
     begun = not isinstance(outcome.result, Skipped) or outcome.result.reason == "quota"
-    row = _row(db.conn, outcome.target) if begun else None
-    if row is None or _was_changed(db.conn, row, outcome):
+    row = _row(connection, outcome.target) if begun else None
+    if row is None or _was_changed(connection, row, outcome):
         return SaveResult(changed=False)
-    saving = _Saving(db.conn, row, outcome, run_id, backoff)
+    saving = _Saving(connection, row, outcome, run_id, backoff)
     match outcome.result:
         case Skipped(message=words):
             return saving.held_up(words)
@@ -85,13 +83,15 @@ def save_outcome(
             assert_never(outcome.result)
 
 
-def save_as_of(db: "Database", target: FetchTarget, past: Activity, instant: dt.datetime) -> None:
+def save_as_of(
+    connection: sqlite3.Connection, target: FetchTarget, past: Activity, instant: dt.datetime
+) -> None:
     """Write the activity of ``instant``: the curve, the last commit, the count, nothing else.
 
     The validators that vouched for today's go, so that the next fetch reads those again.
     Call inside a transaction.
     """
-    row = _row(db.conn, target)
+    row = _row(connection, target)
     if row is None or _has_other_repository(row, target):
         return
     today = utc_day(instant)
@@ -102,9 +102,9 @@ def save_as_of(db: "Database", target: FetchTarget, past: Activity, instant: dt.
         "commit_count": past.commit_count,
         "head": None,
     }
-    package_update.update_package(db.conn, target.package_id, news)
-    scores.refresh_score(db.conn, target.package_id)
-    validators.delete_validators(db.conn, target.package_id, "repo")
+    update_row(connection, "packages", target.package_id, news)
+    scores.refresh_score(connection, target.package_id)
+    validators.delete_validators(connection, target.package_id, "repo")
 
 
 def _row(connection: sqlite3.Connection, target: FetchTarget) -> sqlite3.Row | None:

@@ -2,19 +2,15 @@
 
 import datetime as dt
 import sqlite3
-from typing import TYPE_CHECKING
 
 from pkgharvest.catalog.encoding import encode_instant
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
 
 _STILL_FRESH = dt.timedelta(hours=12)
 """What an unfinished run fetched longer ago than this is fetched again."""
 
 
 def begin_run(
-    db: "Database",
+    connection: sqlite3.Connection,
     now: dt.datetime,
     *,
     whole: bool,
@@ -26,8 +22,7 @@ def begin_run(
     ``whole``: it was asked for every package; ``partial``: and then for so many of them only, or
     for some of their sources.
     """
-    # One statement waits for another writer; sqlite-utils would read first, and then may not.
-    cursor = db.conn.execute(
+    cursor = connection.execute(
         "INSERT INTO runs (started, whole, partial, continues) VALUES (?, ?, ?, ?)",
         (encode_instant(now), int(whole), int(partial), continues),
     )
@@ -36,10 +31,15 @@ def begin_run(
 
 
 def end_run(
-    db: "Database", run_id: int, now: dt.datetime, *, stopped: str | None, report: str
+    connection: sqlite3.Connection,
+    run_id: int,
+    now: dt.datetime,
+    *,
+    stopped: str | None,
+    report: str,
 ) -> None:
     """Note that a run has ended, why it was stopped, and its report (JSON)."""
-    db.conn.execute(
+    connection.execute(
         "UPDATE runs SET finished = ?, stopped = ?, report = ? WHERE id = ?",
         (encode_instant(now), stopped, report, run_id),
     )

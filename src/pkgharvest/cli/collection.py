@@ -71,14 +71,14 @@ def add(invocation: Invocation, name: str, wish: CollectionChanges) -> None:
         )
     prepare_default_directory(invocation.settings())
     with (
-        database.open_writer(invocation.db_path, create=True) as db,
-        database.transaction(db),
+        database.open_writer(invocation.db_path, create=True) as connection,
+        database.transaction(connection),
     ):
         is_new = collections.add_collection(
-            db, wish.kind, slug, name, wish.values, invocation.clock.now()
+            connection, wish.kind, slug, name, wish.values, invocation.clock.now()
         )
         query = f"SELECT title FROM {wish.kind} WHERE slug = ?"  # noqa: S608 - a table of ours
-        title = str(db.conn.execute(query, (slug,)).fetchone()[0])
+        title = str(connection.execute(query, (slug,)).fetchone()[0])
     if not invocation.quiet:
         write([f"{'added' if is_new else 'is there already:'} {slug}  {sanitize(title)}\n"])
     if wish.values and not is_new:
@@ -94,12 +94,12 @@ def edit(invocation: Invocation, name: str, wish: CollectionChanges) -> None:
         raise click.UsageError(f"{min(both)} cannot be both set and reset")
     now = invocation.clock.now()
     with (
-        database.open_writer(invocation.db_path) as db,
-        database.transaction(db),
+        database.open_writer(invocation.db_path) as connection,
+        database.transaction(connection),
     ):
-        number = collections.collection_id(db.conn, wish.kind, name)
+        number = collections.collection_id(connection, wish.kind, name)
         wanted, unwanted = (
-            [lookup.find_package(db.conn, one) for one in names]
+            [lookup.find_package(connection, one) for one in names]
             for names in (wish.wanted, wish.unwanted)
         )
         if set(wanted) & set(unwanted):
@@ -109,16 +109,18 @@ def edit(invocation: Invocation, name: str, wish: CollectionChanges) -> None:
             # What is unlocked is so at once; what is locked is so when its packages are in place.
             if wish.values.get("is_locked") == 0:
                 changed = collections.change_collection(
-                    db, wish.kind, number, {"is_locked": 0}, now
+                    connection, wish.kind, number, {"is_locked": 0}, now
                 )
-            came, went = collections.change_grid_members(db, number, wanted, unwanted, now)
+            came, went = collections.change_grid_members(connection, number, wanted, unwanted, now)
             changed = changed or bool(came or went)
         changed = (
-            collections.change_collection(db, wish.kind, number, wish.values, now, wish.reset)
+            collections.change_collection(
+                connection, wish.kind, number, wish.values, now, wish.reset
+            )
             or changed
         )
         query = f"SELECT slug FROM {wish.kind} WHERE id = ?"  # noqa: S608 - a table of ours
-        slug = str(db.conn.execute(query, (number,)).fetchone()[0])
+        slug = str(connection.execute(query, (number,)).fetchone()[0])
     if wish.reset and not changed:
         invocation.say(f"{slug} stays as it is until an import brings something else")
     else:
@@ -143,10 +145,10 @@ def remove(
             invocation.say("nothing was removed")
             return ExitCode.ERROR
     with (
-        database.open_writer(path) as db,
-        database.transaction(db),
+        database.open_writer(path) as connection,
+        database.transaction(connection),
     ):
-        collections.remove_collection(db, kind, number, invocation.clock.now())
+        collections.remove_collection(connection, kind, number, invocation.clock.now())
     invocation.say(f"removed {slug}")
     return ExitCode.OK
 

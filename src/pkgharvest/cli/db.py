@@ -66,9 +66,9 @@ def vacuum(invocation: Invocation) -> None:
     from pkgharvest.app.removal import clear_unused_clones  # noqa: PLC0415
 
     where = invocation.db_path
-    with database.open_writer(where) as db:
+    with database.open_writer(where) as connection:
         before = maintenance.file_size(where)
-        maintenance.vacuum_catalog(db)
+        maintenance.vacuum_catalog(connection)
     freed = max(0, before - maintenance.file_size(where))
     clones = clear_unused_clones(where)
     invocation.say(f"freed {_size(freed)} of the file, {_size(clones)} of cached clones")

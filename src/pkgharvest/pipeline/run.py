@@ -7,10 +7,10 @@ import datetime as dt
 import functools
 import json
 import math
+import sqlite3
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator
-from typing import TYPE_CHECKING
 
 from pkgharvest.catalog import database, results, runs, selection, snapshots
 from pkgharvest.catalog.lock import fetch_lock
@@ -40,10 +40,6 @@ from pkgharvest.transport.credentials import Credentials
 from pkgharvest.transport.har.archive import HarArchive
 from pkgharvest.transport.har.recorder import ensure_writable
 from pkgharvest.transport.rate_limit.gcra import rate_limits
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
-
 
 _REQUESTS_FOR_ONE = 5
 """What a new package takes, as a rule: three requests of GitHub, two of PyPI."""
@@ -86,10 +82,10 @@ def fetch(order: FetchOptions, around: RunContext) -> RunReport:
     if order.record is not None:
         ensure_writable(order.record)
     with (
-        database.open_writer(path) as db,
+        database.open_writer(path) as connection,
         fetch_lock(path),
     ):
-        run = _Run(order, around, db, clock, archive, Backoff(first=first, most=most))
+        run = _Run(order, around, connection, clock, archive, Backoff(first=first, most=most))
         return run_loop(run.run())
 
 
@@ -100,18 +96,18 @@ class _Run:
         self,
         order: FetchOptions,
         around: RunContext,
-        db: "Database",
+        connection: sqlite3.Connection,
         clock: Clock,
         archive: HarArchive | None,
         backoff: Backoff,
     ) -> None:
         self._order = order
         self._around = around
-        self._db = db
+        self._connection = connection
         self._clock = clock
         self._archive = archive
         self._halt = StopSignal()
-        self._saving = Writer(db, self._halt)
+        self._saving = Writer(connection, self._halt)
         self._ends = (
             None
             if order.time_budget is None
@@ -124,7 +120,7 @@ class _Run:
     async def run(self) -> RunReport:
         order, listener = self._order, self._around.listener
         started = self._clock.now()
-        todo = make_plan(self._db.conn, order, started)
+        todo = make_plan(self._connection, order, started)
         self._aside.extend(todo.aside)
         listener(RunStarted(packages=len(todo.packages), downloads=len(todo.aside)))
         tally = RunCounters(selected=len(todo.selected))
@@ -185,7 +181,7 @@ class _Run:
 
     def _begin(self, todo: FetchPlan, started: dt.datetime) -> int:
         return runs.begin_run(
-            self._db,
+            self._connection,
             started,
             whole=self._order.is_whole,
             partial=self._order.is_partial,
@@ -194,7 +190,7 @@ class _Run:
 
     def _end(self, run_id: int, report: RunReport) -> RunReport:
         runs.end_run(
-            self._db,
+            self._connection,
             run_id,
             report.finished,
             stopped=report.stopped,
@@ -224,7 +220,7 @@ class _Run:
             batches=batches,
         )
         return run_engine(
-            selection.fetch_targets(self._db.conn, todo.packages),
+            selection.fetch_targets(self._connection, todo.packages),
             sources,
             clock=self._clock,
             limits=StageLimits(
@@ -268,7 +264,7 @@ class _Run:
     def _draw_aside(self) -> FetchTarget | None:
         while self._aside:
             package_id = self._aside.popleft()
-            for target in selection.fetch_targets(self._db.conn, [(package_id, ("downloads",))]):
+            for target in selection.fetch_targets(self._connection, [(package_id, ("downloads",))]):
                 return target
         return None
 
@@ -299,14 +295,14 @@ class _Run:
     def _save(self, outcome: FetchOutcome, run_id: int) -> results.SaveResult:
         if self._order.as_of is not None:
             return self._save_as_of(outcome, self._order.as_of)
-        saved = results.save_outcome(self._db, outcome, run_id, self._backoff)
-        snapshots.take_snapshot(self._db.conn, outcome.target.package_id, run_id)
+        saved = results.save_outcome(self._connection, outcome, run_id, self._backoff)
+        snapshots.take_snapshot(self._connection, outcome.target.package_id, run_id)
         return saved
 
     def _save_as_of(self, outcome: FetchOutcome, instant: dt.datetime) -> results.SaveResult:
         match outcome.result:
             case RepositoryResult(activity=past) if past is not None:
-                results.save_as_of(self._db, outcome.target, past, instant)
+                results.save_as_of(self._connection, outcome.target, past, instant)
                 return results.SaveResult(changed=True)
             case Failure() as failure:
                 return results.SaveResult(changed=False, failure=failure)

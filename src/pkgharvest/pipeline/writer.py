@@ -1,16 +1,14 @@
 """What a run writes: it waits for other programs that write, and the run goes on meanwhile."""
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from pkgharvest.catalog import database
 from pkgharvest.model.errors import CatalogBusy
 from pkgharvest.pipeline.engine import StopSignal
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
 
 Result = TypeVar("Result")
 
@@ -31,12 +29,12 @@ class Writer:
     Time is the machine's here, not the run's: a replay's clock stands still, other programs do not.
     """
 
-    def __init__(self, db: "Database", halt: StopSignal) -> None:
-        self._db = db
+    def __init__(self, connection: sqlite3.Connection, halt: StopSignal) -> None:
+        self._connection = connection
         self._halt = halt
         self._gives_up: float | None = None
         """When a run that is to stop waits no more."""
-        database.set_busy_timeout(db, _AT_A_TIME)
+        database.set_busy_timeout(connection, _AT_A_TIME)
 
     async def save(self, work: Callable[[], Result]) -> Result | None:
         """Do ``work`` in a transaction and return what it returns; it may be tried several times.
@@ -48,7 +46,7 @@ class Writer:
         patience = time.monotonic() + database.BUSY_SECONDS
         while True:
             try:
-                with database.transaction(self._db):
+                with database.transaction(self._connection):
                     return work()
             except CatalogBusy:
                 now = time.monotonic()
@@ -69,5 +67,5 @@ class Writer:
         except TimeoutError:
             return
         # There may be much to save yet, and each try is to cost nothing.
-        database.set_busy_timeout(self._db, 0)
+        database.set_busy_timeout(self._connection, 0)
         self._gives_up = time.monotonic() + _GRACE

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import BinaryIO, Self
 
 from pkgharvest.api_v4 import decode
 from pkgharvest.app.transfer import documents
@@ -26,9 +26,6 @@ from pkgharvest.model.json_node import JsonNode
 from pkgharvest.pipeline.runner import run_loop
 from pkgharvest.transport.client import open_client
 from pkgharvest.transport.credentials import Credentials
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
 
 _AT_ONCE = 200
 """Resources in one transaction."""
@@ -106,7 +103,7 @@ class _Target:
         self._now = now
         self._tell = tell
         self._stack = contextlib.ExitStack()
-        self._db: Database | None = None
+        self._connection: sqlite3.Connection | None = None
         self._reader: dump.DumpReader | None = None
         self._held: list[ImportResult] = []
         """What was skipped before anything was recognised."""
@@ -124,14 +121,16 @@ class _Target:
                 raise Malformed(
                     f"{piece.place}: written by a newer pkgharvest", hint="upgrade pkgharvest"
                 )
-        if self._db is None and not any(map(_is_recognised, chunk)):
+        if self._connection is None and not any(map(_is_recognised, chunk)):
             self._held += [_skipped(piece, _what_is_wrong(piece)) for piece in chunk]
             return
-        if self._db is None:
-            self._db = self._stack.enter_context(database.open_writer(self._path, create=True))
-            self._reader = dump.DumpReader(self._db.conn)
-        with database.translate_sqlite_errors(self._path), database.transaction(self._db):
-            told = list(self._imported(self._db.conn, chunk))
+        if self._connection is None:
+            self._connection = self._stack.enter_context(
+                database.open_writer(self._path, create=True)
+            )
+            self._reader = dump.DumpReader(self._connection)
+        with database.translate_sqlite_errors(self._path), database.transaction(self._connection):
+            told = list(self._imported(self._connection, chunk))
         for one in (*self._held, *told):
             self._tell(one)
         self._held.clear()

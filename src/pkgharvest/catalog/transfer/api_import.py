@@ -14,16 +14,14 @@ from pkgharvest.catalog import scores, source_state, validators
 from pkgharvest.catalog.encoding import decode_instant, encode_instant, encode_list, stored_locator
 from pkgharvest.catalog.lookup import find_by_repository
 from pkgharvest.catalog.migrations import DOWNLOAD_COLUMNS
+from pkgharvest.catalog.rows import find_row, insert_row, update_row
 from pkgharvest.catalog.transfer.collection_import import import_collection
 from pkgharvest.catalog.transfer.upsert import (
     UpsertResult,
     ensure_placeholder,
-    find_row,
-    insert_row,
     locked_grids,
     require_free_slug,
     set_grids,
-    update_row,
 )
 from pkgharvest.model.errors import Conflict
 from pkgharvest.model.locators import Locator, normalize_name

@@ -6,15 +6,12 @@ import sqlite3
 
 from pkgharvest.api_v4.decode import Resource
 from pkgharvest.catalog.encoding import decode_strings, encode_instant
+from pkgharvest.catalog.rows import Table, find_row, insert_row, update_row
 from pkgharvest.catalog.transfer.upsert import (
-    Table,
     UpsertResult,
-    find_row,
-    insert_row,
     locked_grids,
     require_free_slug,
     require_same_collection,
-    update_row,
 )
 
 

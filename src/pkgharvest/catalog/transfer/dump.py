@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 from pkgharvest.api_v4 import decode
 from pkgharvest.catalog.encoding import encode_instant, encode_list
-from pkgharvest.catalog.transfer.upsert import NOUNS, Table
+from pkgharvest.catalog.rows import Table
+from pkgharvest.catalog.transfer.upsert import NOUNS
 from pkgharvest.model.json_node import DecodeError, JsonNode
 from pkgharvest.model.package import STATUSES
 

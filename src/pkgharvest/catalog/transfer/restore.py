@@ -6,17 +6,15 @@ from collections.abc import Mapping, Sequence
 
 from pkgharvest.catalog import scores
 from pkgharvest.catalog.encoding import encode_instant, stored_locator
+from pkgharvest.catalog.rows import find_row, insert_row, update_row
 from pkgharvest.catalog.transfer.api_import import require_package_identity
 from pkgharvest.catalog.transfer.dump import CHILD_TABLES, ORDERED_TABLES, DumpLine
 from pkgharvest.catalog.transfer.upsert import (
     UpsertResult,
     ensure_placeholder,
-    find_row,
-    insert_row,
     require_free_slug,
     require_same_collection,
     set_grids,
-    update_row,
 )
 from pkgharvest.model.locators import normalize_name
 

@@ -4,11 +4,10 @@ import itertools
 import sqlite3
 from typing import Literal, NamedTuple
 
+from pkgharvest.catalog.rows import Table, find_row
 from pkgharvest.model.errors import Conflict
 
 UpsertOutcome = Literal["added", "updated", "unchanged", "skipped"]
-
-Table = Literal["categories", "grids", "packages"]
 
 NOUNS: dict[Table, str] = {"categories": "category", "grids": "grid", "packages": "package"}
 
@@ -18,15 +17,6 @@ class UpsertResult(NamedTuple):
 
     outcome: UpsertOutcome
     message: str = ""
-
-
-def find_row(connection: sqlite3.Connection, table: Table, number: int) -> sqlite3.Row | None:
-    """Return the row with that id."""
-    row: sqlite3.Row | None = connection.execute(
-        f"SELECT * FROM {table} WHERE id = ?",  # noqa: S608 - one of three
-        (number,),
-    ).fetchone()
-    return row
 
 
 def require_free_slug(connection: sqlite3.Connection, table: Table, number: int, slug: str) -> None:
@@ -64,27 +54,6 @@ def ensure_placeholder(
             (number, f"{noun.capitalize()} {number}", slug, now, now),
         )
     return number
-
-
-def insert_row(connection: sqlite3.Connection, table: Table, columns: dict[str, object]) -> None:
-    """Write a new row."""
-    connection.execute(
-        f"INSERT INTO {table} ({', '.join(columns)})"  # noqa: S608 - our own names
-        f" VALUES (?{', ?' * (len(columns) - 1)})",
-        tuple(columns.values()),
-    )
-
-
-def update_row(
-    connection: sqlite3.Connection, table: Table, number: int, columns: dict[str, object]
-) -> None:
-    """Write ``columns`` of a row."""
-    if columns:
-        assignments = ", ".join(f"{name} = ?" for name in columns)
-        connection.execute(
-            f"UPDATE {table} SET {assignments} WHERE id = ?",  # noqa: S608 - our own names
-            (*columns.values(), number),
-        )
 
 
 def locked_grids(connection: sqlite3.Connection) -> frozenset[int]:
