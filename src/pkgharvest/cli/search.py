@@ -38,12 +38,11 @@ def command(
     there, or what begins with it: "django tre" finds django-treebeard. Case and accents do not
     matter, and nothing is an operator.
     """
-    from pkgharvest.api_v4.encode import choose_columns  # noqa: PLC0415
+    from pkgharvest.api_v4.encode import SEARCH_FIELDS, choose_columns  # noqa: PLC0415
     from pkgharvest.catalog.search import search  # noqa: PLC0415 - not for --help to pay
     from pkgharvest.model.search_text import unique_words  # noqa: PLC0415
-    from pkgharvest.terminal import search_results as shown  # noqa: PLC0415
 
-    columns = shown.SEARCH_FIELDS if fields is None else choose_columns(fields, shown.SEARCH_FIELDS)
+    columns = SEARCH_FIELDS if fields is None else choose_columns(fields, SEARCH_FIELDS)
     text = " ".join(query)
     chosen = style(invocation, output)
     with database.open_reader(invocation.db_path) as conn:
@@ -55,10 +54,10 @@ def command(
             )
 
     def draw(console: "Console") -> None:
-        from pkgharvest.terminal import collection_tables  # noqa: PLC0415 - brings rich
+        from pkgharvest.terminal import collection_tables, search_results  # noqa: PLC0415 - rich
 
         if fields is None:
-            shown.print_search_hits(found, text, console, chosen)
+            search_results.print_search_hits(found, text, console, chosen)
         else:
             collection_tables.print_columns(found, columns, console, chosen)
 

@@ -1,6 +1,7 @@
-"""A category or a grid as it is shown: what packages are sorted into, and compared in.
+"""Categories and grids: the collections that packages are sorted into and compared in.
 
-Their fields are those of the Django Packages API v4, in its order; give them by name.
+Fields have the names and the order of the Django Packages API v4. Create records with keyword
+arguments.
 """
 
 import datetime as dt
@@ -8,32 +9,38 @@ from typing import NamedTuple
 
 
 class Category(NamedTuple):
-    """What kind of thing a package is: each has one category at most."""
+    """A kind of package, such as apps or frameworks. A package has at most one category."""
 
     id: int
     title: str
+    """Display name, such as "App"."""
     slug: str
+    """Unique among categories."""
     description: str
     title_plural: str
+    """Display name of several packages of this kind, such as "Apps"."""
     show_pypi: bool
+    """Whether packages of this kind are published on PyPI."""
     created: dt.datetime
     modified: dt.datetime
     size: int
-    """How many packages are of this category; no field of the API."""
+    """Number of packages in this category. Not a field of the API."""
 
 
 class Grid(NamedTuple):
-    """Packages that are compared: each may be in several grids."""
+    """Packages to compare with each other. A package may be in several grids."""
 
     id: int
     title: str
+    """Display name."""
     slug: str
+    """Unique among grids."""
     description: str
     is_locked: bool
-    """Which packages it compares is not to be changed."""
+    """Whether its packages must not change."""
     package_ids: tuple[int, ...]
-    """By title."""
+    """Its packages, ordered by title."""
     header: bool
-    """It is among those that a site names at its head."""
+    """Whether a site lists it in its header."""
     created: dt.datetime
     modified: dt.datetime

@@ -1,4 +1,4 @@
-"""Instants and durations as people type them and as the record prints them."""
+"""Instants and durations: how they are parsed, and how instants are printed."""
 
 import datetime as dt
 import re
@@ -6,29 +6,43 @@ import re
 from pkgharvest.model.errors import InvalidValue
 
 _DURATION = re.compile(r"(\d{1,9})([smhdw])", re.ASCII)
-_LONGEST = 100 * 365 * 86_400
-"""Seconds; what is subtracted from today must still be a date."""
+_MAX_DURATION_SECONDS = 100 * 365 * 86_400
+"""A duration is subtracted from today, and the result must still be a date."""
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def parse_duration(text: str) -> dt.timedelta:
-    """Read ``90s``, ``50m``, ``24h``, ``7d`` or ``2w``; InvalidValue for anything else."""
+    """Parse a whole number with a unit: seconds, minutes, hours, days or weeks.
+
+    Raises InvalidValue for anything else, and for more than a century.
+
+    >>> parse_duration("36h")
+    datetime.timedelta(days=1, seconds=43200)
+    >>> parse_duration("2w")
+    datetime.timedelta(days=14)
+    """
     match = _DURATION.fullmatch(text.strip())
     if match is None:
         raise InvalidValue(
             f"{text!r} is not a duration", hint="a number with s, m, h, d or w: 90s, 50m, 24h, 7d"
         )
-    seconds = int(match[1]) * _UNITS[match[2]]
-    if seconds > _LONGEST:
+    seconds = int(match[1]) * _UNIT_SECONDS[match[2]]
+    if seconds > _MAX_DURATION_SECONDS:
         raise InvalidValue(f"{text!r} is longer than a century")
     return dt.timedelta(seconds=seconds)
 
 
 def parse_instant(text: str) -> dt.datetime:
-    """Read ISO 8601, UTC where no offset is given; a date alone is its 00:00 UTC.
+    """Parse ISO 8601 and convert it to UTC.
 
-    Returns it aware, in UTC. InvalidValue for anything else.
+    Without an offset, UTC is assumed; a date alone means midnight. Raises InvalidValue for
+    anything else.
+
+    >>> parse_instant("2026-02-15T18:08:42-05:00")
+    datetime.datetime(2026, 2, 15, 23, 8, 42, tzinfo=datetime.timezone.utc)
+    >>> parse_instant("2026-02-15")
+    datetime.datetime(2026, 2, 15, 0, 0, tzinfo=datetime.timezone.utc)
     """
     try:
         moment = dt.datetime.fromisoformat(text.strip())
@@ -42,15 +56,21 @@ def parse_instant(text: str) -> dt.datetime:
 
 
 def format_instant(moment: dt.datetime, zone: dt.tzinfo | None = dt.UTC) -> str:
-    """Print ``moment`` in ``zone``: ISO 8601 with its offset, ``Z`` for UTC.
+    """Format ``moment`` as ISO 8601 in ``zone``, with its offset, or ``Z`` for UTC.
 
-    None is the machine's own zone, by the rules that held then. Microseconds are left out when they
-    are zero.
+    The offset is the one that ``zone`` had at that moment. None means the machine's own zone.
+    Microseconds are omitted if they are zero.
+
+    >>> moment = parse_instant("2026-02-15T18:08:42-05:00")
+    >>> format_instant(moment)
+    '2026-02-15T23:08:42Z'
+    >>> format_instant(moment, dt.timezone(dt.timedelta(hours=1)))
+    '2026-02-16T00:08:42+01:00'
     """
     text = moment.astimezone(zone).isoformat()
     return text.removesuffix("+00:00") + "Z" if zone is dt.UTC else text
 
 
 def utc_day(moment: dt.datetime) -> dt.date:
-    """Return the UTC day of ``moment``: the ``T`` of a histogram is its 00:00 UTC."""
+    """Return the UTC day of ``moment``."""
     return moment.astimezone(dt.UTC).date()

@@ -1,4 +1,7 @@
-"""The score of a package: its stars, less what age and a missing Python 3 cost."""
+"""The score of a package: its stars, less a cost for age and a cost for missing Python 3 support.
+
+The rule is that of the Django Packages site, so that scores can be compared.
+"""
 
 import calendar
 import datetime as dt
@@ -6,54 +9,58 @@ from typing import NamedTuple
 
 from pkgharvest.model.package import Package
 
-_LOWEST = -500
-_MOST_FOR_PYTHON = 1000
-_QUARTER = 3
-"""Months."""
+_MIN_SCORE = -500
+_MAX_PYTHON_COST_STARS = 1000
+_QUARTER_MONTHS = 3
 
 
 class ScoreBreakdown(NamedTuple):
-    """What a score is made of. Tenths are tenths of one star, so that nothing is rounded early."""
+    """The parts of a score. Costs are in tenths of a star, so that nothing is rounded early.
+
+    >>> breakdown = ScoreBreakdown(stars=72, quarters=3, python3=True)
+    >>> breakdown.age_tenths, breakdown.python_tenths, breakdown.tenths
+    (216, 0, 504)
+    >>> breakdown.score
+    50
+    """
 
     stars: int
     quarters: int | None
-    """Whole three months since the last commit; None where no commit is known."""
+    """Whole three-month periods since the last commit; None if no commit is known."""
     python3: bool
-    """It is known to run on Python 3, or nothing is known of which Pythons it runs on."""
+    """Whether it runs on Python 3, or does not state which versions it runs on."""
 
     @property
     def age_tenths(self) -> int:
-        """What the age costs, in tenths of one star."""
+        """The cost of age: 10 % of the stars per quarter, or 10 % if no commit is known."""
         return self.stars * (1 if self.quarters is None else self.quarters)
 
     @property
     def python_tenths(self) -> int:
-        """What a missing Python 3 costs, in tenths of one star."""
-        return 0 if self.python3 else min(self.stars * 3, _MOST_FOR_PYTHON * 10)
+        """The cost of missing Python 3 support: 30 % of the stars, at most 1,000 stars."""
+        return 0 if self.python3 else min(self.stars * 3, _MAX_PYTHON_COST_STARS * 10)
 
     @property
     def tenths(self) -> int:
-        """What is left, in tenths of one star, however little that is."""
+        """The stars less both costs, before the minimum applies."""
         return self.stars * 10 - self.age_tenths - self.python_tenths
 
     @property
     def is_at_the_floor(self) -> bool:
-        """Whether less is left than the lowest score."""
-        return self.tenths < _LOWEST * 10
+        """Whether the minimum score applies."""
+        return self.tenths < _MIN_SCORE * 10
 
     @property
     def score(self) -> int:
-        """The score: what is left, at least the lowest, cut towards zero."""
-        tenths = max(self.tenths, _LOWEST * 10)
+        """The score in whole stars: at least -500, rounded toward zero."""
+        tenths = max(self.tenths, _MIN_SCORE * 10)
         return tenths // 10 if tenths >= 0 else -(-tenths // 10)
 
 
 def package_breakdown(package: Package) -> ScoreBreakdown:
-    """Return what the score of ``package`` is made of as of its last fetch.
+    """Return the parts of the score of ``package`` as of its last fetch.
 
-    Where there was none, it is as of when the package was last ``modified``.
-
-    Python 3 is given up only by a project that names versions, and none of them is a 3.
+    A package that was never fetched is scored as of when it was last modified.
     """
     from pkgharvest.model.versions import runs_on_python3  # noqa: PLC0415 - brings packaging
 
@@ -65,30 +72,39 @@ def package_breakdown(package: Package) -> ScoreBreakdown:
 def compute_score(
     stars: int, last_updated: dt.datetime | None, python3: bool, at: dt.datetime
 ) -> int:
-    """Return the score of a package with ``stars`` at the instant ``at``; see ``parts``."""
+    """Return the score at the instant ``at``; the arguments are those of `score_breakdown`.
+
+    >>> at = dt.datetime(2026, 2, 15, tzinfo=dt.UTC)
+    >>> compute_score(72, dt.datetime(2025, 12, 11, tzinfo=dt.UTC), python3=True, at=at)
+    72
+    >>> compute_score(72, dt.datetime(2024, 2, 15, tzinfo=dt.UTC), python3=True, at=at)
+    14
+    >>> compute_score(72, None, python3=False, at=at)
+    43
+    """
     return score_breakdown(stars, last_updated, python3, at).score
 
 
 def score_breakdown(
     stars: int, last_updated: dt.datetime | None, python3: bool, at: dt.datetime
 ) -> ScoreBreakdown:
-    """Return what the score of a package with ``stars`` is made of at the instant ``at``.
+    """Return the parts of the score that a package with ``stars`` has at the instant ``at``.
 
-    ``last_updated`` is the committer date of its newest commit, ``python3`` whether it is known
-    to run on Python 3. From the stars go a tenth of them for every whole three months since the
-    last commit (one tenth where no commit is known), and 30 % of them, at most 1,000, without
-    Python 3. The result is at least -500, and an integer cut towards zero.
+    ``last_updated`` is the committer date of its newest commit, None if unknown. ``python3`` says
+    whether it runs on Python 3, or does not state which versions it runs on.
 
-    Months are the calendar's, in UTC: three months are whole at the same day and time of the
-    third month after, or of that month's last day where it is shorter (30 November: 28
-    February). A commit from the future has cost nothing yet.
+    Months are calendar months in UTC. A quarter is complete at the same day and time of the third
+    month after, or on that month's last day if it is shorter: after November 30 comes February 28.
+    A commit dated in the future has no age.
     """
-    quarters = None if last_updated is None else _months(last_updated, at) // _QUARTER
+    quarters = None
+    if last_updated is not None:
+        quarters = _count_months(last_updated, at) // _QUARTER_MONTHS
     return ScoreBreakdown(stars=stars, quarters=quarters, python3=python3)
 
 
-def _months(since: dt.datetime, until: dt.datetime) -> int:
-    """Count the whole calendar months, in UTC, from ``since`` to ``until``; 0 if it is earlier."""
+def _count_months(since: dt.datetime, until: dt.datetime) -> int:
+    """Count whole calendar months in UTC; 0 if ``until`` is earlier than ``since``."""
     since, until = since.astimezone(dt.UTC), until.astimezone(dt.UTC)
     months = (until.year - since.year) * 12 + until.month - since.month
     last_day = calendar.monthrange(until.year, until.month)[1]

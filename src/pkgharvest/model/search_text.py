@@ -1,6 +1,7 @@
-"""What a search finds, and the words that it looks for.
+"""Search hits, and how words are compared.
 
-Words are compared without case and accents, by their beginnings: ``tre`` finds Trees.
+Words are compared without case and accents, by their beginnings: ``tre`` matches "Trees". The
+search itself is in `catalog.search`.
 """
 
 import datetime as dt
@@ -16,64 +17,84 @@ _ACCENT = re.compile("[\u0300-\u036f]")
 
 
 class SearchHit(NamedTuple):
-    """A package or a grid that a search found; of a grid there are no figures."""
+    """A package or a grid that matches a search. For a grid, the fields with defaults keep them."""
 
     item_type: ItemType
     title: str
     slug: str
     description: str
     weight: int
-    """How good a hit it is, of 100."""
+    """How well it matches, from 0 to 100."""
     category: str = ""
-    """The title of its category."""
+    """Title of its category; "" if it has none."""
     stars: int = 0
     forks: int = 0
     downloads: int | None = None
-    """Of the last month; None for unknown."""
+    """Downloads in the last 30 days; None if unknown."""
     score: int = 0
     participants: tuple[str, ...] = ()
+    """Contributors, most commits first."""
     topics: tuple[str, ...] = ()
     summary: str = ""
-    """What PyPI says of it."""
+    """Summary of its project on PyPI; "" if there is none."""
     last_committed: dt.datetime | None = None
+    """Committer date of the newest commit; None if unknown."""
     last_released: dt.datetime | None = None
+    """Upload of the latest version; None if unknown."""
 
 
 def word_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Yield where the words of ``text`` begin and end: letters, digits, and the marks on them."""
+    """Yield the start and end of each word: letters and digits, and the marks that follow them.
+
+    >>> list(word_spans("django-ltree 2"))
+    [(0, 6), (7, 12), (13, 14)]
+    """
     if text.isascii():
         yield from (word.span() for word in _ASCII_WORD.finditer(text))
         return
-    begin = None
-    for place, one in enumerate(text):
-        if one.isalnum() or (begin is not None and unicodedata.category(one).startswith("M")):
-            begin = place if begin is None else begin
-        elif begin is not None:
-            yield begin, place
-            begin = None
-    if begin is not None:
-        yield begin, len(text)
+    start = None
+    for index, character in enumerate(text):
+        is_mark = start is not None and unicodedata.category(character).startswith("M")
+        if character.isalnum() or is_mark:
+            start = index if start is None else start
+        elif start is not None:
+            yield start, index
+            start = None
+    if start is not None:
+        yield start, len(text)
 
 
 def fold(text: str) -> str:
-    """Return ``text`` as it is compared, without case and accents."""
+    """Remove case and accents.
+
+    >>> fold("Écrit À Zürich")
+    'ecrit a zurich'
+    """
     if text.isascii():
         return text.lower()
-    apart = unicodedata.normalize("NFD", text.lower())
-    return unicodedata.normalize("NFC", _ACCENT.sub("", apart))
+    decomposed = unicodedata.normalize("NFD", text.lower())
+    return unicodedata.normalize("NFC", _ACCENT.sub("", decomposed))
 
 
 def unique_words(text: str) -> dict[str, str]:
-    """Return the words of ``text``, each once: as they are compared, and as they stand there."""
-    found: dict[str, str] = {}
-    for begin, end in word_spans(text):
-        found.setdefault(fold(text[begin:end]), text[begin:end])
-    return found
+    """Return the words of ``text``, each once: folded, and as first written.
+
+    >>> unique_words("Trees and trees, ÉTÉ")
+    {'trees': 'Trees', 'and': 'and', 'ete': 'ÉTÉ'}
+    """
+    words: dict[str, str] = {}
+    for start, end in word_spans(text):
+        words.setdefault(fold(text[start:end]), text[start:end])
+    return words
 
 
 def match_spans(text: str, wanted: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Yield where words of ``text`` stand that begin with one of ``wanted``, which are folded."""
+    """Yield the start and end of each word that begins with one of ``wanted``, which are folded.
+
+    >>> list(match_spans("Trees for Django", ["tre", "jango"]))
+    [(0, 5)]
+    """
     beginnings = tuple(wanted)
-    for begin, end in word_spans(text):
-        if fold(text[begin:end]).startswith(beginnings):
-            yield begin, end
+    for start, end in word_spans(text):
+        if fold(text[start:end]).startswith(beginnings):
+            yield start, end

@@ -1,8 +1,4 @@
-"""What a search found: the keys of the published API's search, and a table with the words marked.
-
-The API has no answer without figures: of a grid they are 0. ``usage`` is how many users of a site
-say that they use a package; there are none here.
-"""
+"""Search hits as a table, with the words that matched marked."""
 
 from __future__ import annotations
 
@@ -10,13 +6,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pkgharvest.api_v4.encode import Column, Json, OutputStyle
-from pkgharvest.model.instants import format_instant
+from pkgharvest.api_v4.encode import OutputStyle
 from pkgharvest.model.search_text import SearchHit, fold, match_spans, unique_words
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     from rich.console import Console, JustifyMethod
     from rich.text import Text
 
@@ -34,41 +27,6 @@ _LINES = 2
 """So many of a description."""
 _MARK = "bold underline"
 _SEPARATORS = re.compile(r"[\W_]+")
-
-
-def _url(found: SearchHit, style: OutputStyle) -> Json:
-    kind = "packages/p" if found.item_type == "package" else "grids/g"
-    return f"{style.base_url.rstrip('/')}/{kind}/{found.slug}/"
-
-
-def _instant(moment: dt.datetime | None, style: OutputStyle) -> Json:
-    return None if moment is None else format_instant(moment, style.zone)
-
-
-SEARCH_FIELDS: tuple[Column[SearchHit], ...] = (
-    Column("title", "what people call it", lambda f, s: f.title),
-    Column("slug", "its name in the catalogue", lambda f, s: f.slug),
-    Column("description", "what it is", lambda f, s: f.description),
-    Column("category", "the title of its category", lambda f, s: f.category),
-    Column("item_type", "package or grid", lambda f, s: f.item_type),
-    Column("absolute_url", "its page", _url),
-    Column("repo_watchers", "stars", lambda f, s: f.stars),
-    Column("repo_forks", "forks", lambda f, s: f.forks),
-    Column("pypi_downloads", "of the last month, null for unknown", lambda f, s: f.downloads),
-    Column("usage", "users who say that they use it: there are none", lambda f, s: 0),
-    Column("score", "the site's score", lambda f, s: f.score),
-    Column(
-        "participants",
-        "who contributed, with commas between, as the API has it",
-        lambda f, s: ",".join(f.participants),
-    ),
-    Column("last_committed", "its newest commit", lambda f, s: _instant(f.last_committed, s)),
-    Column(
-        "last_released", "upload of its latest version", lambda f, s: _instant(f.last_released, s)
-    ),
-    Column("weight", "how good a hit it is, of 100", lambda f, s: f.weight),
-)
-"""The keys of the published API, in its order."""
 
 
 def print_search_hits(
