@@ -82,7 +82,7 @@ def recorded(
     around = RunContext(settings=settings, environ={}, clock=clock, listener=ignore_events)
     report = fetch(FetchOptions(sources=(source,), record=har), around)
     if report.failed or report.stopped:
-        raise SystemExit(f"{source}: {report.as_json()}")
+        raise SystemExit(f"{source}: {report.to_dict()}")
     archive: dict[str, Any] = json.loads(har.read_text(encoding="utf-8"))
     return archive
 

@@ -18,14 +18,16 @@ from tests.support.catalogs import OpenCatalog, make_catalog, open_catalog
 
 @pytest.fixture
 def cat(tmp_path: Path) -> Iterator[OpenCatalog]:
-    with open_catalog(make_catalog(tmp_path / "cat.db")) as cat:
+    with open_catalog(make_catalog(tmp_path / "cat.connection")) as cat:
         yield cat
 
 
 @pytest.fixture
 def other(cat: OpenCatalog, tmp_path: Path) -> Iterator[sqlite3.Connection]:
     """Another program, which is writing."""
-    with contextlib.closing(sqlite3.connect(tmp_path / "cat.db", isolation_level=None)) as conn:
+    with contextlib.closing(
+        sqlite3.connect(tmp_path / "cat.connection", isolation_level=None)
+    ) as conn:
         conn.execute("BEGIN IMMEDIATE")
         yield conn
 
@@ -81,12 +83,12 @@ def test_a_run_that_is_stopped_gives_up_what_it_cannot_save(
     cat: OpenCatalog, other: sqlite3.Connection
 ) -> None:
     async def run() -> None:
-        halt = StopSignal()
-        saving = Writer(cat.connection, halt)
+        stop = StopSignal()
+        saving = Writer(cat.connection, stop)
         waiting = asyncio.create_task(saving.save(lambda: rename(cat)))
         await asyncio.sleep(0.2)
         began = time.monotonic()
-        halt.stop("interrupted")
+        stop.stop("interrupted")
         assert await waiting is None
         for _ in range(200):  # what was done before, and waits its turn
             assert await saving.save(lambda: rename(cat)) is None
@@ -101,10 +103,10 @@ def test_a_run_that_is_stopped_still_saves_what_it_can(
     cat: OpenCatalog, other: sqlite3.Connection
 ) -> None:
     async def run() -> None:
-        halt = StopSignal()
-        halt.stop("time-budget")
+        stop = StopSignal()
+        stop.stop("time-budget")
         asyncio.get_running_loop().call_later(0.2, other.execute, "COMMIT")
-        assert await Writer(cat.connection, halt).save(lambda: rename(cat)) == "cat+"
+        assert await Writer(cat.connection, stop).save(lambda: rename(cat)) == "cat+"
 
     asyncio.run(run())
 
@@ -113,10 +115,10 @@ def test_a_run_that_begins_nothing_more_saves_with_patience(
     cat: OpenCatalog, other: sqlite3.Connection
 ) -> None:
     async def run() -> None:
-        halt = StopSignal()
-        halt.begin_no_more("request-budget")
+        stop = StopSignal()
+        stop.finish_started("request-budget")
         asyncio.get_running_loop().call_later(0.9, other.execute, "COMMIT")
-        assert await Writer(cat.connection, halt).save(lambda: rename(cat)) == "cat+"
+        assert await Writer(cat.connection, stop).save(lambda: rename(cat)) == "cat+"
 
     asyncio.run(run())
 

@@ -1,6 +1,5 @@
-"""Commits are counted further back than a fetch does, from the whole history that git has."""
+"""Backfill: commits per day from further back than a fetch reads, from git's whole history."""
 
-import contextlib
 import dataclasses
 import datetime as dt
 import sqlite3
@@ -12,7 +11,7 @@ from pkgharvest.catalog import commit_days, database, lookup, rows, selection
 from pkgharvest.catalog.lock import fetch_lock
 from pkgharvest.git.clones import CloneCache
 from pkgharvest.git.process import GitProcess
-from pkgharvest.model.errors import ErrorKind, SourceError
+from pkgharvest.model.errors import ErrorKind
 from pkgharvest.model.events import RunFinished, RunStarted, SourceFinished
 from pkgharvest.model.instants import utc_day
 from pkgharvest.model.observations import (
@@ -20,20 +19,21 @@ from pkgharvest.model.observations import (
     Failure,
     FetchOutcome,
     FetchTarget,
-    ProjectResult,
     RepositoryResult,
     SourceName,
 )
-from pkgharvest.pipeline.engine import SourceSet, StageLimits, StopSignal, run_engine
+from pkgharvest.pipeline.engine import Engine, StopSignal
+from pkgharvest.pipeline.executors.local import LocalExecutor, SourceSet
 from pkgharvest.pipeline.options import RunContext
 from pkgharvest.pipeline.runner import run_loop, stopped_by
 from pkgharvest.pipeline.sources import clones_directory
+from pkgharvest.pipeline.stages import Stage
 from pkgharvest.pipeline.writer import Writer
 from pkgharvest.settings.load import cache_directory
 from pkgharvest.sources.git import GitSource
 
-_LONGEST = 7200.0
-"""Seconds for one repository; git has its own bounds, which are lower."""
+_TIMEOUT_SECONDS = 7200.0
+"""For one repository; git has its own limits, which are lower."""
 
 _WEEK = dt.timedelta(weeks=1)
 _REPOSITORY: tuple[SourceName, ...] = ("repo",)
@@ -41,15 +41,16 @@ _REPOSITORY: tuple[SourceName, ...] = ("repo",)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackfillOptions:
-    """What a person asked to have counted."""
+    """What a backfill is asked to count."""
 
     names: tuple[str, ...]
-    """Packages by any name that ``show`` takes; none of them: every one that can be read."""
+    """Packages by slug, id, URL or PyPI name; empty for every package that can be read."""
     weeks: int
+    """How far back, counted from today."""
     jobs: int = 4
     """Repositories at once."""
     again: bool = False
-    """What is known already is read too, and replaced."""
+    """Also read and replace the days that are known already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,82 +60,92 @@ class BackfillResult:
     slug: str
     outcome: Literal["read", "known", "failed"]
     since: dt.date | None = None
-    """The first of the days that were asked for, where they are known now."""
+    """The first of the days asked for, if they are known now."""
     error: ErrorKind | None = None
     message: str = ""
+
+    def to_dict(self) -> dict[str, str | None]:
+        """Return the object that ``history backfill --json`` prints."""
+        return {
+            "slug": self.slug,
+            "outcome": self.outcome,
+            "since": None if self.since is None else self.since.isoformat(),
+            "error": self.error,
+            "message": self.message,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackfillReport:
-    """What a run did, when it is over."""
+    """What a finished backfill did."""
 
     packages: tuple[BackfillResult, ...]
-    """Those that were done with, in the order in which they were named, or by slug."""
+    """The packages that were done, in the order they were named, or by slug."""
     interrupted: bool
 
 
-def backfill(wish: BackfillOptions, around: RunContext) -> BackfillReport:
-    """Count the commits of each day of the last ``wish.weeks`` weeks, where they are not known.
+def backfill(options: BackfillOptions, context: RunContext) -> BackfillReport:
+    """Count the commits per day of the last ``options.weeks`` weeks where they are not known.
 
-    With ``wish.again`` those that are known are counted anew, however old they are.
-
-    Every package is committed when it is done. Raises HarvestLocked where a fetch is at work,
-    UnknownPackage, CatalogError; a repository that cannot be read is in the report instead.
+    With ``options.again`` known days are counted again, however old they are. Every package is
+    committed when it is done. Raises FetchLocked if a fetch is at work, UnknownPackage and
+    CatalogError; a repository that cannot be read is in the report instead.
     """
-    path = around.settings.db_path
+    path = context.settings.db_path
     with database.open_writer(path) as connection, fetch_lock(path):
-        return run_loop(_Run(wish, around, connection).run(cache_directory(path)))
+        return run_loop(_Run(options, context, connection).run(cache_directory(path)))
 
 
 class _Run:
-    """One run over the packages of a wish."""
+    """One run over the packages of ``options``."""
 
     def __init__(
-        self, wish: BackfillOptions, around: RunContext, connection: sqlite3.Connection
+        self, options: BackfillOptions, context: RunContext, connection: sqlite3.Connection
     ) -> None:
-        self._wish = wish
-        self._around = around
+        self._options = options
+        self._context = context
         self._connection = connection
-        self._halt = StopSignal()
-        self._saving = Writer(connection, self._halt)
-        self._today = utc_day(around.clock.now())
-        self._start = self._today - wish.weeks * _WEEK
+        self._stop = StopSignal()
+        self._writer = Writer(connection, self._stop)
+        self._today = utc_day(context.clock.now())
+        self._start = self._today - options.weeks * _WEEK
+        self._results: dict[int, BackfillResult] = {}
 
     async def run(self, cache: Path) -> BackfillReport:
-        """Read what is not known, package by package; return what became of each."""
-        conn, listener = self._connection, self._around.listener
-        asked = _ids(conn, self._wish)
-        done: dict[int, BackfillResult] = {}
-        for package_id in asked:
-            told = self._without_reading(package_id)
-            if told is not None:
-                done[package_id] = told
-        due = [number for number in asked if number not in done]
+        """Read the packages whose days are not known, and return what became of each."""
+        conn, listener, options = self._connection, self._context.listener, self._options
+        package_ids = _ids(conn, options)
+        for package_id in package_ids:
+            result = self._without_reading(package_id)
+            if result is not None:
+                self._results[package_id] = result
+        due = [package_id for package_id in package_ids if package_id not in self._results]
         listener(RunStarted(packages=len(due)))
         clones = CloneCache(clones_directory(cache))
-        git = GitSource(GitProcess(self._around.environ), clones, at_once=self._wish.jobs)
-        with stopped_by(self._around.stop_signals, self._halt):
-            harvesting = run_engine(
-                selection.fetch_targets(conn, [(number, _REPOSITORY) for number in due]),
-                # git reads them all, whatever else their hosts have.
-                SourceSet(repositories=lambda _: git, projects=_NoProjects()),
-                clock=self._around.clock,
-                limits=StageLimits(jobs=self._wish.jobs, seconds_per_source=_LONGEST),
-                halt=self._halt,
-            )
-            async with contextlib.aclosing(harvesting):
-                async for outcome in harvesting:
-                    told = await self._settle(outcome)
-                    if told is not None:
-                        done[outcome.target.package_id] = told
-        listener(RunFinished(stopped=self._halt.reason))
+        git = GitSource(GitProcess(self._context.environ), clones, at_once=options.jobs)
+        engine = Engine(
+            [Stage(source="repo", concurrency=options.jobs, timeout_seconds=_TIMEOUT_SECONDS)],
+            # git reads them all, whatever API their hosts have.
+            LocalExecutor(SourceSet(repositories=lambda _: git), self._today),
+            clock=self._context.clock,
+            stop=self._stop,
+            packages_at_once=options.jobs,
+        )
+        targets = selection.fetch_targets(conn, [(package_id, _REPOSITORY) for package_id in due])
+        with stopped_by(self._context.stop_signals, self._stop):
+            await engine.run(targets, self._write)
+        listener(RunFinished(stopped=self._stop.reason))
         return BackfillReport(
-            packages=tuple(done[number] for number in asked if number in done),
-            interrupted=self._halt.reason is not None,
+            packages=tuple(
+                self._results[package_id]
+                for package_id in package_ids
+                if package_id in self._results
+            ),
+            interrupted=self._stop.reason is not None,
         )
 
     def _without_reading(self, package_id: int) -> BackfillResult | None:
-        """Return what there is to tell of a package of which nothing is to be read."""
+        """Return the result of a package that need not, or cannot, be read."""
         row = _row(self._connection, package_id)
         refusal = "it has no repository" if row["repo_key"] is None else ""
         if row["status"] == "moved":  # another repository may be there
@@ -142,43 +153,46 @@ class _Run:
         if refusal:
             return _failed(row["slug"], "not_found", refusal)
         known = commit_days.known_span(row)
-        if self._wish.again or known is None or known.start > self._start:
+        if self._options.again or known is None or known.start > self._start:
             return None
         return BackfillResult(slug=row["slug"], outcome="known", since=self._start)
 
-    async def _settle(self, outcome: FetchOutcome) -> BackfillResult | None:
-        """Save what was read of a package, and tell of it; None where the run was stopped."""
+    async def _write(self, outcome: FetchOutcome) -> None:
+        """Save what was read of a package; nothing if the run was stopped before."""
         match outcome.result:
             case Failure() as failure:
-                told = _failed(outcome.target.slug, failure.kind, failure.message)
-            case RepositoryResult(activity=news) if news is not None:
-                saved = await self._saving.save(lambda: self._save(outcome.target, news))
+                result = _failed(outcome.target.slug, failure.kind, failure.message)
+            case RepositoryResult(activity=activity) if activity is not None:
+                saved = await self._writer.save(lambda: self._save(outcome.target, activity))
                 if saved is None:
-                    return None
-                told = saved
+                    return
+                result = saved
             case _:
-                return None
-        problem = None if told.error is None else Failure(kind=told.error, message=told.message)
-        self._around.listener(
-            SourceFinished(outcome=outcome, changed=told.outcome == "read", failure=problem)
+                return
+        failed = None
+        if result.error is not None:
+            failed = Failure(kind=result.error, message=result.message)
+        self._context.listener(
+            SourceFinished(outcome=outcome, changed=result.outcome == "read", failure=failed)
         )
-        return told
+        self._results[outcome.target.package_id] = result
 
-    def _save(self, target: FetchTarget, news: Activity) -> BackfillResult:
-        """Write the days from the first one wanted on.
+    def _save(self, target: FetchTarget, activity: Activity) -> BackfillResult:
+        """Write the days from the first one asked for.
 
-        What is known further back stays; where it is read again it is wanted too, as a history
-        that was rewritten is another from its beginning.
+        Older days that are known stay. Where they are read again they are replaced as well, because
+        a rewritten history differs from its beginning on.
         """
         conn, package_id = self._connection, target.package_id
         row = _row(conn, package_id)
         if row is None or target.locator is None or row["repo_key"] != target.locator.key:
-            return _failed(target.slug, "not_found", "it was given another repository meanwhile")
+            message = "it was given another repository meanwhile"
+            return _failed(target.slug, "not_found", message)
         known, start = commit_days.known_span(row), self._start
-        if self._wish.again and known is not None:
+        if self._options.again and known is not None:
             start = min(start, known.start)
-        since = start if any(day < start for day in news.days) else None
-        commit_days.replace_days(conn, package_id, dataclasses.replace(news, since=since))
+        since = start if any(day < start for day in activity.days) else None
+        commit_days.replace_days(conn, package_id, dataclasses.replace(activity, since=since))
         columns = commit_days.span_columns(row, since, self._today)
         rows.update_row(conn, "packages", package_id, columns)
         return BackfillResult(slug=target.slug, outcome="read", since=self._start)
@@ -188,17 +202,9 @@ def _failed(slug: str, error: ErrorKind, message: str) -> BackfillResult:
     return BackfillResult(slug=slug, outcome="failed", error=error, message=message)
 
 
-class _NoProjects:
-    """Stands where nobody is asked."""
-
-    async def read(self, target: FetchTarget) -> ProjectResult:
-        """Refuse."""
-        raise SourceError(f"the project of {target.slug} is not read here")
-
-
-def _ids(conn: sqlite3.Connection, wish: BackfillOptions) -> list[int]:
-    if wish.names:
-        return list(dict.fromkeys(lookup.find_package(conn, name) for name in wish.names))
+def _ids(conn: sqlite3.Connection, options: BackfillOptions) -> list[int]:
+    if options.names:
+        return list(dict.fromkeys(lookup.find_package(conn, name) for name in options.names))
     rows = conn.execute(
         "SELECT id FROM packages"
         " WHERE repo_key IS NOT NULL AND status NOT IN ('moved', 'gone', 'blocked') ORDER BY slug"

@@ -154,7 +154,7 @@ def run_order(
             return ExitCode.OK
         report = fetch(wanted, around)
     if as_json:
-        write([json.dumps(report.as_json(), indent=4) + "\n"])
+        write([json.dumps(report.to_dict(), indent=4) + "\n"])
     progress.conclude(report, wanted)
     if report.selected == 0 and report.stopped is None:
         progress.tell_why(explain_idle(wanted, around), wanted)

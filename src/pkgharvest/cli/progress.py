@@ -137,7 +137,7 @@ class Progress:
             for number, what in ((idle.fresh, "fresh"), (idle.backing_off, "in back-off"))
             if number
         ]
-        if not idle.catalogued:
+        if not idle.cataloged:
             self._line("the catalogue is empty")
             self._hint("pkgharvest add OWNER/NAME follows a repository")
         elif counts:

@@ -1,297 +1,227 @@
 """The engine: targets go in, outcomes come out, many packages at once.
 
-It knows neither SQLite nor the terminal: who runs it saves and shows.
+It knows neither SQLite nor the terminal: ``write`` saves and shows what comes out.
+
+The stages are joined by queues. A package takes one of ``packages_at_once`` places when it enters
+the first stage and gives it back when it leaves the last. So the list of targets may be long and
+lazy, at most that many packages are half done when a run is killed, and a small budget finishes a
+few packages instead of starting all of them. Every outcome goes to ``write`` as soon as it exists,
+one at a time, while the package is already in its next stage.
+
+The background stage is fed by the writer too, because a project found in this run has downloads
+only once it is saved. So the run is over when the queue of outcomes has been written, not when the
+last read returns.
 """
 
 import asyncio
-import dataclasses
-import datetime as dt
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Literal, assert_never
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import aclosing
+from typing import Literal
 
 from pkgharvest.model.clock import Clock
 from pkgharvest.model.errors import BudgetSpent, RateLimited, SourceError, TimedOut
-from pkgharvest.model.instants import utc_day
-from pkgharvest.model.locators import Locator
-from pkgharvest.model.observations import (
-    Failure,
-    FetchOutcome,
-    FetchTarget,
-    RepositoryResult,
-    Skipped,
-    SourceName,
-    SourceResult,
-)
-from pkgharvest.sources.base import DownloadsSource, ProjectSource, RepositorySource
+from pkgharvest.model.observations import Failure, FetchOutcome, FetchTarget, Skipped, SourceResult
+from pkgharvest.pipeline.stages import BackgroundStage, Executor, Stage, StageItem, found_project
 
 StopReason = Literal["time-budget", "request-budget", "interrupted"]
 
 
 class StopSignal:
-    """A flag that stops a run, for the first reason given; an interrupt outdoes the others."""
+    """A flag that stops a run, for the first reason given; an interrupt overrides the others."""
 
     def __init__(self) -> None:
         self.reason: StopReason | None = None
         self._event = asyncio.Event()
 
     def stop(self, reason: StopReason) -> None:
-        """Stop the run; what is saved already stays, what is under way is given up."""
+        """Stop now: what is saved stays, reads under way are skipped."""
         self.reason = reason if reason == "interrupted" else self.reason or reason
         self._event.set()
 
-    def begin_no_more(self, reason: StopReason) -> None:
-        """Let what is under way come to its end, and begin nothing else."""
+    def finish_started(self, reason: StopReason) -> None:
+        """Start nothing else, but let the reads under way finish."""
         self.reason = self.reason or reason
 
     async def wait(self) -> None:
-        """Return when the run is to stop at once."""
+        """Return when reads under way are to be skipped."""
         await self._event.wait()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceSet:
-    """Who answers for what."""
-
-    repositories: Callable[[Locator], RepositorySource]
-    """Returns the source that reads a repository."""
-    projects: ProjectSource
-    downloads: DownloadsSource | None = None
-    """None where nobody counts downloads from the index that ``projects`` asks."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageLimits:
-    """What bounds a run."""
-
-    jobs: int
-    """Packages under way at once."""
-    seconds_per_source: float
-    """The longest that one source of one package may take, waits for its host included."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackgroundWork:
-    """What is read beside the rest of a run, as its host is slow and nobody is to wait for it."""
-
-    draw: Callable[[], FetchTarget | None]
-    """Gives the next target; None where there is none as yet. What the rest of the run brings may
-    lead to more."""
-    jobs: int
-    """Targets under way at once."""
-    linger: Callable[[], float]
-    """Says, when the rest of the run is over, for how many seconds this may go on alone; what is
-    under way after those is given up, and has no outcome."""
-    afterwards: bool = False
-    """Begin only then."""
-
-
-async def run_engine(
-    targets: Iterable[FetchTarget],
-    sources: SourceSet,
-    *,
-    clock: Clock,
-    limits: StageLimits,
-    halt: StopSignal,
-    aside: BackgroundWork | None = None,
-) -> AsyncGenerator[FetchOutcome, None]:
-    """Yield the outcomes of each package, one for each of its sources, as they come.
-
-    ``targets`` is drawn on only as there is room, so it may be long and lazy. After ``halt``
-    no further package is begun, and what is under way comes out as deferred.
-    """
-    run = _Run(sources, clock=clock, limits=limits, halt=halt)
-    workers = asyncio.create_task(run.work(iter(targets), aside))
-    try:
-        while (outcome := await run.done.get()) is not None:
-            yield outcome
-            run.seen()
-        await workers
-    finally:
-        workers.cancel()
-        await asyncio.gather(workers, return_exceptions=True)
-
-
-class _Run:
-    """The workers of one run, and the queue by which they hand over what they have done."""
-
-    def __init__(
-        self, sources: SourceSet, *, clock: Clock, limits: StageLimits, halt: StopSignal
-    ) -> None:
-        self.done: asyncio.Queue[FetchOutcome | None] = asyncio.Queue()
-        self._sources = sources
-        self._clock = clock
-        self._limits = limits
-        self._halt = halt
-        self._today = utc_day(clock.now())
-        self._unseen = 0
-        """Outcomes that were handed over, and may yet lead to more targets."""
-        self._is_alone = False
-        self._news = asyncio.Event()
-
-    async def work(self, targets: Iterator[FetchTarget], aside: BackgroundWork | None) -> None:
-        """Work on all ``targets``, and on those of ``aside`` beside them."""
-        try:
-            beside = asyncio.create_task(self._work_beside(aside)) if aside else None
-            try:
-                await self._at_once(self._limits.jobs, lambda: next(targets, None))
-                while self._unseen:
-                    await self._news.wait()
-                if aside and beside:
-                    self._is_alone = True
-                    self._tell()
-                    await asyncio.wait({beside}, timeout=aside.linger())
-            finally:
-                if beside is not None:
-                    ended = beside.done()
-                    beside.cancel()
-                    await asyncio.gather(beside, return_exceptions=True)
-            if beside is not None and ended:
-                beside.result()  # raises what nobody foresaw
-        finally:
-            self.done.put_nowait(None)
-
-    def seen(self) -> None:
-        """Take note that whoever runs this has dealt with the outcomes that came last."""
-        self._unseen -= 1
-        self._tell()
-
-    async def _at_once(self, jobs: int, draw: Callable[[], FetchTarget | None]) -> None:
-        async def work() -> None:
-            while self._halt.reason is None and (target := draw()) is not None:
-                await self._work_on(target)
-
-        async with asyncio.TaskGroup() as group:
-            for _ in range(jobs):
-                group.create_task(work())
-
-    async def _work_beside(self, aside: BackgroundWork) -> None:
-        """Work on what there is, and then on what comes, until nothing more can come."""
-        while self._halt.reason is None:
-            news, was_alone = self._news, self._is_alone
-            if was_alone or not aside.afterwards:
-                await self._at_once(aside.jobs, aside.draw)
-            if was_alone:
-                break
-            await news.wait()
-
-    async def _work_on(self, target: FetchTarget) -> None:
-        package = _Package(
-            target,
-            self._sources,
-            clock=self._clock,
-            limits=self._limits,
-            halt=self._halt,
-            today=self._today,
-        )
-        async for outcome in package.outcomes():
-            self._unseen += 1
-            self.done.put_nowait(outcome)
-
-    def _tell(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
-
-
-class _Package:
-    """One package on its way through its sources."""
+class Engine:
+    """The stages of one run, the queues between them, and the workers of each stage."""
 
     def __init__(
         self,
-        target: FetchTarget,
-        sources: SourceSet,
+        stages: Sequence[Stage],
+        executor: Executor,
         *,
         clock: Clock,
-        limits: StageLimits,
-        halt: StopSignal,
-        today: dt.date,
+        stop: StopSignal,
+        packages_at_once: int,
+        background: BackgroundStage | None = None,
     ) -> None:
-        self._target = target
-        self._as_selected = target
-        self._sources = sources
+        self._stages = {stage.source: stage for stage in stages}
+        self._executor = executor
         self._clock = clock
-        self._limits = limits
-        self._halt = halt
-        self._today = today
+        self._stop = stop
+        self._packages_at_once = packages_at_once
+        self._background = background
+        self._places = asyncio.Semaphore(packages_at_once)
+        self._queues: dict[str, asyncio.Queue[StageItem]] = {
+            source: asyncio.Queue() for source in self._stages
+        }
+        self._backlog: asyncio.Queue[int | None] = asyncio.Queue()
+        for package_id in background.package_ids if background is not None else ():
+            self._backlog.put_nowait(package_id)
+        self._outcomes: asyncio.Queue[FetchOutcome | None] = asyncio.Queue()
 
-    async def outcomes(self) -> AsyncGenerator[FetchOutcome, None]:
-        """Read the sources in turn: what the repository says helps to find its project."""
-        for source in self._target.sources:
-            result = await self._result(source)
-            yield FetchOutcome(
-                target=self._as_selected, source=source, at=self._clock.now(), result=result
-            )
-            if isinstance(result, RepositoryResult):
-                self._learn(result)
+    async def run(
+        self, targets: Iterable[FetchTarget], write: Callable[[FetchOutcome], Awaitable[None]]
+    ) -> None:
+        """Read all ``targets`` and ``write`` each outcome, one for each source of each package.
 
-    async def _result(self, source: SourceName) -> SourceResult | Failure | Skipped:
-        if self._halt.reason is not None:
-            return _halted(self._halt.reason)
+        ``targets`` is drawn from only as there is room. Once the run is stopped no package is
+        started, and those under way come out as skipped. Errors of ``write`` end the run.
+        """
+        async with aclosing(self.outcomes(targets)) as outcomes:
+            async for outcome in outcomes:
+                await write(outcome)
+
+    async def outcomes(self, targets: Iterable[FetchTarget]) -> AsyncGenerator[FetchOutcome, None]:
+        """Yield the outcomes as they come; the next one is asked for when the last is written."""
+        reading = asyncio.create_task(self._read_all(iter(targets)))
         try:
-            return await self._read(source)
-        except RateLimited as error:
-            return Skipped(reason="quota", message=error.message, host=error.host)
-        except BudgetSpent as error:
-            # The others have sent what they may, and should have the answers.
-            self._halt.begin_no_more("request-budget")
-            return Skipped(reason="request-budget", message=error.message)
-        except SourceError as error:
-            return Failure(kind=error.kind, message=error.message)
+            while (outcome := await self._outcomes.get()) is not None:
+                yield outcome
+                if self._background is not None and found_project(outcome):
+                    self._backlog.put_nowait(outcome.target.package_id)
+                self._outcomes.task_done()
+            await reading
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
 
-    async def _read(self, source: SourceName) -> SourceResult | Skipped:
-        """Read one source, unless the run is stopped or time is up before it is done."""
-        reading = asyncio.create_task(self._reader(source))
-        halted = asyncio.create_task(self._halt.wait())
+    async def _read_all(self, targets: Iterator[FetchTarget]) -> None:
+        background = self._background
+        try:
+            async with asyncio.TaskGroup() as group:
+                beside: asyncio.Task[None] | None = None
+                if background is not None and not background.starts_last:
+                    beside = group.create_task(self._drain_backlog(background))
+                await self._run_stages(targets)
+                await self._outcomes.join()  # each of them may have added to the backlog
+                if background is not None:
+                    beside = beside or group.create_task(self._drain_backlog(background))
+                    waiting = self._backlog.qsize()
+                    self._backlog.put_nowait(None)
+                    await asyncio.wait({beside}, timeout=background.linger_seconds(waiting))
+                    beside.cancel()
+        except BaseExceptionGroup as errors:
+            raise _first(errors) from None
+        finally:
+            self._outcomes.put_nowait(None)
+
+    async def _run_stages(self, targets: Iterator[FetchTarget]) -> None:
+        """Feed ``targets`` into the stages, and return when all of them are through."""
+        async with asyncio.TaskGroup() as group:
+            workers = [
+                group.create_task(self._work(stage))
+                for stage in self._stages.values()
+                for _ in range(min(stage.concurrency, self._packages_at_once))
+            ]
+            while True:
+                await self._places.acquire()
+                if self._stop.reason is not None or (target := next(targets, None)) is None:
+                    self._places.release()
+                    break
+                self._pass_on(StageItem(target), after=None)
+            for _ in range(self._packages_at_once):
+                await self._places.acquire()
+            for worker in workers:
+                worker.cancel()
+
+    async def _work(self, stage: Stage) -> None:
+        queue = self._queues[stage.source]
+        while True:
+            item = await queue.get()
+            outcome = await self._outcome(stage, item)
+            self._outcomes.put_nowait(outcome)
+            item.learn(outcome)
+            self._pass_on(item, after=stage)
+
+    def _pass_on(self, item: StageItem, *, after: Stage | None) -> None:
+        """Put ``item`` into the queue of its next stage, or free its place behind the last."""
+        sources = item.selected.sources
+        position = 0 if after is None else sources.index(after.source) + 1
+        if position < len(sources):
+            self._queues[sources[position]].put_nowait(item)
+        else:
+            self._places.release()
+
+    async def _drain_backlog(self, background: BackgroundStage) -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(background.stage.concurrency):
+                group.create_task(self._work_in_background(background))
+
+    async def _work_in_background(self, background: BackgroundStage) -> None:
+        while (package_id := await self._backlog.get()) is not None:
+            if self._stop.reason is not None:
+                continue
+            target = background.load(package_id)
+            if target is not None:
+                outcome = await self._outcome(background.stage, StageItem(target))
+                self._outcomes.put_nowait(outcome)
+        self._backlog.put_nowait(None)  # the end is for the other workers too
+
+    # ── one read ──
+
+    async def _outcome(self, stage: Stage, item: StageItem) -> FetchOutcome:
+        """Read one source; an error of the source is an outcome like any other."""
+        result: SourceResult | Failure | Skipped
+        if self._stop.reason is not None:
+            result = _skipped(self._stop.reason)
+        else:
+            try:
+                result = await self._read(stage, item.target)
+            except RateLimited as error:
+                result = Skipped(reason="quota", message=error.message, host=error.host)
+            except BudgetSpent as error:
+                # The others have sent their requests and should get the answers.
+                self._stop.finish_started("request-budget")
+                result = Skipped(reason="request-budget", message=error.message)
+            except SourceError as error:
+                result = Failure(kind=error.kind, message=error.message)
+        return FetchOutcome(
+            target=item.selected, source=stage.source, at=self._clock.now(), result=result
+        )
+
+    async def _read(self, stage: Stage, target: FetchTarget) -> SourceResult | Skipped:
+        """Read, unless the run is stopped or the time is up first."""
+        reading = asyncio.create_task(self._executor.read(stage.source, target))
+        stopped = asyncio.create_task(self._stop.wait())
         try:
             await asyncio.wait(
-                {reading, halted},
-                timeout=self._limits.seconds_per_source,
+                {reading, stopped},
+                timeout=stage.timeout_seconds,
                 return_when=asyncio.FIRST_COMPLETED,
             )
             if reading.done():
                 return reading.result()
-            if self._halt.reason is not None:
-                return _halted(self._halt.reason)
-            raise TimedOut(f"not done after {self._limits.seconds_per_source:g} s")
+            if self._stop.reason is not None:
+                return _skipped(self._stop.reason)
+            raise TimedOut(f"not done after {stage.timeout_seconds:g} s")
         finally:
-            for task in (reading, halted):
+            for task in (reading, stopped):
                 task.cancel()
-            await asyncio.gather(reading, halted, return_exceptions=True)
-
-    def _reader(self, source: SourceName) -> Coroutine[object, object, SourceResult]:
-        match source:
-            case "repo":
-                if self._target.locator is None:
-                    return _no_repository()
-                source_of_host = self._sources.repositories(self._target.locator)
-                return source_of_host.read(self._target, self._today)
-            case "pypi":
-                return self._sources.projects.read(self._target)
-            case "downloads":
-                if self._sources.downloads is None:
-                    return _no_downloads()
-                return self._sources.downloads.read(self._target)
-            case _:
-                assert_never(source)
-
-    def _learn(self, reading: RepositoryResult) -> None:
-        """Let the project be looked for under the repository's new name, and its old one."""
-        news, locator = reading.repository, self._target.locator
-        if news is not None and locator is not None and news.locator != locator:
-            self._target = dataclasses.replace(
-                self._target,
-                locator=news.locator,
-                previous=(locator, *self._target.previous),
-            )
+            await asyncio.gather(reading, stopped, return_exceptions=True)
 
 
-def _halted(reason: StopReason) -> Skipped:
+def _skipped(reason: StopReason) -> Skipped:
     return Skipped(reason=reason, message="the run was stopped before this was done")
 
 
-async def _no_downloads() -> SourceResult:
-    raise SourceError("nobody counts downloads from this package index")
-
-
-async def _no_repository() -> SourceResult:
-    raise SourceError("the repository's URL cannot be understood")
+def _first(error: BaseException) -> BaseException:
+    """Return the bug that ended a group of tasks: the first of them is the one to report."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

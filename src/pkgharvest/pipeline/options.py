@@ -1,4 +1,4 @@
-"""What a fetch was asked to do, and where it is done."""
+"""What a fetch is asked to do, and what it takes from where it runs."""
 
 import datetime as dt
 import signal
@@ -14,34 +14,44 @@ from pkgharvest.model.observations import SOURCES, SourceName
 from pkgharvest.settings.load import Settings
 
 History = Literal["auto", "api", "git"]
-"""Where GitHub's commits are read: auto and api from its API, git from a clone."""
+"""Where to read the commits of a host with an API: from it (``auto``, ``api``) or from a clone."""
 
-_DOWNLOADS_LAST = dt.timedelta(hours=22)
-"""New figures come once a day: a day, less what a nightly run may be earlier than the last."""
+_DOWNLOADS_MIN_AGE = dt.timedelta(hours=22)
+"""New figures come once a day: a day, less what a nightly run may start earlier than the last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchOptions:
-    """What a fetch was asked to do."""
+    """What a fetch is asked to do.
+
+    Raises InvalidValue for options that contradict each other.
+    """
 
     names: tuple[str, ...] = ()
-    """Packages by any name that ``show`` takes; none of them: every package."""
+    """Packages by slug, id, URL or PyPI name; empty for every package."""
     sources: tuple[SourceName, ...] = SOURCES
     stale: dt.timedelta | None = None
+    """Read only sources whose last success is older than this."""
     limit: int | None = None
+    """At most this many packages."""
     time_budget: dt.timedelta | None = None
     request_budget: int | None = None
     jobs: int = 8
     """Requests at once to each host."""
     as_of: dt.datetime | None = None
+    """Read the history as it was at this instant, from git, and nothing else."""
     history: History = "auto"
     wait: bool = False
+    """Sleep until a used-up quota resets instead of stopping."""
     retry_failed: bool = False
+    """Also read sources that are backing off."""
     record: Path | None = None
+    """Write every request and answer to this HAR file."""
     replay: Path | None = None
+    """Take the answers from this HAR file; no network is used."""
 
     def __post_init__(self) -> None:
-        """Refuse what contradicts itself."""
+        """Refuse options that contradict each other."""
         if self.as_of is not None and self.history == "api":
             raise InvalidValue("--as-of reads git, and --history api forbids it")
         if self.as_of is not None and "repo" not in self.sources:
@@ -51,29 +61,32 @@ class FetchOptions:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is a run for every package, which goes on with one that did not end."""
+        """Whether it is a run over every package, which continues one that did not finish."""
         return not self.names and self.as_of is None
 
     @property
     def is_partial(self) -> bool:
-        """Whether it leaves something out on purpose, and so does not end what others left."""
+        """Whether it leaves something out on purpose, and so does not end an unfinished run."""
         return self.limit is not None or len(self.sources) < len(SOURCES)
 
     @property
-    def asks_api(self) -> bool:
-        """Whether GitHub's API may be asked in whatever way is best.
+    def may_batch(self) -> bool:
+        """Whether many repositories may share a request.
 
-        A recording and its replay must ask the same, whatever else is asked at the time.
+        A recording and its replay must send the same requests, whatever else is read at the time.
         """
         return self.as_of is None and self.record is None and self.replay is None
 
-    def oldest(self, source: SourceName, now: dt.datetime) -> dt.datetime | None:
-        """Return before when ``source`` must have succeeded last to be due; None: it always is."""
+    def due_before(self, source: SourceName, now: dt.datetime) -> dt.datetime | None:
+        """Return the instant before which ``source`` must have succeeded last to be due.
+
+        None if it is always due.
+        """
         age = self.stale
         if source == "downloads" and self.record is None:
-            on_purpose = self.sources == ("downloads",) and (self.names or self.stale is not None)
-            if not on_purpose:
-                age = max(age or _DOWNLOADS_LAST, _DOWNLOADS_LAST)
+            asked_for = self.sources == ("downloads",) and (self.names or self.stale is not None)
+            if not asked_for:
+                age = max(age or _DOWNLOADS_MIN_AGE, _DOWNLOADS_MIN_AGE)
         return None if age is None else now - age
 
 
@@ -86,4 +99,4 @@ class RunContext:
     clock: Clock
     listener: Listener
     stop_signals: tuple[signal.Signals, ...] = ()
-    """Signals that stop the run cleanly; they reach the main thread only."""
+    """Signals that stop the run cleanly; only the main thread receives them."""

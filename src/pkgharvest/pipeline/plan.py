@@ -1,4 +1,4 @@
-"""What a run is going to do, and why it may be nothing."""
+"""The plan of a run: which packages it reads, with which of their sources, or why it is empty."""
 
 import datetime as dt
 import sqlite3
@@ -15,127 +15,133 @@ from pkgharvest.transport.har.archive import HarArchive
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchPlan:
-    """The packages of a run, with the sources that are due."""
+    """The packages of a run, each with the sources that are due."""
 
     selected: tuple[selection.Selected, ...]
     """All of them, in order."""
     packages: tuple[selection.Selected, ...]
-    """What the run is for: these are worked through."""
-    aside: tuple[int, ...] = ()
-    """Packages whose downloads are read beside that, as far as there is time; oldest first."""
+    """What the stages of the run read: ``selected`` without what is left to the background."""
+    background: tuple[int, ...] = ()
+    """Packages whose downloads are read in the background while there is time, oldest first."""
     continues: tuple[int, ...] = ()
-    """The unfinished runs that this one goes on with."""
+    """The unfinished runs that this one continues."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdleReason:
-    """Why there is nothing to fetch."""
+    """Why there is nothing to fetch, in numbers of packages."""
 
-    catalogued: int
-    """Packages in the whole catalogue."""
+    cataloged: int
+    """Packages in the whole catalog."""
     fresh: int
-    """Packages that succeeded too lately for ``stale``."""
+    """Succeeded too recently for ``stale``."""
     backing_off: int
-    """Packages that failed, are not due again yet, and would be fetched with ``retry_failed``."""
+    """Failed and not due yet; ``retry_failed`` would read them."""
     done: int
-    """Packages that the run before, which this one went on with, left nothing to do for."""
+    """Already read by the unfinished run that this one continues."""
 
 
-def make_plan(conn: sqlite3.Connection, order: FetchOptions, now: dt.datetime) -> FetchPlan:
-    """Return what ``order`` is to do."""
-    continues = runs.unfinished_runs(conn, now) if order.is_whole else ()
-    wanted = _selection(order, package_ids=_ids(conn, order), continues=continues, now=now)
-    selected = selection.select_due(conn, wanted, now)
+def make_plan(conn: sqlite3.Connection, options: FetchOptions, now: dt.datetime) -> FetchPlan:
+    """Return what a run with ``options`` reads at ``now``.
+
+    Raises UnknownPackage.
+    """
+    continues = runs.unfinished_runs(conn, now) if options.is_whole else ()
+    wanted = _selection(options, _package_ids(conn, options), continues, now)
+    selected = tuple(selection.select_due(conn, wanted, now))
     if wanted.sources == ("downloads",):
-        return FetchPlan(selected=tuple(selected), packages=tuple(selected), continues=continues)
-    packages = [(number, _besides_downloads(sources)) for number, sources in selected]
-    counted = {number for number, sources in selected if "downloads" in sources}
-    oldest_first = (
-        selection.select_due(conn, replace(wanted, sources=("downloads",), limit=None), now)
-        if counted
-        else []
-    )
+        return FetchPlan(selected=selected, packages=selected, continues=continues)
+    packages = ((package_id, _without_downloads(sources)) for package_id, sources in selected)
+    with_downloads = {package_id for package_id, sources in selected if "downloads" in sources}
+    oldest_first: list[selection.Selected] = []
+    if with_downloads:
+        downloads_only = replace(wanted, sources=("downloads",), limit=None)
+        oldest_first = selection.select_due(conn, downloads_only, now)
     return FetchPlan(
-        selected=tuple(selected),
-        packages=tuple(one for one in packages if one[1]),
-        aside=tuple(number for number, _ in oldest_first if number in counted),
+        selected=selected,
+        packages=tuple(package for package in packages if package[1]),
+        background=tuple(
+            package_id for package_id, _ in oldest_first if package_id in with_downloads
+        ),
         continues=continues,
     )
 
 
 def preview_plan(
-    order: FetchOptions, around: RunContext
+    options: FetchOptions, context: RunContext
 ) -> list[tuple[str, tuple[SourceName, ...]]]:
-    """Return what a run would fetch now: slugs, with their sources. Nothing is done."""
-    order, clock, _ = resolve_options(order, around)
-    with database.open_reader(around.settings.db_path) as conn:
-        selected = make_plan(conn, order, clock.now()).selected
-        return [(one.slug, one.sources) for one in selection.fetch_targets(conn, selected)]
+    """Return the slugs that a run would fetch now, each with its sources. Nothing is read."""
+    options, clock, _ = resolve_options(options, context)
+    with database.open_reader(context.settings.db_path) as conn:
+        selected = make_plan(conn, options, clock.now()).selected
+        targets = selection.fetch_targets(conn, selected)
+        return [(target.slug, target.sources) for target in targets]
 
 
-def explain_idle(order: FetchOptions, around: RunContext) -> IdleReason:
-    """Return why ``order`` has selected nothing."""
-    order, clock, _ = resolve_options(order, around)
-    with database.open_reader(around.settings.db_path) as conn:
+def explain_idle(options: FetchOptions, context: RunContext) -> IdleReason:
+    """Return why a run with ``options`` has selected nothing."""
+    options, clock, _ = resolve_options(options, context)
+    with database.open_reader(context.settings.db_path) as conn:
         now = clock.now()
-        ids = _ids(conn, order)
-        due = _selection(replace(order, limit=None), package_ids=ids, continues=(), now=now)
-        tried = replace(due, retry_failed=True)
-        waiting = len(selection.select_due(conn, tried, now))
-        ever = len(selection.select_due(conn, replace(tried, older_than={}), now))
-        done = len(selection.select_due(conn, due, now))
-        (catalogued,) = conn.execute("SELECT count(*) FROM packages").fetchone()
+        due = _selection(replace(options, limit=None), _package_ids(conn, options), (), now)
+        with_failed = replace(due, retry_failed=True)
+        ever = replace(with_failed, older_than={})
+        due_count, with_failed_count, ever_count = (
+            len(selection.select_due(conn, wanted, now)) for wanted in (due, with_failed, ever)
+        )
+        (cataloged,) = conn.execute("SELECT count(*) FROM packages").fetchone()
     return IdleReason(
-        catalogued=catalogued, fresh=ever - waiting, backing_off=waiting - done, done=done
+        cataloged=cataloged,
+        fresh=ever_count - with_failed_count,
+        backing_off=with_failed_count - due_count,
+        done=due_count,
     )
 
 
 def resolve_options(
-    order: FetchOptions, around: RunContext
+    options: FetchOptions, context: RunContext
 ) -> tuple[FetchOptions, Clock, HarArchive | None]:
-    """Return ``order`` with the sources that there are, the clock it goes by, and its archive.
+    """Return ``options`` with the sources that exist, the clock of the run, and its archive.
 
-    Raises InvalidValue where no source is left, ArchiveError.
+    A replay's clock stands at the instant the recording began. Raises InvalidValue if no source is
+    left, and ArchiveError.
     """
-    archive = None if order.replay is None else HarArchive.read(order.replay)
-    clock = around.clock if archive is None else FixedClock(archive.started)
-    if (
-        "downloads" in order.sources
-        and ServiceUrls.chosen(around.settings, archive).pypistats is None
-    ):
-        order = replace(order, sources=_besides_downloads(order.sources))
-        if not order.sources:
+    archive = None if options.replay is None else HarArchive.read(options.replay)
+    clock = context.clock if archive is None else FixedClock(archive.started)
+    has_downloads = "downloads" in options.sources
+    if has_downloads and ServiceUrls.chosen(context.settings, archive).pypistats is None:
+        options = replace(options, sources=_without_downloads(options.sources))
+        if not options.sources:
             raise InvalidValue(
-                "nobody is known to count downloads from this package index",
-                hint="PKGHARVEST_PYPISTATS_URL names who does",
+                "no service is known that counts the downloads of this package index",
+                hint="PKGHARVEST_PYPISTATS_URL names one",
             )
-    return order, clock, archive
+    return options, clock, archive
 
 
-def _besides_downloads(sources: tuple[SourceName, ...]) -> tuple[SourceName, ...]:
+def _without_downloads(sources: tuple[SourceName, ...]) -> tuple[SourceName, ...]:
     return tuple(source for source in sources if source != "downloads")
 
 
-def _ids(conn: sqlite3.Connection, order: FetchOptions) -> tuple[int, ...] | None:
-    if not order.names:
+def _package_ids(conn: sqlite3.Connection, options: FetchOptions) -> tuple[int, ...] | None:
+    if not options.names:
         return None
-    return tuple(dict.fromkeys(lookup.find_package(conn, name) for name in order.names))
+    return tuple(dict.fromkeys(lookup.find_package(conn, name) for name in options.names))
 
 
 def _selection(
-    order: FetchOptions,
-    *,
+    options: FetchOptions,
     package_ids: tuple[int, ...] | None,
     continues: tuple[int, ...],
     now: dt.datetime,
 ) -> selection.SourceSelection:
-    sources = order.sources if order.as_of is None else ("repo",)
-    oldest = {source: order.oldest(source, now) for source in sources}
+    sources = options.sources if options.as_of is None else ("repo",)
+    due_before = {source: options.due_before(source, now) for source in sources}
     return selection.SourceSelection(
         package_ids=package_ids,
         sources=sources,
-        older_than={source: then for source, then in oldest.items() if then is not None},
-        retry_failed=order.retry_failed,
-        limit=order.limit,
+        older_than={source: then for source, then in due_before.items() if then is not None},
+        retry_failed=options.retry_failed,
+        limit=options.limit,
         continues=continues,
     )

@@ -1,4 +1,4 @@
-"""The record of a run, as ``fetch --json`` prints it and the catalogue keeps it."""
+"""The report of a run: what is counted while it runs, and what ``fetch --json`` prints of it."""
 
 import datetime as dt
 from collections import Counter
@@ -13,7 +13,10 @@ from pkgharvest.pipeline.engine import StopReason
 from pkgharvest.transport.metrics import MetricsReport
 
 Stopped = StopReason | Literal["quota"]
-Verdict = Literal["updated", "unchanged", "failed", "deferred"]
+PackageOutcome = Literal["updated", "unchanged", "failed", "deferred"]
+
+_BY_SEVERITY: tuple[PackageOutcome, ...] = ("unchanged", "updated", "deferred", "failed")
+"""A package's outcome is the most severe of its sources' outcomes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,42 +28,46 @@ class SourceFailure:
     error: ErrorKind
     message: str
 
-
-_GRAVITY: tuple[Verdict, ...] = ("unchanged", "updated", "deferred", "failed")
-"""What became of a package is the gravest of what became of its sources."""
+    def to_dict(self) -> dict[str, str]:
+        """Return the object in ``failures`` of a report."""
+        return {
+            "slug": self.slug,
+            "source": self.source,
+            "error": self.error,
+            "message": self.message,
+        }
 
 
 @dataclass(slots=True, kw_only=True)
 class RunCounters:
-    """What a run has come to so far; the only thing of a run that changes."""
+    """What a run has done so far; the only part of a run that changes."""
 
     selected: int
     failures: list[SourceFailure] = field(default_factory=list)
     out_of_quota: dict[str, str] = field(default_factory=dict)
-    """By host, in words, that it would answer no more; the last word on each counts."""
+    """By host, the last message that says its quota is used up."""
     read_with_git: int = 0
-    _verdicts: dict[int, Verdict] = field(default_factory=dict)
-    """By package, whose sources may come one after another."""
-    _beside: set[int] = field(default_factory=set)
-    """Packages whose downloads were held up: what became of all else is what counts."""
+    _packages: dict[int, PackageOutcome] = field(default_factory=dict)
+    _downloads_deferred: set[int] = field(default_factory=set)
+    """Packages whose downloads were put off: what counts is the outcome of their other sources."""
 
     @property
-    def verdicts(self) -> Counter[Verdict]:
-        """Packages by what became of them."""
-        held_up: dict[int, Verdict] = dict.fromkeys(self._beside, "deferred")
-        return Counter({**held_up, **self._verdicts}.values())
+    def by_outcome(self) -> Counter[PackageOutcome]:
+        """How many packages came to each outcome."""
+        deferred: dict[int, PackageOutcome] = dict.fromkeys(self._downloads_deferred, "deferred")
+        return Counter({**deferred, **self._packages}.values())
 
     def count(self, outcome: FetchOutcome, saved: SaveResult) -> None:
-        """Count what became of a source of a package."""
-        verdict: Verdict = "updated" if saved.changed else "unchanged"
-        refusal = exhausted_quota(outcome)
-        if refusal is not None:
-            host, words = refusal
-            self.out_of_quota[host] = words
-        if refusal is not None or isinstance(outcome.result, Skipped):
-            verdict = "deferred"
+        """Count one source of one package."""
+        result: PackageOutcome = "updated" if saved.changed else "unchanged"
+        exhausted = exhausted_quota(outcome)
+        if exhausted is not None:
+            host, message = exhausted
+            self.out_of_quota[host] = message
+        if exhausted is not None or isinstance(outcome.result, Skipped):
+            result = "deferred"
         if saved.failure is not None:
-            verdict = "failed"
+            result = "failed"
             self.failures.append(
                 SourceFailure(
                     slug=outcome.target.slug,
@@ -70,30 +77,30 @@ class RunCounters:
                 )
             )
         package_id = outcome.target.package_id
-        if verdict == "deferred" and outcome.source == "downloads":
-            self._beside.add(package_id)
+        if result == "deferred" and outcome.source == "downloads":
+            self._downloads_deferred.add(package_id)
         else:
-            before = self._verdicts.get(package_id, "unchanged")
-            self._verdicts[package_id] = max(before, verdict, key=_GRAVITY.index)
+            before = self._packages.get(package_id, "unchanged")
+            self._packages[package_id] = max(before, result, key=_BY_SEVERITY.index)
 
 
 def exhausted_quota(outcome: FetchOutcome) -> tuple[str, str] | None:
-    """Return the host whose quota kept a source from being read, wholly or in part, and its words.
+    """Return the host whose quota kept a source from being read, wholly or in part, and a message.
 
-    None where no quota did.
+    None if no quota did.
     """
     match outcome.result:
-        case Skipped(host=str(host), message=words):
-            return host, words
-        case RepositoryResult(problem=RateLimited(host=host, message=words)):
-            return host, words
+        case Skipped(host=str(host), message=message):
+            return host, message
+        case RepositoryResult(problem=RateLimited(host=host, message=message)):
+            return host, message
         case _:
             return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
-    """What a run did, when it is over."""
+    """What a finished run did. Counts are packages; a package counts once."""
 
     started: dt.datetime
     finished: dt.datetime
@@ -105,15 +112,16 @@ class RunReport:
     traffic: MetricsReport
     failures: tuple[SourceFailure, ...]
     stopped: Stopped | None
+    """Why the run ended early, or None."""
     out_of_quota: tuple[str, ...] = ()
-    """Hosts that would answer no more, and until when, in words."""
+    """A message for each host that answers no more for now."""
     wants_token: bool = False
-    """GitHub is one of them, and was asked without a token."""
+    """One of them is GitHub, and it was asked without a token."""
     read_with_git: int = 0
-    """Repositories elsewhere that were asked for with git, of which no recording tells."""
+    """Remote repositories that were read with git, which no recording holds."""
 
-    def as_json(self) -> dict[str, object]:
-        """Return the object that ``fetch --json`` prints (contract, section 8)."""
+    def to_dict(self) -> dict[str, object]:
+        """Return the object that ``fetch --json`` prints."""
         return {
             "started": format_instant(self.started),
             "finished": format_instant(self.finished),
@@ -128,24 +136,16 @@ class RunReport:
                 "total": self.traffic.requests,
                 "by_host": {
                     host: {
-                        "requests": one.requests,
-                        "not_modified": one.not_modified,
-                        "points": one.points,
-                        "remaining": one.remaining,
-                        "reset": None if one.reset is None else format_instant(one.reset),
+                        "requests": metrics.requests,
+                        "not_modified": metrics.not_modified,
+                        "points": metrics.points,
+                        "remaining": metrics.remaining,
+                        "reset": None if metrics.reset is None else format_instant(metrics.reset),
                     }
-                    for host, one in self.traffic.by_host.items()
+                    for host, metrics in self.traffic.by_host.items()
                 },
             },
             "bytes": self.traffic.bytes,
-            "failures": [
-                {
-                    "slug": failure.slug,
-                    "source": failure.source,
-                    "error": failure.error,
-                    "message": failure.message,
-                }
-                for failure in self.failures
-            ],
+            "failures": [failure.to_dict() for failure in self.failures],
             "stopped": self.stopped,
         }

@@ -1,4 +1,4 @@
-"""The event loop of a run, which does not wait for what nobody waits for any more."""
+"""The event loop of a run: how it is started, how signals stop it, and how it ends at once."""
 
 import asyncio
 import contextlib
@@ -13,32 +13,32 @@ Result = TypeVar("Result")
 
 
 def run_loop(work: Coroutine[object, object, Result]) -> Result:
-    """Run ``work`` to its end, as ``asyncio.run`` does, but for threads that are still busy.
+    """Run ``work`` to its end, as ``asyncio.run`` does, without waiting for busy threads.
 
-    Names are looked up in threads, and a resolver without a network may take half a minute: too
-    long for a person who has pressed Ctrl-C.
+    Host names are looked up in threads. Without a network a resolver may take half a minute, which
+    is too long for a user who has pressed Ctrl-C.
     """
     with asyncio.Runner() as runner:
-        runner.get_loop().set_default_executor(_Impatient())
+        runner.get_loop().set_default_executor(_AbandonedThreads())
         return runner.run(work)
 
 
 @contextlib.contextmanager
-def stopped_by(signals: Iterable[signal.Signals], halt: StopSignal) -> Iterator[None]:
-    """Let ``signals`` stop the run within the block cleanly. Call it while the loop runs."""
+def stopped_by(signals: Iterable[signal.Signals], stop: StopSignal) -> Iterator[None]:
+    """Let ``signals`` stop the run cleanly within the block. Call it inside the event loop."""
     loop = asyncio.get_running_loop()
-    before = {one: signal.getsignal(one) for one in signals}
-    for one in before:
-        loop.add_signal_handler(one, halt.stop, "interrupted")
+    handlers = {number: signal.getsignal(number) for number in signals}
+    for number in handlers:
+        loop.add_signal_handler(number, stop.stop, "interrupted")
     try:
         yield
     finally:
-        for one, handler in before.items():
-            loop.remove_signal_handler(one)
-            signal.signal(one, handler)  # asyncio leaves the system's own
+        for number, handler in handlers.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, handler)  # asyncio would leave the system's default
 
 
-class _Impatient(ThreadPoolExecutor):
+class _AbandonedThreads(ThreadPoolExecutor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Begin nothing else, and do not wait."""
+        """Start nothing else, and do not wait for what is running."""
         super().shutdown(wait=False, cancel_futures=True)

@@ -11,7 +11,7 @@ from pkgharvest.model.clock import Clock
 from pkgharvest.model.errors import InvalidValue, Malformed, NotRecorded
 from pkgharvest.model.observations import Activity, FetchTarget, RepositoryResult
 from pkgharvest.model.origin import strip_userinfo
-from pkgharvest.pipeline.engine import SourceSet
+from pkgharvest.pipeline.executors.local import SourceSet
 from pkgharvest.pipeline.options import FetchOptions
 from pkgharvest.settings.hosts import HostTable
 from pkgharvest.settings.load import GITHUB_API_URL, PYPI_URL, Setting, Settings

@@ -17,7 +17,9 @@ from pkgharvest.model.observations import (
     Skipped,
 )
 from pkgharvest.model.origin import Origin
-from pkgharvest.pipeline.engine import SourceSet, StageLimits, StopSignal, run_engine
+from pkgharvest.pipeline.engine import Engine, StopSignal
+from pkgharvest.pipeline.executors.local import LocalExecutor, SourceSet
+from pkgharvest.pipeline.stages import Stage
 from pkgharvest.sources.github.graphql_source import GitHubGraphqlSource
 from pkgharvest.transport.client import open_client
 from pkgharvest.transport.credentials import Credentials
@@ -56,16 +58,24 @@ def github() -> Iterator[GitHubGraphQL]:
 
 
 async def run(
-    github: GitHubGraphQL, targets: Sequence[FetchTarget], now: dt.datetime, halt: StopSignal
+    github: GitHubGraphQL, targets: Sequence[FetchTarget], now: dt.datetime, stop: StopSignal
 ) -> list[FetchOutcome]:
     clock = StillClock(now)
     credentials = Credentials.from_environment({"GH_TOKEN": "a-token"}, github.url)
     async with open_client(clock=clock, listener=ignore_events, credentials=credentials) as client:
-        source = GitHubGraphqlSource(client, api_url=github.url, clock=clock)
-        sources = SourceSet(repositories=lambda _: source, projects=Index())
-        limits = StageLimits(jobs=100, seconds_per_source=60)
-        found = run_engine(targets, sources, clock=clock, limits=limits, halt=halt)
-        return [outcome async for outcome in found]
+        github_source = GitHubGraphqlSource(client, api_url=github.url, clock=clock)
+        sources = SourceSet(repositories=lambda _: github_source, projects=Index())
+        engine = Engine(
+            [
+                Stage(source=source, concurrency=100, timeout_seconds=60)
+                for source in ("repo", "pypi")
+            ],
+            LocalExecutor(sources, now.date()),
+            clock=clock,
+            stop=stop,
+            packages_at_once=100,
+        )
+        return [outcome async for outcome in engine.outcomes(targets)]
 
 
 def test_what_a_package_costs_the_first_time_and_when_nothing_is_new(
@@ -93,15 +103,15 @@ def test_a_run_that_is_stopped_leaves_nothing_behind(github: GitHubGraphQL) -> N
     github.latency = 1.0
 
     async def act() -> list[FetchOutcome]:
-        halt = StopSignal()
+        stop = StopSignal()
 
         async def stop_in_the_middle() -> None:
             while not github.busiest:  # noqa: ASYNC110 - it lives in another thread
                 await asyncio.sleep(0.005)
-            halt.stop("interrupted")
+            stop.stop("interrupted")
 
         stopping = asyncio.create_task(stop_in_the_middle())
-        outcomes = await run(github, targets, NOW, halt)
+        outcomes = await run(github, targets, NOW, stop)
         await stopping
         assert asyncio.all_tasks() == {asyncio.current_task()}
         return outcomes
