@@ -18,16 +18,14 @@ from tests.support.catalogs import OpenCatalog, make_catalog, open_catalog
 
 @pytest.fixture
 def cat(tmp_path: Path) -> Iterator[OpenCatalog]:
-    with open_catalog(make_catalog(tmp_path / "cat.connection")) as cat:
+    with open_catalog(make_catalog(tmp_path / "cat.db")) as cat:
         yield cat
 
 
 @pytest.fixture
 def other(cat: OpenCatalog, tmp_path: Path) -> Iterator[sqlite3.Connection]:
     """Another program, which is writing."""
-    with contextlib.closing(
-        sqlite3.connect(tmp_path / "cat.connection", isolation_level=None)
-    ) as conn:
+    with contextlib.closing(sqlite3.connect(tmp_path / "cat.db", isolation_level=None)) as conn:
         conn.execute("BEGIN IMMEDIATE")
         yield conn
 

@@ -1,4 +1,4 @@
-"""What happens in a run, and who may listen. The engine is silent unless somebody does."""
+"""Events of a run, for whoever listens: a progress display, a log, a test."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from pkgharvest.model.observations import Failure, FetchOutcome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted:
-    """A run begins."""
+    """A run starts."""
 
     packages: int
     downloads: int = 0
-    """Packages with downloads due, which are read beside the others and counted apart."""
+    """Packages whose downloads are read in the background; they are counted separately."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownloadsQueued:
-    """More has become due in a run that is under way."""
+    """A running run has found more downloads to read."""
 
     downloads: int
-    """How many packages more; their projects have just been found."""
+    """How many packages more: their projects were found just now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,47 +36,48 @@ class RequestFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestThrottled:
-    """A host makes us wait."""
+    """A request waits because its host is out of quota or asked for a pause."""
 
     host: str
     seconds: float
     until: dt.datetime
     used_up: bool = True
-    """False where it asks for a pause while its quota may have some left."""
+    """False if the host asked for a pause although its quota may have some left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaReported:
-    """A host says of a quota what it had not said before."""
+    """A host reported a quota that differs from its last report."""
 
     host: str
-    """With its port where that is not the scheme's own."""
+    """With its port, unless it is the scheme's default."""
     resource: str | None
-    """GitHub's name for what is counted (core, graphql ...); None where the host has no name."""
+    """What is counted, by the host's name for it (GitHub: core, graphql); None if it has none."""
     remaining: int
     limit: int | None
     reset: dt.datetime | None
-    """When it begins anew."""
+    """When the quota resets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRetried:
-    """A request failed in passing and is sent again."""
+    """A request failed temporarily and is sent again."""
 
     url: str
     attempt: int
     seconds: float
+    """How long it waits before that."""
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFinished:
-    """One source of one package has its outcome, and the outcome is saved."""
+    """One source of one package was read, and the outcome is saved."""
 
     outcome: FetchOutcome
     changed: bool
     failure: Failure | None
-    """What counts as a failure of the run; what is known to be gone fails no more."""
+    """What counts as a failure of the run. A repository known to be gone is not a new failure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +85,7 @@ class RunFinished:
     """A run ends."""
 
     stopped: str | None
+    """Why it ended early, or None."""
 
 
 Event = (
@@ -99,11 +101,11 @@ Event = (
 
 
 class Listener(Protocol):
-    """Somebody who wants to know."""
+    """Receives the events of a run."""
 
     def __call__(self, event: Event, /) -> None:
-        """Take note of ``event``; must not raise."""
+        """Handle ``event``. Must not raise, and must return quickly."""
 
 
 def ignore_events(event: Event) -> None:
-    """Listen to nothing."""
+    """Ignore ``event``: the listener for runs that nobody watches."""

@@ -1,6 +1,7 @@
-"""The records that travel between the rooms: frozen, slotted, keyword-only.
+"""What is observed: what sources read about a package, what they need to know, what came of it.
 
-Everything here is plain data. ``None`` in a reading means "not told", never "empty".
+Plain data, frozen and keyword-only. In a result, ``None`` means "not told", never "empty": an
+answer that does not mention a field cannot erase it. A package as it is shown is in ``package.py``.
 """
 
 import datetime as dt
@@ -14,9 +15,10 @@ from pkgharvest.model.package import Downloads, Release, Status
 
 SourceName = Literal["repo", "pypi", "downloads"]
 SOURCES: tuple[SourceName, ...] = ("repo", "pypi", "downloads")
+"""Every source, in the order in which a run reads them."""
 
 PypiSource = Literal["auto", "set", "none"]
-"""Who says which PyPI project it is: found out, set by a person, or a person said none."""
+"""How a package got its PyPI project: found by a fetch, set by a user, or ruled out by one."""
 
 
 # ── what a source reads ──────────────────────────────────────────────────────────────────
@@ -24,24 +26,24 @@ PypiSource = Literal["auto", "set", "none"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validator:
-    """What a host gave to ask with next time (RFC 9110, section 8.8)."""
+    """A cache validator: what a host gave for the next conditional request (RFC 9110, 8.8)."""
 
     key: str
-    """What was asked: the URL, with its query."""
+    """The URL that was requested, query included."""
     etag: str | None
     last_modified: str | None
     parser: int
-    """The revision of the code that read the answer; another revision asks afresh."""
+    """The revision of the code that decoded the answer; another revision asks unconditionally."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepositoryFacts:
-    """A repository as its host describes it. Everything here is told, null included."""
+    """A repository as its host describes it. Here ``None`` is what the host said, not a gap."""
 
     repo_id: str
-    """The host's own id: it stays through renames and transfers."""
+    """The host's own id, which survives renames and transfers."""
     locator: Locator
-    """The name that it has today, in the host's own case."""
+    """Its current name, in the host's own case."""
     description: str
     homepage: str | None
     topics: tuple[str, ...]
@@ -62,41 +64,41 @@ class Activity:
     """The commits reachable from the head of the default branch."""
 
     head: str | None
-    """The newest commit's id; None for an empty repository."""
+    """The id of the newest commit; None for an empty repository."""
     committed_at: dt.datetime | None
     """Committer date of the head."""
     default_branch: str | None
     commit_count: int | None
-    """All commits, where that is known."""
+    """All commits, if the host says how many."""
     since: dt.date | None
-    """``days`` is complete from this day on; None: it is the whole history."""
+    """``days`` is complete from this UTC day on; None if it is the whole history."""
     days: Mapping[dt.date, int]
     """Commits per UTC day of their author dates, merges included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contributor:
-    """A person or a bot in a repository's history."""
+    """A person or bot in a repository's history."""
 
     name: str
-    """Login, or the author's name where the host has no logins; never an address."""
+    """Login, or the author's name where the host has no logins; never an email address."""
     commits: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepositoryResult:
-    """What one look at a repository brought; a part that is None brought nothing new."""
+    """What reading a repository brought. A part that is None brought nothing new."""
 
     repository: RepositoryFacts | None = None
     activity: Activity | None = None
     contributors: tuple[Contributor, ...] | None = None
     contributors_asked: bool = False
-    """The host answered for its contributors, be it that nothing is new or that it lists none."""
+    """The host answered for its contributors, even if nothing is new or it lists none."""
     validators: tuple[Validator, ...] = ()
     status: Status | None = None
-    """Set where it is not ``repository`` that tells: moved, gone, blocked."""
+    """Set if something else than ``repository`` says it: moved, gone, blocked, empty."""
     problem: SourceError | None = None
-    """A part that failed; the others stand."""
+    """The part that failed; the other parts are valid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +110,7 @@ class Project:
     url: str
     version: str | None
     releases: tuple[Release, ...]
-    """Newest first by PEP 440; only releases with files and a version that PEP 440 reads."""
+    """Newest first by PEP 440; only releases with files and a version that PEP 440 can parse."""
     status: str
     """PEP 792: active, archived, quarantined or deprecated."""
     requires_python: str | None
@@ -119,27 +121,28 @@ class Project:
     links: tuple[str, ...]
     """Every link that the project gives, in its order."""
     described: bool = True
-    """False where the index had files and no description: then the fields from
-    ``requires_python`` to ``links`` are not told, but for what the files say of it."""
+    """False if the index has files but no metadata: then ``requires_python`` to ``links`` are not
+    told, except for what the files themselves say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectResult:
-    """What one look at PyPI brought. ``project`` is None where nothing is new, or none is it."""
+    """What reading the package index brought."""
 
     project: Project | None = None
+    """None if nothing is new, or no project belongs to the package."""
     name: str | None = None
-    """The canonical name (PEP 503) that was looked at."""
+    """The normalized name (PEP 503) that was looked up."""
     serial: str | None = None
     """The project's serial at PyPI, as last seen."""
     lookup_note: str | None = None
-    """Where the package has no project: what was tried, in words."""
+    """If the package has no project: what was tried, in words."""
     validators: tuple[Validator, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownloadsResult:
-    """What one look at a project's downloads brought; None where there are no (new) figures."""
+    """What reading a project's downloads brought; None if there are no figures, or no new ones."""
 
     downloads: Downloads | None = None
     validators: tuple[Validator, ...] = ()
@@ -150,20 +153,21 @@ class DownloadsResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchTarget:
-    """A package as the engine needs it: where to ask, and what is known already."""
+    """A package as the pipeline needs it: where to ask, and what is known already."""
 
     package_id: int
     slug: str
     sources: tuple[SourceName, ...]
-    """Which to read, in this order."""
+    """Which sources to read, in this order."""
     locator: Locator | None
     previous: tuple[Locator, ...] = ()
+    """Where the repository was before it was renamed."""
     repo_id: str | None = None
     default_branch: str | None = None
     head: str | None = None
-    """The head that ``days`` in the catalogue were counted from."""
+    """The head that the catalog's commit days were counted from."""
     days_since: dt.date | None = None
-    """The catalogue's days are complete from here on; None together with a head: all of them."""
+    """The catalog's commit days are complete from this day on; None with a head: all of them."""
     contributors_known: bool = False
     contributors_read: dt.datetime | None = None
     """When the contributors were last read."""
@@ -172,12 +176,12 @@ class FetchTarget:
     pypi_serial: str | None = None
     pypi_lookup_note: str | None = None
     validators: Mapping[str, Validator] = field(default_factory=dict)
-    """By key."""
+    """By ``Validator.key``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A source that did not give what it was asked for."""
+    """A source that did not answer with what it was asked for."""
 
     kind: ErrorKind
     message: str
@@ -185,12 +189,12 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """A source that was not asked: its host is out of quota, or the run's budget is spent."""
+    """A source that was not read: its host is out of quota, or the run was stopped."""
 
     reason: Literal["quota", "time-budget", "request-budget", "interrupted"]
     message: str
     host: str | None = None
-    """Which host it is that is out of quota."""
+    """The host that is out of quota."""
 
 
 SourceResult = RepositoryResult | ProjectResult | DownloadsResult
@@ -198,7 +202,7 @@ SourceResult = RepositoryResult | ProjectResult | DownloadsResult
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchOutcome:
-    """What became of one source of one package."""
+    """What came of one source of one package."""
 
     target: FetchTarget
     source: SourceName
