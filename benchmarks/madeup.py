@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from pkgharvest.catalog import database, scores
+from pkgharvest.catalog import database, package_update
 from pkgharvest.catalog.encoding import encode_instant
 from pkgharvest.model.clock import SystemClock
 
@@ -62,7 +62,7 @@ def make(path: Path, count: int) -> None:
             ):
                 every = (row for n in range(1, count + 1) for row in rows(n, now))
                 _fill(connection, table, columns, every)
-            scores.refresh_all_scores(connection)
+            package_update.refresh_all_scores(connection)
 
 
 def name(number: int) -> str:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from pkgharvest.catalog.lock import fetch_lock
+from pkgharvest.catalog.database import fetch_lock
 from pkgharvest.model.errors import CatalogError, FetchLocked
 
 HOLDER = """
 import pathlib, sys
-from pkgharvest.catalog.lock import fetch_lock
+from pkgharvest.catalog.database import fetch_lock
 with fetch_lock(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.readline()

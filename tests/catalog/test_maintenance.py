@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pkgharvest.catalog import additions, database, lookup, maintenance, packages
+from pkgharvest.catalog import database, edits, lookup, maintenance, packages
 from pkgharvest.model.errors import CatalogError
 from pkgharvest.model.package import STATUSES
 from tests.support.catalogs import NOW, activity, open_catalog, project_result, repository_result
@@ -247,7 +247,7 @@ def test_a_vacuum_gives_back_what_removed_packages_left(path: Path) -> None:
         before = record(path)
         full = maintenance.file_size(path)
         for package_id in range(2, 22):
-            additions.remove_package(cat.connection, package_id)
+            edits.remove_package(cat.connection, package_id)
         maintenance.vacuum_catalog(cat.connection)
         assert maintenance.file_size(path) < full / 3
     assert record(path) == before

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pkgharvest.catalog import additions, lookup, results
+from pkgharvest.catalog import edits, lookup, results
 from pkgharvest.model.errors import UnknownPackage
 from pkgharvest.model.locators import parse_locator
 from pkgharvest.model.observations import Failure
@@ -114,7 +114,7 @@ def test_it_is_followed_when_the_other_package_has_gone(cat: OpenCatalog) -> Non
     cat.add("octo/lion")
     onto = repository_result(repository=repository_facts("octo/lion"))
     cat.save(onto)
-    additions.remove_package(cat.connection, 2)
+    edits.remove_package(cat.connection, 2)
     assert cat.save(onto, NOW + DAY).failure is None
     assert cat.package().status == "active"
     assert cat.package().repo_url == "https://github.com/octo/lion"
@@ -133,7 +133,7 @@ def test_a_name_that_another_package_has_left_is_free(cat: OpenCatalog) -> None:
 
 def test_a_removed_package_takes_its_former_names_along(cat: OpenCatalog) -> None:
     cat.save(repository_result(repository=repository_facts("octo/lion")))
-    additions.remove_package(cat.connection, 1)
+    edits.remove_package(cat.connection, 1)
     with pytest.raises(UnknownPackage):
         lookup.find_package(cat.connection, "octo/cat")
     assert cat.add("octo/cat") == 2

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pkgharvest.catalog import additions, database, results
+from pkgharvest.catalog import database, edits, results
 from pkgharvest.model.observations import Contributor, Failure, ProjectResult, RepositoryResult
 from pkgharvest.model.package import SourceState
 from tests.support.catalogs import (
@@ -209,7 +209,7 @@ def test_modified_never_moves_back(cat: OpenCatalog) -> None:
 def test_a_package_that_was_removed_meanwhile_stays_away(cat: OpenCatalog) -> None:
     target = cat.target()
     with database.transaction(cat.connection):
-        additions.remove_package(cat.connection, 1)
+        edits.remove_package(cat.connection, 1)
     for result in (repository_result(), project_result(), NOT_FOUND):
         assert cat.save(result, target=target) == results.SaveResult(changed=False)
     with database.transaction(cat.connection):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pkgharvest.catalog import packages, scores
+from pkgharvest.catalog import package_update, packages
 from pkgharvest.catalog.search import search
 from pkgharvest.model.observations import Contributor
 from pkgharvest.model.search_text import SearchHit, fold, match_spans, unique_words
@@ -34,7 +34,7 @@ def put(cat: OpenCatalog, name: str, **columns: object) -> int:
     number = cat.add(f"octo/{name}")
     for column, value in columns.items():
         cat.connection.execute(f"UPDATE packages SET {column} = ? WHERE id = ?", (value, number))
-    scores.refresh_score(cat.connection, number)
+    package_update.refresh_score(cat.connection, number)
     return number
 
 

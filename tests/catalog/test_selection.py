@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pkgharvest.catalog import additions, database, selection
+from pkgharvest.catalog import database, edits, selection
 from pkgharvest.catalog.selection import Selected, SourceSelection
 from pkgharvest.model.locators import parse_locator
 from pkgharvest.model.observations import Failure, FetchTarget, SourceName
@@ -147,7 +147,7 @@ def test_a_target_is_in_the_order_of_the_selection(catalogue: OpenCatalog) -> No
 
 def test_what_was_removed_meanwhile_is_left_out(catalogue: OpenCatalog) -> None:
     selected = select(catalogue)
-    additions.remove_package(catalogue.connection, 2)
+    edits.remove_package(catalogue.connection, 2)
     assert [one.slug for one in read(catalogue, selected)] == ["one", "three"]
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pkgharvest.catalog import additions, commit_days, database, runs, snapshots
+from pkgharvest.catalog import commit_days, database, edits, runs, snapshots
 from pkgharvest.catalog.snapshots import Snapshot
 from pkgharvest.model.observations import Failure, RepositoryResult, SourceResult
 from tests.support.catalogs import (
@@ -159,7 +159,7 @@ def test_a_clock_that_is_behind_adds_at_the_end(cat: OpenCatalog) -> None:
 
 def test_a_removed_package_has_no_past(cat: OpenCatalog) -> None:
     run(cat, repository_result())
-    additions.remove_package(cat.connection, 1)
+    edits.remove_package(cat.connection, 1)
     assert not snapshots.take_snapshot(cat.connection, 1, cat.run)
     assert cat.connection.execute("SELECT count(*) FROM snapshots").fetchone()[0] == 0
 
@@ -185,7 +185,7 @@ def test_the_past_is_in_order_and_ends_with_the_present(cat: OpenCatalog) -> Non
     @given(RUNS)
     def holds(plan: list[tuple[int, list[SourceResult | Failure]]]) -> None:
         with database.transaction(cat.connection):
-            additions.remove_package(
+            edits.remove_package(
                 cat.connection, cat.connection.execute("SELECT max(id) FROM packages").fetchone()[0]
             )
         package_id = cat.add()

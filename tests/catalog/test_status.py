@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pkgharvest.catalog import lock, past_runs, runs
-from pkgharvest.catalog.past_runs import PastRun, RunFigures
+from pkgharvest.catalog import database, runs
+from pkgharvest.catalog.runs import PastRun, RunFigures
 from pkgharvest.catalog.status import CatalogStatus, catalog_status
 from pkgharvest.model.observations import SOURCES, Failure, SourceName
 from tests.support.catalogs import (
@@ -47,7 +47,7 @@ def seen(cat: OpenCatalog, stale: dt.timedelta = DAY, worst: int = 5) -> Catalog
 
 
 def last(cat: OpenCatalog, path: Path, limit: int = 5) -> tuple[PastRun, ...]:
-    return past_runs.past_runs(cat.connection, path, limit=limit)
+    return runs.past_runs(cat.connection, path, limit=limit)
 
 
 def report(remaining: object = 4990, reset: object = "2026-02-15T19:00:00Z") -> str:
@@ -230,20 +230,20 @@ def test_without_an_end(cat: OpenCatalog, path: Path) -> None:
     cat.save(repository_result())
     cat.save(project_result())
     newest = run(cat, NOW)
-    with lock.fetch_lock(path):
+    with database.fetch_lock(path):
         found = last(cat, path)
     assert [(one.id, one.state, one.saved) for one in found] == [
         (newest, "at_work", 0),
         (cat.run, "killed", 1),
     ]
     assert [one.state for one in last(cat, path)] == ["killed", "killed"]
-    with lock.fetch_lock(path):  # it was let go
+    with database.fetch_lock(path):  # it was let go
         pass
 
 
 def test_a_killed_one_stays_killed_when_another_has_ended(cat: OpenCatalog, path: Path) -> None:
     run(cat, NOW, report())
-    with lock.fetch_lock(path):
+    with database.fetch_lock(path):
         assert [one.state for one in last(cat, path)] == ["finished", "killed"]
 
 
@@ -264,7 +264,7 @@ def test_a_run_that_ends_or_begins_meanwhile(
             run(cat, NOW)
         return False
 
-    monkeypatch.setattr(past_runs, "_is_held", asked)
+    monkeypatch.setattr(runs, "_is_held", asked)
     states = [one.state for one in last(cat, path)]
     assert states == (["finished"] if ends else ["at_work", "killed"])
 
@@ -278,7 +278,7 @@ def test_a_report_that_cannot_be_read(cat: OpenCatalog, path: Path, text: str) -
     newest, before = last(cat, path, 2)
     assert (newest.state, newest.figures) == ("finished", None)
     assert before.figures is not None
-    assert [quota.remaining for quota in past_runs.quotas(cat.connection)] == [17]
+    assert [quota.remaining for quota in runs.quotas(cat.connection)] == [17]
 
 
 # ── quotas ──
@@ -289,7 +289,7 @@ def test_the_newest_report_that_tells_it(cat: OpenCatalog) -> None:
     run(cat, NOW + DAY, report(50))
     run(cat, NOW + 2 * DAY, report(None, None))
     run(cat, NOW + 3 * DAY)
-    [quota] = past_runs.quotas(cat.connection)
+    [quota] = runs.quotas(cat.connection)
     assert (quota.host, quota.remaining) == ("api.github.com", 50)
     assert quota.told == NOW + DAY + HOUR
     reset = dt.datetime(2026, 2, 15, 19, tzinfo=dt.UTC)
@@ -300,5 +300,5 @@ def test_the_newest_report_that_tells_it(cat: OpenCatalog) -> None:
 
 def test_a_quota_without_a_reset_is_never_renewed(cat: OpenCatalog) -> None:
     run(cat, NOW, report(0, None))
-    [quota] = past_runs.quotas(cat.connection)
+    [quota] = runs.quotas(cat.connection)
     assert not quota.is_renewed(NOW + 999 * DAY)

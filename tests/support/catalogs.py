@@ -10,8 +10,8 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from pkgharvest.catalog import (
-    additions,
     database,
+    edits,
     encoding,
     lookup,
     migrations,
@@ -69,7 +69,7 @@ class OpenCatalog:
         pypi_name: str | None = None,
     ) -> int:
         """Add a package; return its id."""
-        addition = additions.NewPackage(
+        addition = edits.NewPackage(
             locator=parse_locator(text),
             slug=slug,
             title=title,
@@ -77,7 +77,7 @@ class OpenCatalog:
             pypi_name=pypi_name,
         )
         with database.transaction(self.connection):
-            slug, _ = additions.add_package(self.connection, addition, NOW)
+            slug, _ = edits.add_package(self.connection, addition, NOW)
         return lookup.find_package(self.connection, slug)
 
     def target(self, package_id: int = 1) -> FetchTarget:

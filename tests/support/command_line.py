@@ -23,7 +23,7 @@ from tests.support.github_case import NOW
 
 _HOLD = """
 import sys, pathlib
-from pkgharvest.catalog.lock import fetch_lock
+from pkgharvest.catalog.database import fetch_lock
 with fetch_lock(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

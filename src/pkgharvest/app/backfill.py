@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pkgharvest.catalog import commit_days, database, lookup, rows, selection
-from pkgharvest.catalog.lock import fetch_lock
+from pkgharvest.catalog import commit_days, database, lookup, selection
+from pkgharvest.catalog.database import fetch_lock
 from pkgharvest.git.clones import CloneCache
 from pkgharvest.git.process import GitProcess
 from pkgharvest.model.errors import ErrorKind
@@ -194,7 +194,7 @@ class _Run:
         since = start if any(day < start for day in activity.days) else None
         commit_days.replace_days(conn, package_id, dataclasses.replace(activity, since=since))
         columns = commit_days.span_columns(row, since, self._today)
-        rows.update_row(conn, "packages", package_id, columns)
+        database.update_row(conn, "packages", package_id, columns)
         return BackfillResult(slug=target.slug, outcome="read", since=self._start)
 
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from pkgharvest.app.packages import NewPackages, add_packages
 from pkgharvest.catalog import database
-from pkgharvest.catalog.lock import fetch_lock
-from pkgharvest.catalog.rows import insert_row
+from pkgharvest.catalog.database import fetch_lock, insert_row
 from pkgharvest.model.errors import CatalogError
 from pkgharvest.transport.har.archive import HarArchive
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from pkgharvest.app import validation
-from pkgharvest.catalog import additions, database, lookup
+from pkgharvest.catalog import database, edits, lookup
 from pkgharvest.model.errors import LocatorError
 from pkgharvest.model.locators import Locator, redact
 from pkgharvest.model.observations import PypiSource
@@ -69,7 +69,7 @@ def add_packages(db_path: Path, wish: NewPackages, now: dt.datetime) -> list[Add
             if isinstance(one, AddResult):
                 results.append(one)
                 continue
-            slug, new = additions.add_package(connection, _addition(one, wish), now)
+            slug, new = edits.add_package(connection, _addition(one, wish), now)
             results.append(
                 AddResult(
                     # What was understood holds no password; what a query holds nobody knows.
@@ -113,8 +113,8 @@ def _read(text: str) -> Locator | AddResult:
         )
 
 
-def _addition(locator: Locator, wish: NewPackages) -> additions.NewPackage:
-    return additions.NewPackage(
+def _addition(locator: Locator, wish: NewPackages) -> edits.NewPackage:
+    return edits.NewPackage(
         locator=locator,
         title=wish.title,
         slug=wish.slug,

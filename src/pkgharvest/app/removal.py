@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pkgharvest.catalog import additions, database
+from pkgharvest.catalog import database, edits
 from pkgharvest.catalog.encoding import stored_locator as locator_of
 from pkgharvest.git.clones import CloneCache
 from pkgharvest.pipeline.sources import clones_directory
@@ -18,7 +18,7 @@ def remove(db_path: Path, package_ids: Sequence[int]) -> list[str]:
         database.transaction(connection),
     ):
         for package_id in package_ids:
-            gone = additions.remove_package(connection, package_id)
+            gone = edits.remove_package(connection, package_id)
             if gone is not None:
                 removed.append(gone)
     clones = kept_clones(db_path)
@@ -32,7 +32,7 @@ def remove(db_path: Path, package_ids: Sequence[int]) -> list[str]:
 def clear_unused_clones(db_path: Path) -> int:
     """Remove the clones of repositories that this catalogue does not follow; return bytes freed."""
     with database.open_reader(db_path) as conn:
-        urls = additions.repository_urls(conn)
+        urls = edits.repository_urls(conn)
     kept = kept_clones(db_path)
     return kept.keep_only([one for one in map(locator_of, urls) if one is not None])
 

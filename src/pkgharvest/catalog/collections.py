@@ -7,15 +7,14 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Literal
 
-from pkgharvest.catalog import edits, lookup, scores
-from pkgharvest.catalog.database import as_sqlite_utils
+from pkgharvest.catalog import edits, lookup, package_update
+from pkgharvest.catalog.database import as_sqlite_utils, update_row
 from pkgharvest.catalog.encoding import (
     decode_required_instant,
     decode_strings,
     encode_instant,
     encode_list,
 )
-from pkgharvest.catalog.rows import update_row
 from pkgharvest.model.collections import Category, Grid
 from pkgharvest.model.errors import GridLocked, InvalidValue, UnknownCategory, UnknownGrid
 
@@ -206,7 +205,7 @@ def _touch(
     )
     if table == "packages":
         for number in ids:
-            scores.refresh_score(connection, number)
+            package_update.refresh_score(connection, number)
 
 
 def _require_slug(slug: str) -> None:

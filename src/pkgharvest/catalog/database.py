@@ -5,15 +5,17 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pkgharvest.catalog.migrations import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
-from pkgharvest.model.errors import CatalogBusy, CatalogError
+from pkgharvest.model.errors import CatalogBusy, CatalogError, FetchLocked
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
+
+Table = Literal["categories", "grids", "packages"]
 
 MIN_SQLITE_VERSION = (3, 37, 0)
 """The first with STRICT tables."""
@@ -147,6 +149,61 @@ def set_busy_timeout(connection: sqlite3.Connection, seconds: float) -> None:
 
 
 @contextlib.contextmanager
+def fetch_lock(path: Path) -> Iterator[None]:
+    """Hold the fetch lock of the catalogue at ``path``.
+
+    Raises HarvestLocked at once where another process holds it. The lock is the operating
+    system's, on a file beside the catalogue: a killed process leaves nothing held.
+    """
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - only a fetch needs it
+
+    real = path.resolve()
+    lock = FileLock(real.with_name(real.name + "-lock"))
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise FetchLocked(
+            f"another fetch is at work on {path}", hint="it continues; nothing was done here"
+        ) from error
+    except OSError as error:
+        raise CatalogError(f"{path} cannot be locked: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def find_row(connection: sqlite3.Connection, table: Table, number: int) -> sqlite3.Row | None:
+    """Return the row of ``table`` with the id ``number``."""
+    row: sqlite3.Row | None = connection.execute(
+        f"SELECT * FROM {table} WHERE id = ?",  # noqa: S608 - one of three
+        (number,),
+    ).fetchone()
+    return row
+
+
+def insert_row(connection: sqlite3.Connection, table: str, columns: Mapping[str, object]) -> None:
+    """Insert a row with these columns."""
+    connection.execute(
+        f"INSERT INTO {table} ({', '.join(columns)})"  # noqa: S608 - our own names
+        f" VALUES (?{', ?' * (len(columns) - 1)})",
+        tuple(columns.values()),
+    )
+
+
+def update_row(
+    connection: sqlite3.Connection, table: Table, number: int, columns: Mapping[str, object]
+) -> None:
+    """Update these columns of the row with the id ``number``."""
+    if columns:
+        assignments = ", ".join(f"{name} = ?" for name in columns)
+        connection.execute(
+            f"UPDATE {table} SET {assignments} WHERE id = ?",  # noqa: S608 - our own names
+            (*columns.values(), number),
+        )
+
+
+@contextlib.contextmanager
 def translate_sqlite_errors(path: Path) -> Iterator[None]:
     """Turn what SQLite says of the file at ``path`` into a CatalogError of one clear line."""
     try:
@@ -272,9 +329,9 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             step(db)
             connection.execute(f"PRAGMA user_version = {number}")
         if 0 < version < SCHEMA_VERSION:
-            from pkgharvest.catalog import scores  # noqa: PLC0415 - brings packaging
+            from pkgharvest.catalog import package_update  # noqa: PLC0415 - brings packaging
 
-            scores.refresh_all_scores(connection)
+            package_update.refresh_all_scores(connection)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 

@@ -6,17 +6,19 @@ spelling of ``pypi``.
 """
 
 import datetime as dt
+import functools
 import itertools
 import sqlite3
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, get_args
 
-from pkgharvest.catalog import additions, lookup, projects, source_state, validators
-from pkgharvest.catalog.encoding import decode_strings, encode_list, stored_locator
+from pkgharvest.catalog import lookup, package_update, source_state
+from pkgharvest.catalog.database import as_sqlite_utils
+from pkgharvest.catalog.encoding import decode_strings, encode_instant, encode_list, stored_locator
 from pkgharvest.catalog.package_update import PackageUpdate
 from pkgharvest.model import slugs
-from pkgharvest.model.errors import RepositoryTaken
+from pkgharvest.model.errors import InvalidValue, RepositoryTaken
 from pkgharvest.model.locators import Locator, normalize_name
 from pkgharvest.model.observations import PypiSource
 
@@ -55,6 +57,33 @@ _KEPT_FOR_A_REPOSITORY: dict[str, object] = {
     "contributors_read": None,
     "participant_names": "",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPackage:
+    """A package to be added, as a person asked for it; what is None is derived."""
+
+    locator: Locator
+    title: str | None = None
+    slug: str | None = None
+    category: str | None = None
+    grids: tuple[str, ...] = ()
+    documentation_url: str | None = None
+    pypi_source: PypiSource = "auto"
+    pypi_name: str | None = None
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The fields that the person has set, as ``edits.EDITABLE`` names them."""
+        fields = {
+            "title": self.title is not None,
+            "slug": self.slug is not None,
+            "pypi": self.pypi_source != "auto",
+            "docs": self.documentation_url is not None,
+            "category": self.category is not None,
+            "grids": bool(self.grids),
+        }
+        return tuple(name for name, is_set in fields.items() if is_set)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +132,97 @@ class EditResult(NamedTuple):
     """The fields that are otherwise than before."""
     given_back: tuple[EditableField, ...] = ()
     """The fields that were a person's, and are so no longer."""
+
+
+def add_package(
+    connection: sqlite3.Connection, new: NewPackage, now: dt.datetime
+) -> tuple[str, bool]:
+    """Put a package into the catalogue; return its slug, and whether it is new.
+
+    A repository that is there already, under this name or a previous one, changes nothing.
+    Call inside a transaction. Raises UnknownCategory, UnknownGrid, and InvalidValue for a slug
+    that is taken.
+    """
+    there = lookup.find_by_repository(connection, new.locator)
+    if there is not None:
+        return there, False
+    category = None if new.category is None else lookup.category_id(connection, new.category)
+    grid_ids = [lookup.grid_id(connection, grid) for grid in dict.fromkeys(new.grids)]
+    slug = _free_slug(connection, new)
+    db = as_sqlite_utils(connection)
+    package_id = (
+        db.table("packages")
+        .insert(
+            {
+                "slug": slug,
+                "title": new.title or new.locator.name,
+                "category_id": category,
+                "created": encode_instant(now),
+                "modified": encode_instant(now),
+                "repo_url": new.locator.url,
+                "repo_key": new.locator.key,
+                "repo_host": new.locator.host or None,
+                "documentation_url": new.documentation_url,
+                "user_fields": encode_list(new.chosen),
+                "pypi_source": new.pypi_source,
+                "pypi_name": new.pypi_name,
+                "pypi_key": None if new.pypi_name is None else normalize_name(new.pypi_name),
+            }
+        )
+        .last_pk
+    )
+    db.table("grid_packages").insert_all(
+        {"package_id": package_id, "grid_id": grid_id, "position": position}
+        for position, grid_id in enumerate(grid_ids)
+    )
+    return slug, True
+
+
+def remove_package(connection: sqlite3.Connection, package_id: int) -> tuple[str, str] | None:
+    """Take a package out, with all that is known of it; return its slug and repository's URL.
+
+    None where it has gone already. Call inside a transaction.
+    """
+    row = connection.execute(
+        "SELECT slug, repo_url FROM packages WHERE id = ?", (package_id,)
+    ).fetchone()
+    if row is None:
+        return None
+    connection.execute("DELETE FROM packages WHERE id = ?", (package_id,))
+    return str(row["slug"]), str(row["repo_url"])
+
+
+def repository_urls(connection: sqlite3.Connection) -> list[str]:
+    """Return the URLs of all repositories."""
+    return [
+        str(row[0])
+        for row in connection.execute("SELECT repo_url FROM packages WHERE repo_url <> ''")
+    ]
+
+
+def slug_is_taken(connection: sqlite3.Connection, slug: str) -> bool:
+    """Tell whether a package has this slug."""
+    query = "SELECT 1 FROM packages WHERE slug = ?"
+    return connection.execute(query, (slug,)).fetchone() is not None
+
+
+def require_free_slug(connection: sqlite3.Connection, slug: str) -> None:
+    """Refuse, as InvalidValue, what is no slug, and the slug of another package."""
+    if not slugs.is_slug(slug):
+        raise InvalidValue(
+            f"{slug!r} is not a slug",
+            hint="lower-case letters, digits, - and _; not digits alone, and no - in front",
+        )
+    if slug_is_taken(connection, slug):
+        raise InvalidValue(f"the slug {slug!r} is taken")
+
+
+def _free_slug(connection: sqlite3.Connection, new: NewPackage) -> str:
+    if new.slug is None:
+        taken = functools.partial(slug_is_taken, connection)
+        return next(itertools.filterfalse(taken, slugs.slug_candidates(new.locator)))
+    require_free_slug(connection, new.slug)
+    return new.slug
 
 
 def edit(
@@ -169,7 +289,7 @@ class _Editing:
             "repo_key": place.key,
             "repo_host": place.host or None,
         }
-        validators.delete_validators(self._connection, self._id, "repo")
+        source_state.delete_validators(self._connection, self._id, "repo")
         if place.key != self._row["repo_key"]:
             self._forget_repository()
 
@@ -185,7 +305,7 @@ class _Editing:
             free = itertools.filterfalse(self._is_taken, slugs.slug_candidates(self._locator))
             slug = next(free)
         if slug is not None and slug != self._slug:
-            additions.require_free_slug(self._connection, slug)
+            require_free_slug(self._connection, slug)
             self._set("slug", "slug", slug)
             self._slug = slug
 
@@ -205,7 +325,7 @@ class _Editing:
             self._changed.add("pypi")
             self._forget_project(name)
         elif choice != before:
-            projects.clear_project_cache(self._connection, self._id, self._changes)
+            package_update.clear_project_cache(self._connection, self._id, self._changes)
 
     def document(self, wanted: PackageChanges) -> None:
         """Set where the documentation is, or let PyPI say it."""
@@ -267,7 +387,7 @@ class _Editing:
             self._changes.content[column] = value
 
     def _is_taken(self, slug: str) -> bool:
-        return slug != self._slug and additions.slug_is_taken(self._connection, slug)
+        return slug != self._slug and slug_is_taken(self._connection, slug)
 
     def _grid(self, slug: str) -> int:
         return lookup.open_grid_id(self._connection, slug)
@@ -295,4 +415,4 @@ class _Editing:
             "pypi_name": name,
             "pypi_key": None if name is None else normalize_name(name),
         }
-        projects.clear_project(self._connection, self._id, self._changes)
+        package_update.clear_project(self._connection, self._id, self._changes)

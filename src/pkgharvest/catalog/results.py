@@ -9,15 +9,12 @@ from typing import assert_never
 from pkgharvest.catalog import (
     commit_days,
     package_update,
-    projects,
     releases,
-    scores,
     source_state,
-    validators,
 )
+from pkgharvest.catalog.database import update_row
 from pkgharvest.catalog.encoding import encode_instant, encode_list, stored_locator
 from pkgharvest.catalog.migrations import DOWNLOAD_COLUMNS
-from pkgharvest.catalog.rows import update_row
 from pkgharvest.model import activity
 from pkgharvest.model.errors import RateLimited
 from pkgharvest.model.instants import utc_day
@@ -103,8 +100,8 @@ def save_as_of(
         "head": None,
     }
     update_row(connection, "packages", target.package_id, news)
-    scores.refresh_score(connection, target.package_id)
-    validators.delete_validators(connection, target.package_id, "repo")
+    package_update.refresh_score(connection, target.package_id)
+    source_state.delete_validators(connection, target.package_id, "repo")
 
 
 def _row(connection: sqlite3.Connection, target: FetchTarget) -> sqlite3.Row | None:
@@ -185,7 +182,7 @@ class _Saving:
                 self._changes.content["status"] = "blocked"
                 # Whoever withholds it may say so by a flag of the repository too: when it is
                 # back it is to be read whole, and a 304 tells no flags.
-                validators.delete_validators(self._connection, self._id, "repo")
+                source_state.delete_validators(self._connection, self._id, "repo")
             case "not_found" if not_found >= _NOT_FOUND_MEANS_GONE:
                 self._changes.content["status"] = "gone"
             case _:
@@ -214,7 +211,7 @@ class _Saving:
             self._changes.silent["last_fetched"] = encode_instant(self._at)
         self._changes.content["status"] = self._status(reading)
         self._changes.write()
-        validators.store_validators(self._connection, self._id, "repo", reading.validators)
+        source_state.store_validators(self._connection, self._id, "repo", reading.validators)
         if reading.problem is None:
             self._note_success()
             return SaveResult(changed=self._changes.made)
@@ -232,11 +229,11 @@ class _Saving:
         if reading.project is not None:
             self._released(reading.project)
             # All of it was read anew: nothing that vouched for what was before may stay.
-            validators.delete_validators(self._connection, self._id, "pypi")
+            source_state.delete_validators(self._connection, self._id, "pypi")
         if not self._row["repo_url"]:
             self._changes.silent["last_fetched"] = encode_instant(self._at)
         self._changes.write()
-        validators.store_validators(self._connection, self._id, "pypi", reading.validators)
+        source_state.store_validators(self._connection, self._id, "pypi", reading.validators)
         self._note_success()
         return SaveResult(changed=self._changes.made)
 
@@ -251,9 +248,9 @@ class _Saving:
             changed = any(self._row[column] != figure for column, figure in news.items())
             self._changes.silent |= news
             # All of it was read anew: nothing that vouched for what was before may stay.
-            validators.delete_validators(self._connection, self._id, "downloads")
+            source_state.delete_validators(self._connection, self._id, "downloads")
         self._changes.write()
-        validators.store_validators(self._connection, self._id, "downloads", reading.validators)
+        source_state.store_validators(self._connection, self._id, "downloads", reading.validators)
         self._note_success()
         return SaveResult(changed=changed)
 
@@ -299,7 +296,7 @@ class _Saving:
             self._changes.content["archived_at"] = encode_instant(repository.archived_at)
         if repository.locator.url != self._row["repo_url"]:
             # They vouch for answers under the old name, and are asked for under the new one.
-            validators.delete_validators(self._connection, self._id, "repo")
+            source_state.delete_validators(self._connection, self._id, "repo")
         if self._followed is not None and self._followed.key != repository.locator.key:
             self._renamed(self._followed.key, repository.locator.key)
 
@@ -371,7 +368,7 @@ class _Saving:
     def _released(self, project: Project) -> None:
         key = normalize_name(project.name)
         if key != self._row["pypi_key"]:
-            projects.clear_downloads(self._connection, self._id, self._changes)
+            package_update.clear_downloads(self._connection, self._id, self._changes)
         self._changes.content |= {
             "pypi_name": project.name,
             "pypi_key": key,

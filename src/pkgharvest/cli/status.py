@@ -18,7 +18,7 @@ from pkgharvest.model.instants import format_instant
 
 if TYPE_CHECKING:
     from pkgharvest.api_v4.encode import OutputStyle
-    from pkgharvest.catalog.past_runs import HostQuota, PastRun
+    from pkgharvest.catalog.runs import HostQuota, PastRun
     from pkgharvest.catalog.status import CatalogStatus
     from pkgharvest.terminal.tables import TextTable
 
@@ -91,7 +91,7 @@ def command(
                 killed, or unfinished where that cannot be told), stopped,
                 packages, requests (null before the end), saved (null after)
     """
-    from pkgharvest.catalog.past_runs import past_runs, quotas  # noqa: PLC0415
+    from pkgharvest.catalog.runs import past_runs, quotas  # noqa: PLC0415
     from pkgharvest.catalog.status import catalog_status  # noqa: PLC0415 - not for --help to pay
 
     chosen = style(

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 
 from pkgharvest.catalog import database, runs, selection
-from pkgharvest.catalog.lock import fetch_lock
+from pkgharvest.catalog.database import fetch_lock
 from pkgharvest.catalog.source_state import Backoff
 from pkgharvest.model.clock import Clock
 from pkgharvest.model.events import RunFinished, RunStarted

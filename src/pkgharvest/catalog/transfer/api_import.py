@@ -10,17 +10,23 @@ import sqlite3
 
 from pkgharvest.api_v4 import decode
 from pkgharvest.api_v4.decode import Resource
-from pkgharvest.catalog import scores, source_state, validators
-from pkgharvest.catalog.encoding import decode_instant, encode_instant, encode_list, stored_locator
+from pkgharvest.catalog import package_update, source_state
+from pkgharvest.catalog.database import Table, find_row, insert_row, update_row
+from pkgharvest.catalog.encoding import (
+    decode_instant,
+    decode_strings,
+    encode_instant,
+    encode_list,
+    stored_locator,
+)
 from pkgharvest.catalog.lookup import find_by_repository
 from pkgharvest.catalog.migrations import DOWNLOAD_COLUMNS
-from pkgharvest.catalog.rows import find_row, insert_row, update_row
-from pkgharvest.catalog.transfer.collection_import import import_collection
 from pkgharvest.catalog.transfer.upsert import (
     UpsertResult,
     ensure_placeholder,
     locked_grids,
     require_free_slug,
+    require_same_collection,
     set_grids,
 )
 from pkgharvest.model.errors import Conflict
@@ -178,7 +184,7 @@ class _News:
         told = str(self._told.get("modified", self._now))
         changed["modified"] = max(told, self._row["modified"])
         update_row(self._connection, "packages", self._id, changed)
-        scores.refresh_score(self._connection, self._id)
+        package_update.refresh_score(self._connection, self._id)
         return UpsertResult("added" if new else "updated")
 
     def _is_theirs(self, name: str) -> bool:
@@ -236,7 +242,7 @@ class _News:
             return
         self._columns |= _NO_REPOSITORY
         self._connection.execute("DELETE FROM commit_days WHERE package_id = ?", (self._id,))
-        validators.delete_validators(self._connection, self._id, "repo")
+        source_state.delete_validators(self._connection, self._id, "repo")
         source_state.clear_source_state(self._connection, self._id, "repo")
         if self._row["repo_key"] is not None:
             self._connection.execute(
@@ -268,7 +274,7 @@ class _News:
             self._columns |= _NO_PROJECT
             self._connection.execute("DELETE FROM versions WHERE package_id = ?", (self._id,))
             for source in ("pypi", "downloads"):
-                validators.delete_validators(self._connection, self._id, source)
+                source_state.delete_validators(self._connection, self._id, source)
                 source_state.clear_source_state(self._connection, self._id, source)
 
     # ── figures ──
@@ -330,8 +336,72 @@ class _News:
     def _distrust(self, changed: dict[str, object]) -> None:
         """Let the next fetch read again what was not read, but told: a 304 would keep it."""
         if not changed.keys().isdisjoint(_OF_REPOSITORY):
-            validators.delete_validators(self._connection, self._id, "repo")
+            source_state.delete_validators(self._connection, self._id, "repo")
             changed |= {"contributors_read": None, "head": None}
         if "pypi_version" in changed:
-            validators.delete_validators(self._connection, self._id, "pypi")
+            source_state.delete_validators(self._connection, self._id, "pypi")
             changed["pypi_serial"] = None
+
+
+def import_collection(
+    connection: sqlite3.Connection, told: Resource, now: dt.datetime
+) -> UpsertResult:
+    """Put a category or a grid into the catalogue as it was told.
+
+    What a person set is theirs. A grid's list of packages puts those that are there into it, and
+    takes none out: which grids a package is in, and in which order, is for the package to say.
+    """
+    table: Table = "grids" if told.kind == "grid" else "categories"
+    row = find_row(connection, table, told.id)
+    theirs = frozenset() if row is None else frozenset(decode_strings(row["user_fields"]))
+    columns: dict[str, object] = {
+        key: encode_instant(value) if isinstance(value, dt.datetime) else value
+        for key, value in told.values.items()
+        if key != "packages" and key not in theirs
+    }
+    if row is not None:
+        created = columns.get("created")
+        require_same_collection(table, row, told.slug, None if created is None else str(created))
+    if "slug" in columns:
+        require_free_slug(connection, table, told.id, told.slug)
+    extra = {} if row is None else json.loads(row["extra"])
+    columns |= {"extra": json.dumps(extra | dict(told.extra)), "is_placeholder": 0}
+    if row is None:
+        moment = encode_instant(now)
+        insert_row(
+            connection, table, {"id": told.id, "created": moment, "modified": moment} | columns
+        )
+    else:
+        if row["created"] == columns.get("created") and "modified" in columns:
+            # What was changed here after the site changed it, was.
+            columns["modified"] = max(str(columns["modified"]), row["modified"])
+        columns = {name: value for name, value in columns.items() if row[name] != value}
+        update_row(connection, table, told.id, columns)
+    absent, put = _put_into(connection, told)
+    message = f"{absent} of its packages are not in the catalogue" if absent else ""
+    if row is None:
+        return UpsertResult("added", message)
+    return UpsertResult("updated" if columns or put else "unchanged", message)
+
+
+def _put_into(connection: sqlite3.Connection, told: Resource) -> tuple[int, int]:
+    """Put the packages of a grid into it; return how many are absent, and how many were put."""
+    listed = told.values.get("packages")
+    if not isinstance(listed, tuple) or not listed or told.id in locked_grids(connection):
+        return 0, 0
+    these = json.dumps(listed)
+    present = connection.execute(
+        "SELECT count(*) FROM packages WHERE id IN (SELECT value FROM json_each(?))", (these,)
+    ).fetchone()[0]
+    put = connection.execute(
+        """
+        INSERT OR IGNORE INTO grid_packages (package_id, grid_id, position)
+        SELECT id, :grid, (
+            SELECT coalesce(max(position) + 1, 0) FROM grid_packages WHERE package_id = id
+        ) FROM packages
+        WHERE id IN (SELECT value FROM json_each(:these))
+            AND NOT EXISTS (SELECT 1 FROM json_each(user_fields) WHERE value = 'grids')
+        """,
+        {"grid": told.id, "these": these},
+    ).rowcount
+    return len(listed) - int(present), int(put)

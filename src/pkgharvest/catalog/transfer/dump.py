@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pkgharvest.api_v4 import decode
+from pkgharvest.catalog.database import Table
 from pkgharvest.catalog.encoding import encode_instant, encode_list
-from pkgharvest.catalog.rows import Table
 from pkgharvest.catalog.transfer.upsert import NOUNS
 from pkgharvest.model.json_node import DecodeError, JsonNode
 from pkgharvest.model.package import STATUSES

@@ -4,9 +4,9 @@ import datetime as dt
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-from pkgharvest.catalog import scores
+from pkgharvest.catalog import package_update
+from pkgharvest.catalog.database import find_row, insert_row, update_row
 from pkgharvest.catalog.encoding import encode_instant, stored_locator
-from pkgharvest.catalog.rows import find_row, insert_row, update_row
 from pkgharvest.catalog.transfer.api_import import require_package_identity
 from pkgharvest.catalog.transfer.dump import CHILD_TABLES, ORDERED_TABLES, DumpLine
 from pkgharvest.catalog.transfer.upsert import (
@@ -45,7 +45,7 @@ def restore_line(connection: sqlite3.Connection, line: DumpLine, now: dt.datetim
     else:
         update_row(connection, line.table, line.id, columns)
     if line.table == "packages":
-        scores.refresh_score(connection, line.id)
+        package_update.refresh_score(connection, line.id)
         set_grids(connection, line.id, list(line.grids), str(encode_instant(now)))
         for table, rows in line.hanging.items():
             _hang(connection, table, line.id, rows)

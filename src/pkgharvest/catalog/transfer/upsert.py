@@ -4,7 +4,7 @@ import itertools
 import sqlite3
 from typing import Literal, NamedTuple
 
-from pkgharvest.catalog.rows import Table, find_row
+from pkgharvest.catalog.database import Table, find_row
 from pkgharvest.model.errors import Conflict
 
 UpsertOutcome = Literal["added", "updated", "unchanged", "skipped"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pkgharvest.catalog import additions, lookup
+from pkgharvest.catalog import edits, lookup
 from pkgharvest.model.errors import InvalidValue, UnknownCategory, UnknownGrid, UnknownPackage
 from pkgharvest.model.locators import parse_locator
 from tests.support.catalogs import NOW, OpenCatalog, open_catalog, project_result, repository_result
@@ -21,8 +21,8 @@ def catalogue(tmp_path: Path) -> Iterator[OpenCatalog]:
 
 
 def add(catalogue: OpenCatalog, text: str, **wishes: object) -> tuple[str, bool]:
-    new = additions.NewPackage(locator=parse_locator(text), **wishes)  # type: ignore[arg-type]
-    return additions.add_package(catalogue.connection, new, NOW)
+    new = edits.NewPackage(locator=parse_locator(text), **wishes)  # type: ignore[arg-type]
+    return edits.add_package(catalogue.connection, new, NOW)
 
 
 def put_up(conn: sqlite3.Connection, table: str, *slugs: str) -> None:
@@ -96,7 +96,7 @@ def test_an_unknown_category_or_grid_is_refused(catalogue: OpenCatalog) -> None:
         add(catalogue, "octo/cat", category="x")
     with pytest.raises(UnknownGrid, match="no grid 'y'"):
         add(catalogue, "octo/cat", grids=("cats", "y"))
-    assert additions.repository_urls(catalogue.connection) == []
+    assert edits.repository_urls(catalogue.connection) == []
 
 
 # ── find ──
@@ -162,7 +162,7 @@ def test_a_removed_package_leaves_nothing(catalogue: OpenCatalog) -> None:
     for package_id in (1, 2):
         catalogue.save(repository_result(), package_id=1)
         catalogue.save(project_result(), package_id=package_id)
-    assert additions.remove_package(catalogue.connection, 1) == (
+    assert edits.remove_package(catalogue.connection, 1) == (
         "cat",
         "https://github.com/octo/cat",
     )
@@ -171,13 +171,13 @@ def test_a_removed_package_leaves_nothing(catalogue: OpenCatalog) -> None:
         assert catalogue.connection.execute(query).fetchone()[0] == 0
     assert catalogue.validator_keys("repo") == []
     assert catalogue.package(2).pypi_name == "cat"
-    assert additions.remove_package(catalogue.connection, 1) is None
-    assert additions.repository_urls(catalogue.connection) == ["https://github.com/octo/dog"]
+    assert edits.remove_package(catalogue.connection, 1) is None
+    assert edits.repository_urls(catalogue.connection) == ["https://github.com/octo/dog"]
 
 
 def test_an_id_is_never_given_twice(catalogue: OpenCatalog) -> None:
     assert catalogue.add() == 1
-    additions.remove_package(catalogue.connection, 1)
+    edits.remove_package(catalogue.connection, 1)
     assert catalogue.add() == 2
 
 
