@@ -117,7 +117,7 @@ def test_a_token_that_is_refused_is_not_shown_again_and_again(
     assert result.code == 4
     assert len(hosts.github.log) <= 8  # those that were under way
     words = {one["message"] for one in result.json()["failures"]}
-    assert words == {"127.0.0.1 refuses the token that ends in last"}
+    assert words == {"127.0.0.1 rejects the token that ends in last"}
     assert TOKEN[:-4] not in result.err + result.out
     hosts.github.tokens = None
     shell.ok("fetch", "--all", "--source", "repo")  # it was not the packages' fault

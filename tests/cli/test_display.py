@@ -30,7 +30,7 @@ class Watch(FixedClock):
 
     def pass_by(self, seconds: float) -> None:
         """Let time pass."""
-        self._slept += seconds
+        self._slept_seconds += seconds
 
 
 class Screen:

@@ -194,7 +194,7 @@ def test_a_hundred_projects_at_the_hosts_pace(*, paced: bool) -> None:
             clock=clock,
             listener=ignore_events,
             credentials=Credentials.none(),
-            paces=paces if paced else None,
+            rates=paces if paced else None,
         ) as client:
             source = PypistatsSource(client, url=server.url)
             for number in range(100):
@@ -227,7 +227,7 @@ def test_with_wait_a_refusal_without_headers_is_sat_out() -> None:
             listener=heard.append,
             credentials=Credentials.none(),
             wait=True,
-            paces=paces,
+            rates=paces,
         ) as client:
             return await PypistatsSource(client, url=server.url).read(named("django-ltree"))
 
@@ -245,7 +245,7 @@ def test_with_wait_a_refusal_without_headers_is_sat_out() -> None:
 def test_a_replay_is_not_paced() -> None:
     url = f"{BASE}/api/packages/x/recent"
     entry = HarEntry(
-        request=Request(url=url), answer=Response(status=404, headers={}, body=b"404", url=url)
+        request=Request(url=url), response=Response(status=404, headers={}, body=b"404", url=url)
     )
     archive = HarArchive(started=START, hosts={}, entries=(entry,))
     clock = FixedClock(START)
@@ -256,7 +256,7 @@ def test_a_replay_is_not_paced() -> None:
             listener=ignore_events,
             credentials=Credentials.none(),
             archive=archive,
-            paces=rate_limits(github="https://api.github.com", pypistats=BASE),
+            rates=rate_limits(github="https://api.github.com", pypistats=BASE),
         ) as client:
             for _ in range(50):
                 reading = await PypistatsSource(client, url=BASE).read(named("x"))

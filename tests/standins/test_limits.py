@@ -151,7 +151,7 @@ def refusals(pace: RateLimit | None, requests: int) -> Counter[str]:
             clock=clock,
             listener=ignore_events,
             credentials=Credentials.none(),
-            paces={} if pace is None else {host: pace},
+            rates={} if pace is None else {host: pace},
         ) as client:
             url = f"{github.url}/repos/octo/cat"
             for _ in range(requests):

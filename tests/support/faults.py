@@ -308,9 +308,9 @@ ROWS: tuple[Row, ...] = (
         end=_says(MALFORMED, "not gzip"),
     ),
     Row(
-        name="a redirect in a circle",
+        name="a redirect loop",
         fault=_said(308, location="/loop"),
-        end=dataclasses.replace(MALFORMED, says="redirects in a circle", tries=2),
+        end=dataclasses.replace(MALFORMED, says="redirects in a loop", tries=2),
         elsewhere=_at("commits", "contributors", end="the circle leads out of the part"),
     ),
     Row(

@@ -136,7 +136,7 @@ def test_traffic(token: bool) -> None:
     client = client_run(
         body, reply(headers=quota, body=b"12345"), unchanged.encode() + b"\r\n\r\n", token=token
     )
-    report = client.traffic.report()
+    report = client.metrics.report()
     assert (report.requests, report.bytes) == (2, 5)
     (host,) = report.by_host
     assert host.startswith("127.0.0.1:")
@@ -157,7 +157,7 @@ def test_what_fails_is_counted_too() -> None:
             await client.send(Request(url=url))
 
     client = client_run(body, reply("429 Too Many Requests"))
-    assert client.traffic.report().requests == 1
+    assert client.metrics.report().requests == 1
 
 
 def test_retries_and_hops_are_paid_from_the_budget() -> None:
@@ -167,11 +167,11 @@ def test_retries_and_hops_are_paid_from_the_budget() -> None:
 
     moved, busy = reply("302 Found", {"Location": "/x"}), reply("503 Service Unavailable")
     client = client_run(body, moved, busy, budget=3)
-    assert client.traffic.report().requests == 3
+    assert client.metrics.report().requests == 3
 
 
 def test_costs_and_overtaken_answers() -> None:
-    traffic = RequestMetrics()
+    metrics = RequestMetrics()
     url = "https://api.github.com/graphql"
     reset = int(START.timestamp()) + 600
 
@@ -189,10 +189,10 @@ def test_costs_and_overtaken_answers() -> None:
         quota(5, "core"),
         quota(3, "graphql", -60),
     ):
-        traffic.sent("api.github.com")
-        traffic.answered("api.github.com", answer, authenticated=True, now=START)
-    traffic.cost(url, 12)
-    host = traffic.report().by_host["api.github.com"]
+        metrics.record_request("api.github.com")
+        metrics.record_response("api.github.com", answer, authenticated=True, now=START)
+    metrics.record_cost(url, 12)
+    host = metrics.report().by_host["api.github.com"]
     assert (host.requests, host.points, host.remaining) == (4, 15, 4)
 
 

@@ -89,7 +89,7 @@ class Host:
 def limits(
     host: Host,
     *,
-    paces: Mapping[str, RateLimit] | None = None,
+    rates: Mapping[str, RateLimit] | None = None,
     concurrency: int = 8,
     wait: bool = False,
     budget: int | None = None,
@@ -101,7 +101,7 @@ def limits(
         concurrency=concurrency,
         wait=wait,
         request_budget=budget,
-        paces={"pypistats.org": HALF} if paces is None else paces,
+        rates={"pypistats.org": HALF} if rates is None else rates,
     )
 
 
@@ -128,7 +128,7 @@ def most_in_a_minute(times: Sequence[float]) -> int:
 
 def test_the_public_hosts_allow_what_their_paces_send() -> None:
     assert PYPISTATS.per_minute + PYPISTATS.burst == 30
-    assert PYPISTATS.burst + math.floor(1 / PYPISTATS.interval) <= 5
+    assert PYPISTATS.burst + math.floor(1 / PYPISTATS.interval_seconds) <= 5
     assert GITHUB.per_minute + GITHUB.burst == 900
     assert GITHUB.per_minute >= 0.9 * 900
 
@@ -264,7 +264,7 @@ def test_a_pause_earns_no_burst() -> None:
 
 def test_a_burst_where_the_pace_has_one() -> None:
     host = Host(FixedClock(START))
-    link = limits(host, paces={"pypistats.org": RateLimit(60, burst=3)})
+    link = limits(host, rates={"pypistats.org": RateLimit(60, burst=3)})
 
     async def run() -> None:
         await asyncio.gather(*(ask(link) for _ in range(5)))
@@ -283,7 +283,7 @@ def test_no_minute_has_more_than_it_may(gaps: list[float], pace: RateLimit) -> N
     """However they come, and never later than they must."""
     clock = StepClock()
     host = Host(clock)
-    link = limits(host, paces={"pypistats.org": pace})
+    link = limits(host, rates={"pypistats.org": pace})
 
     async def run() -> None:
         async with asyncio.TaskGroup() as group:
@@ -298,7 +298,7 @@ def test_no_minute_has_more_than_it_may(gaps: list[float], pace: RateLimit) -> N
         # To the rounding of 60 seconds.
         counted = most_in_a_minute([moment * (1 + 1e-9) for moment in host.times])
         assert counted <= pace.per_minute + pace.burst
-        assert host.times[-1] <= sum(gaps) + len(gaps) * pace.interval
+        assert host.times[-1] <= sum(gaps) + len(gaps) * pace.interval_seconds
 
 
 @given(st.one_of(st.integers(1, 99), st.floats(1, 99), st.floats(0.01, 1)))
@@ -311,8 +311,8 @@ def test_no_minute_has_more_than_its_limit(limit: float) -> None:
         turns = GcraQueue(pace, clock)
         times = []
         for _ in range(math.ceil(limit) + 2):
-            await turns.due()
-            turns.take()
+            await turns.wait_until_due()
+            turns.reserve()
             times.append(clock.monotonic())
         return times
 
@@ -351,7 +351,7 @@ def test_first_come_first_served() -> None:
 def test_who_waits_for_a_turn_holds_up_no_other_host() -> None:
     clock = StepClock()
     host = Host(clock)
-    link = limits(host, concurrency=1, paces={"pypistats.org": HALF, "other.test": RateLimit(60)})
+    link = limits(host, concurrency=1, rates={"pypistats.org": HALF, "other.test": RateLimit(60)})
 
     async def run() -> None:
         stats = [asyncio.create_task(ask(link)) for _ in range(10)]
@@ -373,7 +373,7 @@ def test_who_waits_for_a_turn_has_no_slot() -> None:
     """The pace of one part of a host leaves the host's slots to the others."""
     clock = StepClock()
     host = Host(clock)
-    link = limits(host, concurrency=1, paces={"h.test/slow": HALF})
+    link = limits(host, concurrency=1, rates={"h.test/slow": HALF})
 
     async def run() -> None:
         slow = [asyncio.create_task(ask(link, "https://h.test/slow/x")) for _ in range(3)]
@@ -478,7 +478,7 @@ def test_whoever_is_cancelled_whenever_the_others_go(data: st.DataObject) -> Non
         await clock.pass_by(10**4)
         assert all(task.done() for task in asking)
         results = await asyncio.gather(*asking, return_exceptions=True)
-        assert not any(lane.slots.locked() for lane in link._lanes.values())
+        assert not any(lane.slots.locked() for lane in link._hosts.values())
         stopped = sum(isinstance(result, asyncio.CancelledError) for result in results)
         return results.count(200), stopped
 
@@ -508,7 +508,7 @@ def test_a_closed_host_refuses_at_once_and_not_turn_by_turn() -> None:
 def test_with_wait_those_who_waited_go_evenly_and_in_order() -> None:
     clock = StepClock()
     host = Host(clock, 429, 200)
-    link = limits(host, wait=True, paces={"pypistats.org": RateLimit(60, burst=4)})
+    link = limits(host, wait=True, rates={"pypistats.org": RateLimit(60, burst=4)})
 
     async def run() -> None:
         asking = [asyncio.create_task(ask(link, f"{STATS}?{number}")) for number in range(6)]
@@ -587,7 +587,7 @@ def test_the_wait_is_noted_with_the_request() -> None:
             await link.send(request)
 
     asyncio.run(run())
-    assert [request.held.seconds for request in requests] == [0, 2, 2]
+    assert [request.limiter_wait.seconds for request in requests] == [0, 2, 2]
     assert requests[0] == requests[2]
 
 
@@ -600,10 +600,10 @@ def test_a_turn_that_is_not_taken_costs_nothing() -> None:
 
     async def run() -> None:
         for taken in (True, False, False, True):
-            async with turns.line:
-                await turns.due()
+            async with turns.lock:
+                await turns.wait_until_due()
                 if taken:
-                    turns.take()
+                    turns.reserve()
 
     asyncio.run(run())
     assert clock.monotonic() == 2
@@ -612,11 +612,11 @@ def test_a_turn_that_is_not_taken_costs_nothing() -> None:
 def test_rest_is_never_shortened() -> None:
     clock = FixedClock(START)
     turns = GcraQueue(HALF, clock)
-    turns.rest_until(90)
-    turns.rest_until(10)
+    turns.pause_until(90)
+    turns.pause_until(10)
 
     async def run() -> None:
-        await turns.due()
+        await turns.wait_until_due()
         assert clock.monotonic() == 90
 
     asyncio.run(run())

@@ -51,7 +51,7 @@ def heard(*headers: Mapping[str, str] | None, url: str = "https://api.github.com
     async def ask() -> None:
         meter = MetricsTransport(
             Saying(*headers),
-            traffic=RequestMetrics(),
+            metrics=RequestMetrics(),
             credentials=Credentials.none(),
             clock=FixedClock(NOW),
             listener=events.append,

@@ -14,8 +14,9 @@ from pkgharvest.model.clock import FixedClock
 from pkgharvest.model.errors import BudgetSpent, RateLimited, Unavailable
 from pkgharvest.model.events import Event, RequestThrottled
 from pkgharvest.transport.base import Request, Response
+from pkgharvest.transport.headers import retry_after
 from pkgharvest.transport.rate_limit.limiter import RateLimiter
-from pkgharvest.transport.rate_limit.quota import Quota, retry_after
+from pkgharvest.transport.rate_limit.quota import read_quota
 
 START = dt.datetime(2026, 2, 15, 18, 8, 42, tzinfo=dt.UTC)
 EPOCH = int(START.timestamp())
@@ -533,7 +534,7 @@ def test_budget_of_requests() -> None:
 def test_quota(
     headers: Mapping[str, str], expected: tuple[int | None, int, int | None] | None
 ) -> None:
-    read = Quota.of(headers, START)
+    read = read_quota(headers, START)
     if expected is None:
         assert read is None
     else:
@@ -545,10 +546,10 @@ def test_quota(
 
 @given(st.dictionaries(st.sampled_from([*quota(0), "date", "retry-after"]), st.text()))
 def test_any_headers_can_be_read(headers: dict[str, str]) -> None:
-    read = Quota.of(headers, START)
+    read = read_quota(headers, START)
     if read is not None:
         assert read.remaining >= 0
-        seconds = read.seconds_left(headers, START)
+        seconds = read.valid_seconds
         assert seconds is None or 0 < seconds <= 86_400
     asked = retry_after(headers, START)
     assert asked is None or asked >= 0

@@ -61,13 +61,13 @@ def test_targets(location: str, url: str) -> None:
 @pytest.mark.parametrize(
     ("location", "said"),
     [
-        ("", "without saying where to"),
+        ("", "without a target"),
         ("http://example.org/", "from https to http"),
-        ("ftp://example.org/", "not an http or https URL"),
-        ("file:///etc/passwd", "not an http or https URL"),
-        ("https://:80/", "not an http or https URL"),
-        ("https://[::1/", "not an http or https URL"),
-        ("/a", "in a circle"),
+        ("ftp://example.org/", "to something other than http or https"),
+        ("file:///etc/passwd", "to something other than http or https"),
+        ("https://:80/", "to something other than http or https"),
+        ("https://[::1/", "to something other than http or https"),
+        ("/a", "in a loop"),
     ],
 )
 def test_refused(location: str, said: str) -> None:
@@ -77,7 +77,7 @@ def test_refused(location: str, said: str) -> None:
 
 def test_circle_of_three() -> None:
     site = Site({f"{A}/a": (301, "/b"), f"{A}/b": (301, "/c"), f"{A}/c": (301, "/a")})
-    with pytest.raises(Malformed, match="circle"):
+    with pytest.raises(Malformed, match="loop"):
         follow(site)
     assert len(site.asked) == 3
 

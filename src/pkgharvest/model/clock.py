@@ -1,4 +1,4 @@
-"""Time as a thing that is passed in, so that tests and replays have their own."""
+"""The clock that a run uses. It is passed in, so that tests and replays can bring their own."""
 
 import datetime as dt
 import time
@@ -6,57 +6,57 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the program asks of time."""
+    """The current time, elapsed time, and sleep."""
 
     def now(self) -> dt.datetime:
-        """Return this instant, aware, in UTC."""
+        """Return the current instant: timezone-aware, in UTC."""
 
     def monotonic(self) -> float:
-        """Return seconds from some fixed point; never goes back."""
+        """Return the seconds since an arbitrary point. They never decrease."""
 
     async def sleep(self, seconds: float) -> None:
         """Wait for ``seconds``."""
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The clock of this machine."""
 
     def now(self) -> dt.datetime:
-        """Return this instant, aware, in UTC."""
+        """Return the current instant: timezone-aware, in UTC."""
         return dt.datetime.now(dt.UTC)
 
     def monotonic(self) -> float:
-        """Return seconds from some fixed point; never goes back."""
+        """Return the seconds since an arbitrary point. They never decrease."""
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
         """Wait for ``seconds``."""
-        import asyncio  # noqa: PLC0415 - who only reads the catalogue never sleeps
+        import asyncio  # noqa: PLC0415 - commands that only read the catalog never sleep
 
         await asyncio.sleep(seconds)
 
 
 class FixedClock:
-    """A clock that stands still: for replays, which are over before a second has passed.
+    """A clock that moves only when somebody sleeps, for replays and tests.
 
-    ``sleep`` returns at once, and what was slept is added to ``monotonic`` and to ``now``.
+    ``sleep`` returns at once and moves both ``now`` and ``monotonic`` forward.
     """
 
     def __init__(self, start: dt.datetime) -> None:
         self._start = start.astimezone(dt.UTC)
-        self._slept = 0.0
+        self._slept_seconds = 0.0
 
     def now(self) -> dt.datetime:
-        """Return the start, plus what was slept."""
-        return self._start + dt.timedelta(seconds=self._slept)
+        """Return the start plus the seconds slept so far."""
+        return self._start + dt.timedelta(seconds=self._slept_seconds)
 
     def monotonic(self) -> float:
-        """Return what was slept, in seconds."""
-        return self._slept
+        """Return the seconds slept so far."""
+        return self._slept_seconds
 
     async def sleep(self, seconds: float) -> None:
-        """Let ``seconds`` pass without waiting."""
-        import asyncio  # noqa: PLC0415 - as above
+        """Move the clock forward by ``seconds`` without waiting."""
+        import asyncio  # noqa: PLC0415 - see SystemClock.sleep
 
-        self._slept += seconds
+        self._slept_seconds += seconds
         await asyncio.sleep(0)

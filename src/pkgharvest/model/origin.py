@@ -1,52 +1,76 @@
-"""The origin of a URL (RFC 6454): who is asked, and who may see a credential."""
+"""The origin of a URL (RFC 6454): which host is asked, and which host may see a credential.
+
+Results are cached, because every transport of the chain needs the origin of the same URL.
+"""
 
 import re
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from pkgharvest.model.errors import Malformed
 
-_PORTS = {"http": 80, "https": 443}
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
-_UNFIT = re.compile(r"[\x00-\x20\x7f\\]")
-"""What parsers of URLs disagree about, and no URL holds (RFC 3986, section 2)."""
+_FORBIDDEN_CHARACTERS = re.compile(r"[\x00-\x20\x7f\\]")
+"""Characters that URL parsers disagree about. No valid URL has them (RFC 3986, section 2)."""
 
-# The URL is not repeated: where it cannot be read, neither can what to leave out of it.
-_NO_URL = "the address is not an http or https URL"
+# The message omits the URL: if it cannot be parsed, neither can the password in it be removed.
+_NOT_A_WEB_URL = "the address is not an http or https URL"
+
+_MAX_CACHED_URLS = 1024
 
 
-def _split(url: str) -> tuple[SplitResult, str, int]:
+def _split_url(url: str) -> tuple[SplitResult, str, int]:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise Malformed(_NO_URL) from error
-    if _UNFIT.search(url) or parts.scheme not in _PORTS or not host:
-        raise Malformed(_NO_URL)
-    return parts, host, _PORTS[parts.scheme] if port is None else port
+        raise Malformed(_NOT_A_WEB_URL) from error
+    if _FORBIDDEN_CHARACTERS.search(url) or parts.scheme not in _DEFAULT_PORTS or not host:
+        raise Malformed(_NOT_A_WEB_URL)
+    return parts, host, _DEFAULT_PORTS[parts.scheme] if port is None else port
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Origin:
-    """Scheme, host in lower case, and port, always given."""
+    """Scheme, host and port. The host is in lower case, the port is always set.
+
+    >>> Origin.of("https://me:pw@PyPI.org/simple/?x=1")
+    Origin(scheme='https', host='pypi.org', port=443)
+    >>> str(Origin.of("http://[::1]:8080/"))
+    '[::1]:8080'
+    """
 
     scheme: str
     host: str
     port: int
 
     @classmethod
+    @lru_cache(maxsize=_MAX_CACHED_URLS)
     def of(cls, url: str) -> "Origin":
-        """Read the origin of ``url``; Malformed where it is not http or https."""
-        parts, host, port = _split(url)
+        """Return the origin of ``url``. Raises Malformed if it is not an http or https URL."""
+        parts, host, port = _split_url(url)
         return cls(parts.scheme, host, port)
 
-    def __str__(self) -> str:
-        """Return the host, with its port where that is not the scheme's own."""
+    @cached_property
+    def netloc(self) -> str:
+        """The host, followed by the port unless that is the scheme's default."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return self.netloc
 
 
+@lru_cache(maxsize=_MAX_CACHED_URLS)
 def strip_userinfo(url: str) -> str:
-    """Return ``url`` without user, password and fragment; Malformed as ``Origin.of``."""
-    parts, _, _ = _split(url)
+    """Return ``url`` without user, password and fragment.
+
+    Raises Malformed if it is not an http or https URL.
+
+    >>> strip_userinfo("https://me:pw@pypi.org/simple/#top")
+    'https://pypi.org/simple/'
+    """
+    parts, _, _ = _split_url(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))

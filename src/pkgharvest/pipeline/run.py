@@ -210,7 +210,7 @@ class _Run:
             },
             wait=options.wait,
             max_wait=_MAX_QUOTA_WAIT_SECONDS,
-            paces=rate_limits(
+            rates=rate_limits(
                 github=self._urls.github,
                 pypistats=self._urls.pypistats,
                 limits={
@@ -275,7 +275,7 @@ class _Run:
             unchanged=counts["unchanged"],
             failed=counts["failed"],
             deferred=counters.selected - done,
-            traffic=client.traffic.report(),
+            traffic=client.metrics.report(),
             failures=tuple(counters.failures),
             stopped=stopped,
             out_of_quota=tuple(counters.out_of_quota.values()),

@@ -105,7 +105,7 @@ def open_sources(
                 graphql_url=hosts.github_graphql,
                 clock=clock,
                 history=past_commits,
-                charge=client.traffic.cost,
+                charge=client.metrics.record_cost,
             )
         else:
             github = GitHubRestSource(

@@ -1,7 +1,7 @@
 """pypistats.org: how often a project was downloaded lately.
 
 One request a project, of https://pypistats.org/api/. It may be asked 30 times a minute, for which
-``transport/pace.py`` cares, and has new figures once a day.
+``transport/rate_limit`` cares, and has new figures once a day.
 """
 
 from http import HTTPStatus

@@ -1,5 +1,4 @@
-"""How requests reach the hosts: limits, retries, archives, credentials.
+"""How requests reach the hosts: rate limits, retries, archives, credentials.
 
-Links of one chain, each an ``Exchange`` around the next, put together in ``client.py``:
-redirects(retry(limits(recorder(meter(wire))))). A replay takes the wire's place.
+``client.py`` puts the transports together; each is in a file of its own.
 """

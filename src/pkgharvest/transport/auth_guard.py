@@ -1,4 +1,4 @@
-"""Not knocking again where the token was refused: hosts shut out those who go on."""
+"""Not sending a token again that its host rejected; repeated 401s get clients blocked."""
 
 from http import HTTPStatus
 
@@ -9,35 +9,35 @@ from pkgharvest.transport.credentials import Credentials
 
 
 class AuthGuard:
-    """The link that takes a 401 to a token for an answer to every request with that token.
+    """The transport that takes one 401 to a token as the answer to every request with that token.
 
-    Raises Unauthorized, which names the token's last four characters at most. A 401 to a request
-    without a token passes, as one about that request alone.
+    It raises Unauthorized, which repeats the token's last four characters at most. A 401 to a
+    request without a token is returned: it is about that request alone.
     """
 
     def __init__(self, inner: Transport, *, credentials: Credentials) -> None:
         self._inner = inner
         self._credentials = credentials
-        self._refused: set[Origin] = set()
+        self._rejecting: set[Origin] = set()
 
     async def send(self, request: Request) -> Response:
-        """Send ``request``, unless its host has refused the token before."""
+        """Send ``request``, unless its host has rejected the token before."""
         origin = Origin.of(request.url)
-        if origin in self._refused:
-            raise self._refusal(origin, request.url)
-        answer = await self._inner.send(request)
+        if origin in self._rejecting:
+            raise self._rejection(origin, request.url)
+        response = await self._inner.send(request)
         if (
-            answer.status == HTTPStatus.UNAUTHORIZED
+            response.status == HTTPStatus.UNAUTHORIZED
             and self._credentials.header(origin) is not None
         ):
-            self._refused.add(origin)
-            raise self._refusal(origin, request.url)
-        return answer
+            self._rejecting.add(origin)
+            raise self._rejection(origin, request.url)
+        return response
 
-    def _refusal(self, origin: Origin, url: str) -> Unauthorized:
+    def _rejection(self, origin: Origin, url: str) -> Unauthorized:
         last_four = self._credentials.last_four(url)
-        which = f"the token that ends in {last_four}" if last_four else "the token"
+        token = f"the token that ends in {last_four}" if last_four else "the token"
         return Unauthorized(
-            f"{origin.host} refuses {which}",
+            f"{origin.host} rejects {token}",
             hint="is it mistyped, expired or revoked?",
         )

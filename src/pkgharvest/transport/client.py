@@ -1,6 +1,14 @@
-"""The chain, put together.
+"""The chain of transports that every request goes through, and the order of its links.
 
-redirects(retry(limits(admission(recorder(meter(wire or replay))))))
+    Redirects        each hop is a request of its own to all that follows
+    Retry            above the limiter: each attempt waits for the rate limit of its host
+    RateLimiter      below the retries: a request that may not be sent costs no attempt
+    AuthGuard        a token that was rejected is neither sent, counted nor recorded again
+    HarRecorder      if recording; below the guard, so that it sees exactly what was sent
+    MetricsTransport next to the network: it counts what really left
+    HttpxTransport   the network, or HarReplay: an archive in its place
+
+A replay has no AuthGuard, as it has no credentials.
 """
 
 import random
@@ -26,18 +34,18 @@ USER_AGENT = f"pkgharvest/{__version__} (+{PROJECT_URL})"
 
 
 class Client:
-    """What sources send their requests through, and what it counted and recorded."""
+    """What sources send requests with. It also holds what was counted and recorded."""
 
     def __init__(
-        self, chain: Transport, *, traffic: RequestMetrics, recorder: HarRecorder | None
+        self, chain: Transport, *, metrics: RequestMetrics, recorder: HarRecorder | None
     ) -> None:
         self._chain = chain
-        self.traffic = traffic
+        self.metrics = metrics
         self.recorder = recorder
-        """None where the run is not recorded."""
+        """None if the run is not recorded."""
 
     async def send(self, request: Request) -> Response:
-        """Send ``request`` and return its answer, whatever its status; see ``Exchange``."""
+        """Send ``request`` and return the response, whatever its status; see ``Transport``."""
         return await self._chain.send(request)
 
 
@@ -52,20 +60,20 @@ async def open_client(
     wait: bool = False,
     max_wait: float = 7200.0,
     request_budget: int | None = None,
-    paces: Mapping[str, RateLimit] | None = None,
+    rates: Mapping[str, RateLimit] | None = None,
     archive: HarArchive | None = None,
     record: Mapping[str, str] | None = None,
     randomness: random.Random | None = None,
 ) -> AsyncIterator[Client]:
-    """Open the way to the hosts, or, with ``archive``, to what they said once.
+    """Open a client of the hosts, or, with ``archive``, of what they answered once.
 
-    ``concurrency`` is requests at once to each host, where ``concurrency_of`` has no other number
-    for it (by host, as ``Origin`` prints it); ``wait`` sleeps through a used-up quota,
-    ``max_wait`` seconds at most. ``paces`` say how fast hosts may be asked (``paces_of`` knows
-    the public ones'); a replay has none. ``record`` turns recording on: it holds the base URLs
-    by name, which the archive shall remember. A replay knows no credentials and should be given
-    the archive's own clock. Raises InvalidValue where the environment's proxy or certificates
-    cannot be used.
+    ``concurrency`` is the number of concurrent requests per host; ``concurrency_of`` overrides it
+    for single hosts, as ``Origin`` prints them. ``wait`` sleeps until a used-up quota resets, for
+    ``max_wait`` seconds at most. ``rates`` are as ``find_rate_limit`` expects them; a replay has
+    none. ``record`` turns recording on; it holds the base URLs by name that the archive remembers.
+    A replay ignores ``credentials``, and should be given the archive's own clock.
+
+    Raises InvalidValue if the proxy or the certificates of the environment cannot be used.
     """
     async with AsyncExitStack() as stack:
         chain: Transport
@@ -73,14 +81,14 @@ async def open_client(
             credentials = Credentials.none()
             chain = HarReplay(archive)
         else:
-            # Here, as a replay should not pay for httpx.
+            # Imported here, as a replay should not pay for httpx.
             from pkgharvest.transport.httpx_transport import HttpxTransport  # noqa: PLC0415
 
-            wire = HttpxTransport(credentials=credentials, user_agent=USER_AGENT)
-            chain = await stack.enter_async_context(wire)
-        traffic = RequestMetrics()
+            network = HttpxTransport(credentials=credentials, user_agent=USER_AGENT)
+            chain = await stack.enter_async_context(network)
+        metrics = RequestMetrics()
         chain = MetricsTransport(
-            chain, traffic=traffic, credentials=credentials, clock=clock, listener=listener
+            chain, metrics=metrics, credentials=credentials, clock=clock, listener=listener
         )
         recorder = None
         if record is not None:
@@ -91,8 +99,10 @@ async def open_client(
                 hosts=record,
                 secret_texts=credentials.telling,
             )
+        if archive is None:
+            chain = AuthGuard(chain, credentials=credentials)
         chain = RateLimiter(
-            AuthGuard(chain, credentials=credentials),
+            chain,
             clock=clock,
             listener=listener,
             concurrency=concurrency,
@@ -100,7 +110,7 @@ async def open_client(
             wait=wait,
             max_wait=max_wait,
             request_budget=request_budget,
-            paces=paces if archive is None else None,
+            rates=rates if archive is None else None,
             obey_quota=archive is None,
         )
         chain = Retry(
@@ -109,4 +119,4 @@ async def open_client(
             listener=listener,
             randomness=randomness or random.Random(),  # noqa: S311 - jitter is no secret
         )
-        yield Client(Redirects(chain), traffic=traffic, recorder=recorder)
+        yield Client(Redirects(chain), metrics=metrics, recorder=recorder)

@@ -1,8 +1,8 @@
-"""What really went out: requests and bytes, by host, counted where they leave."""
+"""Counting what is really sent: requests and bytes by host, next to the network."""
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from pkgharvest.model.clock import Clock
@@ -11,36 +11,36 @@ from pkgharvest.model.events import Listener, QuotaReported, RequestFinished
 from pkgharvest.model.origin import Origin, strip_userinfo
 from pkgharvest.transport.base import Request, Response, Transport
 from pkgharvest.transport.credentials import Credentials
-from pkgharvest.transport.rate_limit.quota import SAME_PERIOD, Quota
+from pkgharvest.transport.rate_limit.quota import Quota, newer_quota, read_quota
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostMetrics:
-    """What one host was asked."""
+    """The requests to one host."""
 
     requests: int = 0
     not_modified: int = 0
     points: int = 0
-    """What it charged: one a request, nothing for a 304 to a token, a GraphQL query its cost."""
+    """Charged by the host: one per request, none for a 304 with a token, the cost of a query."""
     remaining: int | None = None
-    """What is left, of the scarcest of its quotas; None where it does not say."""
+    """What is left of the scarcest quota of the host, or None if it reports none."""
     reset: dt.datetime | None = None
-    """When that quota begins anew."""
+    """When that quota resets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricsReport:
-    """What a run sent and got: section 8 of a run's record."""
+    """The requests of a run, as in the ``requests`` and ``bytes`` of its JSON report."""
 
     requests: int
     bytes: int
-    """Of bodies, decoded."""
+    """The sum of all response bodies, decoded."""
     by_host: Mapping[str, HostMetrics]
-    """By host, with its port where that is not the scheme's own; in order of first use."""
+    """By host, with its port unless that is the scheme's default, in order of first use."""
 
 
 @dataclass(slots=True)
-class _Count:
+class _HostCounters:
     requests: int = 0
     not_modified: int = 0
     points: int = 0
@@ -51,110 +51,103 @@ class RequestMetrics:
     """The counters of one run."""
 
     def __init__(self) -> None:
-        self._hosts: dict[str, _Count] = {}
+        self._hosts: dict[str, _HostCounters] = {}
         self._bytes = 0
 
-    def sent(self, host: str) -> None:
-        """Count a request that goes out to ``host``."""
-        count = self._hosts.setdefault(host, _Count())
-        count.requests += 1
-        count.points += 1
+    def record_request(self, host: str) -> None:
+        """Count a request that is sent to ``host``."""
+        counters = self._hosts.setdefault(host, _HostCounters())
+        counters.requests += 1
+        counters.points += 1
 
-    def answered(
-        self, host: str, answer: Response, *, authenticated: bool, now: dt.datetime
+    def record_response(
+        self, host: str, response: Response, *, authenticated: bool, now: dt.datetime
     ) -> Quota | None:
-        """Count what came back from ``host``, at ``now``; return a quota of which it has news."""
-        count = self._hosts.setdefault(host, _Count())
-        self._bytes += len(answer.body)
-        if answer.status == HTTPStatus.NOT_MODIFIED:
-            count.not_modified += 1
+        """Count a response of ``host``, received at ``now``. Return its quota if that is new."""
+        counters = self._hosts.setdefault(host, _HostCounters())
+        self._bytes += len(response.body)
+        if response.status == HTTPStatus.NOT_MODIFIED:
+            counters.not_modified += 1
             if authenticated:
-                count.points -= 1
-        said = Quota.of(answer.headers, now)
-        if said is None:
+                counters.points -= 1
+        reported = read_quota(response.headers, now)
+        if reported is None:
             return None
-        known = count.quotas.get(said.resource)
-        count.quotas[said.resource] = believed = _later(known, said)
-        return None if believed == known else believed
+        known = counters.quotas.get(reported.resource)
+        counters.quotas[reported.resource] = quota = newer_quota(known, reported)
+        return None if quota == known else quota
 
-    def cost(self, url: str, points: int) -> None:
-        """Say that an answer from ``url``, counted as one point, did cost ``points``."""
-        self._hosts.setdefault(str(Origin.of(url)), _Count()).points += points - 1
+    def record_cost(self, url: str, points: int) -> None:
+        """Correct the cost of a response from ``url``, counted as one point, to ``points``."""
+        self._hosts.setdefault(Origin.of(url).netloc, _HostCounters()).points += points - 1
 
     def report(self) -> MetricsReport:
-        """Return the counters as they stand."""
+        """Return the counters as they are now."""
         return MetricsReport(
-            requests=sum(count.requests for count in self._hosts.values()),
+            requests=sum(counters.requests for counters in self._hosts.values()),
             bytes=self._bytes,
-            by_host={host: _report(count) for host, count in self._hosts.items()},
+            by_host={host: _host_metrics(counters) for host, counters in self._hosts.items()},
         )
 
 
-def _later(known: Quota | None, said: Quota) -> Quota:
-    """Return what to believe of two sayings that may have overtaken each other."""
-    if known is None or known.reset is None or said.reset is None:
-        return said
-    if abs(said.reset - known.reset) > SAME_PERIOD:
-        return said if said.reset > known.reset else known
-    return replace(said, remaining=min(known.remaining, said.remaining))
-
-
-def _report(count: _Count) -> HostMetrics:
-    scarcest = min(count.quotas.values(), key=lambda quota: quota.remaining, default=None)
+def _host_metrics(counters: _HostCounters) -> HostMetrics:
+    scarcest = min(counters.quotas.values(), key=lambda quota: quota.remaining, default=None)
     return HostMetrics(
-        requests=count.requests,
-        not_modified=count.not_modified,
-        points=count.points,
+        requests=counters.requests,
+        not_modified=counters.not_modified,
+        points=counters.points,
         remaining=scarcest.remaining if scarcest else None,
         reset=scarcest.reset if scarcest else None,
     )
 
 
 class MetricsTransport:
-    """The link that counts, around the wire or around the replay that takes its place."""
+    """The transport that counts, around the network or the replay in its place."""
 
     def __init__(
         self,
         inner: Transport,
         *,
-        traffic: RequestMetrics,
+        metrics: RequestMetrics,
         credentials: Credentials,
         clock: Clock,
         listener: Listener,
     ) -> None:
         self._inner = inner
-        self._traffic = traffic
+        self._metrics = metrics
         self._credentials = credentials
         self._clock = clock
         self._listener = listener
 
     async def send(self, request: Request) -> Response:
-        """Send ``request``, count it, and tell the listener."""
+        """Send ``request``, count it, and report it to the listener."""
         origin = Origin.of(request.url)
+        host = origin.netloc
         started = self._clock.monotonic()
-        self._traffic.sent(str(origin))
+        self._metrics.record_request(host)
         try:
-            answer = await self._inner.send(request)
+            response = await self._inner.send(request)
         except SourceError:
-            self._tell(request, None, started)
+            self._report(request, None, started)
             raise
         authenticated = self._credentials.header(origin) is not None
-        now = self._clock.now()
-        quota = self._traffic.answered(str(origin), answer, authenticated=authenticated, now=now)
-        self._tell(request, answer.status, started)
+        quota = self._metrics.record_response(
+            host, response, authenticated=authenticated, now=self._clock.now()
+        )
+        self._report(request, response.status, started)
         if quota is not None:
             self._listener(
                 QuotaReported(
-                    host=str(origin),
+                    host=host,
                     resource=quota.resource,
                     remaining=quota.remaining,
                     limit=quota.limit,
                     reset=quota.reset,
                 )
             )
-        return answer
+        return response
 
-    def _tell(self, request: Request, status: int | None, started: float) -> None:
+    def _report(self, request: Request, status: int | None, started: float) -> None:
         self._listener(
             RequestFinished(
                 method=request.method,

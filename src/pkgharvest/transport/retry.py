@@ -1,35 +1,27 @@
-"""Asking again after what passes: bounded in attempts and in time, with a host's own delay."""
+"""Sending a request again after a temporary failure."""
 
 import random
-
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception_type,
-    retry_if_result,
-    wait_exponential,
-)
 
 from pkgharvest.model.clock import Clock
 from pkgharvest.model.errors import TimedOut, Unavailable
 from pkgharvest.model.events import Listener, RequestRetried
 from pkgharvest.model.origin import strip_userinfo
 from pkgharvest.transport.base import Request, Response, Transport
-from pkgharvest.transport.rate_limit.quota import retry_after
+from pkgharvest.transport.headers import retry_after
 
-_PASSING = frozenset({500, 502, 503, 504})
+_RETRYABLE_STATUSES = frozenset({500, 502, 503, 504})
 
-_PASSING_FOR_POST = frozenset({500, 503})
-"""GitHub answers 502 or 504 to a query that is too large, and charges it: not again as it is."""
+_RETRYABLE_POST_STATUSES = frozenset({500, 503})
+"""GitHub answers 502 or 504 to a query that is too large, and charges for it: do not repeat it."""
 
 
 class Retry:
-    """The link that tries again.
+    """The transport that retries.
 
-    ``attempts`` in all. Delays are exponential from ``base`` with full jitter, at most ``cap``
-    seconds. A ``Retry-After`` wins; one above ``cap`` ends the attempts. After
-    ``budget_seconds`` since the first attempt began, no other is begun; what the request was
-    held back by limits and paces is not counted.
+    It retries connection failures, time-outs and the statuses above, ``attempts`` times in all.
+    Delays are exponential from ``base`` with full jitter, at most ``cap`` seconds. ``Retry-After``
+    takes precedence; one above ``cap`` ends the attempts. No attempt begins later than
+    ``budget_seconds`` after the first one; time spent in our own rate limiter does not count.
     """
 
     def __init__(
@@ -49,73 +41,49 @@ class Retry:
         self._listener = listener
         self._randomness = randomness
         self._attempts = attempts
+        self._base = base
         self._cap = cap
-        self._ceiling = wait_exponential(multiplier=base, max=cap)
-        self._budget = budget_seconds
+        self._budget_seconds = budget_seconds
 
     async def send(self, request: Request) -> Response:
-        """Send ``request``; what the last attempt brought, answer or error, is the result."""
-        started = self._spent(request)
-        passing = _PASSING if request.method != "POST" else _PASSING_FOR_POST
-
-        def enough(state: RetryCallState) -> bool:
-            elapsed = self._spent(request) - started
-            return (
-                state.attempt_number >= self._attempts
-                or state.upcoming_sleep > self._cap
-                or elapsed + state.upcoming_sleep > self._budget
-            )
-
-        def tell(state: RetryCallState) -> None:
+        """Send ``request``. Return the last response, or raise the last error."""
+        retryable = _RETRYABLE_STATUSES if request.method != "POST" else _RETRYABLE_POST_STATUSES
+        deadline = self._active_seconds(request) + self._budget_seconds
+        attempt = 1
+        while True:
+            outcome: Response | Unavailable | TimedOut
+            try:
+                outcome = await self._inner.send(request)
+            except (Unavailable, TimedOut) as error:
+                outcome, reason, delay = error, str(error), None
+            else:
+                if outcome.status not in retryable:
+                    return outcome
+                reason = f"status {outcome.status}"
+                delay = retry_after(outcome.headers, self._clock.now())
+            if delay is None:
+                delay = self._jitter(attempt)
+            if not self._may_retry(request, attempt, delay, deadline):
+                if isinstance(outcome, Response):
+                    return outcome
+                raise outcome
+            attempt += 1
             self._listener(
                 RequestRetried(
-                    url=strip_userinfo(request.url),
-                    attempt=state.attempt_number + 1,
-                    seconds=state.upcoming_sleep,
-                    reason=_reason(state),
+                    url=strip_userinfo(request.url), attempt=attempt, seconds=delay, reason=reason
                 )
             )
+            await self._clock.sleep(delay)
 
-        retrying = AsyncRetrying(
-            sleep=self._clock.sleep,
-            retry=retry_if_exception_type((Unavailable, TimedOut))
-            | retry_if_result(lambda answer: answer.status in passing),
-            wait=self._delay,
-            stop=enough,
-            before_sleep=tell,
-            retry_error_callback=_as_it_is,
+    def _jitter(self, attempt: int) -> float:
+        return self._randomness.uniform(0, min(self._cap, self._base * 2.0 ** (attempt - 1)))
+
+    def _may_retry(self, request: Request, attempt: int, delay: float, deadline: float) -> bool:
+        return (
+            attempt < self._attempts
+            and delay <= self._cap
+            and self._active_seconds(request) + delay <= deadline
         )
-        answer: Response = await retrying(self._inner.send, request)
-        return answer
 
-    def _spent(self, request: Request) -> float:
-        return self._clock.monotonic() - request.held.seconds
-
-    def _delay(self, state: RetryCallState) -> float:
-        match _brought(state):
-            case Response(headers=headers):
-                asked = retry_after(headers, self._clock.now())
-                if asked is not None:
-                    return asked
-            case _:
-                pass
-        return self._randomness.uniform(0, self._ceiling(state))
-
-
-def _brought(state: RetryCallState) -> object:
-    """Return what the last attempt brought: an answer or an error."""
-    if state.outcome is None:
-        return None
-    return state.outcome.exception() or state.outcome.result()
-
-
-def _reason(state: RetryCallState) -> str:
-    match _brought(state):
-        case Response(status=status):
-            return f"status {status}"
-        case error:
-            return str(error)
-
-
-def _as_it_is(state: RetryCallState) -> Response | None:
-    return state.outcome.result() if state.outcome else None
+    def _active_seconds(self, request: Request) -> float:
+        return self._clock.monotonic() - request.limiter_wait.seconds

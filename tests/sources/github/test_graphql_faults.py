@@ -280,10 +280,10 @@ def test_points_are_counted(github: GitHubGraphQL) -> None:
     async def act() -> None:
         async with transport(github) as client:
             source = GitHubGraphqlSource(
-                client, api_url=github.url, clock=FixedClock(NOW), charge=client.traffic.cost
+                client, api_url=github.url, clock=FixedClock(NOW), charge=client.metrics.record_cost
             )
             await asyncio.gather(*(source.read(target, TODAY) for target in targets))
-            (told,) = client.traffic.report().by_host.values()
+            (told,) = client.metrics.report().by_host.values()
             assert told.requests == 3 + 50
             assert told.points == 4 + 50
 

@@ -21,7 +21,7 @@ from pkgharvest.sources.github.result_builder import (
     repository_name,
 )
 from pkgharvest.transport.base import Response, response_validator
-from pkgharvest.transport.link_header import page_number, parse_link_header
+from pkgharvest.transport.headers import page_number, parse_link_header
 
 _ANCHOR_AGE = dt.timedelta(weeks=4)
 """How long one ``since`` is kept in use: a window that moves daily could never be a 304."""

@@ -9,7 +9,7 @@ from pkgharvest.model.origin import Origin
 from pkgharvest.sources.github import rest_decode as answers
 from pkgharvest.sources.github.result_builder import repository_name
 from pkgharvest.transport.base import Request, Response, Transport, make_conditional
-from pkgharvest.transport.link_header import parse_link_header
+from pkgharvest.transport.headers import parse_link_header
 
 PARSER_REVISION = 1
 """Revision of the code that reads answers: validators of another revision are not used."""

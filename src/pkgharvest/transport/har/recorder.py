@@ -1,4 +1,4 @@
-"""Recording every exchange into a HAR 1.2 archive, with nothing secret in it."""
+"""Recording requests and responses into a HAR 1.2 archive, without anything secret."""
 
 import base64
 import contextlib
@@ -21,7 +21,7 @@ from pkgharvest.transport.base import FRAMING_HEADERS, Request, Response, Transp
 
 _REDACTED = "REDACTED"
 
-_SENSITIVE = frozenset(
+_SENSITIVE_HEADERS = frozenset(
     {
         "authorization",
         "cookie",
@@ -37,16 +37,16 @@ _SENSITIVE = frozenset(
         "x-oauth-scopes",
     }
 )
-"""Headers that hold credentials or cookies, or tell of them."""
+"""Headers that hold credentials or cookies, or describe them."""
 
-_PAGE = "run"
+_PAGE_ID = "run"
 
 
 class HarRecorder:
-    """The link that takes note of every exchange; ``write`` it when all is done.
+    """The transport that records. Call ``write`` when the run is over.
 
-    Nothing that is a credential or a cookie is noted: headers by their names, and each of
-    ``secret_texts`` wherever it stands. An exchange that brought no answer leaves no entry.
+    Credentials and cookies are left out: headers by their names, and each of ``secret_texts``
+    wherever it occurs. A request without a response leaves no entry.
     """
 
     def __init__(
@@ -65,31 +65,31 @@ class HarRecorder:
         self._secrets = sorted(filter(None, secret_texts), key=len, reverse=True)
         self._started = clock.now()
         self._entries: list[tuple[dt.datetime, dict[str, object]]] = []
-        """Each with when it began."""
+        """Each with the time of its request."""
 
     async def send(self, request: Request) -> Response:
-        """Send ``request``, and note it with its answer."""
-        begun, started = self._clock.now(), self._clock.monotonic()
-        answer = await self._inner.send(request)
+        """Send ``request``, and record it with its response."""
+        sent_at, started = self._clock.now(), self._clock.monotonic()
+        response = await self._inner.send(request)
         milliseconds = round((self._clock.monotonic() - started) * 1000, 3)
         entry: dict[str, object] = {
-            "pageref": _PAGE,
-            "startedDateTime": format_instant(begun),
+            "pageref": _PAGE_ID,
+            "startedDateTime": format_instant(sent_at),
             "time": milliseconds,
-            "request": self._request(request),
-            "response": self._response(answer),
+            "request": self._har_request(request),
+            "response": self._har_response(response),
             "cache": {},
             "timings": {"send": 0, "wait": milliseconds, "receive": 0},
         }
-        self._entries.append((begun, entry))
-        return answer
+        self._entries.append((sent_at, entry))
+        return response
 
     def har(self) -> dict[str, object]:
-        """Return the archive so far, as the JSON object that it is; entries as they began.
+        """Return the archive so far as a JSON object.
 
-        They are noted as they end; HAR 1.2 prefers the oldest first.
+        Entries are recorded as they end, but sorted by their start, as HAR 1.2 prefers.
         """
-        began = sorted(self._entries, key=itemgetter(0))
+        entries = sorted(self._entries, key=itemgetter(0))
         return {
             "log": {
                 "version": "1.2",
@@ -97,31 +97,31 @@ class HarRecorder:
                 "pages": [
                     {
                         "startedDateTime": format_instant(self._started),
-                        "id": _PAGE,
+                        "id": _PAGE_ID,
                         "title": "pkgharvest",
                         "pageTimings": {},
                     }
                 ],
-                "entries": [entry for _, entry in began],
+                "entries": [entry for _, entry in entries],
                 "_pkgharvest": {"hosts": dict(self._hosts)},
             }
         }
 
     def write(self, path: Path) -> None:
-        """Write the archive to ``path``, whole or not at all; gzip where it ends in ``.gz``.
+        """Write the archive to ``path`` atomically; a name that ends in ``.gz`` is compressed.
 
-        Raises ArchiveError where that cannot be done.
+        Raises ArchiveError if it cannot be written.
         """
-        # Lone surrogates, which UTF-8 has not, become the escapes that JSON has for them.
+        # Lone surrogates, which UTF-8 cannot encode, become JSON escapes.
         text = json.dumps(self.har(), ensure_ascii=False, indent=1)
         raw = text.encode("utf-8", "backslashreplace")
         if path.suffix == ".gz":
             raw = gzip.compress(raw, mtime=0)
-        _replace(path, raw)
+        _write_atomically(path, raw)
 
-    def _request(self, request: Request) -> dict[str, object]:
-        url = self._clean(strip_userinfo(request.url))
-        noted: dict[str, object] = {
+    def _har_request(self, request: Request) -> dict[str, object]:
+        url = self._redact(strip_userinfo(request.url))
+        har_request: dict[str, object] = {
             "method": request.method,
             "url": url,
             "httpVersion": "HTTP/1.1",
@@ -135,31 +135,31 @@ class HarRecorder:
             "bodySize": len(request.body or b""),
         }
         if request.body is not None:
-            kind = {name.lower(): value for name, value in request.headers.items()}
-            text, encoding = self._text(request.body)
-            posted = {"mimeType": kind.get("content-type", ""), "text": text}
+            headers = {name.lower(): value for name, value in request.headers.items()}
+            text, encoding = self._encode_body(request.body)
+            posted = {"mimeType": headers.get("content-type", ""), "text": text}
             if encoding:
-                posted["_encoding"] = encoding  # HAR has encodings in answers only
-            noted["postData"] = posted
-        return noted
+                posted["_encoding"] = encoding  # HAR has encodings in responses only
+            har_request["postData"] = posted
+        return har_request
 
-    def _response(self, answer: Response) -> dict[str, object]:
-        text, encoding = self._text(answer.body)
+    def _har_response(self, response: Response) -> dict[str, object]:
+        text, encoding = self._encode_body(response.body)
         content = {
-            "size": len(answer.body),
-            "mimeType": answer.headers.get("content-type", ""),
+            "size": len(response.body),
+            "mimeType": response.headers.get("content-type", ""),
             "text": text,
         }
         if encoding:
             content["encoding"] = encoding
         return {
-            "status": answer.status,
-            "statusText": _phrase(answer.status),
+            "status": response.status,
+            "statusText": _status_text(response.status),
             "httpVersion": "HTTP/1.1",
             "cookies": [],
-            "headers": self._headers(answer.headers),
+            "headers": self._headers(response.headers),
             "content": content,
-            "redirectURL": self._clean(answer.headers.get("location", "")),
+            "redirectURL": self._redact(response.headers.get("location", "")),
             "headersSize": -1,
             "bodySize": -1,
         }
@@ -168,14 +168,14 @@ class HarRecorder:
         return [
             {
                 "name": name,
-                "value": _REDACTED if name.lower() in _SENSITIVE else self._clean(value),
+                "value": _REDACTED if name.lower() in _SENSITIVE_HEADERS else self._redact(value),
             }
             for name, value in headers.items()
             if name.lower() not in FRAMING_HEADERS
         ]
 
-    def _text(self, body: bytes) -> tuple[str, str | None]:
-        """Return ``body`` as HAR holds it: text where it is UTF-8, else base64."""
+    def _encode_body(self, body: bytes) -> tuple[str, str | None]:
+        """Return ``body`` as text and None if it is UTF-8, else as base64 and ``"base64"``."""
         for secret in self._secrets:
             body = body.replace(secret.encode(), _REDACTED.encode())
         try:
@@ -183,51 +183,51 @@ class HarRecorder:
         except UnicodeDecodeError:
             return base64.b64encode(body).decode("ascii"), "base64"
 
-    def _clean(self, text: str) -> str:
+    def _redact(self, text: str) -> str:
         for secret in self._secrets:
             text = text.replace(secret, _REDACTED)
         return text
 
 
 def ensure_writable(path: Path) -> None:
-    """Find out whether ``path`` can be written, before hours of work: ArchiveError where not."""
+    """Check that ``path`` can be written, before hours of work. Raises ArchiveError."""
     try:
         if path.is_dir():
             raise IsADirectoryError(0, "is a directory")
-        draft = _draft(path)
-        draft.touch(exist_ok=False)
-        draft.unlink()
+        temporary = _temporary_path(path)
+        temporary.touch(exist_ok=False)
+        temporary.unlink()
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise _write_error(path, error) from error
 
 
-def _replace(path: Path, raw: bytes) -> None:
-    draft = _draft(path)
+def _write_atomically(path: Path, raw: bytes) -> None:
+    temporary = _temporary_path(path)
     try:
         try:
-            with draft.open("xb") as file:
+            with temporary.open("xb") as file:
                 file.write(raw)
                 file.flush()
                 os.fsync(file.fileno())
-            draft.replace(os.path.realpath(path))
+            temporary.replace(os.path.realpath(path))
         finally:
             with contextlib.suppress(OSError):
-                draft.unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise _write_error(path, error) from error
 
 
-def _draft(path: Path) -> Path:
-    """Return a name beside the file that ``path`` leads to, for what is not whole yet."""
+def _temporary_path(path: Path) -> Path:
+    """Return the path of a temporary file next to the file that ``path`` leads to."""
     target = Path(os.path.realpath(path))
     return target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
 
 
-def _unwritable(path: Path, error: OSError) -> ArchiveError:
+def _write_error(path: Path, error: OSError) -> ArchiveError:
     return ArchiveError(f"cannot write {path}: {(error.strerror or str(error)).lower()}")
 
 
-def _phrase(status: int) -> str:
+def _status_text(status: int) -> str:
     try:
         return HTTPStatus(status).phrase
     except ValueError:

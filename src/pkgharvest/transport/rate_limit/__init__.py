@@ -1,1 +1,1 @@
-"""Rate limits, quotas and throttling, per host."""
+"""Staying within what hosts allow: our own request rates, their quotas, and their refusals."""

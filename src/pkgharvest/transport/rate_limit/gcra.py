@@ -1,7 +1,7 @@
-"""How fast a host may be asked: so many requests a minute, evenly, in the order they came.
+"""Request rates: so many requests a minute to a host, evenly spaced, first come, first served.
 
-``Pace`` says how fast; ``Turns`` is the queue that keeps to it. What a host says of itself as it
-goes (quotas, refusals) is not known here: see ``limits.py``.
+``RateLimit`` is a rate, ``GcraQueue`` the queue that enforces it. What hosts report about
+themselves (quotas, refusals) is not known here: see ``limiter.py``.
 """
 
 import asyncio
@@ -17,48 +17,50 @@ from pkgharvest.model.origin import Origin
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """A rate of requests; after a pause, ``burst`` of them may go at once.
+    """A rate in requests per minute. After a pause, ``burst`` requests may go at once.
 
-    In any 60 seconds no more than ``per_minute + burst`` go out, both ends included: together
-    they are what the host allows in a minute, whichever way it counts its minutes.
+    Any 60 seconds, both ends included, have at most ``per_minute + burst`` requests. Together
+    they are what the host allows in a minute, however it counts its minutes.
     """
 
     per_minute: float
     burst: int = field(default=1, kw_only=True)
 
     def __post_init__(self) -> None:
-        """Refuse what would stop a host for ever."""
+        """Reject a rate that would block its host forever."""
         if not self.per_minute > 0 or self.burst < 1:
             raise ValueError(f"{self} lets nothing through")
 
     @classmethod
     def within(cls, limit: float) -> "RateLimit":
-        """Return a pace by which no 60 seconds have more than ``limit`` requests.
+        """Return the rate by which no 60 seconds have more than ``limit`` requests.
 
-        Evenly, but for the thirtieth part of it, which may go at once. A limit below one a minute
-        is kept to over a longer time.
+        A thirtieth of them may go at once. A limit below one a minute is spread over a longer
+        time.
+
+        >>> RateLimit.within(900)
+        RateLimit(per_minute=870.0, burst=30)
         """
         whole = math.floor(limit) if limit >= 1 else limit
         return cls(whole * 29 / 30, burst=max(1, int(whole / 30)))
 
     @property
-    def interval(self) -> float:
+    def interval_seconds(self) -> float:
         """Seconds between two requests."""
         return 60.0 / self.per_minute
 
 
 UNLIMITED = RateLimit(math.inf)
-"""As fast as there is room."""
 
 PYPISTATS = RateLimit(27, burst=3)
-"""30 a minute and 5 a second for each address (psf/pypistats.org, its default limits): three may go
-at once, so that a short run is a short one."""
+"""30 a minute and 5 a second for each address (the default limits of psf/pypistats.org). Three may
+go at once, to keep short runs short."""
 
 GITHUB = RateLimit.within(900)
 """900 points a minute for REST, a GET being one ("Rate limits for the REST API", secondary limits,
-docs.github.com). GraphQL may have 2,000, but is asked far less often: its queries take longer."""
+docs.github.com). GraphQL may have 2,000, but its slower queries never reach that."""
 
-_GITHUB_COM = "api.github.com"
+_GITHUB_HOST = "api.github.com"
 
 
 def rate_limits(
@@ -67,69 +69,71 @@ def rate_limits(
     pypistats: str | None = None,
     limits: Mapping[str, float] = MappingProxyType({}),
 ) -> Mapping[str, RateLimit]:
-    """Return the paces of the hosts at these base URLs, as ``pace_of`` looks for them.
+    """Return the rates of the hosts at these base URLs, by the keys of ``find_rate_limit``.
 
-    A GitHub of one's own has no limits but what its owner sets, and tells those itself.
-    ``limits`` are requests a minute by host, with a port where that is not 443: such a limit is of
-    the host as a whole, whoever it stands in for, and takes the place of what is known of it.
-    Raises Malformed for what is no host.
+    A GitHub Enterprise Server has no limits but those that its owner sets and it reports itself.
+    ``limits`` are requests a minute by host, with a port unless that is 443. Such a limit is for
+    the host as a whole and replaces what is known of it. Raises Malformed for an invalid host.
     """
     chosen = {str(Origin.of(f"https://{host}")): RateLimit.within(limits[host]) for host in limits}
-    paces = {}
-    if pypistats is not None and str(Origin.of(pypistats)) not in chosen:
-        paces[f"{_place(pypistats)}/api/packages"] = PYPISTATS
-    if Origin.of(github).host == _GITHUB_COM and str(Origin.of(github)) not in chosen:
-        paces[_place(github)] = GITHUB
-    return paces | chosen
+    rates = {}
+    if pypistats is not None and Origin.of(pypistats).netloc not in chosen:
+        rates[f"{_netloc_and_path(pypistats)}/api/packages"] = PYPISTATS
+    if Origin.of(github).host == _GITHUB_HOST and Origin.of(github).netloc not in chosen:
+        rates[_netloc_and_path(github)] = GITHUB
+    return rates | chosen
 
 
-def find_rate_limit(url: str, paces: Mapping[str, RateLimit]) -> tuple[str, RateLimit]:
-    """Return the pace of ``url``, and the name of the queue for it.
+def find_rate_limit(url: str, rates: Mapping[str, RateLimit]) -> tuple[str, RateLimit]:
+    """Return the rate for ``url``, and the key of the queue that enforces it.
 
-    The keys of ``paces`` are hosts as ``Origin`` prints them, or a host with the beginning of a
-    path, where one server stands in for several hosts; the longest that fits counts.
+    The keys of ``rates`` are hosts as ``Origin`` prints them, or a host and the beginning of a
+    path, as one server may stand in for several hosts. The longest match counts.
     """
-    place = _place(url)
-    fitting = [key for key in paces if place == key or place.startswith(f"{key}/")]
-    if not fitting:
-        return str(Origin.of(url)), UNLIMITED
-    key = max(fitting, key=len)
-    return key, paces[key]
+    location = _netloc_and_path(url)
+    matches = [key for key in rates if location == key or location.startswith(f"{key}/")]
+    if not matches:
+        return Origin.of(url).netloc, UNLIMITED
+    key = max(matches, key=len)
+    return key, rates[key]
 
 
-def _place(url: str) -> str:
-    return str(Origin.of(url)) + urlsplit(url).path.rstrip("/")
+def _netloc_and_path(url: str) -> str:
+    return Origin.of(url).netloc + urlsplit(url).path.rstrip("/")
 
 
 class GcraQueue:
-    """The queue before a host.
+    """The queue in front of a host, by the generic cell rate algorithm (GCRA).
 
-        async with turns.line:   # next, and alone in that
-            await turns.due()
-            turns.take()
+        async with queue.lock:   # first in line
+            await queue.wait_until_due()
+            queue.reserve()
 
-    Who is cancelled, or in the end sends nothing, leaves the turn to the next at once.
+    A request that is canceled or not sent after all reserves nothing: the next one goes at once.
     """
 
-    def __init__(self, pace: RateLimit, clock: Clock) -> None:
-        self.line = asyncio.Lock()
-        """Serves in the order of asking, whoever is cancelled meanwhile."""
+    def __init__(self, rate: RateLimit, clock: Clock) -> None:
+        self.lock = asyncio.Lock()
+        """Serves in the order of arrival, even if some are canceled."""
         self._clock = clock
-        self._interval = pace.interval
-        self._ahead = (pace.burst - 1) * pace.interval if pace.burst > 1 else 0.0
-        # When the next one would go if all had gone evenly: the generic cell rate algorithm.
-        self._even = -math.inf
+        self._interval = rate.interval_seconds
+        self._tolerance = (rate.burst - 1) * rate.interval_seconds if rate.burst > 1 else 0.0
+        # GCRA's theoretical arrival time: when the next request is due if all are evenly spaced.
+        self._next_due = -math.inf
 
-    async def due(self) -> None:
-        """Wait until the pace lets the next one go."""
-        seconds = self._even - self._ahead - self._clock.monotonic()
+    async def wait_until_due(self) -> None:
+        """Wait until the rate allows the next request."""
+        if self._next_due == -math.inf:
+            return
+        seconds = self._next_due - self._tolerance - self._clock.monotonic()
         if seconds > 0:
             await self._clock.sleep(seconds)
 
-    def take(self) -> None:
-        """Take note that a request goes out now."""
-        self._even = max(self._even, self._clock.monotonic()) + self._interval
+    def reserve(self) -> None:
+        """Count a request that is sent now."""
+        if self._interval > 0:
+            self._next_due = max(self._next_due, self._clock.monotonic()) + self._interval
 
-    def rest_until(self, moment: float) -> None:
-        """Let nothing go before ``moment`` (monotonic), and no burst then: the host complained."""
-        self._even = max(self._even, moment + self._ahead)
+    def pause_until(self, moment: float) -> None:
+        """Send nothing before ``moment`` (monotonic seconds), and no burst right after it."""
+        self._next_due = max(self._next_due, moment + self._tolerance)

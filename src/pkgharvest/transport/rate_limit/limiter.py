@@ -1,187 +1,138 @@
-"""Keeping to what each host allows: requests at once, its pace, its quota, its "slow down".
+"""The transport that keeps to what each host allows, and to the run's budget of requests.
 
-A host that is used up stops for itself; the others go on. All waiting is reckoned on the
-monotonic clock, so that a machine's clock that jumps neither opens a host nor shuts it for ever.
+A request passes three gates, in this order, and each placement has a reason:
 
-    Limits ── Lane per host: slots, closure ── Gate per quota of it: what is left, what is under way
-           ── Turns per pace: when the next may go
+1. The queue of its rate limit (``gcra.py``). It waits there without a slot, so that a slow rate
+   for one part of a host leaves the slots to the others. It leaves the queue only with a slot:
+   otherwise turns would pile up behind a slow host and go out in one burst.
+2. A slot: the number of concurrent requests to the host is bounded.
+3. The quota and the block of its host. They are checked last, immediately before sending, as
+   much may have changed during the first two waits. A quota counts the requests in flight
+   against what is left, so that a host never gets one request more than it allowed.
+
+A refused host blocks only itself; all others go on. Waiting is measured on the monotonic clock,
+so that no jump of the system clock opens a host early or closes it forever.
 """
 
 import asyncio
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from http import HTTPStatus
 
 from pkgharvest.model.clock import Clock
 from pkgharvest.model.errors import BudgetSpent, RateLimited
 from pkgharvest.model.events import Listener, RequestThrottled
 from pkgharvest.model.origin import Origin
 from pkgharvest.transport.base import Request, Response, Transport
+from pkgharvest.transport.headers import retry_after
 from pkgharvest.transport.rate_limit.gcra import GcraQueue, RateLimit, find_rate_limit
-from pkgharvest.transport.rate_limit.quota import SAME_PERIOD, Quota, retry_after
+from pkgharvest.transport.rate_limit.quota import Block, Quota, QuotaTracker, read_quota
 from pkgharvest.transport.rate_limit.throttle import detect_throttle
 
-_SLACK = 1.0
-"""Seconds waited beyond a reset, which is given in whole seconds."""
+_MIN_BLOCK_SECONDS, _MAX_UNTOLD_BLOCK_SECONDS = 60.0, 900.0
+"""For how long to leave a host alone that does not say (GitHub asks for a minute at least)."""
 
-_FIRST_STRIKE, _LONGEST_STRIKE = 60.0, 900.0
-"""Seconds to leave a host alone that does not say how long (GitHub: a minute at least)."""
+_MAX_BLOCK_SECONDS = 7 * 86_400.0
 
-_LONGEST_CLOSURE = 7 * 86_400.0
+_MAX_SHORT_WAIT_SECONDS = 10.0
+"""Waited once even without ``wait``: it costs less than another run."""
 
-_PATIENCE = 10.0
-"""Seconds that are waited once even where waiting was not asked for: less than a new run costs."""
+_MAX_WAITS = 3
+"""How often one request may find its host blocked and wait."""
 
-_RESOURCES = frozenset({"core", "graphql", None})
-"""The names of the quotas that our requests are taken from, where there is more than one."""
+_MAX_DOUBLINGS = 10
 
-_NAPS = 3
-"""Times that one request may find its host closed and wait."""
+_SPECIAL_GITHUB_RESOURCES = frozenset(
+    {
+        "actions_runner_registration",
+        "audit_log",
+        "audit_log_streaming",
+        "code_scanning_autofix",
+        "code_scanning_upload",
+        "code_search",
+        "dependency_sbom",
+        "dependency_snapshots",
+        "integration_manifest",
+        "scim",
+        "search",
+        "source_import",
+    }
+)
+"""Quotas of single endpoints ("REST API endpoints for rate limits", docs.github.com).
 
-
-@dataclass(frozen=True, slots=True)
-class _Closure:
-    """A door that is shut until ``until`` (monotonic seconds)."""
-
-    until: float
-    used_up: bool
-
-
-class _Gate:
-    """One quota of one host, and the requests under way that will be taken from it."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._quota: Quota | None = None
-        self._valid_until = 0.0
-        self._under_way = 0
-        self._settled = asyncio.Event()
-
-    async def closed(self) -> _Closure | None:
-        """Return until when the quota is used up, or None where a request may go.
-
-        Where all that is left is spoken for by requests under way, waits for those: a 304 to
-        one of them may turn out to have cost nothing.
-        """
-        while True:
-            quota = self._known()
-            if quota is None or quota.remaining > self._under_way:
-                return None
-            if self._under_way == 0:
-                return _Closure(self._valid_until, used_up=True)
-            await self._settled.wait()
-
-    def start(self) -> None:
-        """Take note that a request goes out."""
-        self._under_way += 1
-
-    def settle(self, said: Quota | None, seconds_left: float | None) -> None:
-        """Take note that a request is over, and of what its answer said of the quota, if it did."""
-        self._under_way -= 1
-        known = self._known()
-        if said is not None and seconds_left is not None:
-            self.learn(said, seconds_left)
-        elif known is not None:
-            # Nothing told: it may have been counted, so it is.
-            self._quota = replace(known, remaining=max(0, known.remaining - 1))
-        self._settled.set()
-        self._settled = asyncio.Event()
-
-    def use_up(self) -> None:
-        """Take note that what is left is too little to be of use."""
-        if self._quota is not None:
-            self._quota = replace(self._quota, remaining=0)
-
-    def learn(self, said: Quota, seconds_left: float) -> None:
-        """Take note of what an answer said, which holds for ``seconds_left``."""
-        known = self._known()
-        if known is not None and known.reset is not None and said.reset is not None:
-            if said.reset < known.reset - SAME_PERIOD:
-                return  # overtaken by an answer of the next period
-            if said.reset <= known.reset + SAME_PERIOD:
-                # Answers overtake each other: within one period the lowest is the latest.
-                said = replace(said, remaining=min(said.remaining, known.remaining))
-        self._quota = said
-        self._valid_until = self._clock.monotonic() + seconds_left + _SLACK
-
-    def _known(self) -> Quota | None:
-        if self._quota is not None and self._clock.monotonic() >= self._valid_until:
-            self._quota = None
-        return self._quota
+They say nothing about other requests, whatever those are labeled."""
 
 
-class _Lane:
-    """One host: how many requests at once, and whether it told us to stay away."""
+class _HostState:
+    """What is known about one host: its slots, its quotas, and whether it refused us."""
 
     def __init__(self, clock: Clock, concurrency: int) -> None:
         self.slots = asyncio.Semaphore(concurrency)
         self._clock = clock
-        self._gates: dict[str, _Gate] = {}
-        self._names: dict[str, str] = {}
-        self._closure: _Closure | None = None
-        self._strikes = 0
-        self._announced: _Closure | None = None
+        self._trackers: dict[str, QuotaTracker] = {}
+        self._quota_names: dict[str, str] = {}
+        """The host's names for the quotas, by the ``resource`` of the requests."""
+        self._block: Block | None = None
+        self._refusals = 0
+        self._announced: Block | None = None
 
-    def gate(self, resource: str) -> _Gate:
-        """Return the gate of the quota that requests for ``resource`` are taken from."""
-        name = self._names.get(resource, resource)
-        return self._gates.setdefault(name, _Gate(self._clock))
+    def tracker(self, resource: str) -> QuotaTracker:
+        """Return the tracker of the quota that requests for ``resource`` count against."""
+        name = self._quota_names.get(resource, resource)
+        return self._trackers.setdefault(name, QuotaTracker(self._clock))
 
-    def settle(
-        self, gate: _Gate, resource: str, said: Quota | None, seconds_left: float | None
-    ) -> None:
-        """Take note that a request is over which began at ``gate``, and of what its answer said.
+    def finish(self, tracker: QuotaTracker, resource: str, quota: Quota | None) -> None:
+        """Count a request as finished that was reserved with ``tracker``.
 
-        It says too which quota it was taken from; one without a name is the whole host's.
+        Its response also names the quota that it counted against: from now on that one is used
+        for ``resource``. A quota without a name is that of the whole host.
         """
-        if said is None or seconds_left is None:
-            gate.settle(None, None)
-            return
-        self._names[resource] = said.resource or ""
-        its_own = self.gate(resource)
-        if its_own is gate:
-            gate.settle(said, seconds_left)
-        else:
-            its_own.learn(said, seconds_left)
-            gate.settle(None, None)
+        if quota is not None:
+            self._quota_names[resource] = quota.resource or ""
+            named_tracker = self.tracker(resource)
+            if named_tracker is not tracker:
+                named_tracker.record(quota)
+                quota = None
+        tracker.finish(quota)
 
-    def closed(self) -> _Closure | None:
-        """Return until when the whole host is closed, or None."""
-        if self._closure is not None and self._clock.monotonic() >= self._closure.until:
-            self._closure = None
-        return self._closure
+    def current_block(self) -> Block | None:
+        """Return how long the whole host is blocked, or None."""
+        if self._block is not None and self._clock.monotonic() >= self._block.until:
+            self._block = None
+        return self._block
 
-    def refused(self, seconds: float | None) -> _Closure:
-        """Close the host for ``seconds``, or for longer each time where it does not say."""
-        closed = self.closed()
+    def block(self, seconds: float | None) -> Block:
+        """Block the host for ``seconds``; if None, for twice as long at each refusal."""
+        block = self.current_block()
         if seconds is None:
-            if closed is not None:
-                return closed  # an answer to a request from before it was closed
-            seconds = min(_LONGEST_STRIKE, _FIRST_STRIKE * 2.0 ** min(self._strikes, 10))
-            self._strikes += 1
-        until = self._clock.monotonic() + min(seconds, _LONGEST_CLOSURE)
-        if closed is None or closed.until < until:
-            self._closure = closed = _Closure(until, used_up=False)
-        return closed
+            if block is not None:
+                return block  # the request was sent before the host was blocked
+            doublings = min(self._refusals, _MAX_DOUBLINGS)
+            seconds = min(_MAX_UNTOLD_BLOCK_SECONDS, _MIN_BLOCK_SECONDS * 2.0**doublings)
+            self._refusals += 1
+        until = self._clock.monotonic() + min(seconds, _MAX_BLOCK_SECONDS)
+        if block is None or block.until < until:
+            self._block = block = Block(until, quota_used_up=False)
+        return block
 
-    def announces(self, closure: _Closure) -> bool:
-        """Say, once for each closure, that it should be told: hundreds may wait for it."""
-        known, self._announced = self._announced, closure
-        return known != closure
+    def should_announce(self, block: Block) -> bool:
+        """Return True once for each block: hundreds of requests may wait for the same one."""
+        announced, self._announced = self._announced, block
+        return announced != block
 
-    def answered(self) -> None:
-        """Take note that the host answers again."""
-        if self._closure is None:
-            self._strikes = 0
+    def reset_refusals(self) -> None:
+        """Forget past refusals: the host answers again."""
+        if self._block is None:
+            self._refusals = 0
 
 
 class RateLimiter:
-    """The link that keeps to what hosts allow, and to the run's budget of requests.
+    """The transport that limits rates.
 
-    Without ``wait`` a closed host is RateLimited at once, unless it opens within ten seconds;
-    with it, its opening is waited for, up to ``max_wait`` seconds and three times a request.
-    ``paces`` are by host, as ``pace_of`` has it; a turn is always waited for, as it comes soon.
-    ``obey_quota`` is off for replays: the quota of a recording binds nobody.
+    Without ``wait``, a blocked host raises RateLimited at once, unless it opens within ten
+    seconds. With it, the limiter waits for the host, up to ``max_wait`` seconds and three times
+    per request. ``rates`` are those of ``find_rate_limit``; their turns come soon and are always
+    waited for. ``obey_quota`` is off for replays: a recorded quota binds nobody.
     """
 
     def __init__(
@@ -195,7 +146,7 @@ class RateLimiter:
         wait: bool = False,
         max_wait: float = 7200.0,
         request_budget: int | None = None,
-        paces: Mapping[str, RateLimit] | None = None,
+        rates: Mapping[str, RateLimit] | None = None,
         obey_quota: bool = True,
     ) -> None:
         self._inner = inner
@@ -203,123 +154,128 @@ class RateLimiter:
         self._listener = listener
         self._concurrency = concurrency
         self._concurrency_of = concurrency_of or {}
-        self._bearable = max_wait if wait else _PATIENCE
-        self._naps = _NAPS if wait else 1
+        self._max_wait_seconds = max_wait if wait else _MAX_SHORT_WAIT_SECONDS
+        self._max_waits = _MAX_WAITS if wait else 1
         self._budget = request_budget
-        self._paces = paces or {}
+        self._rates = rates or {}
         self._obey_quota = obey_quota
-        self._lanes: dict[str, _Lane] = {}
-        self._turns: dict[str, GcraQueue] = {}
+        self._hosts: dict[str, _HostState] = {}
+        self._queues: dict[str, GcraQueue] = {}
 
     async def send(self, request: Request) -> Response:
-        """Send ``request`` when its host has room for it, and its turn has come.
+        """Send ``request`` as soon as its host allows it.
 
-        Raises RateLimited where the host is closed, without sending, or closes itself now;
-        BudgetSpent where the run may send no more.
+        Raises RateLimited if the host is blocked (the request is not sent) or refuses the
+        request, BudgetSpent if the run may send no more requests.
         """
-        host = str(Origin.of(request.url))
-        resource = request.resource
-        if host not in self._lanes:
-            at_once = self._concurrency_of.get(host, self._concurrency)
-            self._lanes[host] = _Lane(self._clock, at_once)
-        lane = self._lanes[host]
-        queue, pace = find_rate_limit(request.url, self._paces)
-        turns = self._turns.setdefault(queue, GcraQueue(pace, self._clock))
-        naps = 0
+        host_name = Origin.of(request.url).netloc
+        if host_name not in self._hosts:
+            concurrency = self._concurrency_of.get(host_name, self._concurrency)
+            self._hosts[host_name] = _HostState(self._clock, concurrency)
+        host = self._hosts[host_name]
+        queue_key, rate = find_rate_limit(request.url, self._rates)
+        if queue_key not in self._queues:
+            self._queues[queue_key] = GcraQueue(rate, self._clock)
+        queue = self._queues[queue_key]
+        waits = 0
         while True:
-            began = self._clock.monotonic()
-            closure = lane.closed() or await self._admit(lane, resource, turns)
-            request.held.seconds += self._clock.monotonic() - began
-            if closure is None:
-                answer, closure = await self._forward(request, lane, resource, turns)
-                if closure is None:
-                    return answer
-            if naps == self._naps:
-                raise self._refusal(host, closure)
-            await self._nap(request, host, lane, closure)
-            naps += 1
+            started = self._clock.monotonic()
+            block = host.current_block() or await self._admit(host, request.resource, queue)
+            request.limiter_wait.seconds += self._clock.monotonic() - started
+            if block is None:
+                response, block = await self._forward(request, host, queue)
+                if block is None:
+                    return response
+            if waits == self._max_waits:
+                raise self._rate_limited(host_name, block)
+            await self._wait_for_end(request, host_name, host, block)
+            waits += 1
 
-    async def _admit(self, lane: _Lane, resource: str, turns: GcraQueue) -> _Closure | None:
-        """Wait for the request's turn and take a slot; or return what keeps the host closed.
+    async def _admit(self, host: _HostState, resource: str, queue: GcraQueue) -> Block | None:
+        """Wait for a turn and take a slot, or return what blocks the host.
 
-        Who waits for a turn has no slot. Who has it keeps it until there is a slot, so that
-        those who got theirs meanwhile do not go all at once. With the slot, the request counts
-        as under way: ``_forward`` is to follow without an ``await`` between.
+        With the slot, the request counts as sent: ``_forward`` must follow without an ``await``
+        in between.
         """
-        gate = lane.gate(resource)
-        async with turns.line:
-            if closure := lane.closed():
-                return closure  # nobody waits for the pace only to be refused
-            await turns.due()
-            await lane.slots.acquire()
+        tracker = host.tracker(resource)
+        async with queue.lock:
+            if block := host.current_block():
+                return block  # do not wait for a turn only to be refused
+            await queue.wait_until_due()
+            await host.slots.acquire()
             admitted = False
             try:
-                # Asked only now: much may have happened while others had the slots.
-                closure = lane.closed() or await gate.closed() or lane.closed()
-                if closure is None:
-                    self._pay()
-                    turns.take()
-                    gate.start()
+                # Checked again after each wait: other requests may have been refused meanwhile.
+                block = host.current_block() or await tracker.find_block() or host.current_block()
+                if block is None:
+                    self._spend_budget()
+                    queue.reserve()
+                    tracker.reserve()
                     admitted = True
             finally:
                 if not admitted:
-                    lane.slots.release()
-        return closure
+                    host.slots.release()
+        return block
 
-    def _pay(self) -> None:
+    def _spend_budget(self) -> None:
         if self._budget is not None:
             if self._budget <= 0:
                 raise BudgetSpent
             self._budget -= 1
 
     async def _forward(
-        self, request: Request, lane: _Lane, resource: str, turns: GcraQueue
-    ) -> tuple[Response, _Closure | None]:
-        gate = lane.gate(resource)
-        quota, seconds_left = None, None
+        self, request: Request, host: _HostState, queue: GcraQueue
+    ) -> tuple[Response, Block | None]:
+        resource = request.resource
+        tracker = host.tracker(resource)
+        quota = None
         try:
-            answer = await self._inner.send(request)
+            response = await self._inner.send(request)
             now = self._clock.now()
-            quota = Quota.of(answer.headers, now)
-            if quota is not None and quota.resource not in _RESOURCES:
-                quota = None
-            if quota is not None:
-                seconds_left = quota.seconds_left(answer.headers, now)
+            quota = read_quota(response.headers, now)
+            if quota and quota.resource != resource:
+                quota = None if quota.resource in _SPECIAL_GITHUB_RESOURCES else quota
         finally:
-            lane.settle(gate, resource, quota, seconds_left if self._obey_quota else None)
-            lane.slots.release()
-        throttle = detect_throttle(answer, resource, quota.remaining if quota else None)
+            is_valid = self._obey_quota and quota is not None and quota.valid_seconds is not None
+            host.finish(tracker, resource, quota if is_valid else None)
+            host.slots.release()
+        throttle = None
+        if response.status >= HTTPStatus.BAD_REQUEST or resource == "graphql":
+            throttle = detect_throttle(response, resource, quota.remaining if quota else None)
         if throttle is None:
-            lane.answered()
-            return answer, None
-        asked = retry_after(answer.headers, now)
-        if asked is None and not throttle.whole_host:
-            lane.gate(resource).use_up()
-            if closure := await lane.gate(resource).closed():
-                return answer, closure
-            asked = seconds_left
-        closure = lane.refused(asked)
-        turns.rest_until(closure.until)
-        return answer, closure
+            host.reset_refusals()
+            return response, None
+        seconds = retry_after(response.headers, now)
+        if seconds is None and not throttle.whole_host:
+            host.tracker(resource).exhaust()
+            if block := await host.tracker(resource).find_block():
+                return response, block
+            seconds = quota.valid_seconds if quota else None
+        block = host.block(seconds)
+        queue.pause_until(block.until)
+        return response, block
 
-    async def _nap(self, request: Request, host: str, lane: _Lane, closure: _Closure) -> None:
-        seconds = closure.until - self._clock.monotonic()
-        if seconds > self._bearable:
-            raise self._refusal(host, closure)
+    async def _wait_for_end(
+        self, request: Request, host_name: str, host: _HostState, block: Block
+    ) -> None:
+        seconds = block.until - self._clock.monotonic()
+        if seconds > self._max_wait_seconds:
+            raise self._rate_limited(host_name, block)
         if seconds > 0:
-            if lane.announces(closure):
+            if host.should_announce(block):
                 until = self._clock.now() + dt.timedelta(seconds=seconds)
                 self._listener(
                     RequestThrottled(
-                        host=host, seconds=seconds, until=until, used_up=closure.used_up
+                        host=host_name, seconds=seconds, until=until, used_up=block.quota_used_up
                     )
                 )
             await self._clock.sleep(seconds)
-            request.held.seconds += seconds
+            request.limiter_wait.seconds += seconds
 
-    def _refusal(self, host: str, closure: _Closure) -> RateLimited:
-        seconds = max(0.0, closure.until - self._clock.monotonic())
+    def _rate_limited(self, host_name: str, block: Block) -> RateLimited:
+        seconds = max(0.0, block.until - self._clock.monotonic())
         reset = self._clock.now() + dt.timedelta(seconds=seconds)
-        if closure.used_up:
-            return RateLimited(host, reset)
-        return RateLimited(host, reset, f"{host} asks to be left alone until {reset:%H:%M:%S} UTC")
+        if block.quota_used_up:
+            return RateLimited(host_name, reset)
+        message = f"{host_name} is rate limited until {reset:%H:%M:%S} UTC"
+        return RateLimited(host_name, reset, message)

@@ -1,7 +1,7 @@
-"""Telling an answer that says "too many requests" from every other answer.
+"""Recognizing responses that mean "too many requests".
 
-Hosts say it in many ways: 429, GitHub's two kinds of 403, GraphQL's 200 with an error inside.
-A 403 about rights, a block or a history that is too large is none of them.
+Hosts say it in many ways: status 429, GitHub's two kinds of 403, and a GraphQL 200 with an error
+inside. A 403 about permissions, a blocked repository or a history that is too large is not one.
 """
 
 import json
@@ -11,78 +11,81 @@ from http import HTTPStatus
 
 from pkgharvest.transport.base import Response
 
-_SPEAKS_OF_LIMITS = re.compile(rb"rate[ _-]?limit|abuse detection", re.IGNORECASE)
+_RATE_LIMIT_WORDS = re.compile(rb"rate[ _-]?limit|abuse detection", re.IGNORECASE)
 
-_ENOUGH = 4096
-"""Bytes of a body that is not JSON which are looked at."""
+_MAX_SEARCHED_BYTES = 4096
+"""Of a body that is not JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
-    """A host's refusal; ``whole_host`` is False where only one of its quotas is used up."""
+    """A host's refusal. ``whole_host`` is False if only one of its quotas is used up."""
 
     whole_host: bool
 
 
-def detect_throttle(answer: Response, resource: str, remaining: int | None) -> Throttle | None:
-    """Return how ``answer`` refuses, or None where it does not.
+def detect_throttle(response: Response, resource: str, remaining: int | None) -> Throttle | None:
+    """Return how ``response`` refuses the request, or None if it does not.
 
-    ``resource`` is what the request counted against, ``remaining`` what the answer's headers
-    say is left of it. "Rate limits for the REST API" in GitHub's documentation has the rules.
+    ``resource`` is the quota that the request counts against, ``remaining`` what the response
+    reports is left of it. The rules are those of "Rate limits for the REST API" and "Rate limits
+    and query limits for the GraphQL API" on docs.github.com.
     """
     used_up = remaining == 0
-    primary = False
-    match answer.status:
+    is_graphql_refusal = False
+    match response.status:
         case HTTPStatus.TOO_MANY_REQUESTS:
             refused = True
         case HTTPStatus.FORBIDDEN:
-            refused = used_up or "retry-after" in answer.headers or _speaks(answer.body)
+            refused = used_up or "retry-after" in response.headers or _mentions_limit(response.body)
         case HTTPStatus.OK if resource == "graphql":
-            refused = primary = _graphql_speaks(answer.body)
+            refused = is_graphql_refusal = _has_graphql_limit_error(response.body)
         case _:
             refused = False
-    # What is left of points may be less than a query costs.
-    own_quota = used_up or (primary and bool(remaining) and "retry-after" not in answer.headers)
-    return Throttle(whole_host=not own_quota) if refused else None
+    # Some points may be left, but fewer than the query costs.
+    only_this_quota = used_up or (
+        is_graphql_refusal and bool(remaining) and "retry-after" not in response.headers
+    )
+    return Throttle(whole_host=not only_this_quota) if refused else None
 
 
-def _speaks(body: bytes) -> bool:
-    """Say whether the body of a 403 speaks of a rate limit, in GitHub's shape or in words."""
-    match _parsed(body):
+def _mentions_limit(body: bytes) -> bool:
+    """Tell whether the body of a 403 is about a rate limit, as GitHub's JSON or as plain text."""
+    match _parse_json(body):
         case dict() as error:
-            return _limit_in(f"{error.get('message')} {error.get('documentation_url')}")
+            return _is_about_limits(f"{error.get('message')} {error.get('documentation_url')}")
         case _:
-            return _SPEAKS_OF_LIMITS.search(body[:_ENOUGH]) is not None
+            return _RATE_LIMIT_WORDS.search(body[:_MAX_SEARCHED_BYTES]) is not None
 
 
-def _graphql_speaks(body: bytes) -> bool:
-    # Looked at first, as parsing every answer a second time would cost more than all the rest.
-    if not _SPEAKS_OF_LIMITS.search(body):
+def _has_graphql_limit_error(body: bytes) -> bool:
+    # Searched first: to parse every response twice would cost more than everything else.
+    if not _RATE_LIMIT_WORDS.search(body):
         return False
-    match _parsed(body):
+    match _parse_json(body):
         case {"errors": [*errors]}:
-            return any(_is_limit(error) for error in errors)
+            return any(_is_limit_error(error) for error in errors)
         case _:
             return False
 
 
-def _is_limit(error: object) -> bool:
+def _is_limit_error(error: object) -> bool:
     match error:
         case {"type": "RATE_LIMITED" | "RATE_LIMIT"}:
             return True
         case {"path": _}:
-            return False  # about one field, whatever it says
+            return False  # about one field, whatever its message
         case {"message": str(message)}:
-            return _limit_in(message)
+            return _is_about_limits(message)
         case _:
             return False
 
 
-def _limit_in(text: str) -> bool:
-    return _SPEAKS_OF_LIMITS.search(text.encode("utf-8", "replace")) is not None
+def _is_about_limits(text: str) -> bool:
+    return _RATE_LIMIT_WORDS.search(text.encode("utf-8", "replace")) is not None
 
 
-def _parsed(body: bytes) -> object:
+def _parse_json(body: bytes) -> object:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
