@@ -83,7 +83,7 @@ def test_a_slug_that_is_taken_gives_way(catalogue: OpenCatalog) -> None:
 
 def test_a_slug_that_was_asked_for_does_not(catalogue: OpenCatalog) -> None:
     add(catalogue, "octo/cat")
-    with pytest.raises(InvalidValue, match="the slug 'cat' is taken"):
+    with pytest.raises(InvalidValue, match="slug: 'cat' is taken"):
         add(catalogue, "octo/dog", slug="cat")
     for slug in ("Cat", "", "-cat", "12", "a b", "ä"):
         with pytest.raises(InvalidValue, match="is not a slug"):

@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from pkgharvest.catalog import database, lookup
 from pkgharvest.catalog.migrations import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
-from pkgharvest.model.errors import CatalogError
+from pkgharvest.model.errors import Advice, CatalogError
 from tests.support.catalogs import make_catalog, open_catalog
 
 TABLES = {
@@ -51,8 +51,8 @@ def refusal(path: Path, *, create: bool = False) -> CatalogError:
 def test_a_missing_file_is_made_when_asked_and_not_before(tmp_path: Path) -> None:
     path = tmp_path / "new.db"
     error = refusal(path)
-    assert error.message == f"no catalogue at {path}"
-    assert error.hint == "pkgharvest add <repository> makes one"
+    assert error.message == f"no catalog at {path}"
+    assert error.advice == Advice("add_package")
     assert not path.exists()
     with database.open_writer(path, create=True):
         pass
@@ -192,7 +192,7 @@ def test_what_is_not_a_database_is_refused_untouched(
     path.write_bytes(content)
     error = refusal(path, create=create)
     assert error.message == f"{path} is not a database"
-    assert error.hint == "name another file with --db"
+    assert error.advice == Advice("choose_other_catalog")
     assert path.read_bytes() == content
 
 
@@ -259,8 +259,8 @@ def test_a_directory_that_is_missing(tmp_path: Path) -> None:
     path = tmp_path / "no" / "where" / "cat.db"
     error = refusal(path, create=True)
     assert error.message == f"no directory {path.parent}"
-    assert error.hint == "make it first, or name another with --db"
-    assert refusal(path).message == f"no catalogue at {path}"
+    assert error.advice == Advice("choose_directory")
+    assert refusal(path).message == f"no catalog at {path}"
     assert not path.parent.exists()
 
 
@@ -277,7 +277,7 @@ def test_a_damaged_file_is_told_in_one_line(tmp_path: Path) -> None:
     path.write_bytes(content)
     error = refusal(path)
     assert error.message == f"{path} is damaged: database disk image is malformed"
-    assert error.hint is not None
+    assert error.advice == Advice("restore_backup")
 
 
 # ── a disk without room even for a -shm file ──

@@ -159,7 +159,7 @@ def test_what_is_there_already_is_not_overwritten(path: Path, tmp_path: Path, na
     there = tmp_path / name
     (tmp_path / "there.db").write_text("mine")
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(CatalogError, match="is there already"):
+    with pytest.raises(CatalogError, match="already exists"):
         maintenance.backup(path, there)
     assert sorted(tmp_path.iterdir()) == before
     assert (tmp_path / "there.db").read_text() == "mine"
@@ -171,7 +171,7 @@ def test_a_copy_into_nowhere_is_refused(path: Path, tmp_path: Path) -> None:
         maintenance.backup(path, tmp_path / "no" / "copy.db")
     with pytest.raises(CatalogError, match="cannot be written"):
         maintenance.backup(path, tmp_path / ("x" * 300))
-    with pytest.raises(CatalogError, match="no catalogue at"):
+    with pytest.raises(CatalogError, match="no catalog at"):
         maintenance.backup(tmp_path / "none.db", tmp_path / "copy.db")
     assert not (tmp_path / "copy.db").exists()
 
@@ -258,7 +258,7 @@ def test_a_vacuum_during_somebodys_fetch_says_so(path: Path) -> None:
     with (
         open_catalog(path) as other,
         database.transaction(other.connection),
-        pytest.raises(CatalogError, match="is held by another program"),
+        pytest.raises(CatalogError, match="is in use by another program"),
         database.open_writer(path, busy_seconds=0.05) as connection,
     ):
         maintenance.vacuum_catalog(connection)

@@ -78,7 +78,7 @@ def test_a_writer_waits_for_another_and_then_says_who_it_is(
         database.transaction(connection),
     ):
         pass
-    assert refused.value.message == f"{path} is held by another program"
+    assert refused.value.message == f"{path} is in use by another program"
     assert isinstance(refused.value, CatalogBusy)
     with database.open_writer(path, busy_seconds=20) as connection:
         let_go()

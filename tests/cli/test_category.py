@@ -80,7 +80,7 @@ def test_one_that_is_there_changes_nothing(shell: CommandLine) -> None:
 def test_no_slug_can_be_made_of_it(shell: CommandLine, name: str) -> None:
     result = shell.run("category", "add", "--", name)
     assert result.code == 2
-    assert "no slug can be made of" in result.error
+    assert "no slug can be made from" in result.error
     assert "--title" in result.hint
     assert not shell.db.exists()
 
@@ -162,7 +162,7 @@ def test_an_unknown_one(used: CommandLine, action: str) -> None:
     options = {"edit": ("--title", "x"), "remove": ("--yes",)}.get(action, ())
     result = used.run("category", action, "aps", *options)
     assert result.code == 1
-    assert result.error == "no category 'aps' in the catalogue"
+    assert result.error == "no category 'aps' in the catalog"
     assert result.hint == "did you mean apps?"
 
 
@@ -217,8 +217,8 @@ def test_a_change_that_is_none(used: CommandLine) -> None:
     ("options", "said"),
     [
         ((), "nothing to change"),
-        (("--slug", "libs"), "the slug 'libs' is taken"),
-        (("--slug", "Not one"), "'Not one' is not a slug"),
+        (("--slug", "libs"), "--slug: 'libs' is taken"),
+        (("--slug", "Not one"), "--slug: 'Not one' is not a slug"),
     ],
 )
 def test_a_change_that_cannot_be(used: CommandLine, options: tuple[str, ...], said: str) -> None:

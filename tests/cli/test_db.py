@@ -82,7 +82,7 @@ def test_backup_onto_something(shell: CommandLine) -> None:
     (shell.here / "precious").write_text("mine")
     result = shell.run("db", "backup", "precious")
     assert result.code == 1
-    assert result.error == "precious is there already"
+    assert result.error == "precious already exists"
     assert (shell.here / "precious").read_text() == "mine"
 
 

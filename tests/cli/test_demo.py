@@ -88,7 +88,7 @@ def test_any_other_file_is_refused(shell: CommandLine, content: bytes) -> None:
     result = shell.run("demo")
     assert result.code == 1
     assert result.out == ""
-    assert result.error == "pkgharvest-demo.db is there, and no demonstration made it"
+    assert result.error == "pkgharvest-demo.db already exists and was not made by the demo"
     assert precious.read_bytes() == content
 
 
@@ -96,7 +96,7 @@ def test_somebodys_catalogue_is_refused(shell: CommandLine) -> None:
     shell.ok("add", "octo/cat", "--db", "mine.db")
     result = shell.run("demo", "--db", "mine.db")
     assert result.code == 1
-    assert "mine.db is there" in result.error
+    assert "mine.db already exists" in result.error
     assert slugs(shell, "--db", "mine.db") == ["cat"]
 
 

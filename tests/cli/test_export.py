@@ -173,7 +173,7 @@ def test_an_empty_catalogue(shell: CommandLine, other: CommandLine) -> None:
 
 
 def test_no_catalogue(other: CommandLine) -> None:
-    assert "no catalogue at" in other.run("export").error
+    assert "no catalog at" in other.run("export").error
     assert not other.db.exists()
 
 
@@ -331,7 +331,7 @@ def test_a_copy_replaces_nothing(shell: CommandLine) -> None:
     (shell.here / "copy.db").write_text("mine")
     result = shell.run("export", "--format", "sqlite", "-o", "copy.db")
     assert result.code == 1
-    assert "copy.db is there already" in result.error
+    assert "copy.db already exists" in result.error
     assert (shell.here / "copy.db").read_text() == "mine"
 
 

@@ -86,7 +86,7 @@ def test_an_option_that_cannot_be_understood(
 def test_no_catalogue(tmp_path: Path) -> None:
     result = CommandLine(tmp_path / "other").run("fetch", "--all")
     assert result.code == 1
-    assert result.error.startswith("no catalogue at ")
+    assert result.error.startswith("no catalog at ")
     assert result.hint
 
 

@@ -163,7 +163,7 @@ def test_an_unknown_one(shell: CommandLine, action: str) -> None:
     options = {"edit": ("--title", "x"), "remove": ("--yes",)}.get(action, ())
     result = shell.run("grid", action, "tree", *options)
     assert result.code == 1
-    assert result.error == "no grid 'tree' in the catalogue"
+    assert result.error == "no grid 'tree' in the catalog"
     assert result.hint == "did you mean trees?"
     assert "did you mean trees?" in shell.run("list", "--grid", "tres").hint
     assert "did you mean trees?" in shell.run("add", "octo/x", "--grid", "tres").hint
@@ -218,11 +218,11 @@ def test_an_edit_is_whole_or_none(shell: CommandLine) -> None:
     before = grid(shell)
     result = shell.run("grid", "edit", "trees", "--title", "X", "--add", "r000", "--add", "r00")
     assert result.code == 1
-    assert result.error == "no package 'r00' in the catalogue"
+    assert result.error == "no package 'r00' in the catalog"
     result = shell.run("grid", "edit", "trees", "--title", "X", "--add", "zed", "--remove", "zed")
     assert result.code == 2
     result = shell.run("grid", "edit", "trees", "--add", "r000", "--slug", "empty")
-    assert (result.code, result.error) == (2, "the slug 'empty' is taken")
+    assert (result.code, result.error) == (2, "--slug: 'empty' is taken")
     assert shell.run("grid", "edit", "trees").code == 2
     assert grid(shell) == before
 

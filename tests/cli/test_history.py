@@ -137,7 +137,7 @@ def test_any_name(past: CommandLine, name: str) -> None:
 def test_an_unknown_package(past: CommandLine) -> None:
     result = past.run("history", "cta")
     assert result.code == 1
-    assert result.error == "no package 'cta' in the catalogue"
+    assert result.error == "no package 'cta' in the catalog"
     assert "cat" in result.hint
 
 

@@ -251,8 +251,8 @@ def test_usage_errors(shell: CommandLine, arguments: tuple[str, ...]) -> None:
 def test_no_catalogue_yet(shell: CommandLine, arguments: tuple[str, ...]) -> None:
     result = shell.run(*arguments)
     assert result.code == 1
-    assert result.error == f"no catalogue at {shell.db}"
-    assert result.hint == "pkgharvest add <repository> makes one"
+    assert result.error == f"no catalog at {shell.db}"
+    assert result.hint == "pkgharvest add OWNER/NAME makes one"
     assert not shell.db.exists()
 
 
@@ -289,7 +289,7 @@ def test_tracebacks_only_where_they_are_asked_for(shell: CommandLine) -> None:
     for line in ("-vv show x", "-v -v show x", "-v show x --verbose", "show x -vv"):
         result = shell.run(*line.split())
         assert result.err.startswith("Traceback ")
-        assert f"\nerror: no catalogue at {shell.db}\n" in result.err
+        assert f"\nerror: no catalog at {shell.db}\n" in result.err
         assert result.code == 1
 
 
@@ -298,7 +298,7 @@ def test_a_fault_of_the_program_itself(shell: CommandLine) -> None:
     shell.write("UPDATE packages SET created = 'never'")
     result = shell.process("show", "cat")
     assert result.code == 1
-    assert result.error.startswith("a fault of pkgharvest itself: ValueError: ")
+    assert result.error.startswith("internal error: ValueError: ")
     assert "Traceback" in shell.process("show", "cat", "-v", "-v").err
 
 

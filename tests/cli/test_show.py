@@ -333,7 +333,7 @@ def test_near_names(shell: CommandLine, name: str, near: str) -> None:
         result = shell.run("show", *arguments)
         assert result.code == 1
         assert result.out == ""
-        assert result.error == f"no package '{name}' in the catalogue"
+        assert result.error == f"no package '{name}' in the catalog"
         assert near in result.hint
         assert result.hint.startswith("did you mean ")
 

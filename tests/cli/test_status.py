@@ -180,7 +180,7 @@ def test_no_catalogue(tmp_path: Path) -> None:
     for arguments in ((), ("--json",)):
         result = shell.run("status", *arguments)
         assert (result.code, result.out) == (1, "")
-        assert result.error == f"no catalogue at {shell.db}"
+        assert result.error == f"no catalog at {shell.db}"
     assert not shell.db.parent.exists()
 
 

@@ -210,7 +210,7 @@ def test_a_database_that_is_held_too_long(
         result = shell.run("fetch", "--all", "--json", "--jobs", "1")
         assert result.code == 1
         assert result.out == ""
-        assert result.error == f"{shell.db} is held by another program"
+        assert result.error == f"{shell.db} is in use by another program"
         assert result.hint == "try again when it is done"
         assert after // 2 <= len(done(shell)) < len(SLUGS)
         assert shell.show("r000")["slug"] == "r000"  # who reads is not held up

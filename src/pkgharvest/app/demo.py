@@ -7,7 +7,7 @@ from pathlib import Path
 from pkgharvest.app.packages import NewPackages, add_packages
 from pkgharvest.catalog import database
 from pkgharvest.catalog.database import fetch_lock, insert_row
-from pkgharvest.model.errors import CatalogError
+from pkgharvest.model.errors import Advice, CatalogError
 from pkgharvest.transport.har.archive import HarArchive
 
 DEFAULT_DB = Path("pkgharvest-demo.db")
@@ -34,7 +34,7 @@ def archive_path() -> Path:
     for directory in (package / "data", package.parent.parent / "data"):
         if (directory / "demo.har.gz").is_file():
             return directory / "demo.har.gz"
-    raise CatalogError("the demonstration's data is not installed", hint="install pkgharvest anew")
+    raise CatalogError("the data of the demo is not installed", hint="reinstall pkgharvest")
 
 
 def prepare(db: Path) -> dt.datetime:
@@ -56,7 +56,7 @@ def prepare(db: Path) -> dt.datetime:
 
 def _require_own(db: Path) -> None:
     refused = CatalogError(
-        f"{db} is there, and no demonstration made it", hint="name another file with --db"
+        f"{db} already exists and was not made by the demo", advice=Advice("choose_other_catalog")
     )
     try:
         with database.open_reader(db) as conn:

@@ -64,7 +64,7 @@ def _understood(request: EditRequest) -> PackageChanges:
     both: list[str] = [field for field in EDITABLE_FIELDS if field in wanted.sets & wanted.reset]
     both += [grid for grid in request.grids if grid in request.not_grids]
     if both:
-        raise InvalidValue(f"{both[0]}: cannot be set and taken away in one edit")
+        raise InvalidValue("cannot be set and reset in one edit", field=both[0])
     return wanted
 
 
@@ -73,7 +73,8 @@ def _fields(names: Sequence[str]) -> frozenset[EditableField]:
     unknown = [name for name in names if name not in known]
     if unknown:
         raise InvalidValue(
-            f"--reset: no field is called {', '.join(map(repr, unknown))}",
+            f"unknown field: {', '.join(map(repr, unknown))}",
+            field="reset",
             hint=f"fields that can be reset: {', '.join(EDITABLE_FIELDS)}",
         )
     return frozenset(known[name] for name in names)

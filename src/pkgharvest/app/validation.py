@@ -15,18 +15,20 @@ def check(*, title: str | None, pypi_name: str | None, documentation_url: str | 
     """Refuse, as InvalidValue, what no package can have; None is always fine."""
     if pypi_name is not None and not _is_project_name(pypi_name):
         raise InvalidValue(
-            f"--pypi: no project can be called '{redact(pypi_name)}'",
+            f"not a valid project name: '{redact(pypi_name)}'",
+            field="pypi_name",
             hint="ASCII letters and digits, with . _ or - between them",
         )
     if documentation_url is not None and not _is_web_address(documentation_url):
         raise InvalidValue(
-            f"--docs: '{redact(documentation_url)}' is not the address of a web page",
-            hint="it begins with https:// or http://",
+            f"not the URL of a web page: '{redact(documentation_url)}'",
+            field="documentation_url",
+            hint="it starts with https:// or http://",
         )
     if title is not None and not any(
         character.isprintable() and not character.isspace() for character in title
     ):
-        raise InvalidValue("--title: a title that cannot be seen")
+        raise InvalidValue("title is empty", field="title")
 
 
 def read_repository(text: str) -> Locator:

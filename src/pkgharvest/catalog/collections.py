@@ -130,7 +130,7 @@ def change_collection(
     if isinstance(slug, str):
         _require_slug(slug)
         if _id_of(connection, kind, slug) is not None:
-            raise InvalidValue(f"the slug {slug!r} is taken")
+            raise InvalidValue(f"{slug!r} is taken", field="slug")
     update_row(connection, kind, number, {**new, "modified": encode_instant(now)})
     return True
 
@@ -214,6 +214,7 @@ def _require_slug(slug: str) -> None:
     if not slugs.is_slug(slug):
         raise InvalidValue(
             f"{slug!r} is not a slug",
+            field="slug",
             hint="lower-case letters, digits, - and _; not digits alone, and no - in front",
         )
 

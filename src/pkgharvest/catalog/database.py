@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pkgharvest.catalog.migrations import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
-from pkgharvest.model.errors import CatalogBusy, CatalogError, FetchLocked
+from pkgharvest.model.errors import Advice, CatalogBusy, CatalogError, FetchLocked
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -38,18 +38,18 @@ _MAY_NOT_WRITE = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
 _HAS_NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
 """What it says of a full disk; the second where not even the 32 kB of a -shm file fit."""
 
-_SAYINGS: dict[int, tuple[str, str | None]] = {
+_SAYINGS: dict[int, tuple[str, str | Advice | None]] = {
     sqlite3.SQLITE_FULL: _NO_ROOM,
     sqlite3.SQLITE_IOERR_SHMSIZE: _NO_ROOM,
     sqlite3.SQLITE_READONLY: ("{path} is read-only", None),
-    sqlite3.SQLITE_NOTADB: ("{path} is not a database", "name another file with --db"),
+    sqlite3.SQLITE_NOTADB: ("{path} is not a database", Advice("choose_other_catalog")),
     sqlite3.SQLITE_CANTOPEN: (
         "{path} cannot be opened",
-        "look at the rights of the file and of its directory",
+        "check the permissions of the file and its directory",
     ),
     sqlite3.SQLITE_CORRUPT: (
         "{path} is damaged: {said}",
-        "go back to a copy that pkgharvest db backup made",
+        Advice("restore_backup"),
     ),
 }
 """Result codes (https://sqlite.org/rescode.html), in words, and what to do."""
@@ -93,9 +93,7 @@ def open_writer(
         if not create:
             raise _missing(path)
         if not path.parent.is_dir():
-            raise CatalogError(
-                f"no directory {path.parent}", hint="make it first, or name another with --db"
-            )
+            raise CatalogError(f"no directory {path.parent}", advice=Advice("choose_directory"))
     else:
         # A file that is refused is not written to, not even by the checkpoint of a last closing.
         with translate_sqlite_errors(path), contextlib.closing(_open_read_only(path)) as connection:
@@ -163,7 +161,7 @@ def fetch_lock(path: Path) -> Iterator[None]:
         lock.acquire(blocking=False)
     except Timeout as error:
         raise FetchLocked(
-            f"another fetch is at work on {path}", hint="it continues; nothing was done here"
+            f"another fetch is at work on {path}", hint="it goes on; nothing was done here"
         ) from error
     except OSError as error:
         raise CatalogError(f"{path} cannot be locked: {error.strerror}") from error
@@ -217,8 +215,11 @@ def translate_sqlite_errors(path: Path) -> Iterator[None]:
         if _says(error, _IS_BUSY):
             raise CatalogBusy(path) from error
         saying = _SAYINGS.get(code) or _SAYINGS.get(code & _PRIMARY)
-        message, hint = saying or ("{path}: {said}", None)
-        raise CatalogError(message.format(path=path, said=error), hint=hint) from error
+        message, remedy = saying or ("{path}: {said}", None)
+        text = message.format(path=path, said=error)
+        if isinstance(remedy, Advice):
+            raise CatalogError(text, advice=remedy) from error
+        raise CatalogError(text, hint=remedy) from error
 
 
 def require_sqlite_version(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> None:
@@ -238,7 +239,7 @@ def _says(error: BaseException | None, codes: frozenset[int]) -> bool:
 
 
 def _missing(path: Path) -> CatalogError:
-    return CatalogError(f"no catalogue at {path}", hint="pkgharvest add <repository> makes one")
+    return CatalogError(f"no catalog at {path}", advice=Advice("add_package"))
 
 
 def _is_there(path: Path) -> bool:
@@ -251,7 +252,7 @@ def _is_there(path: Path) -> bool:
         raise CatalogError(f"{path} cannot be opened: {error.strerror}") from error
     if not stat.S_ISREG(mode):
         kind = "a directory" if stat.S_ISDIR(mode) else "not a file"
-        raise CatalogError(f"{path} is {kind}", hint="name a file with --db")
+        raise CatalogError(f"{path} is {kind}", advice=Advice("choose_catalog"))
     return True
 
 
@@ -279,7 +280,7 @@ def _open_read_only(path: Path) -> sqlite3.Connection:
                 raise
             raise CatalogError(
                 f"{path} cannot be read: what is in its log must be written into it first",
-                hint="make its directory writable, or list it as somebody who may write there",
+                hint="make its directory writable, or read it as a user who may write there",
             ) from error
         connection = _connect(path, "ro&immutable=1")
     return connection
@@ -304,12 +305,10 @@ def _version(connection: sqlite3.Connection, path: Path, *, empty_is_fine: bool 
     if application == 0 and version == 0 and tables == 0:
         if empty_is_fine:
             return 0
-        raise CatalogError(
-            f"{path} is empty", hint="pkgharvest add <repository> makes a catalogue of it"
-        )
+        raise CatalogError(f"{path} is empty", advice=Advice("add_package"))
     if application != APPLICATION_ID:
         raise CatalogError(
-            f"{path} is a database of another program", hint="name another file with --db"
+            f"{path} is a database of another program", advice=Advice("choose_other_catalog")
         )
     if version > SCHEMA_VERSION:
         raise CatalogError(

@@ -211,10 +211,11 @@ def require_free_slug(connection: sqlite3.Connection, slug: str) -> None:
     if not slugs.is_slug(slug):
         raise InvalidValue(
             f"{slug!r} is not a slug",
+            field="slug",
             hint="lower-case letters, digits, - and _; not digits alone, and no - in front",
         )
     if slug_is_taken(connection, slug):
-        raise InvalidValue(f"the slug {slug!r} is taken")
+        raise InvalidValue(f"{slug!r} is taken", field="slug")
 
 
 def _free_slug(connection: sqlite3.Connection, new: NewPackage) -> str:

@@ -107,9 +107,7 @@ def backup(path: Path, copy: Path, *, compact: bool = False) -> int:
     """
     try:
         if copy.exists():
-            raise CatalogError(
-                f"{copy} is there already", hint="name a new file, or remove this one"
-            )
+            raise CatalogError(f"{copy} already exists", hint="name a new file, or remove this one")
         if not copy.parent.is_dir():
             raise CatalogError(f"no directory {copy.parent}")
         with (

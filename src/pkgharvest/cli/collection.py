@@ -12,7 +12,7 @@ from pkgharvest.cli.exit_codes import ExitCode
 from pkgharvest.cli.invocation import Command, Invocation, write
 from pkgharvest.cli.output import Output, drawn, pieces, speak_utf8, style
 from pkgharvest.formats.sanitize import sanitize
-from pkgharvest.model.errors import InvalidValue
+from pkgharvest.model.errors import Advice, InvalidValue
 from pkgharvest.settings.load import prepare_default_directory
 
 if TYPE_CHECKING:
@@ -66,8 +66,7 @@ def add(invocation: Invocation, name: str, wish: CollectionChanges) -> None:
     slug = slugs.slugify(name)
     if not slugs.is_slug(slug):
         raise InvalidValue(
-            f"no slug can be made of {name!r}",
-            hint="begin with a letter of a to z; --title takes what people shall read",
+            f"no slug can be made from {name!r}", field="name", advice=Advice("set_title")
         )
     prepare_default_directory(invocation.settings())
     with (

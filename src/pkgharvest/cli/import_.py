@@ -10,6 +10,7 @@ import click
 
 from pkgharvest.cli.exit_codes import ExitCode
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
+from pkgharvest.cli.messages import error_hint
 from pkgharvest.cli.parameters import TEXT
 from pkgharvest.formats.sanitize import sanitize
 from pkgharvest.model.errors import RateLimited, SourceError, Unauthorized
@@ -84,8 +85,8 @@ def _import(work: "Import", each: str, invocation: Invocation, *, from_web: bool
 def _tell(each: str, error: SourceError | OSError) -> None:
     if isinstance(error, SourceError):
         click.echo(f"error: {sanitize(error.message)}", err=True)
-        if error.hint:
-            click.echo(f"\nhint: {sanitize(error.hint)}", err=True)
+        if hint := error_hint(error):
+            click.echo(f"\nhint: {sanitize(hint)}", err=True)
     else:
         reason = (error.strerror or str(error)).lower()
         click.echo(f"error: {sanitize(each)}: {reason}", err=True)

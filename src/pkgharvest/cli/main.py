@@ -14,6 +14,7 @@ import click
 from pkgharvest import __version__
 from pkgharvest.cli.exit_codes import ExitCode, exit_code_for_error
 from pkgharvest.cli.invocation import Invocation, drop_unwritten, global_options
+from pkgharvest.cli.messages import error_hint, error_message
 from pkgharvest.formats.sanitize import sanitize
 from pkgharvest.model.errors import PkgharvestError
 
@@ -131,7 +132,7 @@ def main(arguments: Sequence[str] | None = None, invocation: Invocation | None =
         return _tell("interrupted", None, ExitCode.INTERRUPTED)
     except PkgharvestError as error:
         _trace(invocation, error)
-        return _tell(error.message, error.hint, exit_code_for_error(error))
+        return _tell(error_message(error), error_hint(error), exit_code_for_error(error))
     except OSError as error:
         _trace(invocation, error)
         drop_unwritten()
@@ -188,7 +189,7 @@ def _unexpected(
     """Tell of a fault of the program itself in one line; -vv shows where it is."""
     _trace(invocation, error)
     _tell(
-        f"a fault of pkgharvest itself: {kind.__name__}: {error}",
-        "run it again with -vv, and report what it prints",
+        f"internal error: {kind.__name__}: {error} (this is a bug; -vv shows where)",
+        None,
         ExitCode.ERROR,
     )

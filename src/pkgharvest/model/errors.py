@@ -1,29 +1,31 @@
 """Every error of pkgharvest, from one root.
 
-An error owns its wording (one line, no full stop) and may carry a hint: what to do about it.
-Exit codes are not known here; the command line maps the classes to them.
+An error says what is wrong in one line without a full stop, carries what it is about as data, and
+may say what helps: a ``hint`` where that is a fact (``ISO 8601: 2026-02-15``), an ``advice`` where
+it is something to do in pkgharvest. Commands, options and exit codes are not known here: each door
+(the command line, an HTTP server) words fields and advice its own way.
 
     PkgharvestError
-    ├── InvalidValue           an option, a setting or an argument that cannot be understood
+    ├── InvalidValue           a value that cannot be used, and the field it was given for
     │   └── LocatorError       a repository that cannot be understood
-    ├── UnknownPackage         nothing in the catalogue answers to that name
-    ├── UnknownCategory, UnknownGrid
-    ├── RepositoryTaken        another package follows that repository
-    ├── GridLocked             which packages a grid compares is not to be changed
-    ├── Conflict               what is imported cannot stand beside what is there
+    ├── UnknownName            nothing in the catalog has that name
+    │   └── UnknownPackage  UnknownCategory  UnknownGrid
+    ├── RepositoryTaken        another package has that repository
+    ├── GridLocked             the packages of a locked grid do not change
+    ├── Conflict               an imported resource clashes with one in the catalog
     ├── CatalogError           the SQLite file: missing, foreign, too new, read-only, full …
     │   └── CatalogBusy        another program is writing to it
-    ├── HarvestLocked          another fetch is at work on the same catalogue
+    ├── FetchLocked            another fetch is at work on the same catalog
     ├── ArchiveError           a HAR file that cannot be read or written
     ├── BudgetSpent            the run may send no further request
-    └── SourceError            a host did not give what it was asked for (a result, not an end)
+    └── SourceError            a source did not get what it asked for (a result, not an end)
         ├── NotFound  Gone  Blocked  Unauthorized  RateLimited
         └── Unavailable  Malformed  TimedOut  NotRecorded
 """
 
 import datetime as dt
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 ErrorKind = Literal[
     "not_found",
@@ -37,95 +39,162 @@ ErrorKind = Literal[
     "not_recorded",
 ]
 
+Remedy = Literal[
+    "add_package",
+    "choose_catalog",
+    "choose_directory",
+    "choose_other_catalog",
+    "list_categories",
+    "list_grids",
+    "list_packages",
+    "restore_backup",
+    "set_title",
+    "show_package",
+    "unlock_grid",
+]
+"""What can be done in pkgharvest about an error."""
+
+
+class Advice(NamedTuple):
+    """What helps against an error."""
+
+    remedy: Remedy
+    subject: str = ""
+    """The slug of the package or grid it concerns."""
+
 
 class PkgharvestError(Exception):
-    """The root: ``message`` is one line for people, ``hint`` says what to do about it."""
+    """The root. ``message`` is one line for people; ``hint`` and ``advice`` say what helps.
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    Every error can be copied and pickled, whatever arguments its class takes.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, advice: Advice | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.advice = advice
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Restore the attributes instead of calling ``__init__``, whose arguments vary."""
+        return _restore, (type(self), self.args), self.__dict__
+
+
+def _restore(kind: type[PkgharvestError], args: tuple[Any, ...]) -> PkgharvestError:
+    return kind.__new__(kind, *args)
 
 
 class InvalidValue(PkgharvestError):
-    """An option, a setting or an argument that cannot be understood."""
+    """A value that cannot be used.
+
+    ``field`` names what it was given for (``title``, ``documentation_url``), where that is known;
+    ``other_field`` what it clashes with. The message repeats neither.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        field: str | None = None,
+        other_field: str | None = None,
+        hint: str | None = None,
+        advice: Advice | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, advice=advice)
+        self.field = field
+        self.other_field = other_field
+
+    def __str__(self) -> str:
+        names = " and ".join(filter(None, (self.field, self.other_field)))
+        return f"{names}: {self.message}" if names else self.message
 
 
 class LocatorError(InvalidValue):
     """A repository that cannot be understood. The message never repeats a credential."""
 
 
-class UnknownPackage(PkgharvestError):
-    """Nothing in the catalogue answers to ``name``; ``near`` are names that look like it."""
+class UnknownName(PkgharvestError):
+    """The catalog has nothing called ``name``; ``near`` are slugs that look like it."""
+
+    noun: ClassVar[str]
+    remedy: ClassVar[Remedy]
 
     def __init__(self, name: str, near: tuple[str, ...] = ()) -> None:
-        hint = f"did you mean {' or '.join(near)}?" if near else "pkgharvest list shows them all"
-        super().__init__(f"no package {name!r} in the catalogue", hint=hint)
+        super().__init__(
+            f"no {self.noun} {name!r} in the catalog",
+            hint=f"did you mean {' or '.join(near)}?" if near else None,
+            advice=None if near else Advice(self.remedy),
+        )
         self.name = name
         self.near = near
 
 
-class UnknownCategory(PkgharvestError):
-    """The catalogue has no such category; ``near`` are slugs that look like it."""
+class UnknownPackage(UnknownName):
+    """The catalog has no such package."""
 
-    def __init__(self, slug: str, near: tuple[str, ...] = ()) -> None:
-        super().__init__(f"no category {slug!r} in the catalogue", hint=_other("category", near))
+    noun = "package"
+    remedy = "list_packages"
 
 
-class UnknownGrid(PkgharvestError):
-    """The catalogue has no such grid; ``near`` are slugs that look like it."""
+class UnknownCategory(UnknownName):
+    """The catalog has no such category."""
 
-    def __init__(self, slug: str, near: tuple[str, ...] = ()) -> None:
-        super().__init__(f"no grid {slug!r} in the catalogue", hint=_other("grid", near))
+    noun = "category"
+    remedy = "list_categories"
+
+
+class UnknownGrid(UnknownName):
+    """The catalog has no such grid."""
+
+    noun = "grid"
+    remedy = "list_grids"
 
 
 class RepositoryTaken(PkgharvestError):
-    """A package cannot follow ``url``: the package ``slug`` does, or did before a rename."""
+    """A package cannot have the repository ``url``: it is, or was, that of the package ``slug``."""
 
     def __init__(self, url: str, slug: str) -> None:
         super().__init__(
-            f"{url} is the repository of the package {slug}",
-            hint=f"pkgharvest show {slug} shows it; one repository is one package",
+            f"{url} is the repository of the package {slug}", advice=Advice("show_package", slug)
         )
+        self.url = url
         self.slug = slug
 
 
 class GridLocked(PkgharvestError):
-    """Which packages a grid compares is not to be changed: it is locked."""
+    """The grid ``slug`` is locked: no package goes in or out."""
 
     def __init__(self, slug: str) -> None:
         super().__init__(
             f"the grid {slug} is locked: its packages stay as they are",
-            hint=f"pkgharvest grid edit {slug} --unlocked lets them be changed",
+            advice=Advice("unlock_grid", slug),
         )
-
-
-def _other(kind: str, near: tuple[str, ...]) -> str:
-    if near:
-        return f"did you mean {' or '.join(near)}?"
-    return f"pkgharvest {kind} list shows them all, {kind} add makes one"
+        self.slug = slug
 
 
 class Conflict(PkgharvestError):
-    """What is imported cannot stand beside what is there: an id or a slug is another's."""
+    """An imported resource clashes with the catalog: its id or slug belongs to another one."""
 
 
 class CatalogError(PkgharvestError):
-    """The catalogue's file cannot be used as asked: missing, foreign, too new, read-only, full."""
+    """The catalog's file cannot be used as asked: missing, foreign, too new, read-only, full."""
 
 
 class CatalogBusy(CatalogError):
-    """Another program holds the catalogue's file, and has not let go of it in time."""
+    """Another program holds the catalog's file, and did not let go of it in time."""
 
     def __init__(self, path: Path | None = None) -> None:
         super().__init__(
-            f"{path or 'the catalogue'} is held by another program",
+            f"{path or 'the catalog'} is in use by another program",
             hint="try again when it is done",
         )
+        self.path = path
 
 
 class FetchLocked(PkgharvestError):
-    """Another fetch is at work on the same catalogue."""
+    """Another fetch is at work on the same catalog."""
 
 
 class ArchiveError(PkgharvestError):

@@ -53,11 +53,13 @@ class FetchOptions:
     def __post_init__(self) -> None:
         """Refuse options that contradict each other."""
         if self.as_of is not None and self.history == "api":
-            raise InvalidValue("--as-of reads git, and --history api forbids it")
+            raise InvalidValue(
+                "the past is read from git only", field="as_of", other_field="history"
+            )
         if self.as_of is not None and "repo" not in self.sources:
-            raise InvalidValue("--as-of reads repositories, and --source leaves them out")
+            raise InvalidValue("no repository is read", field="as_of", other_field="sources")
         if self.record is not None and self.replay is not None:
-            raise InvalidValue("--record and --replay exclude each other")
+            raise InvalidValue("choose one of them", field="record", other_field="replay")
 
     @property
     def is_whole(self) -> bool:

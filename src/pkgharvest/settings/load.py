@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pkgharvest.model.errors import InvalidValue
+from pkgharvest.model.errors import Advice, InvalidValue
 from pkgharvest.model.instants import parse_duration
 
 if TYPE_CHECKING:
@@ -117,8 +117,7 @@ class Settings(NamedTuple):
         """Where the catalogue is; InvalidValue where that is in a home that nobody has."""
         if self.db.origin == "default" and not self.db.value:
             raise InvalidValue(
-                "no home directory to keep the catalogue in",
-                hint="name its file with --db, or in PKGHARVEST_DB",
+                "no home directory to keep the catalog in", advice=Advice("choose_catalog")
             )
         path = expand_home(self.db.value)
         if path is None:
