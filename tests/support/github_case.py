@@ -7,7 +7,7 @@ from typing import Any
 
 from pkgharvest.model.clock import FixedClock
 from pkgharvest.model.observations import FetchTarget, RepositoryResult
-from pkgharvest.sources.github.rest_source import GitHubRestSource
+from pkgharvest.sources.github.rest import GitHubRestSource
 from tests.standins.github import FakeCommit, FakeContributor, FakeRepository, GitHubStandIn
 from tests.standins.transport import LoopbackTransport
 from tests.support.targets import learned

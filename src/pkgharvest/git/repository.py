@@ -76,7 +76,7 @@ class GitRepository:
         if head is not None and instant is not None:
             head = await self._head_at(head, instant)
         if head is None:
-            return nothing(tip.branch), ()
+            return Activity.empty(tip.branch), ()
         authors = Authors()
         days: Counter[dt.date] = Counter()
         count = 0
@@ -125,13 +125,6 @@ class GitRepository:
             *(*options, head, "--"),
             seconds=self.seconds,
         )
-
-
-def nothing(branch: str | None) -> Activity:
-    """Return the activity of a repository that has no commit."""
-    return Activity(
-        head=None, committed_at=None, default_branch=branch, commit_count=0, since=None, days={}
-    )
 
 
 def branch_of(ref: str) -> str | None:

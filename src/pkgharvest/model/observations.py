@@ -75,6 +75,18 @@ class Activity:
     days: Mapping[dt.date, int]
     """Commits per UTC day of their author dates, merges included."""
 
+    @classmethod
+    def empty(cls, branch: str | None) -> "Activity":
+        """Return the activity of a repository without commits, whose HEAD names ``branch``."""
+        return cls(
+            head=None,
+            committed_at=None,
+            default_branch=branch,
+            commit_count=0,
+            since=None,
+            days={},
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contributor:

@@ -18,7 +18,7 @@ from pkgharvest.settings.load import GITHUB_API_URL, PYPI_URL, Setting, Settings
 from pkgharvest.sources.base import HistorySource, RepositorySource
 from pkgharvest.sources.git import GitSource
 from pkgharvest.sources.github.graphql_source import GitHubGraphqlSource
-from pkgharvest.sources.github.rest_source import GitHubRestSource
+from pkgharvest.sources.github.rest import GitHubRestSource
 from pkgharvest.sources.pypi.source import PypiIndexSource
 from pkgharvest.sources.pypistats import PypistatsSource
 from pkgharvest.transport.client import Client

@@ -1,4 +1,5 @@
-"""Where the figures come from: one file each. A source builds requests and decodes answers.
+"""Where metadata comes from: one module or package per host, and what they share.
 
-It does not sleep, retry, cache or store.
+`base` has the protocols, `json_api` and `batching` the common parts. A source builds requests and
+decodes responses; it never sleeps, retries, caches or stores.
 """

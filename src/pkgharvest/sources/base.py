@@ -1,4 +1,8 @@
-"""What the engine asks of a source."""
+"""What the pipeline expects of a source: one protocol per kind of source.
+
+A new source implements one of them. It builds requests and decodes responses; it never sleeps,
+retries, caches or stores.
+"""
 
 import datetime as dt
 from typing import Protocol
@@ -13,45 +17,42 @@ from pkgharvest.model.observations import (
 
 
 class RepositorySource(Protocol):
-    """A kind of repository host."""
+    """Reads repositories of one kind of host."""
 
     async def read(self, target: FetchTarget, today: dt.date) -> RepositoryResult:
-        """Look at the repository of ``target``; ``today`` is where the 52 weeks end.
+        """Read the repository of ``target``. The 52 weeks end on the day before ``today``.
 
-        Raises SourceError where nothing at all could be read; where a part could, the reading
-        carries the rest as its ``problem``.
+        Raises SourceError if nothing could be read. If some of it could, the result carries the
+        error as its ``problem``.
         """
 
 
 class HistorySource(Protocol):
-    """A source of whole commit histories, by git itself."""
+    """Reads whole commit histories with git."""
 
     async def history(self, target: FetchTarget, today: dt.date) -> RepositoryResult:
-        """Read commits and authors of ``target`` from its repository."""
+        """Read commits and authors of ``target``. Raises SourceError."""
 
     async def history_at(self, target: FetchTarget, instant: dt.datetime) -> Activity:
-        """Read the activity as it was at ``instant``: the first-parent head of that time.
+        """Return the activity as of ``instant``, an aware datetime.
 
-        Raises SourceError; an instant before the first commit gives an empty activity.
+        The head of that time is the first commit, along first parents from today's head, that was
+        committed by then. Before the first commit, the activity is empty. Raises SourceError.
         """
 
 
-class ProjectSource(Protocol):
-    """A package index."""
+class IndexSource(Protocol):
+    """Reads projects of a package index."""
 
     async def read(self, target: FetchTarget) -> ProjectResult:
-        """Look at the project of ``target``, or for one.
-
-        Raises SourceError where nothing could be read.
-        """
+        """Read the project of ``target``, or look for one. Raises SourceError."""
 
 
 class DownloadsSource(Protocol):
-    """A place that counts downloads from a package index."""
+    """Reads how often projects of a package index were downloaded."""
 
     async def read(self, target: FetchTarget) -> DownloadsResult:
-        """Look at the figures of the project of ``target``.
+        """Read the download counts of the project of ``target``. Raises SourceError.
 
-        A package without a project, and a project without figures, is a reading without any.
-        Raises SourceError where nothing could be read.
+        The result is empty if the package has no project, or its project no counts.
         """

@@ -1,8 +1,16 @@
-"""Asking for many things at once: what many tasks want at about the same time goes together.
+"""Batching: requests that many tasks want at about the same time are sent as one.
 
-Each task asks for one thing and waits for it; none of them knows of the others. A batch goes out
-when it is full, or when for a while nothing more has come to it. Of a batch that was too much
-for the host the halves are asked for, and later batches are smaller for some time.
+Each task asks for one item and waits for it; the tasks know nothing of each other. The engine can
+therefore stay a loop over single packages, and only a source whose host answers for many items at
+once has to know about batches.
+
+A batch is sent as soon as it is full, or when no item has joined it for a moment. That moment is
+short for the first batches, because tasks that start together ask together. Later tasks come one
+by one, as other hosts let them go, so waiting longer fills the batches better. If every task that
+could ask is waiting already, there is nothing to wait for.
+
+A batch the host rejects as too large is halved, until single items remain. Batches then stay
+small, and grow again by a quarter after each full batch that succeeds.
 """
 
 import asyncio
@@ -17,30 +25,30 @@ from pkgharvest.model.errors import PkgharvestError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_MOMENT = 0.02
-"""Seconds of silence that send a batch: tasks that begin together ask together."""
+_FIRST_IDLE_SECONDS = 0.02
+"""How long the first batches stay open without a new item."""
 
-_PATIENCE = 0.5
-"""The same, once there were answers: then tasks come one by one, as other hosts let them go."""
+_IDLE_SECONDS = 0.5
+"""The same, after the first response."""
 
-_GROWTH = 4
-"""What went well lets the next batch be larger by one in so many."""
+_GROWTH_DIVISOR = 4
+"""A full batch that succeeds lets the next one be larger by this part of its size."""
 
 
 class BatchTooLarge(Exception):
-    """The host could not do all that at once, or, where it was one thing, not even that."""
+    """The host could not handle that many items at once; for a single item, not even that one."""
 
 
-Ask = Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]]
-"""Asks for items and returns what became of each, in their order: errors are values here.
+Fetch = Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]]
+"""Fetches items and returns a result for each, in their order. An error of one item is a value.
 
-Raises TooMuch or a PkgharvestError where that became of all of them.
+Raises BatchTooLarge or a PkgharvestError if that is the result of all of them.
 """
 
 
 @dataclass(slots=True, eq=False)
-class _Wish(Generic[Item, Result]):
-    """An item that somebody waits for."""
+class _Pending(Generic[Item, Result]):
+    """An item that a task waits for."""
 
     item: Item
     future: "asyncio.Future[Result]"
@@ -48,67 +56,66 @@ class _Wish(Generic[Item, Result]):
 
 @dataclass(slots=True, eq=False)
 class _Batch(Generic[Item, Result]):
-    """Wishes that go together."""
+    """Items that are sent together."""
 
-    wishes: list[_Wish[Item, Result]] = field(default_factory=list)
-    full: asyncio.Event = field(default_factory=asyncio.Event)
+    pending: list[_Pending[Item, Result]] = field(default_factory=list)
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
     task: "asyncio.Task[None] | None" = None
 
     @property
     def is_abandoned(self) -> bool:
-        """Whether nobody waits any more."""
-        return all(wish.future.done() for wish in self.wishes)
+        """Whether no task waits any more."""
+        return all(entry.future.done() for entry in self.pending)
 
-    def finished(self, task: "asyncio.Task[None]") -> None:
-        """Hand on what nobody foresaw, lest somebody wait for ever."""
+    def settle_rest(self, task: "asyncio.Task[None]") -> None:
+        """Pass an unexpected error on, so that no task waits forever."""
         error = None if task.cancelled() else task.exception()
-        for wish in self.wishes:
-            if not wish.future.done():
+        for entry in self.pending:
+            if not entry.future.done():
                 if error is None:
-                    wish.future.cancel()
+                    entry.future.cancel()
                 else:
-                    wish.future.set_exception(error)
+                    entry.future.set_exception(error)
 
 
 class Batcher(Generic[Item, Result]):
-    """Gathers wishes and asks for them by ``ask``, ``most`` of them at once.
+    """Collects items and passes them to ``fetch``, at most ``max_size`` at once.
 
-    ``expected`` tells how many tasks can be waiting at the most, where that can be told: when all
-    of them are, there is nothing to be patient for.
+    ``expected`` returns how many tasks can be waiting at most, if that is known.
     """
 
     def __init__(
         self,
-        ask: Ask[Item, Result],
+        fetch: Fetch[Item, Result],
         *,
-        most: int,
+        max_size: int,
         clock: Clock,
         expected: Callable[[], int] = lambda: sys.maxsize,
     ) -> None:
-        self._ask = ask
-        self._most = self._size = most
+        self._fetch = fetch
+        self._max_size = self._size = max_size
         self._clock = clock
         self._expected = expected
         self._open: _Batch[Item, Result] | None = None
-        self._patience = _MOMENT
+        self._idle_seconds = _FIRST_IDLE_SECONDS
 
     async def get(self, item: Item) -> Result:
-        """Return what became of ``item``, asked for with others.
+        """Return the result for ``item``, fetched together with others.
 
-        Raises what ``ask`` made of it, or of all; TooMuch where it is too much even alone.
+        Raises what ``fetch`` returned for the item or raised for all, and BatchTooLarge if the
+        item is too much even alone.
         """
         batch = self._open
         if batch is None:
-            batch = _Batch()
-            self._open = batch
+            batch = self._open = _Batch()
             batch.task = asyncio.create_task(self._run(batch))
-            batch.task.add_done_callback(batch.finished)
-        wish: _Wish[Item, Result] = _Wish(item, asyncio.get_running_loop().create_future())
-        batch.wishes.append(wish)
-        if len(batch.wishes) >= self._size:
+            batch.task.add_done_callback(batch.settle_rest)
+        entry: _Pending[Item, Result] = _Pending(item, asyncio.get_running_loop().create_future())
+        batch.pending.append(entry)
+        if len(batch.pending) >= self._size:
             self._close(batch)
         try:
-            return await wish.future
+            return await entry.future
         except asyncio.CancelledError:
             if batch.is_abandoned and batch.task is not None:
                 self._close(batch)
@@ -117,57 +124,60 @@ class Batcher(Generic[Item, Result]):
             raise
 
     def _close(self, batch: _Batch[Item, Result]) -> None:
-        """Let no other wish come to ``batch``."""
-        batch.full.set()
+        """Let no more items join ``batch``."""
+        batch.closed.set()
         if self._open is batch:
             self._open = None
 
     async def _run(self, batch: _Batch[Item, Result]) -> None:
-        known = 0
-        while not batch.full.is_set() and known != len(batch.wishes):
-            known = len(batch.wishes)
-            await self._silence(_MOMENT if known >= self._expected() else self._patience, batch)
+        """Wait until ``batch`` is full or idle, then fetch it in parts of the current size."""
+        size = 0
+        while not batch.closed.is_set() and size != len(batch.pending):
+            size = len(batch.pending)
+            complete = size >= self._expected()
+            await self._wait(_FIRST_IDLE_SECONDS if complete else self._idle_seconds, batch)
         self._close(batch)
-        parts = [batch.wishes]
+        parts = [batch.pending]
         while parts:
-            part = [wish for wish in parts.pop() if not wish.future.done()]
-            if len(part) > self._size:  # it has become smaller since they were gathered
+            part = [entry for entry in parts.pop() if not entry.future.done()]
+            if len(part) > self._size:  # the size fell since the batch was collected
                 parts += [part[self._size :], part[: self._size]]
             elif part:
-                again = await self._settle(part)
-                half = (len(again) + 1) // 2
-                parts += [again[half:], again[:half]]
+                rejected = await self._fetch_part(part)
+                half = (len(rejected) + 1) // 2
+                parts += [rejected[half:], rejected[:half]]
 
-    async def _silence(self, seconds: float, batch: _Batch[Item, Result]) -> None:
-        """Wait for ``seconds``, or until ``batch`` is full."""
-        silence = asyncio.ensure_future(self._clock.sleep(seconds))
-        filled = asyncio.ensure_future(batch.full.wait())
+    async def _wait(self, seconds: float, batch: _Batch[Item, Result]) -> None:
+        """Wait for ``seconds``, or until ``batch`` is closed."""
+        idle = asyncio.ensure_future(self._clock.sleep(seconds))
+        closed = asyncio.ensure_future(batch.closed.wait())
         try:
-            await asyncio.wait({silence, filled}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({idle, closed}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            silence.cancel()
-            filled.cancel()
+            idle.cancel()
+            closed.cancel()
 
-    async def _settle(self, part: list[_Wish[Item, Result]]) -> list[_Wish[Item, Result]]:
-        """Ask for ``part``, and return those that are to be asked for again, with fewer."""
+    async def _fetch_part(self, part: list[_Pending[Item, Result]]) -> list[_Pending[Item, Result]]:
+        """Fetch ``part`` and hand out the results. Return the items to fetch in smaller parts."""
         results: Sequence[Result | Exception]
         try:
-            results = await self._ask([wish.item for wish in part])
+            results = await self._fetch([entry.item for entry in part])
         except (BatchTooLarge, PkgharvestError) as error:
             results = [error] * len(part)
-        self._patience = _PATIENCE
-        again = []
-        for wish, result in zip(part, results, strict=True):
+        self._idle_seconds = _IDLE_SECONDS
+        rejected = []
+        for entry, result in zip(part, results, strict=True):
             if isinstance(result, BatchTooLarge) and len(part) > 1:
-                again.append(wish)
-            elif wish.future.done():
-                continue  # nobody waits for it any more
+                rejected.append(entry)
+            elif entry.future.done():
+                continue  # its task was cancelled meanwhile
             elif isinstance(result, Exception):
-                wish.future.set_exception(result)
+                entry.future.set_exception(result)
             else:
-                wish.future.set_result(result)
+                entry.future.set_result(result)
         if any(isinstance(result, BatchTooLarge) for result in results):
             self._size = min(self._size, (len(part) + 1) // 2)
         elif len(part) >= self._size:
-            self._size = min(self._most, self._size + max(1, self._size // _GROWTH))
-        return again
+            growth = max(1, self._size // _GROWTH_DIVISOR)
+            self._size = min(self._max_size, self._size + growth)
+        return rejected

@@ -14,7 +14,7 @@ from pathlib import Path
 from pkgharvest.git.clones import CloneCache, remove_path
 from pkgharvest.git.errors import from_disk, from_host
 from pkgharvest.git.process import CloneTooLarge, GitCommand, GitError, GitProcess
-from pkgharvest.git.repository import GitRepository, Survey, Tip, branch_of, nothing
+from pkgharvest.git.repository import GitRepository, Survey, Tip, branch_of
 from pkgharvest.model.errors import Malformed, NotFound, Unavailable
 from pkgharvest.model.locators import Locator
 from pkgharvest.model.observations import Activity, FetchTarget, RepositoryResult
@@ -160,7 +160,7 @@ class GitSource:
         if tip.head is None:
             if target.head is not None:
                 raise Malformed(f"{locator.url} has no commit any more")
-            return nothing(tip.branch), ()
+            return Activity.empty(tip.branch), ()
         async with self._clones.hold(locator, self._limits.fetch) as path:
             fresh = not path.exists()
             try:

@@ -19,7 +19,7 @@ from tests.support.github_case import NOW
 class Host:
     """Doubles numbers, up to so many at once; some of them it refuses."""
 
-    most: int = 1000
+    max_size: int = 1000
     refused: frozenset[int] = frozenset()
     asked: list[list[int]] = field(default_factory=list)
     error: PkgharvestError | None = None
@@ -33,13 +33,13 @@ class Host:
         await (self.going.wait() if self.going else asyncio.sleep(0))
         if self.error is not None:
             raise self.error
-        if len(numbers) > self.most and not self.partial:
+        if len(numbers) > self.max_size and not self.partial:
             raise BatchTooLarge
         done: list[int | Exception] = [
             NotFound(str(number)) if number in self.refused else 2 * number
-            for number in numbers[: self.most]
+            for number in numbers[: self.max_size]
         ]
-        return [*done, *(BatchTooLarge() for _ in numbers[self.most :])]
+        return [*done, *(BatchTooLarge() for _ in numbers[self.max_size :])]
 
     @property
     def sizes(self) -> list[int]:
@@ -60,10 +60,10 @@ class SlowClock(FixedClock):
 
 
 def batches(
-    host: Host, most: int = 10, expected: Callable[[], int] | None = None
+    host: Host, max_size: int = 10, expected: Callable[[], int] | None = None
 ) -> Batcher[int, int]:
     others = {} if expected is None else {"expected": expected}
-    return Batcher(host.ask, most=most, clock=SlowClock(), **others)
+    return Batcher(host.ask, max_size=max_size, clock=SlowClock(), **others)
 
 
 async def gathered(source: Batcher[int, int], numbers: Sequence[int]) -> list[int | BaseException]:
@@ -112,7 +112,7 @@ def test_later_batches_are_waited_for_longer_unless_nobody_else_can_come() -> No
     async def act() -> None:
         nonlocal expected
         source: Batcher[int, int] = Batcher(
-            Host().ask, most=10, clock=clock, expected=lambda: expected
+            Host().ask, max_size=10, clock=clock, expected=lambda: expected
         )
         await source.get(1)
         first, clock.slept[:] = list(clock.slept), []
@@ -128,13 +128,13 @@ def test_later_batches_are_waited_for_longer_unless_nobody_else_can_come() -> No
 
 
 def test_what_is_too_much_is_halved_and_the_size_grows_back() -> None:
-    host = Host(most=3)
+    host = Host(max_size=3)
 
     async def act() -> None:
         source = batches(host)
         assert await gathered(source, range(10)) == [2 * n for n in range(10)]
         assert max(host.sizes[-3:]) <= 3
-        host.most = 1000
+        host.max_size = 1000
         for _ in range(8):
             await gathered(source, range(10))
 
@@ -144,7 +144,7 @@ def test_what_is_too_much_is_halved_and_the_size_grows_back() -> None:
 
 
 def test_only_what_did_not_come_is_asked_again() -> None:
-    host = Host(most=4, partial=True)
+    host = Host(max_size=4, partial=True)
 
     async def act() -> None:
         assert await gathered(batches(host), range(10)) == [2 * n for n in range(10)]
@@ -192,7 +192,7 @@ def test_a_mistake_leaves_nobody_waiting() -> None:
         raise ZeroDivisionError
 
     async def act() -> None:
-        source: Batcher[int, int] = Batcher(ask, most=2, clock=SlowClock())
+        source: Batcher[int, int] = Batcher(ask, max_size=2, clock=SlowClock())
         assert [type(result) for result in await gathered(source, range(2))] == [
             ZeroDivisionError
         ] * 2
@@ -204,7 +204,7 @@ def test_who_gives_up_is_left_out_and_a_batch_that_all_gave_up_stops() -> None:
     host = Host(going=asyncio.Event())
 
     async def act() -> None:
-        source = batches(host, most=3)
+        source = batches(host, max_size=3)
         before = len(asyncio.all_tasks())
         tasks = [asyncio.create_task(source.get(number)) for number in range(2)]
         await asyncio.sleep(0)
@@ -238,12 +238,12 @@ def test_who_gives_up_is_left_out_and_a_batch_that_all_gave_up_stops() -> None:
     st.booleans(),
 )
 def test_everybody_gets_an_answer(
-    number: int, most: int, able: int, refused: frozenset[int], partial: bool
+    number: int, max_size: int, able: int, refused: frozenset[int], partial: bool
 ) -> None:
-    host = Host(most=able, refused=refused, partial=partial)
+    host = Host(max_size=able, refused=refused, partial=partial)
 
     async def act() -> None:
-        results = await gathered(batches(host, most), range(number))
+        results = await gathered(batches(host, max_size), range(number))
         for item, result in enumerate(results):
             if able == 0:
                 assert isinstance(result, BatchTooLarge)
@@ -253,4 +253,4 @@ def test_everybody_gets_an_answer(
                 assert result == 2 * item
 
     run(act)
-    assert max(host.sizes) <= most
+    assert max(host.sizes) <= max_size

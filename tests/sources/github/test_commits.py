@@ -10,7 +10,7 @@ import pytest
 from pkgharvest.model import activity
 from pkgharvest.model.errors import Malformed, SourceError, Unavailable
 from pkgharvest.model.observations import Activity, Contributor, FetchTarget, RepositoryResult
-from pkgharvest.sources.github import rest as module
+from pkgharvest.sources import json_api as module
 from tests.standins.github import FakeCommit, FakeRepository, GitHubStandIn
 from tests.standins.server import Fault
 from tests.standins.transport import LoopbackTransport
@@ -86,10 +86,10 @@ async def page_two(github: GitHubStandIn) -> bytes:
 @pytest.mark.parametrize(
     ("link", "words"),
     [
-        ("</repositories/7/commits?page=2>; rel=next", "do not come to an end"),
-        ("<https://elsewhere.example/commits?page=2>; rel=next", "another host"),
-        ("<http://127.0.0.1:1/commits?page=2>; rel=next", "another host"),
-        ("<http://[/commits>; rel=next", "cannot be read"),
+        ("</repositories/7/commits?page=2>; rel=next", "too many pages, or pages in a loop"),
+        ("<https://elsewhere.example/commits?page=2>; rel=next", "on another host"),
+        ("<http://127.0.0.1:1/commits?page=2>; rel=next", "on another host"),
+        ("<http://[/commits>; rel=next", "invalid link to the next page"),
         ("<ftp://127.0.0.1/commits>; rel=next", "not an http"),
     ],
 )
@@ -183,7 +183,7 @@ def test_a_list_of_nothing_empties_no_package(github: GitHubStandIn, body: bytes
     reading = read(github, known)
 
     assert isinstance(reading.problem, Malformed)
-    assert "no commit of Octo/Cat" in reading.problem.message
+    assert "lists no commits for Octo/Cat" in reading.problem.message
     assert reading.activity is None
     assert reading.contributors is None or reading.contributors
     assert not [v for v in reading.validators if "/commits" in v.key]
@@ -208,7 +208,7 @@ def test_a_list_without_its_newest_commits_is_malformed(github: GitHubStandIn) -
     reading = read(github, new_target())
 
     assert isinstance(reading.problem, Malformed)
-    assert "leaves the newest commits of Octo/Cat out" in reading.problem.message
+    assert "omits the newest commits of Octo/Cat" in reading.problem.message
     assert reading.activity is None
 
 
@@ -224,7 +224,7 @@ def test_a_head_that_nobody_dated_is_malformed(
     reading = read(github, new_target())
 
     assert isinstance(reading.problem, Malformed)
-    assert "does not date the newest commit of Octo/Cat" in reading.problem.message
+    assert "gives no date for the newest commit of Octo/Cat" in reading.problem.message
     assert reading.activity is None
     assert reading.repository is not None
     assert not [v for v in reading.validators if "/commits" in v.key]

@@ -40,7 +40,7 @@ class StillClock(SystemClock):
 
 
 class Index:
-    """A ProjectSource that lets packages go one by one."""
+    """A IndexSource that lets packages go one by one."""
 
     def __init__(self) -> None:
         self._door = asyncio.Semaphore(1)

@@ -25,7 +25,7 @@ from pkgharvest.model.json_node import JsonNode
 from pkgharvest.model.observations import RepositoryResult
 from pkgharvest.sources.batching import BatchTooLarge
 from pkgharvest.sources.github import graphql as module
-from pkgharvest.sources.github.graphql import NotTold
+from pkgharvest.sources.github.graphql import Unresolved
 from pkgharvest.sources.github.graphql_source import GitHubGraphqlSource
 from pkgharvest.transport.client import Client, open_client
 from pkgharvest.transport.credentials import Credentials
@@ -333,7 +333,7 @@ def told_history() -> dict[str, Any]:
 @given(st.sampled_from(sorted(told_facts())), JSON)
 def test_whatever_a_fact_holds_is_read_or_malformed(member: str, value: object) -> None:
     with contextlib.suppress(Malformed):
-        module.facts(JsonNode(told_facts() | {member: value}, "r0"))
+        module.decode_facts(JsonNode(told_facts() | {member: value}, "r0"))
 
 
 @given(st.sampled_from(["oid", "committedDate", "total", "recent"]), JSON)
@@ -341,27 +341,30 @@ def test_whatever_a_history_holds_is_read_or_malformed(member: str, value: objec
     told = told_history()
     told["defaultBranchRef"]["target"][member] = value
     with contextlib.suppress(Malformed):
-        module.history(JsonNode(told, "r0"))
+        module.decode_commit_page(JsonNode(told, "r0"))
 
 
 @given(JSON, JSON)
 def test_whatever_an_answer_holds_is_an_outcome_for_each(data: object, errors: object) -> None:
     body = json.dumps({"data": {"r0": data}, "errors": errors}).encode()
     with contextlib.suppress(SourceError, BatchTooLarge):
-        assert len(module.reply(response(URL, body), 2).read(module.facts)) == 2
+        assert (
+            len(module.decode_response(response(URL, body), 2).decode_each(module.decode_facts))
+            == 2
+        )
 
 
 def test_a_repository_of_the_wrong_shape_is_that_ones_and_says_where() -> None:
     data = {"r0": told_facts(), "r1": told_facts() | {"defaultBranchRef": {"name": 3}}, "r2": None}
 
-    first, second, third = module.reply(response(URL, json.dumps({"data": data}).encode()), 3).read(
-        module.facts
-    )
+    first, second, third = module.decode_response(
+        response(URL, json.dumps({"data": data}).encode()), 3
+    ).decode_each(module.decode_facts)
 
     assert isinstance(first, module.Facts)
     assert isinstance(second, Malformed)
     assert "r1.defaultBranchRef.name" in second.message
-    assert isinstance(third, NotTold)
+    assert isinstance(third, Unresolved)
 
 
 @pytest.mark.parametrize("member", sorted(told_facts()))
@@ -370,7 +373,7 @@ def test_a_fact_that_is_left_out(member: str) -> None:
     del told[member]
     optional = {"description", "homepageUrl", "archivedAt", "pushedAt", "licenseInfo"}
     if member in optional | {"defaultBranchRef"}:
-        module.facts(JsonNode(told, "r0"))
+        module.decode_facts(JsonNode(told, "r0"))
     else:
         with pytest.raises(Malformed, match=rf"r0\.{member}"):
-            module.facts(JsonNode(told, "r0"))
+            module.decode_facts(JsonNode(told, "r0"))

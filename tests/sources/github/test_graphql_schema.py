@@ -12,7 +12,7 @@ import pytest
 
 from pkgharvest.model.forges.github import graphql_url
 from pkgharvest.sources.github import graphql as module
-from pkgharvest.sources.github.graphql import Page
+from pkgharvest.sources.github.graphql import CommitQuery
 from pkgharvest.transport.base import Request
 from tests.standins.github_graphql import GitHubGraphQL
 from tests.standins.github_schema import SDL
@@ -39,15 +39,16 @@ def query_of(request: Request) -> tuple[str, dict[str, str]]:
     return body["query"], body["variables"]
 
 
-def pages(number: int) -> list[Page]:
+def pages(number: int) -> list[CommitQuery]:
     return [
-        Page(path=f"o{n}/r{n}", since=TODAY, after="x 1" if n % 2 else None) for n in range(number)
+        CommitQuery(path=f"o{n}/r{n}", since=TODAY, after="x 1" if n % 2 else None)
+        for n in range(number)
     ]
 
 
 def requests(number: int) -> list[Request]:
-    facts = module.facts_request(URL, [f"o{n}/r{n}" for n in range(number)])
-    return [facts, module.pages_request(URL, pages(number))]
+    facts = module.build_facts_request(URL, [f"o{n}/r{n}" for n in range(number)])
+    return [facts, module.build_commits_request(URL, pages(number))]
 
 
 # ── queries ──────────────────────────────────────────────────────────────────────────────
@@ -94,8 +95,10 @@ def test_a_query_that_is_wrong_would_be_noticed() -> None:
 @pytest.mark.parametrize("hostile", ['a"b', "$o0", "}\n{", "\\"])
 def test_values_never_come_into_a_query(hostile: str) -> None:
     for request in (
-        module.facts_request(URL, [f"{hostile}/{hostile}"]),
-        module.pages_request(URL, [Page(path=f"{hostile}/r", since=TODAY, after=hostile)]),
+        module.build_facts_request(URL, [f"{hostile}/{hostile}"]),
+        module.build_commits_request(
+            URL, [CommitQuery(path=f"{hostile}/r", since=TODAY, after=hostile)]
+        ),
     ):
         text, variables = query_of(request)
         assert text in {query_of(plain)[0] for plain in requests(1)}

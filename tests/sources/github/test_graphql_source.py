@@ -231,7 +231,7 @@ def test_pages_that_do_not_end(github: GitHubGraphQL, monkeypatch: pytest.Monkey
     problem = read_one(github, new_target()).problem
 
     assert isinstance(problem, Malformed)
-    assert "do not come to an end" in problem.message
+    assert "too many pages of commits, or pages in a loop" in problem.message
     assert len(github.queries) == 1 + 4
 
 

@@ -26,7 +26,7 @@ from pkgharvest.model.errors import (
 )
 from pkgharvest.model.observations import FetchTarget, RepositoryResult
 from pkgharvest.sources.github import rest_decode
-from pkgharvest.sources.github.rest_source import GitHubRestSource
+from pkgharvest.sources.github.rest import GitHubRestSource
 from pkgharvest.transport.base import Response
 from tests.standins import github_bodies as bodies
 from tests.standins.github_bodies import FakeContributor, FakeRepository
@@ -76,7 +76,7 @@ BLOCK = {"message": "Repository access blocked", "block": {"reason": "dmca"}}
             401,
             {"message": "Bad credentials"},
             Unauthorized,
-            "refused the credentials, or wants some",
+            "rejected the token, or requires one",
         ),
         (403, {"message": "Resource not accessible."}, Unauthorized, "Resource not accessible"),
         (403, {}, Unauthorized, "no reason given"),
@@ -282,14 +282,14 @@ _ANYTHING = st.recursive(
 def test_whatever_a_member_holds_is_read_or_malformed(member: str, value: object) -> None:
     body = json.dumps(told() | {member: value}).encode()
     with contextlib.suppress(Malformed):
-        rest_decode.repository(response(REPO, body))
+        rest_decode.decode_repository(response(REPO, body))
 
 
 @given(_ANYTHING, _ANYTHING, _ANYTHING)
 def test_whatever_a_commit_holds_is_read_or_malformed(a: object, b: object, c: object) -> None:
     items = [{"sha": a, "commit": {"author": {"date": b}, "committer": c}}]
     with contextlib.suppress(Malformed):
-        list(rest_decode.commits(response(COMMITS, json.dumps(items).encode())))
+        rest_decode.decode_commits(response(COMMITS, json.dumps(items).encode()))
 
 
 # ── as recorded ──────────────────────────────────────────────────────────────────────────
@@ -350,8 +350,8 @@ def test_a_recorded_repository() -> None:
 
 
 def test_a_recorded_archived_repository() -> None:
-    told = rest_decode.repository(recorded("repos_pydanny_dj-paginator"))
-    people = rest_decode.contributors(
+    told = rest_decode.decode_repository(recorded("repos_pydanny_dj-paginator"))
+    people = rest_decode.decode_contributors(
         recorded("repos_pydanny_dj-paginator_contributors_per_page_100")
     )
 

@@ -272,9 +272,9 @@ def test_where_nothing_can_be_guessed_nothing_is_asked(locator: object) -> None:
 
 
 def test_a_project_of_its_own_that_is_not_there_is_a_failure() -> None:
-    with pytest.raises(NotFound, match="no project 'x' at PyPI"):
+    with pytest.raises(NotFound, match="no project 'x' on PyPI"):
         read(Line(FakePyPI()), named("x"))
-    with pytest.raises(NotFound, match="cannot be the name"):
+    with pytest.raises(NotFound, match="not a valid project name"):
         read(Line(FakePyPI()), named("../x"))
 
 

@@ -8,7 +8,7 @@ from typing import assert_never
 from pkgharvest.model.errors import SourceError
 from pkgharvest.model.locators import Locator
 from pkgharvest.model.observations import FetchTarget, SourceName, SourceResult
-from pkgharvest.sources.base import DownloadsSource, ProjectSource, RepositorySource
+from pkgharvest.sources.base import DownloadsSource, IndexSource, RepositorySource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class SourceSet:
 
     repositories: Callable[[Locator], RepositorySource]
     """Returns the source that reads a repository."""
-    projects: ProjectSource | None = None
+    projects: IndexSource | None = None
     downloads: DownloadsSource | None = None
     """None if no service counts the downloads of the index that ``projects`` reads."""
 

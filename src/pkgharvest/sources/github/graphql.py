@@ -1,9 +1,11 @@
-"""GitHub's GraphQL: the two queries that are sent, and what their answers say.
+"""GitHub's GraphQL API: the two queries that are sent, and the decoders of their responses.
 
-What is asked about comes in variables, never in the text of a query; repositories are told apart
-by aliases, ``r0`` to ``rN``. Fields are those of GitHub's public schema; how queries are counted
-is in its documentation under "Rate limits and query limits for the GraphQL API". A batch of
-``MOST_FACTS`` costs 2 points, one of ``MOST_HISTORIES`` costs 1. Nothing is sent from here.
+One query reads the facts of many repositories, the other a page of commits from many. Values go
+into variables, never into the text of a query, and the repositories of a query are told apart by
+the aliases ``r0`` to ``rN``. Fields are those of GitHub's public schema
+(https://docs.github.com/graphql/reference). By "Rate limits and query limits for the GraphQL API"
+a query of MAX_FACTS_PER_QUERY repositories costs 2 points, and one of MAX_COMMIT_PAGES_PER_QUERY
+costs 1. Nothing is sent from here.
 """
 
 import datetime as dt
@@ -15,23 +17,20 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TypeVar
 
-from pkgharvest.model import json_node
 from pkgharvest.model.errors import Malformed, SourceError, Unauthorized, Unavailable
-from pkgharvest.model.json_node import JsonNode
+from pkgharvest.model.json_node import JsonNode, parse_json
 from pkgharvest.model.observations import RepositoryFacts
 from pkgharvest.sources.batching import BatchTooLarge
-from pkgharvest.sources.github import rest_decode as rest
+from pkgharvest.sources.github import rest_decode
 from pkgharvest.transport.base import Request, Response
 
-MOST_FACTS, MOST_HISTORIES = 50, 25
-"""Repositories in one query: of facts, which are cheap, and of commits, which are not."""
-
-PER_PAGE = 100
+MAX_FACTS_PER_QUERY, MAX_COMMIT_PAGES_PER_QUERY = 50, 25
+"""Repositories in one query: facts are cheap to compute for GitHub, commits are not."""
 
 _HEADERS = {
     "Accept": "application/vnd.github+json",
     "Content-Type": "application/json",
-    "X-GitHub-Api-Version": rest.API_VERSION,
+    "X-GitHub-Api-Version": rest_decode.API_VERSION,
 }
 
 _FACTS = """\
@@ -40,9 +39,9 @@ pushedAt stargazerCount forkCount licenseInfo { spdxId }
 issues(states: OPEN, first: 1) { totalCount } pullRequests(states: OPEN, first: 1) { totalCount }
 repositoryTopics(first: 20) { nodes { topic { name } } }
 defaultBranchRef { name target { oid } }"""
-"""Of issues and pull requests only the numbers are wanted, but GitHub wants a ``first``."""
+"""Only the counts of issues and pull requests are read, but GitHub requires a ``first``."""
 
-_PAGE = """\
+_COMMIT_PAGE = """\
 databaseId
 defaultBranchRef { name target { ... on Commit { oid committedDate
 total: history(first: 1) { totalCount }
@@ -50,279 +49,284 @@ recent: history(first: 100, since: $s%(n)d, after: $a%(n)d) {
 pageInfo { hasNextPage endCursor }
 nodes { oid authoredDate author { user { login } } } } } } }"""
 
-_TOO_MUCH = frozenset({"RESOURCE_LIMITS_EXCEEDED", "MAX_NODE_LIMIT_EXCEEDED"})
+_TOO_LARGE = frozenset({"RESOURCE_LIMITS_EXCEEDED", "MAX_NODE_LIMIT_EXCEEDED"})
 
-_GAVE_UP = re.compile(
+_QUERY_TIMED_OUT = re.compile(
     "something went wrong|respond to your request in time|time(d )?out", re.IGNORECASE
 )
-"""What GitHub writes, without a type, where a query took it too long."""
+"""What GitHub writes, in an error without a type, if a query took too long."""
 
 T = TypeVar("T")
 
 
-class NotTold(Exception):
-    """GraphQL does not tell of a repository, for a reason that only REST tells apart."""
+class Unresolved(Exception):
+    """GraphQL returned nothing for a repository; the status over REST tells why."""
 
 
-class Unreadable(Malformed):
-    """What came is no JSON, or not all of it: another try may bring it whole."""
+class InvalidBody(Malformed):
+    """The body is not JSON, or was cut off; a second try may bring all of it."""
 
 
-class NotServed(Exception):
-    """There is no GraphQL at that address: another server than GitHub's, or a partial one."""
+class NoGraphqlApi(Exception):
+    """The address serves no GraphQL: it is another server than GitHub's, or a partial one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """A repository as GraphQL describes it, and where its default branch stands."""
+    """A repository as GraphQL describes it, and the head of its default branch."""
 
     repository: RepositoryFacts
-    """Its ``default_branch`` is None where no such branch is there."""
+    """Its ``default_branch`` is None if that branch does not exist."""
     head: str | None
-    empty: bool
-    """GitHub says that nothing was ever pushed: more than that no default branch is there."""
+    is_empty: bool
+    """Nothing was ever pushed. That says more than a missing default branch does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """What is asked for: commits of ``path``, whose committer dates are not before ``since``."""
+class CommitQuery:
+    """A page of commits to read: those whose committer dates are not before ``since``."""
 
     path: str
     """``owner/name``."""
     since: dt.date
     after: str | None = None
-    """The cursor of the page before."""
+    """The ``next_cursor`` of the page before; None for the first page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """A commit; ``author`` is a login, None for somebody whom GitHub does not know."""
+class AuthoredCommit:
+    """A commit and its author."""
 
     sha: str
     authored: int | None
-    """Unix time; None: in no window."""
+    """Unix time; None if it is outside the calendar."""
     author: str | None
+    """Login; None for an author without an account at GitHub, and for bots."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class History:
-    """A page of commits, and the branch that they are of."""
+class CommitPage:
+    """A page of commits, and the branch they are on."""
 
     repo_id: str
     branch: str
     head: str
     committed: dt.datetime | None
+    """Committer date of the head; None if it is outside the calendar."""
     total: int
-    """Commits in all, of the whole history."""
-    commits: tuple[Written, ...]
-    more: str | None
-    """The cursor of the next page, None after the last."""
+    """Number of commits in the whole history."""
+    commits: tuple[AuthoredCommit, ...]
+    next_cursor: str | None
+    """None after the last page."""
 
 
-# ── questions ────────────────────────────────────────────────────────────────────────────
+# ── requests ─────────────────────────────────────────────────────────────────────────────
 
 
-def facts_request(url: str, paths: Sequence[str]) -> Request:
-    """Ask ``url`` for the facts of repositories, each given as ``owner/name``."""
-    return _request(url, _facts_query(len(paths)), _names(paths))
+def build_facts_request(url: str, paths: Sequence[str]) -> Request:
+    """Return the request for the facts of the repositories ``paths``, each ``owner/name``."""
+    return _build_request(url, _facts_query(len(paths)), _name_variables(paths))
 
 
-def pages_request(url: str, pages: Sequence[Page]) -> Request:
-    """Ask ``url`` for pages of commits."""
-    variables: dict[str, str | None] = dict(_names([page.path for page in pages]))
-    for number, page in enumerate(pages):
-        variables[f"s{number}"] = f"{page.since.isoformat()}T00:00:00Z"
-        variables[f"a{number}"] = page.after
-    return _request(url, _pages_query(len(pages)), variables)
+def build_commits_request(url: str, queries: Sequence[CommitQuery]) -> Request:
+    """Return the request for one page of commits per query."""
+    variables: dict[str, str | None] = dict(_name_variables([query.path for query in queries]))
+    for number, query in enumerate(queries):
+        variables[f"s{number}"] = f"{query.since.isoformat()}T00:00:00Z"
+        variables[f"a{number}"] = query.after
+    return _build_request(url, _commits_query(len(queries)), variables)
 
 
 @functools.cache
 def _facts_query(count: int) -> str:
     declared = " ".join(f"$o{n}: String! $n{n}: String!" for n in range(count))
-    repositories = "\n".join(f"{_named(n)} {{ ...facts }}" for n in range(count))
-    return f"{_head(declared)}\n{repositories}\n}}\nfragment facts on Repository {{\n{_FACTS}\n}}\n"
+    repositories = "\n".join(f"{_select_repository(n)} {{ ...facts }}" for n in range(count))
+    fragment = f"fragment facts on Repository {{\n{_FACTS}\n}}"
+    return f"{_open_query(declared)}\n{repositories}\n}}\n{fragment}\n"
 
 
 @functools.cache
-def _pages_query(count: int) -> str:
+def _commits_query(count: int) -> str:
     declared = " ".join(
         f"$o{n}: String! $n{n}: String! $s{n}: GitTimestamp! $a{n}: String" for n in range(count)
     )
-    repositories = "\n".join(f"{_named(n)} {{\n{_PAGE % {'n': n}}\n}}" for n in range(count))
-    return f"{_head(declared)}\n{repositories}\n}}\n"
+    repositories = "\n".join(
+        f"{_select_repository(n)} {{\n{_COMMIT_PAGE % {'n': n}}\n}}" for n in range(count)
+    )
+    return f"{_open_query(declared)}\n{repositories}\n}}\n"
 
 
-def _head(declared: str) -> str:
-    # Not by its own name: whoever looks for a refusal searches answers for "rateLimit".
+def _open_query(declared: str) -> str:
+    # The alias avoids "rateLimit" in responses: that word is how refusals are recognized.
     return f"query({declared}) {{\nquota: rateLimit {{ cost }}"
 
 
-def _named(number: int) -> str:
+def _select_repository(number: int) -> str:
     return f"r{number}: repository(owner: $o{number}, name: $n{number})"
 
 
-def _names(paths: Sequence[str]) -> dict[str, str]:
+def _name_variables(paths: Sequence[str]) -> dict[str, str]:
     variables = {}
     for number, path in enumerate(paths):
         variables[f"o{number}"], _, variables[f"n{number}"] = path.partition("/")
     return variables
 
 
-def _request(url: str, query: str, variables: Mapping[str, str | None]) -> Request:
+def _build_request(url: str, query: str, variables: Mapping[str, str | None]) -> Request:
     body = json.dumps({"query": query, "variables": variables}, separators=(",", ":")).encode()
     return Request(url=url, method="POST", headers=_HEADERS, body=body, resource="graphql")
 
 
-# ── answers ──────────────────────────────────────────────────────────────────────────────
+# ── responses ────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """What came of a query, in the order in which repositories were asked for."""
+class QueryResult:
+    """The result of a query, in the order in which its repositories were asked for."""
 
     cost: int
-    """Points; 1 where it is not told."""
-    repositories: "tuple[JsonNode | BatchTooLarge | NotTold, ...]"
+    """Points of the rate limit; 1 if the response does not tell."""
+    repositories: "tuple[JsonNode | BatchTooLarge | Unresolved, ...]"
 
-    def read(self, decoded: Callable[[JsonNode], T]) -> list[T | Exception]:
-        """Return each as ``decoded`` reads it; one of another shape is a Malformed."""
-        outcomes: list[T | Exception] = []
-        for told in self.repositories:
+    def decode_each(self, decode: Callable[[JsonNode], T]) -> list[T | Exception]:
+        """Decode each repository. An error, also a Malformed of ``decode``, takes its place."""
+        results: list[T | Exception] = []
+        for node in self.repositories:
             try:
-                outcomes.append(decoded(told) if isinstance(told, JsonNode) else told)
+                results.append(decode(node) if isinstance(node, JsonNode) else node)
             except Malformed as error:
-                outcomes.append(error)
-        return outcomes
+                results.append(error)
+        return results
 
 
-def reply(answer: Response, count: int) -> Reply:
-    """Read the answer to a query about ``count`` repositories.
+def decode_response(response: Response, count: int) -> QueryResult:
+    """Decode the response to a query for ``count`` repositories.
 
-    Raises TooMuch where the host could not do so much, NotServed where it knows no GraphQL,
-    another SourceError where the query as a whole came to nothing. What became of one repository
-    alone is in the reply.
+    Raises BatchTooLarge if the host could not do that much, NoGraphqlApi if there is no GraphQL
+    at that address, and another SourceError if the query failed as a whole. The failure of a
+    single repository is part of the result.
     """
-    _require_served(answer)
+    _require_graphql(response)
     try:
-        told = json_node.parse_json(answer.body, "graphql")
+        node = parse_json(response.body, "graphql")
     except Malformed as error:
-        raise Unreadable(error.message) from error
-    failures, whole = _failures(told)
-    if whole is not None:
-        raise whole
-    data = told["data"]
-    repositories: list[JsonNode | BatchTooLarge | NotTold] = []
+        raise InvalidBody(error.message) from error
+    failures, query_error = _decode_errors(node)
+    if query_error is not None:
+        raise query_error
+    data = node["data"]
+    repositories: list[JsonNode | BatchTooLarge | Unresolved] = []
     for alias in (f"r{number}" for number in range(count)):
         found = data.get(alias)
         if alias in failures:
             repositories.append(failures[alias])
         elif found is None:
-            repositories.append(NotTold(alias))
+            repositories.append(Unresolved(alias))
         else:
             repositories.append(JsonNode(found.value, alias))
     quota = data.get("quota")
-    return Reply(quota["cost"].integer() if quota else 1, tuple(repositories))
+    return QueryResult(quota["cost"].integer() if quota else 1, tuple(repositories))
 
 
-def _require_served(answer: Response) -> None:
-    match answer.status:
+def _require_graphql(response: Response) -> None:
+    match response.status:
         case HTTPStatus.OK:
             pass
         case HTTPStatus.BAD_GATEWAY | HTTPStatus.GATEWAY_TIMEOUT:
             raise BatchTooLarge
         case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
-            rest.whole(answer, "its GraphQL API")
+            rest_decode.require_ok(response, "its GraphQL API")
         case HTTPStatus.NOT_FOUND | HTTPStatus.METHOD_NOT_ALLOWED | HTTPStatus.NOT_IMPLEMENTED:
-            raise NotServed
+            raise NoGraphqlApi
         case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise Unavailable(f"GitHub answered {status} to a query")
-        case status:  # of the address of the API, and nothing about any repository
-            raise Malformed(f"{answer.url} answered {status}, where GraphQL was expected")
+        case status:  # about the address of the API, so it says nothing about any repository
+            raise Malformed(f"{response.url} answered {status} where GraphQL was expected")
 
 
-def _failures(
-    told: JsonNode,
-) -> tuple[dict[str, BatchTooLarge | NotTold], SourceError | BatchTooLarge | None]:
-    """Return the errors by repository, and one that is about the query as a whole."""
-    by_alias: dict[str, BatchTooLarge | NotTold] = {}
-    for error in _sequence(told.get("errors")):
-        kind, message = rest.line(error.get("type")), rest.line(error.get("message"))
+def _decode_errors(
+    node: JsonNode,
+) -> tuple[dict[str, BatchTooLarge | Unresolved], SourceError | BatchTooLarge | None]:
+    """Return the errors by the alias of their repository, and one about the whole query."""
+    by_alias: dict[str, BatchTooLarge | Unresolved] = {}
+    errors = node.get("errors")
+    for error in errors.sequence() if errors else ():
+        kind = rest_decode.one_line(error.get("type"))
+        message = rest_decode.one_line(error.get("message"))
         match error.value:
             case {"path": [str(alias), *_]} if alias.removeprefix("r").isdecimal():
-                known = by_alias.get(alias)
-                if kind in _TOO_MUCH or known is None:
-                    by_alias[alias] = BatchTooLarge() if kind in _TOO_MUCH else NotTold(message)
+                if kind in _TOO_LARGE:
+                    by_alias[alias] = BatchTooLarge()
+                else:
+                    by_alias.setdefault(alias, Unresolved(message))
             case {"path": ["quota", *_]}:
                 continue
-            case _ if kind in _TOO_MUCH:
+            case _ if kind in _TOO_LARGE:
                 return {}, BatchTooLarge()
             case _ if kind == "FORBIDDEN":
                 return {}, Unauthorized(f"GitHub refuses the query: {message or kind}")
-            case _ if _GAVE_UP.search(message):
+            case _ if _QUERY_TIMED_OUT.search(message):
                 return {}, BatchTooLarge()
             case _:
-                return {}, Unavailable(f"GitHub could not do the query: {message or kind}")
+                return {}, Unavailable(f"GitHub could not run the query: {message or kind}")
     return by_alias, None
 
 
-def facts(node: JsonNode) -> Facts:
-    """Read what a query of facts says of a repository. Raises Malformed."""
-    ref, licence, pushed_at = (
-        node.get(key) for key in ("defaultBranchRef", "licenseInfo", "pushedAt")
-    )
+def decode_facts(node: JsonNode) -> Facts:
+    """Decode one repository of a query for facts. Raises Malformed with the path to the fault."""
+    ref, license_ = node.get("defaultBranchRef"), node.get("licenseInfo")
+    topics = node["repositoryTopics"].get("nodes")
     archived, archived_at = node["isArchived"].boolean(), node.get("archivedAt")
     repository = RepositoryFacts(
         repo_id=str(node["databaseId"].integer()),
-        locator=rest.locator(node["nameWithOwner"]),
-        description=rest.text(node.get("description")),
-        homepage=rest.text(node.get("homepageUrl")).strip() or None,
+        locator=rest_decode.decode_locator(node["nameWithOwner"]),
+        description=node.optional_text("description") or "",
+        homepage=(node.optional_text("homepageUrl") or "").strip() or None,
         topics=tuple(
-            topic["topic"]["name"].text()
-            for topic in _sequence(node["repositoryTopics"].get("nodes"))
+            [topic["topic"]["name"].text() for topic in topics.sequence()] if topics else ()
         ),
-        license=rest.spdx(licence.get("spdxId") if licence else None),
+        license=rest_decode.known_spdx_id(license_.optional_text("spdxId") if license_ else None),
         stars=node["stargazerCount"].integer(),
         forks=node["forkCount"].integer(),
-        open_issues=sum(node[kind]["totalCount"].integer() for kind in ("issues", "pullRequests")),
+        open_issues=(
+            node["issues"]["totalCount"].integer() + node["pullRequests"]["totalCount"].integer()
+        ),
         default_branch=ref["name"].text() if ref else None,
         archived=archived,
         archived_at=archived_at.instant() if archived and archived_at else None,
         disabled=node["isDisabled"].boolean(),
-        pushed_at=pushed_at.instant() if pushed_at else None,
+        pushed_at=node.optional_instant("pushedAt"),
     )
-    empty = node.get("isEmpty")
+    is_empty = node.get("isEmpty")
     return Facts(
         repository=repository,
         head=ref["target"]["oid"].text() if ref else None,
-        empty=empty is not None and empty.boolean(),
+        is_empty=is_empty is not None and is_empty.boolean(),
     )
 
 
-def history(node: JsonNode) -> History:
-    """Read what a query of commits says of a repository. Raises Malformed."""
+def decode_commit_page(node: JsonNode) -> CommitPage:
+    """Decode one repository of a query for commits. Raises Malformed."""
     ref = node["defaultBranchRef"]
-    head, recent = ref["target"], ref["target"]["recent"]
+    head = ref["target"]
+    recent = head["recent"]
     page = recent["pageInfo"]
-    return History(
+    return CommitPage(
         repo_id=str(node["databaseId"].integer()),
         branch=ref["name"].text(),
         head=head["oid"].text(),
-        committed=rest.on_calendar(head["committedDate"]),
+        committed=rest_decode.decode_git_date(head["committedDate"]),
         total=head["total"]["totalCount"].integer(),
-        commits=tuple(_written(commit) for commit in recent["nodes"].sequence()),
-        more=page["endCursor"].text() if page["hasNextPage"].boolean() else None,
+        commits=tuple([_decode_commit(commit) for commit in recent["nodes"].sequence()]),
+        next_cursor=page["endCursor"].text() if page["hasNextPage"].boolean() else None,
     )
 
 
-def _written(commit: JsonNode) -> Written:
-    author = commit.get("author")
+def _decode_commit(node: JsonNode) -> AuthoredCommit:
+    author = node.get("author")
     user = author.get("user") if author else None
-    return Written(
-        sha=commit["oid"].text(),
-        authored=rest.seconds(rest.on_calendar(commit["authoredDate"])),
-        author=rest.text(user.get("login")) or None if user else None,
+    return AuthoredCommit(
+        sha=node["oid"].text(),
+        authored=rest_decode.unix_seconds(rest_decode.decode_git_date(node["authoredDate"])),
+        author=(user.optional_text("login") if user else None) or None,
     )
-
-
-def _sequence(node: JsonNode | None) -> list[JsonNode]:
-    return node.sequence() if node else []

@@ -1,10 +1,14 @@
-"""GitHub with a token: GraphQL tells many repositories at once, REST what it cannot.
+"""GitHub with a token: GraphQL reads many repositories at once, REST what GraphQL cannot tell.
 
-Two kinds of queries: the facts of all of them, and commits of those whose head is another than
-the catalogue's. Contributors come by REST, where commits do not tell them and where there may be
-new ones. A repository of which GraphQL does not tell is asked for by REST, whose statuses tell
-why: gone, blocked, withheld, or only too much for one query. Where there is no GraphQL at all,
-all of them are.
+GraphQL needs a token and counts by query, not by repository: one query reads the facts of 50
+repositories for 2 of the 5,000 points of an hour, where REST takes at least one of its 5,000
+requests for each. Commits are a second kind of query: they cost GitHub far more time, so only
+repositories whose head differs from the catalog's are in it. Two things stay with REST.
+Contributors have no equivalent in GraphQL; they are requested if there may be new ones and the
+commits did not name every author. And for a repository that it does not return, GraphQL gives one
+reason, "could not resolve", while the statuses of REST tell apart whether it is gone, blocked,
+private, or was only too much for one query. A server without GraphQL is read over REST
+throughout.
 """
 
 import contextlib
@@ -13,10 +17,10 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from pkgharvest.model import activity
+from pkgharvest.model.activity import count_by_day, window_start
 from pkgharvest.model.clock import Clock
-from pkgharvest.model.errors import Malformed, SourceError
-from pkgharvest.model.forges import github as forge
+from pkgharvest.model.errors import Malformed
+from pkgharvest.model.forges.github import graphql_url as default_graphql_url
 from pkgharvest.model.observations import (
     Activity,
     Contributor,
@@ -27,251 +31,237 @@ from pkgharvest.model.observations import (
 from pkgharvest.sources.base import HistorySource
 from pkgharvest.sources.batching import Batcher, BatchTooLarge
 from pkgharvest.sources.github import graphql
-from pkgharvest.sources.github.commits import Commits
-from pkgharvest.sources.github.contributors import Contributors
 from pkgharvest.sources.github.graphql import (
+    AuthoredCommit,
+    CommitPage,
+    CommitQuery,
     Facts,
-    History,
-    NotServed,
-    NotTold,
-    Page,
-    Unreadable,
-    Written,
+    InvalidBody,
+    NoGraphqlApi,
+    QueryResult,
+    Unresolved,
 )
-from pkgharvest.sources.github.rest import MAX_PAGES, GitHubRestApi
-from pkgharvest.sources.github.rest_source import GitHubRestSource
-from pkgharvest.sources.github.result_builder import (
+from pkgharvest.sources.github.rest import (
     LOOKBACK,
+    GitHubRestSource,
     ResultBuilder,
-    empty_activity,
     moved_result,
     repository_name,
 )
+from pkgharvest.sources.json_api import MAX_PAGES
 from pkgharvest.transport.base import Request, Transport
 
 
-def _free(url: str, points: int) -> None:
-    """Note no costs."""
+def _ignore_cost(url: str, points: int) -> None:
+    """Do nothing."""
 
 
 class GitHubGraphqlSource:
-    """A RepositorySource for many reads at a time, the more the fewer requests.
+    """A RepositorySource for many concurrent reads: the more there are, the fewer requests each.
 
-    ``graphql_url`` and ``api_url`` are asked with a token. ``charge`` is told the URL and the
-    points of each query. ``history``, where given, tells the commits instead of GitHub's API.
-    Not for recordings: which repositories share a query hangs on the moment.
+    ``charge`` is called with the URL and the points of each query. ``history`` reads the commits
+    in place of GitHub's API. Not for recordings: which repositories share a query depends on
+    timing.
     """
 
     def __init__(
         self,
-        client: Transport,
+        transport: Transport,
         *,
         api_url: str = "https://api.github.com",
         graphql_url: str | None = None,
         clock: Clock,
         history: HistorySource | None = None,
-        charge: Callable[[str, int], None] = _free,
+        charge: Callable[[str, int], None] = _ignore_cost,
     ) -> None:
-        self._client = client
-        self._url = graphql_url or forge.graphql_url(api_url)
+        self._transport = transport
+        self._url = graphql_url or default_graphql_url(api_url)
         self._charge = charge
         self._history = history
-        self._by_rest = GitHubRestSource(client, api_url=api_url, clock=clock, history=history)
-        self._rest = GitHubRestApi(client, api_url=api_url)
-        self._commits = Commits(self._rest)
-        self._contributors = Contributors(self._rest, clock)
-        self._served = True
-        """There is a GraphQL API, as far as is known."""
-        self._on_the_way = 0
+        self._rest = GitHubRestSource(transport, api_url=api_url, clock=clock, history=history)
+        self._has_graphql = True
+        """False once the server has said that it has no GraphQL API."""
+        self._pending_reads = 0
         """Reads that may yet ask for commits."""
         self._facts: Batcher[str, Facts] = Batcher(
-            self._ask_facts, most=graphql.MOST_FACTS, clock=clock
+            self._fetch_facts, max_size=graphql.MAX_FACTS_PER_QUERY, clock=clock
         )
-        self._pages: Batcher[Page, History] = Batcher(
-            self._ask_pages,
-            most=graphql.MOST_HISTORIES,
+        self._commit_pages: Batcher[CommitQuery, CommitPage] = Batcher(
+            self._fetch_commit_pages,
+            max_size=graphql.MAX_COMMIT_PAGES_PER_QUERY,
             clock=clock,
-            expected=lambda: self._on_the_way,
+            expected=lambda: self._pending_reads,
         )
 
     async def read(self, target: FetchTarget, today: dt.date) -> RepositoryResult:
-        """Look at the repository of ``target``, together with others that are read now.
+        """Read the repository of ``target``, batched with others that are read at the same time.
 
-        ``today`` is where the 52 weeks end. Raises SourceError where the repository itself cannot
-        be read; commits or contributors that cannot are the reading's ``problem``. BudgetSpent
-        passes through.
+        The 52 weeks end on the day before ``today``. Raises SourceError if the repository itself
+        cannot be read. If only commits or contributors cannot, that error is the result's
+        ``problem``. BudgetSpent passes through.
         """
-        facts = await self._told_facts(target)
+        facts = await self._read_facts(target)
         if facts is None:
-            return await self._by_rest.read(target, today)
-        news = facts.repository
-        if target.repo_id not in {None, news.repo_id}:
-            return moved_result(target, news)
+            return await self._rest.read(target, today)
+        repository = facts.repository
+        if target.repo_id not in {None, repository.repo_id}:
+            return moved_result(target, repository)
         if facts.head is None:
-            # GraphQL has no name for a branch without commits; and that commits which were there
-            # are not any more is for the statuses of REST to confirm.
-            if target.default_branch is None or (target.head is not None and not facts.empty):
-                return _archived_as(news, await self._by_rest.read(target, today))
-            news = dataclasses.replace(news, default_branch=target.default_branch)
-        return await self._read_parts(target, news, facts.head, today)
+            # GraphQL does not name a branch without commits. And if commits that were there are
+            # gone, the statuses of REST must confirm it.
+            had_commits = target.head is not None
+            if target.default_branch is None or (had_commits and not facts.is_empty):
+                result = await self._rest.read(target, today)
+                return _add_archived_at(result, repository)
+            repository = dataclasses.replace(repository, default_branch=target.default_branch)
+        return await self._read_parts(target, repository, facts.head, today)
 
-    async def _told_facts(self, target: FetchTarget) -> Facts | None:
-        if not self._served:
+    async def _read_facts(self, target: FetchTarget) -> Facts | None:
+        """Return the facts of the repository, or None if only REST can tell."""
+        if not self._has_graphql:
             return None
-        with self._counted():
+        with self._count_pending():
             try:
                 return await self._facts.get(repository_name(target))
-            except (NotTold, BatchTooLarge):
+            except (Unresolved, BatchTooLarge):
                 return None
 
     async def _read_parts(
-        self, before: FetchTarget, news: RepositoryFacts, head: str | None, today: dt.date
+        self, target: FetchTarget, repository: RepositoryFacts, head: str | None, today: dt.date
     ) -> RepositoryResult:
-        target = dataclasses.replace(before, locator=news.locator)
-        parts = ResultBuilder()
+        target = dataclasses.replace(target, locator=repository.locator)
+        builder = ResultBuilder()
         authors: tuple[Contributor, ...] | None = None
-        try:
-            with self._counted():
-                authors = await self._read_activity(target, news, head, today, parts)
-        except SourceError as error:
-            parts.problems.append(error)
-        try:
-            if parts.activity is not None and parts.activity.head is None:
-                parts.contributors, parts.asked = (), True
-            elif not self._contributors.are_wanted(target, news):
-                pass
-            elif authors is not None:
-                parts.contributors, parts.asked = authors, True
-                self._contributors.withdraw(target, parts)
-            else:
-                await self._contributors.read(target, parts)
-        except SourceError as error:
-            parts.problems.append(error)
-        self._withdraw(target, parts)
-        return parts.reading(news)
+        with builder.catch_problem(), self._count_pending():
+            authors = await self._read_activity(target, repository, head, today, builder)
+        await self._rest.read_contributors(target, repository, builder, authors)
+        self._invalidate_rest(target, builder)
+        return builder.build(repository)
 
-    def _withdraw(self, target: FetchTarget, parts: ResultBuilder) -> None:
-        """Let what REST gave to ask with vouch no longer for what is another's word now."""
+    def _invalidate_rest(self, target: FetchTarget, builder: ResultBuilder) -> None:
+        """Invalidate the REST validators of data that was just replaced through GraphQL."""
         base = self._rest.url(target)
-        outdated = (base,) if parts.activity is None else (base, f"{base}/commits")
-        given = {validator.key.partition("?")[0] for validator in parts.validators}
+        outdated = (base,) if builder.activity is None else (base, f"{base}/commits")
+        renewed = {validator.key.partition("?")[0] for validator in builder.validators}
         for key in target.validators:
-            known, path = self._rest.validator(target, key), key.partition("?")[0]
-            if known is not None and path in outdated and path not in given:
-                parts.withdraw(known)
+            validator, url = self._rest.saved_validator(target, key), key.partition("?")[0]
+            if validator is not None and url in outdated and url not in renewed:
+                builder.invalidate(validator)
 
     @contextlib.contextmanager
-    def _counted(self) -> Iterator[None]:
-        self._on_the_way += 1
+    def _count_pending(self) -> Iterator[None]:
+        self._pending_reads += 1
         try:
             yield
         finally:
-            self._on_the_way -= 1
+            self._pending_reads -= 1
 
     # ── commits ──────────────────────────────────────────────────────────────────────────
 
     async def _read_activity(
         self,
         target: FetchTarget,
-        news: RepositoryFacts,
+        repository: RepositoryFacts,
         head: str | None,
         today: dt.date,
-        parts: ResultBuilder,
+        builder: ResultBuilder,
     ) -> tuple[Contributor, ...] | None:
-        """Put the activity into ``parts``, where it is new; return all authors, where told."""
+        """Read the activity into ``builder`` if it is new.
+
+        Return the contributors if the commits name all of them, else None.
+        """
         if head is None:
-            parts.activity = empty_activity(news.default_branch)
+            builder.activity = Activity.empty(repository.default_branch)
             return None
         if head == target.head and (
-            target.days_since is None or target.days_since <= activity.window_start(today)
+            target.days_since is None or target.days_since <= window_start(today)
         ):
-            return None  # no commit came, and none can have come before that head
+            return None  # the same head has the same commits before it
         if self._history is not None:
-            past = await self._history.history(target, today)
-            parts.activity = past.activity
-            parts.validators += past.validators
-            parts.problems += [past.problem] if past.problem else []
+            builder.add_history(await self._history.history(target, today))
             return None
         try:
-            last, written = await self._written(target, today - LOOKBACK)
-        except (NotTold, BatchTooLarge):
-            await self._commits.read(target, news.default_branch, today, parts)
+            page, commits = await self._read_commits(target, today - LOOKBACK)
+        except (Unresolved, BatchTooLarge):
+            await self._rest.read_commits(target, repository.default_branch, today, builder)
             return None
-        if last.repo_id != news.repo_id:
+        if page.repo_id != repository.repo_id:
             raise Malformed(
                 f"{repository_name(target)} became another repository while it was read"
             )
-        parts.activity = Activity(
-            head=last.head,
-            committed_at=last.committed,
-            default_branch=last.branch,
-            commit_count=last.total,
+        builder.activity = Activity(
+            head=page.head,
+            committed_at=page.committed,
+            default_branch=page.branch,
+            commit_count=page.total,
             since=today - LOOKBACK,
-            days=activity.count_by_day(
-                commit.authored for commit in written if commit.authored is not None
+            days=count_by_day(
+                [commit.authored for commit in commits if commit.authored is not None]
             ),
         )
-        return _authors(written) if len(written) == last.total else None
+        return _count_authors(commits) if len(commits) == page.total else None
 
-    async def _written(
+    async def _read_commits(
         self, target: FetchTarget, since: dt.date
-    ) -> tuple[History, Sequence[Written]]:
-        """Read page after page; return the first, and the commits of all."""
-        first = page = await self._pages.get(Page(path=repository_name(target), since=since))
-        written = {commit.sha: commit for commit in page.commits}
-        turned: set[str] = set()
-        while page.more is not None:
-            if page.more in turned or len(turned) >= MAX_PAGES:
-                raise Malformed(f"the commits of {repository_name(target)} do not come to an end")
-            turned.add(page.more)
-            page = await self._pages.get(
-                Page(path=repository_name(target), since=since, after=page.more)
-            )
-            written |= {commit.sha: commit for commit in page.commits}
-        return first, tuple(written.values())
+    ) -> tuple[CommitPage, Sequence[AuthoredCommit]]:
+        """Read all pages. Return the first one, and the commits of all of them."""
+        query = CommitQuery(path=repository_name(target), since=since)
+        first = page = await self._commit_pages.get(query)
+        commits = {commit.sha: commit for commit in page.commits}
+        cursors: set[str] = set()
+        while page.next_cursor is not None:
+            if page.next_cursor in cursors or len(cursors) >= MAX_PAGES:
+                raise Malformed(f"{query.path}: too many pages of commits, or pages in a loop")
+            cursors.add(page.next_cursor)
+            page = await self._commit_pages.get(dataclasses.replace(query, after=page.next_cursor))
+            commits |= {commit.sha: commit for commit in page.commits}
+        return first, tuple(commits.values())
 
     # ── queries ──────────────────────────────────────────────────────────────────────────
 
-    async def _ask_facts(self, paths: Sequence[str]) -> Sequence[Facts | Exception]:
-        reply = await self._reply(graphql.facts_request(self._url, paths), len(paths))
-        return reply.read(graphql.facts)
+    async def _fetch_facts(self, paths: Sequence[str]) -> Sequence[Facts | Exception]:
+        request = graphql.build_facts_request(self._url, paths)
+        result = await self._send_query(request, len(paths))
+        return result.decode_each(graphql.decode_facts)
 
-    async def _ask_pages(self, pages: Sequence[Page]) -> Sequence[History | Exception]:
-        reply = await self._reply(graphql.pages_request(self._url, pages), len(pages))
-        return reply.read(graphql.history)
+    async def _fetch_commit_pages(
+        self, queries: Sequence[CommitQuery]
+    ) -> Sequence[CommitPage | Exception]:
+        request = graphql.build_commits_request(self._url, queries)
+        result = await self._send_query(request, len(queries))
+        return result.decode_each(graphql.decode_commit_page)
 
-    async def _reply(self, request: Request, count: int) -> graphql.Reply:
-        """Send a query about ``count`` repositories; once more, where no whole answer came."""
-        answer = await self._client.send(request)
+    async def _send_query(self, request: Request, count: int) -> QueryResult:
+        """Send a query for ``count`` repositories, a second time if the body was cut off."""
+        response = await self._transport.send(request)
         try:
             try:
-                reply = graphql.reply(answer, count)
-            except Unreadable:
-                reply = graphql.reply(await self._client.send(request), count)
-        except NotServed:
-            self._served = False
-            return graphql.Reply(1, tuple(NotTold() for _ in range(count)))
-        self._charge(self._url, reply.cost)
-        return reply
+                result = graphql.decode_response(response, count)
+            except InvalidBody:
+                response = await self._transport.send(request)
+                result = graphql.decode_response(response, count)
+        except NoGraphqlApi:
+            self._has_graphql = False
+            return QueryResult(1, tuple(Unresolved() for _ in range(count)))
+        self._charge(self._url, result.cost)
+        return result
 
 
-def _authors(written: Sequence[Written]) -> tuple[Contributor, ...] | None:
-    """Count authors, most commits first, then as the newest comes; None where one is unknown.
+def _count_authors(commits: Sequence[AuthoredCommit]) -> tuple[Contributor, ...] | None:
+    """Count the commits of each author. Return None if an author is unknown.
 
-    As REST lists them, whose order of those with equal numbers is not known. Bots have no login
-    here and are listed there.
+    Most commits first, then the most recent author, as REST lists them; how REST orders equal
+    counts is not documented. Bots have no login in GraphQL, but REST lists them.
     """
-    commits: Counter[str] = Counter()
-    for commit in written:
-        if commit.author is None:
-            return None
-        commits[commit.author] += 1
-    return tuple(Contributor(name=login, commits=count) for login, count in commits.most_common())
+    counts = Counter([commit.author for commit in commits])
+    if None in counts:
+        return None
+    return tuple([Contributor(name=name, commits=n) for name, n in counts.most_common() if name])
 
 
-def _archived_as(told: RepositoryFacts, reading: RepositoryResult) -> RepositoryResult:
-    """Return ``reading``, by REST, with the one fact that only GraphQL has."""
-    if reading.repository is None or reading.repository.repo_id != told.repo_id:
-        return reading
-    repository = dataclasses.replace(reading.repository, archived_at=told.archived_at)
-    return dataclasses.replace(reading, repository=repository)
+def _add_archived_at(result: RepositoryResult, facts: RepositoryFacts) -> RepositoryResult:
+    """Add to a result of REST the one fact that only GraphQL has."""
+    if result.repository is None or result.repository.repo_id != facts.repo_id:
+        return result
+    repository = dataclasses.replace(result.repository, archived_at=facts.archived_at)
+    return dataclasses.replace(result, repository=repository)

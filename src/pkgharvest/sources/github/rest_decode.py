@@ -1,16 +1,15 @@
-"""What GitHub's REST answers say: a repository, a page of commits, and why there is none.
+"""Decoders for GitHub's REST API: repositories, commits, contributors, and error responses.
 
-Shapes are those of https://docs.github.com/rest; what each status means is there too, under
-"Troubleshooting" and on each endpoint's page. Nothing is sent from here.
+Shapes are documented at https://docs.github.com/rest, and statuses there under "Troubleshooting"
+and on the page of each endpoint. The readers of single values at the end serve GraphQL too.
+Nothing is sent from here.
 """
 
 import datetime as dt
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from pkgharvest.model import json_node, locators
 from pkgharvest.model.errors import (
     Blocked,
     Gone,
@@ -20,85 +19,104 @@ from pkgharvest.model.errors import (
     Unauthorized,
     Unavailable,
 )
-from pkgharvest.model.json_node import DecodeError, JsonNode
-from pkgharvest.model.locators import Locator
+from pkgharvest.model.json_node import DecodeError, JsonNode, parse_json
+from pkgharvest.model.locators import Locator, parse_locator
 from pkgharvest.model.observations import Contributor, RepositoryFacts
 from pkgharvest.transport.base import Response
 
 API_VERSION = "2022-11-28"
-_LONGEST_MESSAGE = 200
+
+_MAX_MESSAGE_CHARACTERS = 200
 _SECOND = dt.timedelta(seconds=1)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_NO_CALENDAR = re.compile(r"(?:0000|[+-]\d+|\d{5,})-\d\d-\d\dT")
-"""Dates that git can hold and a calendar of the years 1 to 9999 cannot."""
+_OUTSIDE_CALENDAR = re.compile(r"(?:0000|[+-]\d+|\d{5,})-\d\d-\d\dT")
+"""Dates that git can store but a calendar of the years 1 to 9999 cannot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A commit, as far as the histogram needs it."""
+    """A commit, reduced to what the histogram needs."""
 
     sha: str
     authored: int | None
-    """Author date as Unix time, or the committer's where there is none; None: in no window."""
+    """Author date as Unix time, or the committer date if there is no author. None if the commit
+    has neither, or one outside the calendar."""
     committed: dt.datetime | None
-    """Committer date; None where no calendar has it, or where it is not told."""
-    is_told: bool
-    """A committer date is there, if perhaps one that no calendar has."""
+    """Committer date. None if it is missing or outside the calendar."""
+    is_dated: bool
+    """The commit has a committer date, though perhaps one outside the calendar."""
 
 
-def repository(answer: Response) -> RepositoryFacts:
-    """Read ``GET /repos/{owner}/{repo}``. Raises Malformed, which says what is wrong and where."""
-    told = json_node.parse_json(answer.body, "repository")
-    licence, topics, pushed_at = (told.get(key) for key in ("license", "topics", "pushed_at"))
+def decode_repository(response: Response) -> RepositoryFacts:
+    """Decode ``GET /repos/{owner}/{repo}``. Raises Malformed with the path to the fault."""
+    node = parse_json(response.body, "repository")
+    license_ = node.get("license")
     return RepositoryFacts(
-        repo_id=str(told["id"].integer()),
-        locator=locator(told["full_name"]),
-        description=text(told.get("description")),
-        homepage=text(told.get("homepage")).strip() or None,
-        topics=tuple(topic.text() for topic in topics.sequence()) if topics else (),
-        license=spdx(licence.get("spdx_id") if licence else None),
-        stars=told["stargazers_count"].integer(),
-        forks=told["forks_count"].integer(),
-        open_issues=told["open_issues_count"].integer(),
-        default_branch=told["default_branch"].text(),
-        archived=told["archived"].boolean(),
+        repo_id=str(node["id"].integer()),
+        locator=decode_locator(node["full_name"]),
+        description=node.optional_text("description") or "",
+        homepage=(node.optional_text("homepage") or "").strip() or None,
+        topics=node.texts("topics"),
+        license=known_spdx_id(license_.optional_text("spdx_id") if license_ else None),
+        stars=node["stargazers_count"].integer(),
+        forks=node["forks_count"].integer(),
+        open_issues=node["open_issues_count"].integer(),
+        default_branch=node["default_branch"].text(),
+        archived=node["archived"].boolean(),
         archived_at=None,
-        disabled=told["disabled"].boolean(),
-        pushed_at=pushed_at.instant() if pushed_at else None,
+        disabled=node["disabled"].boolean(),
+        pushed_at=node.optional_instant("pushed_at"),
     )
 
 
-def commits(answer: Response) -> Iterator[Commit]:
-    """Read a page of ``GET …/commits``, newest first. Raises Malformed."""
-    for item in json_node.parse_json(answer.body, "commits").sequence():
-        author, committer = item["commit"].get("author"), item["commit"].get("committer")
-        committed = committer.get("date") if committer else None
-        authored = (author.get("date") if author else None) or committed
-        yield Commit(
-            sha=item["sha"].text(),
-            authored=seconds(on_calendar(authored)),
-            committed=on_calendar(committed),
-            is_told=committed is not None,
+def decode_commits(response: Response) -> list[Commit]:
+    """Decode a page of ``GET …/commits``, newest first. Raises Malformed."""
+    commits = []
+    for item in parse_json(response.body, "commits").sequence():
+        node = item["commit"]
+        author, committer = node.get("author"), node.get("committer")
+        committed = committer and committer.get("date")
+        authored = (author and author.get("date")) or committed
+        try:
+            committed_at = committed.instant() if committed else None
+            authored_at = authored.instant() if authored else None
+        except DecodeError:
+            authored_at, committed_at = decode_git_date(authored), decode_git_date(committed)
+        commits.append(
+            Commit(
+                sha=item["sha"].text(),
+                authored=None if authored_at is None else (authored_at - _EPOCH) // _SECOND,
+                committed=committed_at,
+                is_dated=committed is not None,
+            )
         )
+    return commits
 
 
-def contributors(answer: Response) -> list[Contributor | None]:
-    """Read a page of ``GET …/contributors``; None stands for an anonymous one. Raises Malformed."""
-    people: list[Contributor | None] = []
-    for item in json_node.parse_json(answer.body, "contributors").sequence():
-        login, contributed = text(item.get("login")), item["contributions"].integer()
-        people.append(Contributor(name=login, commits=contributed) if login else None)
-    return people
+def decode_contributors(response: Response) -> list[Contributor | None]:
+    """Decode a page of ``GET …/contributors``, most commits first. Raises Malformed.
+
+    None stands for an anonymous contributor, who has no login.
+    """
+    contributors = []
+    for item in parse_json(response.body, "contributors").sequence():
+        login, commits = item.optional_text("login"), item["contributions"].integer()
+        contributors.append(Contributor(name=login, commits=commits) if login else None)
+    return contributors
 
 
-def whole(answer: Response, name: str) -> Response:
-    """Return ``answer`` where it is a 200; raise what another status means for ``name``."""
-    if answer.status == HTTPStatus.OK:
-        return answer
-    message, block = line(_said(answer, "message")), _said(answer, "block")
-    match answer.status:
+def require_ok(response: Response, name: str) -> Response:
+    """Return ``response`` if its status is 200. Raise what another status means for ``name``.
+
+    ``name`` is ``owner/name`` of the repository. The error quotes what GitHub says, as one short
+    printable line.
+    """
+    if response.status == HTTPStatus.OK:
+        return response
+    message, block = one_line(_error_member(response, "message")), _error_member(response, "block")
+    match response.status:
         case HTTPStatus.NOT_FOUND:
-            raise NotFound(f"GitHub has no repository {name}, or none that it shows to us")
+            raise NotFound(f"no repository {name} on GitHub, or it is private")
         case HTTPStatus.GONE if "version" in message.lower():  # the API's, not the repository's
             raise Unavailable(
                 f"GitHub no longer serves version {API_VERSION} of its API",
@@ -107,7 +125,7 @@ def whole(answer: Response, name: str) -> Response:
         case HTTPStatus.GONE:
             raise Gone(f"the repository {name} is gone from GitHub")
         case HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS | HTTPStatus.FORBIDDEN if block:
-            reason = line(_said(answer, "block", "reason")) or message
+            reason = one_line(_error_member(response, "block", "reason")) or message
             raise Blocked(f"GitHub blocks access to {name}: {reason or 'no reason given'}")
         case HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS:
             raise Blocked(f"GitHub blocks access to {name}: {message or 'no reason given'}")
@@ -115,25 +133,29 @@ def whole(answer: Response, name: str) -> Response:
             raise Unauthorized(f"GitHub refuses access to {name}: {message or 'no reason given'}")
         case HTTPStatus.UNAUTHORIZED:
             raise Unauthorized(
-                "GitHub refused the credentials, or wants some",
-                hint="is a token missing, mistyped or expired?",
+                "GitHub rejected the token, or requires one",
+                hint="check that the token is complete and has not expired",
             )
         case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise Unavailable(f"GitHub answered {status} for {name}")
         case status:
-            raise Malformed(f"GitHub answered {status} for {name}, which has no meaning there")
+            raise Malformed(f"GitHub answered {status} for {name}, which is not documented")
 
 
-def lists_too_many(answer: Response) -> bool:
-    """Tell whether ``answer`` refuses contributors because there are too many: no failure."""
-    told = answer.status == HTTPStatus.FORBIDDEN and line(_said(answer, "message"))
-    return bool(told) and "too large to list contributors" in str(told)
+def is_contributor_list_refused(response: Response) -> bool:
+    """Return whether GitHub refuses to list contributors because there are too many.
+
+    That is a fact about the repository, not a failure.
+    """
+    if response.status != HTTPStatus.FORBIDDEN:
+        return False
+    return "too large to list contributors" in one_line(_error_member(response, "message"))
 
 
-def _said(answer: Response, *keys: str) -> JsonNode | None:
-    """Return what an error's body has at ``keys``; None where it has not, or is no JSON."""
+def _error_member(response: Response, *keys: str) -> JsonNode | None:
+    """Return the member of an error's body at ``keys``, or None if the body has no such member."""
     try:
-        node: JsonNode | None = json_node.parse_json(answer.body, "error")
+        node: JsonNode | None = parse_json(response.body, "error")
         for key in keys:
             node = node.get(key) if node else None
     except Malformed:
@@ -141,50 +163,45 @@ def _said(answer: Response, *keys: str) -> JsonNode | None:
     return node
 
 
-# ── values that every answer of GitHub has, over REST and over GraphQL ───────────────────
+# ── values that REST and GraphQL have in common ──────────────────────────────────────────
 
 
-def locator(full_name: JsonNode) -> Locator:
-    """Read ``owner/name``. Raises Malformed."""
+def decode_locator(full_name: JsonNode) -> Locator:
+    """Decode ``owner/name``. Raises Malformed if it is anything else."""
     try:
-        found = locators.parse_locator(f"https://github.com/{full_name.text()}")
+        locator = parse_locator(f"https://github.com/{full_name.text()}")
     except LocatorError as error:
         raise DecodeError(full_name.path, "owner/name", full_name.value) from error
-    if found.path != full_name.text():
+    if locator.path != full_name.text():
         raise DecodeError(full_name.path, "owner/name", full_name.value)
-    return found
+    return locator
 
 
-def spdx(node: JsonNode | None) -> str | None:
-    """Read an SPDX id; None where there is none, or where GitHub cannot tell which."""
-    told = text(node)
-    return None if told in {"", "NOASSERTION"} else told
+def known_spdx_id(spdx_id: str | None) -> str | None:
+    """Return ``spdx_id``, or None if GitHub could not tell which license it is."""
+    return None if spdx_id in {"", "NOASSERTION"} else spdx_id
 
 
-def on_calendar(date: JsonNode | None) -> dt.datetime | None:
-    """Read a date of git's; None where there is none, or where no calendar has it."""
-    if date is None:
-        return None
+def decode_git_date(node: JsonNode | None) -> dt.datetime | None:
+    """Decode a date from git's history. Return None if it is missing or outside the calendar.
+
+    Raises Malformed if it is not a date.
+    """
     try:
-        return date.instant()
+        return node.instant() if node else None
     except DecodeError:
-        if isinstance(date.value, str) and _NO_CALENDAR.match(date.value):
+        if node and isinstance(node.value, str) and _OUTSIDE_CALENDAR.match(node.value):
             return None
         raise
 
 
-def seconds(moment: dt.datetime | None) -> int | None:
-    """Return ``moment`` as Unix time."""
-    return None if moment is None else (moment - _EPOCH) // _SECOND
+def unix_seconds(instant: dt.datetime | None) -> int | None:
+    """Return ``instant`` as Unix time."""
+    return None if instant is None else (instant - _EPOCH) // _SECOND
 
 
-def text(node: JsonNode | None) -> str:
-    """Read a string that may be null, or left out."""
-    return node.text() if node else ""
-
-
-def line(node: JsonNode | None) -> str:
-    """Return foreign text as one line, printable and bounded; "" where it is no text."""
-    foreign = node.value if node and isinstance(node.value, str) else ""
-    shown = " ".join("".join(c if c.isprintable() else " " for c in foreign).split())
-    return shown[:_LONGEST_MESSAGE].rstrip(". ")
+def one_line(node: JsonNode | None) -> str:
+    """Return foreign text as one printable line of bounded length, or "" if it is not text."""
+    text = node.value if node and isinstance(node.value, str) else ""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line[:_MAX_MESSAGE_CHARACTERS].rstrip(". ")
