@@ -12,7 +12,7 @@ from pkgharvest.git.process import CloneTooLarge, GitError
 from pkgharvest.model import errors
 from pkgharvest.model.errors import Advice, PkgharvestError
 from pkgharvest.model.json_node import DecodeError
-from pkgharvest.sources.github.graphql import Unreadable
+from pkgharvest.sources.github.graphql import InvalidBody
 
 SPECIAL: list[PkgharvestError] = [
     errors.InvalidValue("title is empty", field="title", hint="any text"),
@@ -42,7 +42,7 @@ def plain() -> list[PkgharvestError]:
 
 
 def test_every_error_class_is_tried() -> None:
-    assert {CloneTooLarge, Unreadable, errors.NotFound} <= {type(error) for error in plain()}
+    assert {CloneTooLarge, InvalidBody, errors.NotFound} <= {type(error) for error in plain()}
 
 
 @pytest.mark.parametrize("error", [*SPECIAL, *plain()], ids=lambda error: type(error).__name__)
