@@ -15,8 +15,8 @@ from pkgharvest.formats.comparison import (
     COMPARISON_ROWS,
     ComparisonEntry,
     best_ids,
-    compare,
-    markdown_table,
+    compare_packages,
+    markdown_comparison,
 )
 from pkgharvest.model.collections import Category, Grid
 from pkgharvest.model.package import Downloads, Package
@@ -56,7 +56,7 @@ UNKNOWN = NEVER._replace(
 
 
 def entries(*packages: Package) -> list[ComparisonEntry]:
-    return compare(packages, {1: APPS}, STYLE)
+    return compare_packages(packages, {1: APPS}, STYLE)
 
 
 def leaders(row: str, *packages: Package) -> set[str]:
@@ -182,10 +182,10 @@ def test_days_that_look_alike_are_alike() -> None:
 def test_pythons_in_a_row(requires: str | None, words: str) -> None:
     [row] = [one for one in COMPARISON_ROWS if one.name == "supports_python"]
     one = package(pypi_requires_python=requires, pypi_classifiers=())
-    assert row.words(entries(one)[0], STYLE) == words
+    assert row.text(entries(one)[0], STYLE) == words
 
 
-def test_of_a_licence_in_full_the_first_line_is_told() -> None:
+def test_of_a_license_in_full_the_first_line_is_told() -> None:
     text = "MIT License\r\n\nPermission is hereby granted"
     assert compared(package(license=None, pypi_license=text))[0]["license"] == "MIT License"
     assert compared(package(license=None, pypi_license=" "))[0]["license"] is None
@@ -358,14 +358,14 @@ def test_cells_name_the_best_figures_and_titles() -> None:
 
 
 def test_markdown_holds_hostile_text() -> None:
-    lines = list(markdown_table(entries(hostile("a|b **c** <i>\n\x1b[31m"), BIG), STYLE))
+    lines = list(markdown_comparison(entries(hostile("a|b **c** <i>\n\x1b[31m"), BIG), STYLE))
     pipes = {len(re.findall(r"(?<!\\)\|", line)) for line in lines}
     assert pipes == {4}
     assert not re.search(r"\x1b|<i>", "".join(lines))
 
 
 def test_markdown_marks_in_bold() -> None:
-    lines = list(markdown_table(entries(BIG, SMALL), STYLE))
+    lines = list(markdown_comparison(entries(BIG, SMALL), STYLE))
     assert "| stars | **1,500** | 20 |\n" in lines
     assert "| participants | 12 login1, login2, login3, +9 more |" in "".join(lines)
     assert f"| commits | **104** {'█' * 52} | 58 " in "".join(lines)

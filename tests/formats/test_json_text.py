@@ -90,7 +90,7 @@ def test_nothing_dangerous_and_the_same_value_back(
 
 
 def test_other_text_stays_readable() -> None:
-    assert json_text.compact("café — \N{GEAR} 日本") == '"café — \N{GEAR} 日本"'
+    assert json_text.compact_json("café — \N{GEAR} 日本") == '"café — \N{GEAR} 日本"'
 
 
 @pytest.mark.parametrize(
@@ -107,4 +107,4 @@ def test_other_text_stays_readable() -> None:
     ],
 )
 def test_escapes(character: str, escape: str) -> None:
-    assert json_text.compact(f"a{character}b") == f'"a{escape}b"'
+    assert json_text.compact_json(f"a{character}b") == f'"a{escape}b"'

@@ -83,7 +83,7 @@ def show(invocation: Invocation, name: str, output: Output) -> None:
         grid = collections.get_grid(conn, name)
         categories = {one.id: one for one in collections.list_categories(conn)}
         members = packages.read_packages(conn, grid.package_ids)
-        entries = comparison.compare(members, categories, chosen)
+        entries = comparison.compare_packages(members, categories, chosen)
     if output.format != "table":
         speak_utf8()
     write(_pieces(grid, entries, output, chosen), output.file)
@@ -103,7 +103,7 @@ def _pieces(
             transposed = comparison.transposed_columns(entries)
             yield from pieces(comparison.COMPARISON_ROWS, transposed, chosen, output.format)
         case "md":
-            yield from comparison.markdown_table(entries, chosen)
+            yield from comparison.markdown_comparison(entries, chosen)
         case "table":
 
             def draw(console: "Console") -> None:

@@ -154,7 +154,7 @@ def _trends(
 def _table(
     trends: Sequence[_Trend], columns: Sequence[Column[_Trend]], chosen: OutputStyle
 ) -> "Callable[[Console], None]":
-    from pkgharvest.formats.json_text import compact  # noqa: PLC0415
+    from pkgharvest.formats.json_text import compact_json  # noqa: PLC0415
     from pkgharvest.terminal.tables import TextTable, print_tables  # noqa: PLC0415 - brings rich
 
     def told(column: Column[_Trend], one: _Trend) -> str:
@@ -169,7 +169,7 @@ def _table(
             case _, str():
                 return value
             case _:
-                return compact(value)
+                return compact_json(value)
 
     part = TextTable(
         columns=tuple(column.name for column in columns),

@@ -1,4 +1,4 @@
-"""Records in, text out: JSON, CSV, TSV, Markdown, and tables for a terminal.
+"""Records to text: JSON, CSV, TSV and Markdown, without rich.
 
-Nothing is imported here: who wants JSON pays for neither rich nor csv.
+Nothing is imported here, so that printing JSON does not load the other formats.
 """

@@ -1,7 +1,7 @@
-"""The comparison of a grid's packages: which rows it has, and which figures are the best.
+"""The comparison of a grid's packages: its rows, the best values, and its formats for programs.
 
-What a program reads of it is here too; ``spread`` shows it to a person. No row is made of what
-is not known: that is null, and no figure beats it or is beaten by it.
+`terminal.comparison_table` shows it to people. An unknown value is None: it is never the best, and
+no other value is better than it.
 """
 
 import re
@@ -16,44 +16,46 @@ from pkgharvest.api_v4.encode import (
     format_instant_field,
     resource_url,
 )
-from pkgharvest.formats import markdown
-from pkgharvest.formats.fields import supported_pythons
+from pkgharvest.formats.fields import format_day, supported_pythons
+from pkgharvest.formats.markdown import markdown_cell, markdown_row, markdown_rule
 from pkgharvest.formats.sanitize import sanitize
 from pkgharvest.formats.sparkline import sparkline
 from pkgharvest.model.collections import Category, Grid
 from pkgharvest.model.package import Package
 
-_PEOPLE = 3
-_RUN = 3
-_BEST = "best figure"
-"""No package is called so: slugs have no spaces."""
+_NAMED_PARTICIPANTS = 3
+_MIN_RUN_LENGTH = 3
+"""From this length on, consecutive Python versions are shortened to the first and the last."""
+
+_BEST_COLUMN = "best figure"
+"""No package has this name, because slugs contain no spaces."""
 
 _MATURITY = "Development Status :: "
 _LINE_END = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
 class ComparisonEntry(NamedTuple):
-    """A package, as the grid compares it."""
+    """A package of a grid, with its category."""
 
     package: Package
     category: Category | None
 
 
 class ComparisonRow(NamedTuple):
-    """One thing that packages are compared by."""
+    """One property that packages are compared by."""
 
     name: str
     label: str
     read: Callable[[ComparisonEntry, OutputStyle], Json]
-    """What it is, for programs; None for unknown."""
-    words: Callable[[ComparisonEntry, OutputStyle], str]
-    """What it is, for persons; nothing for unknown."""
-    figure: Callable[[ComparisonEntry, OutputStyle], int | None] | None = None
-    """What is the better the higher it is."""
-    more: Callable[[ComparisonEntry], str] = lambda _: ""
-    """What persons are told beside a figure."""
+    """Return the value for programs; None if unknown."""
+    text: Callable[[ComparisonEntry, OutputStyle], str]
+    """Return the value for people; "" if unknown."""
+    rank: Callable[[ComparisonEntry, OutputStyle], int | None] | None = None
+    """Return a number that is higher for a better value. None if no value is better."""
+    detail: Callable[[ComparisonEntry], str] = lambda _: ""
+    """Return what people read beside the value."""
     optional: bool = False
-    """Persons are not told where it is known of no package."""
+    """Whether people see this row only if a package has a value."""
 
 
 def _description(entry: ComparisonEntry, _: OutputStyle) -> str:
@@ -61,18 +63,18 @@ def _description(entry: ComparisonEntry, _: OutputStyle) -> str:
 
 
 def _downloads(entry: ComparisonEntry, _: OutputStyle) -> int | None:
-    known = entry.package.downloads
-    return None if known is None else known.last_month
+    downloads = entry.package.downloads
+    return None if downloads is None else downloads.last_month
 
 
-def _day(entry: ComparisonEntry, style: OutputStyle) -> str:
-    at = entry.package.last_updated
-    return "" if at is None else f"{at.astimezone(style.zone):%Y-%m-%d}"
+def _update_day(entry: ComparisonEntry, style: OutputStyle) -> str:
+    moment = entry.package.last_updated
+    return "" if moment is None else format_day(moment, style)
 
 
-def _day_number(entry: ComparisonEntry, style: OutputStyle) -> int | None:
-    at = entry.package.last_updated
-    return None if at is None else at.astimezone(style.zone).toordinal()
+def _update_ordinal(entry: ComparisonEntry, style: OutputStyle) -> int | None:
+    moment = entry.package.last_updated
+    return None if moment is None else moment.astimezone(style.zone).toordinal()
 
 
 def _commits(entry: ComparisonEntry, _: OutputStyle) -> int | None:
@@ -88,87 +90,87 @@ def _forks(entry: ComparisonEntry, _: OutputStyle) -> int | None:
     return entry.package.repo_forks if entry.package.has_figures else None
 
 
-def _score(entry: ComparisonEntry, style: OutputStyle) -> int | None:
+def _score(entry: ComparisonEntry, _: OutputStyle) -> int | None:
     return entry.package.score if entry.package.has_figures else None
 
 
-def _contributors(entry: ComparisonEntry, _: OutputStyle) -> int | None:
+def _participant_count(entry: ComparisonEntry, _: OutputStyle) -> int | None:
     return len(entry.package.participants) or None
 
 
-def _people(entry: ComparisonEntry) -> str:
+def _first_participants(entry: ComparisonEntry) -> str:
     names = entry.package.participants
-    more = f", +{len(names) - _PEOPLE:,} more" if len(names) > _PEOPLE else ""
-    return ", ".join(names[:_PEOPLE]) + more
+    more = len(names) - _NAMED_PARTICIPANTS
+    return ", ".join(names[:_NAMED_PARTICIPANTS]) + (f", +{more:,} more" if more > 0 else "")
 
 
 def _license(entry: ComparisonEntry, _: OutputStyle) -> str:
-    told = (entry.package.license or entry.package.pypi_license or "").strip()
-    return _LINE_END.split(told, maxsplit=1)[0]  # some projects tell the whole text
+    text = (entry.package.license or entry.package.pypi_license or "").strip()
+    return _LINE_END.split(text, maxsplit=1)[0]  # some projects state the full license text
 
 
 def _maturity(entry: ComparisonEntry, _: OutputStyle) -> str:
-    told = [one for one in entry.package.pypi_classifiers if one.startswith(_MATURITY)]
-    return max(told, default="").removeprefix(_MATURITY)
+    stated = [text for text in entry.package.pypi_classifiers if text.startswith(_MATURITY)]
+    return max(stated, default="").removeprefix(_MATURITY)
 
 
-def _pythons(entry: ComparisonEntry, _: OutputStyle) -> str:
-    """Return the versions of Python, three and more in a row by the first and the last."""
+def _python_ranges(entry: ComparisonEntry, _: OutputStyle) -> str:
+    """Return the supported Pythons, with consecutive ones as a range: ``2.7, 3.10 to 3.12``."""
     runs: list[list[str]] = []
-    after = ""
+    expected = ""
     for version in supported_pythons(entry.package):
-        if version == after:
+        if version == expected:
             runs[-1].append(version)
         else:
             runs.append([version])
         major, _dot, minor = version.partition(".")
-        after = f"{major}.{int(minor) + 1}"
+        expected = f"{major}.{int(minor) + 1}"
     return ", ".join(
-        f"{run[0]} to {run[-1]}" if len(run) >= _RUN else ", ".join(run) for run in runs
+        f"{run[0]} to {run[-1]}" if len(run) >= _MIN_RUN_LENGTH else ", ".join(run) for run in runs
     )
 
 
-def _text(name: str, words: Callable[[ComparisonEntry, OutputStyle], str]) -> ComparisonRow:
-    return ComparisonRow(name, name, lambda e, s: words(e, s) or None, words)
+def _text_row(name: str, text: Callable[[ComparisonEntry, OutputStyle], str]) -> ComparisonRow:
+    return ComparisonRow(name, name, lambda e, s: text(e, s) or None, text)
 
 
-def _number(
-    name: str, figure: Callable[[ComparisonEntry, OutputStyle], int | None]
+def _number_row(
+    name: str, number: Callable[[ComparisonEntry, OutputStyle], int | None]
 ) -> ComparisonRow:
-    def words(entry: ComparisonEntry, style: OutputStyle) -> str:
-        number = figure(entry, style)
-        return "" if number is None else f"{number:,}"
+    def text(entry: ComparisonEntry, style: OutputStyle) -> str:
+        value = number(entry, style)
+        return "" if value is None else f"{value:,}"
 
-    return ComparisonRow(name, name, figure, words, figure)
+    return ComparisonRow(name, name, number, text, number)
 
 
 COMPARISON_ROWS: tuple[ComparisonRow, ...] = (
-    _text("description", _description),
+    _text_row("description", _description),
     ComparisonRow(
         "category",
         "category",
         lambda e, s: None if e.category is None else resource_url(s, "categories", e.category.id),
         lambda e, s: "" if e.category is None else e.category.title,
     ),
-    _number("downloads", _downloads),
+    _number_row("downloads", _downloads),
     ComparisonRow(
         "last_updated",
         "last updated",
         lambda e, s: format_instant_field(e.package.last_updated, s),
-        _day,
-        _day_number,
+        _update_day,
+        _update_ordinal,
     ),
-    _text("version", lambda e, s: e.package.pypi_version or ""),
-    _text("repository", lambda e, s: e.package.repo_url),
-    _number("commits", _commits)._replace(read=lambda e, s: e.package.commits_over_52 or None),
-    _number("stars", _stars),
-    _number("score", _score),
-    _number("forks", _forks),
-    _number("participants", _contributors)._replace(
-        read=lambda e, s: e.package.participants or None, more=_people
+    _text_row("version", lambda e, s: e.package.pypi_version or ""),
+    _text_row("repository", lambda e, s: e.package.repo_url),
+    _number_row("commits", _commits)._replace(read=lambda e, s: e.package.commits_over_52 or None),
+    _number_row("stars", _stars),
+    _number_row("score", _score),
+    _number_row("forks", _forks),
+    _number_row("participants", _participant_count)._replace(
+        read=lambda e, s: e.package.participants or None, detail=_first_participants
     ),
-    _text("license", _license),
-    _text("status", lambda e, s: e.package.status),
+    _text_row("license", _license),
+    _text_row("status", lambda e, s: e.package.status),
     ComparisonRow(
         "development_status",
         "development",
@@ -180,115 +182,109 @@ COMPARISON_ROWS: tuple[ComparisonRow, ...] = (
         "supports_python",
         "Python",
         lambda e, s: supported_pythons(e.package) or None,
-        _pythons,
+        _python_ranges,
         optional=True,
     ),
 )
-"""What packages are compared by: downloads are the last month's, commits those of 52 weeks."""
+"""The rows of every comparison. Downloads are of 30 days, commits of 52 weeks."""
 
 
-def compare(
+def compare_packages(
     packages: Iterable[Package], categories: Mapping[int, Category], style: OutputStyle
 ) -> list[ComparisonEntry]:
-    """Return the packages as a grid compares them: the best score first, unknown last."""
+    """Return ``packages`` in the order of a comparison: the best score first, unknown ones last.
 
-    def rank(entry: ComparisonEntry) -> tuple[bool, int, str]:
+    ``categories`` maps ids to categories.
+    """
+
+    def sort_key(entry: ComparisonEntry) -> tuple[bool, int, str]:
         score = _score(entry, style)
         return score is None, -(score or 0), entry.package.slug
 
-    def entry(package: Package) -> ComparisonEntry:
+    def make_entry(package: Package) -> ComparisonEntry:
         number = package.category_id
         return ComparisonEntry(package, None if number is None else categories.get(number))
 
-    return sorted(map(entry, packages), key=rank)
+    return sorted(map(make_entry, packages), key=sort_key)
 
 
 def best_ids(
     entries: Sequence[ComparisonEntry], row: ComparisonRow, style: OutputStyle
 ) -> frozenset[int]:
-    """Return the ids of those with the best figure of a row: none where all known are alike."""
-    if row.figure is None:
+    """Return the ids of the packages with the best value; none if all known values are equal."""
+    if row.rank is None:
         return frozenset()
-    figures = {entry.package.id: row.figure(entry, style) for entry in entries}
-    known = {figure for figure in figures.values() if figure is not None}
+    ranks = {entry.package.id: row.rank(entry, style) for entry in entries}
+    known = {rank for rank in ranks.values() if rank is not None}
     if len(known) <= 1:
         return frozenset()
     highest = max(known)
-    return frozenset(number for number, figure in figures.items() if figure == highest)
+    return frozenset(number for number, rank in ranks.items() if rank == highest)
 
 
 def comparison_columns(entries: Sequence[ComparisonEntry]) -> tuple[Column[Grid], ...]:
-    """Return the fields of a grid, and its comparison: a list with an object for each package."""
+    """Return the columns of a grid, and ``comparison``: a list with an object per package."""
 
     def read(_: Grid, style: OutputStyle) -> Json:
-        leads = {row.name: best_ids(entries, row, style) for row in COMPARISON_ROWS}
+        best = {row.name: best_ids(entries, row, style) for row in COMPARISON_ROWS}
         return [
             {
                 "slug": entry.package.slug,
                 **{row.name: row.read(entry, style) for row in COMPARISON_ROWS},
-                "best": [name for name, ids in leads.items() if entry.package.id in ids],
+                "best": [name for name, ids in best.items() if entry.package.id in ids],
             }
             for entry in entries
         ]
 
-    return (*GRID_FIELDS, Column("comparison", "what its packages are compared by", read))
+    return (*GRID_FIELDS, Column("comparison", "the properties of its packages", read))
 
 
 def transposed_columns(entries: Sequence[ComparisonEntry]) -> tuple[Column[ComparisonRow], ...]:
-    """Return the columns of ``ROWS`` as records: the row's name, each package, the best figure.
+    """Return columns that read ``COMPARISON_ROWS``: the row's name, each package, the best.
 
-    The last has the slugs of those with the best figure, if there is one.
+    The last column has the slugs of the packages with the best value, if there are any.
     """
 
-    def column(entry: ComparisonEntry) -> Column[ComparisonRow]:
+    def package_column(entry: ComparisonEntry) -> Column[ComparisonRow]:
         def read(row: ComparisonRow, style: OutputStyle) -> Json:
-            # A link is of no use to those who read cells; its title is what people call it.
-            if row.name == "category":
-                return row.words(entry, style)
-            return row.read(entry, style)
+            # In a cell, the category's title is more useful than a link to it.
+            return row.text(entry, style) if row.name == "category" else row.read(entry, style)
 
         return Column(sanitize(entry.package.slug), "", read)
 
-    def leaders(row: ComparisonRow, style: OutputStyle) -> Json:
+    def best_slugs(row: ComparisonRow, style: OutputStyle) -> Json:
         ids = best_ids(entries, row, style)
         return [entry.package.slug for entry in entries if entry.package.id in ids] or None
 
     return (
         Column("package", "", lambda row, _: row.name),
-        *map(column, entries),
-        Column(_BEST, "", leaders),
+        *map(package_column, entries),
+        Column(_BEST_COLUMN, "", best_slugs),
     )
 
 
 def visible_rows(entries: Sequence[ComparisonEntry], style: OutputStyle) -> Iterator[ComparisonRow]:
-    """Yield the rows that persons are told of."""
+    """Yield the rows to show to people."""
     for row in COMPARISON_ROWS:
-        if not row.optional or any(row.words(entry, style) for entry in entries):
+        if not row.optional or any(row.text(entry, style) for entry in entries):
             yield row
 
 
-def markdown_table(entries: Sequence[ComparisonEntry], style: OutputStyle) -> Iterator[str]:
-    """Yield the lines of a Markdown table, packages as columns; the best figures are bold."""
+def markdown_comparison(entries: Sequence[ComparisonEntry], style: OutputStyle) -> Iterator[str]:
+    """Yield the lines of a table with a column per package; the best values are bold."""
 
-    def cell(entry: ComparisonEntry, row: ComparisonRow, leads: frozenset[int]) -> str:
-        words = row.words(entry, style)
-        text = markdown.markdown_cell(sanitize(words))
-        if entry.package.id in leads:
+    def cell(entry: ComparisonEntry, row: ComparisonRow, best: frozenset[int]) -> str:
+        text = markdown_cell(sanitize(row.text(entry, style)))
+        if entry.package.id in best:
             text = f"**{text}**"
-        beside = row.more(entry)
+        detail = row.detail(entry)
         if row.name == "commits":
-            beside = sparkline(entry.package.commits_over_52)
-        return f"{text} {markdown.markdown_cell(sanitize(beside))}" if beside else text
+            detail = sparkline(entry.package.commits_over_52)
+        return f"{text} {markdown_cell(sanitize(detail))}" if detail else text
 
-    yield (
-        "".join(
-            f"| {text} "
-            for text in ("", *(markdown.markdown_cell(sanitize(e.package.slug)) for e in entries))
-        )
-        + "|\n"
-    )
-    yield f"|{' --- |' * (len(entries) + 1)}\n"
+    slugs = (markdown_cell(sanitize(entry.package.slug)) for entry in entries)
+    yield markdown_row(("", *slugs))
+    yield markdown_rule(len(entries) + 1)
     for row in visible_rows(entries, style):
-        leads = best_ids(entries, row, style)
-        cells = (row.label, *(cell(entry, row, leads) for entry in entries))
-        yield f"| {' | '.join(cells)} |\n"
+        best = best_ids(entries, row, style)
+        yield markdown_row((row.label, *(cell(entry, row, best) for entry in entries)))

@@ -1,57 +1,61 @@
-r"""CSV and TSV: a line of field names, then a line for each record.
+r"""CSV and TSV: a line of field names, then one line per record.
 
-A list or an object is JSON, null is empty, text is made harmless and fits on its line. Lines
-end in ``\n``: RFC 4180's ``\r\n`` trips the line tools that such output is piped into, and
-every reader of CSV takes both.
+Lists and objects are written as JSON, null as an empty cell. Text is sanitized and kept on one
+line. Lines end with ``\n``: the ``\r\n`` of RFC 4180 confuses line-based tools, and every CSV
+reader accepts both.
 """
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 
 from pkgharvest.api_v4.encode import Column, Json, OutputStyle, Record
-from pkgharvest.formats.json_text import compact
+from pkgharvest.formats.json_text import compact_json
 from pkgharvest.formats.sanitize import sanitize
 
 
-class _Echo:
-    """A file that hands back what is written to it: csv builds the line, we pass it on."""
+class _LineReturner:
+    """A file that returns what is written to it, because `csv` can only write to files."""
 
     def write(self, line: str) -> str:
         return line
 
 
 def cell_text(value: Json) -> str:
-    """Return ``value`` as the text of one cell, on one line, harmless."""
+    r"""Return ``value`` as the text of one cell.
+
+    >>> [cell_text(value) for value in (None, True, 72, "two\nlines", ["a", "b"])]
+    ['', 'true', '72', 'two lines', '["a", "b"]']
+    """
     match value:
         case None:
             return ""
         case str():
             return sanitize(value)
         case _:
-            return compact(value)
+            return compact_json(value)
 
 
 def cell_rows(
-    records: Iterable[Record], fields: Sequence[Column[Record]], style: OutputStyle
+    records: Iterable[Record], columns: Sequence[Column[Record]], style: OutputStyle
 ) -> Iterator[list[str]]:
-    """Yield the field names, then the cells of each record."""
-    yield [field.name for field in fields]
+    """Yield the names of the columns, then the cells of each record."""
+    yield [column.name for column in columns]
     for record in records:
-        yield [cell_text(field.read(record, style)) for field in fields]
+        yield [cell_text(column.read(record, style)) for column in columns]
 
 
 def csv_lines(
-    records: Iterable[Record], fields: Sequence[Column[Record]], style: OutputStyle
+    records: Iterable[Record], columns: Sequence[Column[Record]], style: OutputStyle
 ) -> Iterator[str]:
-    """Yield the lines of a CSV file (RFC 4180, but for the line ends)."""
-    writer = csv.writer(_Echo(), lineterminator="\n")
-    for row in cell_rows(records, fields, style):
+    """Yield the lines of a CSV file (RFC 4180 apart from the line ends)."""
+    writer = csv.writer(_LineReturner(), lineterminator="\n")
+    for row in cell_rows(records, columns, style):
         yield writer.writerow(row)
 
 
 def tsv_lines(
-    records: Iterable[Record], fields: Sequence[Column[Record]], style: OutputStyle
+    records: Iterable[Record], columns: Sequence[Column[Record]], style: OutputStyle
 ) -> Iterator[str]:
-    """Yield the lines of a TSV file: no quoting, for no cell holds a tab or a line end."""
-    for row in cell_rows(records, fields, style):
+    """Yield the lines of a TSV file. Nothing is quoted: no cell contains a tab or a line break."""
+    for row in cell_rows(records, columns, style):
         yield "\t".join(row) + "\n"

@@ -1,7 +1,7 @@
-"""JSON: one object, a list of them, or one a line (JSON lines).
+"""JSON: one object, a list of objects, or one object per line (JSON lines).
 
-Text is printed as it is, as the published API does, except for what could act on a terminal
-or hide in it: that is escaped, so every reader of JSON gets it back unchanged.
+Text is printed unescaped, as the published API does. Only characters that could control a terminal
+or hide in it are escaped; every JSON reader restores them.
 """
 
 from __future__ import annotations
@@ -15,77 +15,82 @@ from json.encoder import encode_basestring
 from pkgharvest.api_v4.encode import Column, Json, OutputStyle, Record, record_values
 from pkgharvest.formats.sanitize import HIDDEN_CHARACTERS
 
-_MARGIN = "\n" + 4 * " "
+_INDENT = 4 * " "
+_ITEM_START = "\n" + _INDENT
 
-_encoded = json.JSONEncoder(ensure_ascii=False).encode
-
-
-def compact(value: Json) -> str:
-    r"""Return ``value`` on one line: ``json.dumps`` with hidden characters as ``\uXXXX``."""
-    return _escaped(_encoded(value))
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def object_text(record: Record, fields: Sequence[Column[Record]], style: OutputStyle) -> str:
-    """Return one record as an indented object and a line end."""
-    return f"{_object(record, fields, style)}\n"
+def compact_json(value: Json) -> str:
+    r"""Return ``value`` as JSON on one line, with hidden characters escaped.
+
+    >>> print(compact_json({"title": "caf\u00e9", "note": "\x9b2J"}))
+    {"title": "café", "note": "\u009b2J"}
+    """
+    return _escape_hidden(_encode(value))
+
+
+def object_text(record: Record, columns: Sequence[Column[Record]], style: OutputStyle) -> str:
+    """Return one record as an indented object, with a line end."""
+    return f"{_indented_object(record, columns, style)}\n"
 
 
 def array_pieces(
-    records: Iterable[Record], fields: Sequence[Column[Record]], style: OutputStyle
+    records: Iterable[Record], columns: Sequence[Column[Record]], style: OutputStyle
 ) -> Iterator[str]:
-    """Yield the pieces of an indented list, a record at a time; ``[]`` where there are none."""
+    """Yield an indented list in pieces, one per record; ``[]`` if there are no records."""
     opening = "["
     for record in records:
-        yield f"{opening}{_MARGIN}{_object(record, fields, style, _MARGIN)}"
+        yield f"{opening}{_ITEM_START}{_indented_object(record, columns, style, _ITEM_START)}"
         opening = ","
     yield "[]\n" if opening == "[" else "\n]\n"
 
 
 def jsonl_lines(
-    records: Iterable[Record], fields: Sequence[Column[Record]], style: OutputStyle
+    records: Iterable[Record], columns: Sequence[Column[Record]], style: OutputStyle
 ) -> Iterator[str]:
-    """Yield one object a line (JSON lines)."""
+    """Yield one object per line (JSON lines)."""
     for record in records:
-        yield f"{compact(record_values(record, fields, style))}\n"
+        yield f"{compact_json(record_values(record, columns, style))}\n"
 
 
-def _object(
-    record: Record, fields: Sequence[Column[Record]], style: OutputStyle, margin: str = "\n"
+def _indented_object(
+    record: Record, columns: Sequence[Column[Record]], style: OutputStyle, line_start: str = "\n"
 ) -> str:
-    return _escaped(_indented(record_values(record, fields, style), margin))
+    return _escape_hidden(_indent(record_values(record, columns, style), line_start))
 
 
-def _indented(value: Json, margin: str) -> str:
-    """Return what ``json.dumps`` does with an indent, in a third of the time.
+def _indent(value: Json, line_start: str) -> str:
+    """Return what ``json.dumps`` returns with an indent, in a third of the time.
 
-    Its encoder in C knows no indent, but does a list of scalars whose separator is one.
-    ``margin`` is the line end and what begins a line.
+    With an indent, `json` falls back to Python code. Its C encoder writes a list of scalars if
+    the line break is passed as separator. ``line_start`` is the line end with the indent.
     """
     if isinstance(value, str):
         return encode_basestring(value)
     if not value or not isinstance(value, (Mapping, list, tuple)):
-        return _encoded(value)
-    deeper = margin + _MARGIN[1:]
+        return _encode(value)
+    inner = line_start + _INDENT
     if isinstance(value, Mapping):
-        members = [f"{encode_basestring(key)}: {_indented(value[key], deeper)}" for key in value]
-        return f"{{{deeper}{f',{deeper}'.join(members)}{margin}}}"
-    if all(type(one) is int or type(one) is str for one in value):
-        return f"[{deeper}{_separated(deeper).encode(value)[1:-1]}{margin}]"
-    return f"[{deeper}{f',{deeper}'.join(_indented(one, deeper) for one in value)}{margin}]"
+        members = [f"{encode_basestring(key)}: {_indent(value[key], inner)}" for key in value]
+        return f"{{{inner}{f',{inner}'.join(members)}{line_start}}}"
+    if all(type(item) is int or type(item) is str for item in value):
+        return f"[{inner}{_line_encoder(inner).encode(value)[1:-1]}{line_start}]"
+    return f"[{inner}{f',{inner}'.join(_indent(item, inner) for item in value)}{line_start}]"
 
 
 @functools.cache
-def _separated(deeper: str) -> json.JSONEncoder:
-    return json.JSONEncoder(ensure_ascii=False, separators=(f",{deeper}", ": "))
+def _line_encoder(line_start: str) -> json.JSONEncoder:
+    return json.JSONEncoder(ensure_ascii=False, separators=(f",{line_start}", ": "))
 
 
-def _escaped(document: str) -> str:
-    # JSON has escaped all of ASCII that hides, but for DEL; most documents have nothing else.
+def _escape_hidden(document: str) -> str:
+    # In ASCII, `json` has escaped every hidden character but DEL. Most documents end here.
     if document.isascii() and "\x7f" not in document:
         return document
-    return HIDDEN_CHARACTERS.sub(_escape, document)
+    return HIDDEN_CHARACTERS.sub(_escape_match, document)
 
 
-def _escape(found: re.Match[str]) -> str:
-    # Outside of the Basic Multilingual Plane JSON wants a surrogate pair (RFC 8259, section 7).
-    return json.dumps(found[0])[1:-1]
+def _escape_match(match: re.Match[str]) -> str:
+    # Outside the Basic Multilingual Plane, JSON needs a surrogate pair (RFC 8259, section 7).
+    return json.dumps(match[0])[1:-1]

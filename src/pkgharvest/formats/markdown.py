@@ -1,7 +1,7 @@
-"""Markdown: a table as GitHub reads it, a row for each record, with the cells of the CSV.
+"""Markdown: a table as GitHub renders it, with the same cells as the CSV.
 
-Text stays text: what would start markup, HTML or another cell is escaped, and no more than
-that, so that the source can be read too.
+Text stays text: what would start markup, HTML or another cell is escaped. Everything else is left
+alone, so that the source is readable too.
 """
 
 import re
@@ -11,14 +11,14 @@ from pkgharvest.api_v4.encode import Column, OutputStyle, Record
 from pkgharvest.formats.delimited import cell_rows
 
 _URL = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&'()+,;=%-]+")
-"""A cell that is an address and nothing else: it is a link already, an escape would break it."""
+"""A cell that is nothing but a URL: GitHub links it by itself, and escapes would break it."""
 
 _MARKUP = re.compile(
     r"""
-      [\\`*|~]              # escapes, code, emphasis, the next cell, strike-through
-    | (?<![^\W_])_          # emphasis begins or ends at the edge of a word,
-    | _(?![^\W_])           # within one an underscore is nothing
-    | \](?=[(\[:])          # a link needs its address: without it brackets are brackets
+      [\\`*|~]              # escapes, code, emphasis, the next cell, strikethrough
+    | (?<![^\W_])_          # an underscore starts or ends emphasis at the edge of a word,
+    | _(?![^\W_])           # but not within one
+    | \](?=[(\[:])          # brackets make a link only if its address follows
     """,
     re.VERBOSE,
 )
@@ -26,17 +26,33 @@ _ENTITY = re.compile(r"&(?=#|\w+;)")
 
 
 def markdown_lines(
-    records: Iterable[Record], fields: Sequence[Column[Record]], style: OutputStyle
+    records: Iterable[Record], columns: Sequence[Column[Record]], style: OutputStyle
 ) -> Iterator[str]:
-    """Yield the lines of a Markdown table."""
-    for number, row in enumerate(cell_rows(records, fields, style)):
-        yield f"| {' | '.join(map(markdown_cell, row))} |\n"
+    """Yield the lines of a table with one row per record."""
+    for number, row in enumerate(cell_rows(records, columns, style)):
+        yield markdown_row(map(markdown_cell, row))
         if number == 0:
-            yield f"|{' --- |' * len(fields)}\n"
+            yield markdown_rule(len(columns))
+
+
+def markdown_row(cells: Iterable[str]) -> str:
+    """Return one line of a table; ``cells`` are escaped already."""
+    return f"| {' | '.join(cells)} |\n"
+
+
+def markdown_rule(columns: int) -> str:
+    """Return the line below the header of a table."""
+    return f"|{' --- |' * columns}\n"
 
 
 def markdown_cell(text: str) -> str:
-    """Return ``text``, which fits on one line, as a cell in which it stays text."""
+    r"""Escape ``text``, which must be on one line, for a cell of a table.
+
+    >>> print(markdown_cell("a|b, **bold**, snake_case and [a](link)"))
+    a\|b, \*\*bold\*\*, snake_case and [a\](link)
+    >>> print(markdown_cell("<b>"), markdown_cell("https://example.org/__init__"))
+    &lt;b> https://example.org/__init__
+    """
     if _URL.fullmatch(text):
         return text
     escaped = _MARKUP.sub(r"\\\g<0>", _ENTITY.sub("&amp;", text))

@@ -1,22 +1,27 @@
-"""A row of counts as a row of bars, one character each."""
+"""Counts drawn as a row of bars, one character each."""
 
 from collections.abc import Sequence
 from itertools import pairwise
 
 ZERO = "."
-"""Stands on the line where the bars stand; a week without a commit is no small bar."""
+"""Marks a count of zero; a week without commits must not look like a small bar."""
 
 _BARS = "▁▂▃▄▅▆▇█"
 _ASCII_BARS = ":-=+*#%@"
 
 
 def sparkline(counts: Sequence[int], cells: int | None = None, *, ascii_only: bool = False) -> str:
-    """Draw ``counts``, the highest as the full bar; nothing for no counts.
+    """Draw ``counts``, scaled so that the highest is a full bar; "" for no counts.
 
-    Zero is a dot, and everything above zero at least the lowest bar, so that one commit is
-    seen beside a thousand. With ``cells``, neighbours are summed in groups of equal size until
-    they fit (52 weeks into 26 or 13 cells); where that does not come out even, the first
-    group is the short one.
+    Zero is a dot. Anything above zero is at least the lowest bar, so that one commit is visible
+    beside a thousand. If there are more counts than ``cells``, neighbors are summed in groups of
+    equal size (52 weeks fit into 26 or 13 cells); if that leaves a remainder, the first group is
+    shorter.
+
+    >>> sparkline([0, 1, 2, 4, 8])
+    '.▁▂▄█'
+    >>> sparkline([0, 1, 2, 4, 8], cells=3, ascii_only=True)
+    '.-@'
     """
     if cells is not None and len(counts) > cells:
         size = -(-len(counts) // cells)

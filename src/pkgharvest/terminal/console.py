@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from pkgharvest.api_v4.encode import Field, Json, OutputStyle
-from pkgharvest.formats.json_text import compact
+from pkgharvest.formats.json_text import compact_json
 from pkgharvest.formats.sanitize import sanitize
 from pkgharvest.formats.sparkline import ZERO, sparkline
 from pkgharvest.model.package import Package, Status
@@ -104,4 +104,4 @@ def _worded(value: Json) -> str:
         case [*items] if all(isinstance(item, str) for item in items):
             return ", ".join(map(str, items))
         case _:
-            return compact(value)
+            return compact_json(value)

@@ -102,6 +102,6 @@ def _page(
 ) -> Iterator[str]:
     opening = f'{{"count": {count}, "next": null, "previous": null, "results": ['
     for record in records:
-        yield f"{opening}\n{json_text.compact(record_values(record, columns, style))}"
+        yield f"{opening}\n{json_text.compact_json(record_values(record, columns, style))}"
         opening = ","
     yield f"{opening}]}}\n" if count == 0 else "\n]}\n"
