@@ -278,7 +278,7 @@ def test_base_url(shell: CommandLine) -> None:
     assert shell.show("zed")["category"] == f"{base}/api/v4/categories/7/"
     assert shell.show("zed", "--base-url", "")["category"] == "/api/v4/categories/7/"
     assert listed(shell, "--category", "x") == ["zed"]
-    assert re.search("catalogue +id 3, category x ", shell.ok("show", "zed").out)
+    assert re.search("catalog +id 3, category x ", shell.ok("show", "zed").out)
     shell.write("UPDATE packages SET category_id = NULL WHERE slug = 'zed'")
 
 

@@ -16,7 +16,7 @@ from pkgharvest.api_v4.encode import RECORD_FIELDS, OutputStyle
 from pkgharvest.formats.fields import FULL_FIELDS, choose_fields
 from pkgharvest.formats.sanitize import HIDDEN_CHARACTERS
 from pkgharvest.model.package import STATUSES, Downloads, Package, SourceState
-from pkgharvest.terminal.console import WIDE, open_console
+from pkgharvest.terminal.console import PIPE_WIDTH, open_console
 from pkgharvest.terminal.package_card import print_cards
 from pkgharvest.terminal.package_table import print_package_table
 from tests.support.packages import COMMITS, NOW, package, published, published_records
@@ -128,32 +128,32 @@ def test_a_score_is_explained_part_by_part() -> None:
     fetched = package().last_fetched
     assert fetched is not None
     old = {"pypi_requires_python": "<3", "pypi_classifiers": ()}
-    runs = "no cost of Python: it runs on 3, or does not say on which"
+    runs = "no cost for Python: supports Python 3, or states no versions"
     assert explained(repo_watchers=72, last_updated=fetched) == [
         "score 72, as of the last fetch on 2026-02-15",
-        "+72.0 a point for each star",
-        "no cost of age: the last commit was less than three months old",
+        "+72.0 one point per star",
+        "no cost for age: last commit less than three months old",
         runs,
     ]
     assert explained(repo_watchers=72, last_updated=fetched - dt.timedelta(days=100)) == [
         "score 64, as of the last fetch on 2026-02-15",
-        "+72.0 a point for each star",
-        "-7.2 1 tenth: 1 whole quarter since the last commit",
+        "+72.0 one point per star",
+        "-7.2 -10 % per whole quarter since the last commit (1)",
         runs,
-        "-0.8 cut towards zero",
+        "-0.8 rounded toward zero",
     ]
     assert explained(repo_watchers=20_000, last_updated=None, **old) == [
         "score 17,000, as of the last fetch on 2026-02-15",
-        "+20,000.0 a point for each star",
-        "-2,000.0 a tenth: no commit is known",
-        "-1,000.0 30 %, at most 1,000: no Python 3",
+        "+20,000.0 one point per star",
+        "-2,000.0 -10 %: date of the last commit unknown",
+        "-1,000.0 -30 %, at most -1,000: no Python 3 support",
     ]
     assert explained(repo_watchers=1000, last_updated=fetched - dt.timedelta(days=3660)) == [
         "score -500, as of the last fetch on 2026-02-15",
-        "+1,000.0 a point for each star",
-        "-4,000.0 40 tenths: 40 whole quarters since the last commit",
+        "+1,000.0 one point per star",
+        "-4,000.0 -10 % per whole quarter since the last commit (40)",
         runs,
-        "+2,500.0 no score is lower than that",
+        "+2,500.0 the lowest score is -500",
     ]
 
 
@@ -161,12 +161,12 @@ def test_a_score_of_no_stars_says_why_nothing_costs() -> None:
     old = {"pypi_requires_python": "<3", "pypi_classifiers": (), "last_updated": None}
     assert explained(repo_watchers=0, **old) == [
         "score 0, as of the last fetch on 2026-02-15",
-        "+0.0 a point for each star",
-        "no cost of age: there are no stars",
-        "no cost of Python: there are no stars",
+        "+0.0 one point per star",
+        "no cost for age: no stars",
+        "no cost for Python: no stars",
     ]
     untold = {"repo_forks": 0, "repo_id": None}
-    assert explained(repo_watchers=0, **untold, **old)[1] == "+0.0 stars are unknown"
+    assert explained(repo_watchers=0, **untold, **old)[1] == "+0.0 number of stars unknown"
 
 
 def test_a_score_without_a_fetch_is_as_of_the_last_change() -> None:
@@ -176,7 +176,7 @@ def test_a_score_without_a_fetch_is_as_of_the_last_change() -> None:
 
 def test_the_reasons_of_a_score_stand_in_one_column() -> None:
     text = printed(sheet(package(), full=True), width=80)
-    reasons = ("a point for", "no cost of age", "three months old", "no cost of Py", "say on which")
+    reasons = ("one point per", "no cost for age", "no cost for Py")
     starts = {line.index(why) for line in text.splitlines() for why in reasons if why in line}
     assert len(starts) == 1
 
@@ -245,7 +245,7 @@ def test_category_and_grids_have_their_slugs(
     category: str | None, grids: tuple[str, ...], words: str
 ) -> None:
     text = printed(sheet(package(category_slug=category, grid_slugs=grids)))
-    assert re.search(rf"catalogue +{words} *│", text)
+    assert re.search(rf"catalog +{words} *│", text)
 
 
 def test_figures_of_an_import_were_told_by_whoever_fetched_them() -> None:
@@ -291,7 +291,7 @@ def test_a_project_that_was_never_found_has_its_name() -> None:
     lost = package(pypi_name="no-such-thing", pypi_url="", pypi_version=None)
     assert re.search(r"PyPI +no-such-thing, never found *│", printed(sheet(lost)))
     new = lost._replace(fetches=())
-    assert re.search(r"PyPI +no-such-thing, not asked for yet *│", printed(sheet(new)))
+    assert re.search(r"PyPI +no-such-thing, not fetched yet *│", printed(sheet(new)))
     nameless = lost._replace(pypi_name=None)
     assert re.search(r"PyPI +none *│", printed(sheet(nameless)))
 
@@ -538,7 +538,7 @@ def test_published_records_fit_every_screen(width: int) -> None:
 
 
 def test_a_pipe_is_wide_unless_columns_says_otherwise() -> None:
-    assert open_console(io.StringIO(), {}).width == WIDE
+    assert open_console(io.StringIO(), {}).width == PIPE_WIDTH
     assert open_console(io.StringIO(), {"COLUMNS": "77"}).width == 77
-    assert open_console(io.StringIO(), {"COLUMNS": "wide"}).width == WIDE
+    assert open_console(io.StringIO(), {"COLUMNS": "wide"}).width == PIPE_WIDTH
     assert sum(COMMITS) == 58

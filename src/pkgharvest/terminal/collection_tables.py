@@ -1,4 +1,7 @@
-"""Categories and grids for a person: a table of all, and a category as a sheet of its own."""
+"""Categories and grids for people: tables of all, and the card of a category.
+
+`comparison_table` shows a grid with its packages.
+"""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,41 +11,38 @@ from rich.text import Text
 
 from pkgharvest.api_v4.encode import Column, OutputStyle, Record
 from pkgharvest.model.collections import Category, Grid
-from pkgharvest.terminal.console import Screen
+from pkgharvest.terminal.console import MAX_CARD_WIDTH, Screen, label_table, plain_table
 
-_GAP = 2
-_WIDEST = 100
-_NAMED = 10
-"""Packages that a sheet names."""
+_NAMED_PACKAGES = 10
 
 
-def print_categories(found: Sequence[Category], console: Console) -> None:
-    """Print a line for each category."""
+def print_categories(categories: Sequence[Category], console: Console) -> None:
+    """Print one line per category."""
     screen = Screen(console)
-    table = _table("category", "title", "packages", "description")
-    for one in found:
+    table = _make_table("category", "title", "packages", "description", right_column="packages")
+    for category in categories:
         table.add_row(
-            screen.text(one.slug, "bold"),
-            screen.text(one.title),
-            str(one.size),
-            screen.text(one.description, "dim"),
+            screen.text(category.slug, "bold"),
+            screen.text(category.title),
+            str(category.size),
+            screen.text(category.description, "dim"),
         )
-    _print(table, console, "no category yet: pkgharvest category add makes one")
+    _print_table(table, console, "no category yet: pkgharvest category add creates one")
 
 
-def print_grids(found: Sequence[Grid], console: Console) -> None:
-    """Print a line for each grid."""
+def print_grids(grids: Sequence[Grid], console: Console) -> None:
+    """Print one line per grid."""
     screen = Screen(console)
-    table = _table("grid", "title", "packages", "description")
-    for one in found:
-        locked = ("  locked", "yellow") if one.is_locked else ""
+    table = _make_table("grid", "title", "packages", "description", right_column="packages")
+    for grid in grids:
+        locked = ("  locked", "yellow") if grid.is_locked else ""
         table.add_row(
-            Text.assemble(screen.text(one.slug, "bold"), locked, overflow="fold"),
-            screen.text(one.title),
-            str(len(one.package_ids)),
-            screen.text(one.description, "dim"),
+            Text.assemble(screen.text(grid.slug, "bold"), locked, overflow="fold"),
+            screen.text(grid.title),
+            str(len(grid.package_ids)),
+            screen.text(grid.description, "dim"),
         )
-    _print(table, console, "no grid yet: pkgharvest grid add makes one")
+    _print_table(table, console, "no grid yet: pkgharvest grid add creates one")
 
 
 def print_columns(
@@ -51,52 +51,51 @@ def print_columns(
     console: Console,
     style: OutputStyle,
 ) -> None:
-    """Print ``columns`` of each, and no others."""
+    """Print one line per record with exactly these columns."""
     screen = Screen(console)
-    table = _table(*(column.name for column in columns), number=None)
+    table = _make_table(*(column.name for column in columns))
     for record in records:
-        table.add_row(*(screen.worded(column.read(record, style)) for column in columns))
-    _print(table, console, "nothing to list")
+        table.add_row(*(screen.value(column.read(record, style)) for column in columns))
+    _print_table(table, console, "nothing to list")
 
 
 def print_category(
-    one: Category,
+    category: Category,
     packages: Sequence[str],
     columns: Sequence[Column[Category]],
     console: Console,
     style: OutputStyle,
 ) -> None:
-    """Print all that is known of a category, and the first of its ``packages``."""
+    """Print the ``columns`` of a category, and the first of its ``packages``."""
     screen = Screen(console)
-    grid = Table.grid(padding=(0, _GAP, 0, 0), pad_edge=False)
-    grid.add_column(style="dim", overflow="fold")
-    grid.add_column(overflow="fold")
+    table = label_table()
     for column in columns:
-        grid.add_row(column.name, screen.worded(column.read(one, style)))
-    grid.add_row("packages", screen.text(name_packages(packages, _NAMED)))
-    console.print(grid, width=min(screen.width, _WIDEST))
+        table.add_row(column.name, screen.value(column.read(category, style)))
+    table.add_row("packages", screen.text(name_packages(packages, _NAMED_PACKAGES)))
+    console.print(table, width=min(screen.width, MAX_CARD_WIDTH))
 
 
-def name_packages(packages: Sequence[str], most: int) -> str:
-    """Return how many there are, and the first of them by name."""
+def name_packages(packages: Sequence[str], limit: int) -> str:
+    """Return the number of packages, and the names of the first ``limit``.
+
+    >>> name_packages(["a", "b", "c"], limit=2)
+    '3: a, b, +1 more'
+    """
     if not packages:
         return "none"
-    more = len(packages) - most
+    more = len(packages) - limit
     rest = f", +{more} more" if more > 0 else ""
-    return f"{len(packages)}: {', '.join(packages[:most])}{rest}"
+    return f"{len(packages)}: {', '.join(packages[:limit])}{rest}"
 
 
-def _table(*titles: str, number: int | None = 2) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
-    for place, title in enumerate(titles):
+def _make_table(*titles: str, right_column: str | None = None) -> Table:
+    table = plain_table()
+    for title in titles:
         table.add_column(
-            Text(title), overflow="fold", justify="right" if place == number else "left"
+            Text(title), overflow="fold", justify="right" if title == right_column else "left"
         )
     return table
 
 
-def _print(table: Table, console: Console, nothing: str) -> None:
-    if table.row_count:
-        console.print(table)
-    else:
-        console.print(Text(nothing))
+def _print_table(table: Table, console: Console, if_empty: str) -> None:
+    console.print(table if table.row_count else Text(if_empty))

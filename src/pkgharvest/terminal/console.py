@@ -1,7 +1,7 @@
-"""The terminal, or the file in its place: how wide it is, and which characters it can hold.
+"""The console: its width, the characters it supports, and values written for people.
 
-Only here and in what builds on it (``table``, ``sheet``) is rich imported. Foreign text gets to
-rich as ``Text`` alone, never as markup: nothing in it is a tag, an emoji code or a link.
+Only this package imports rich. Foreign text reaches rich as ``Text`` and never as markup, so no
+part of it becomes a tag, an emoji code or a link.
 """
 
 import os
@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import TextIO
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from pkgharvest.api_v4.encode import Field, Json, OutputStyle
@@ -18,10 +19,16 @@ from pkgharvest.formats.sanitize import sanitize
 from pkgharvest.formats.sparkline import ZERO, sparkline
 from pkgharvest.model.package import Package, Status
 
-WIDE = 160
-"""Columns where the output is no terminal: a pipe has no edge to cut at."""
+PIPE_WIDTH = 160
+"""Columns to use if the output is not a terminal: a file has no edge to wrap at."""
 
-TONES: Mapping[Status, str] = {
+COLUMN_GAP = 2
+"""Spaces between two columns."""
+
+MAX_CARD_WIDTH = 100
+"""Longer lines of prose are hard to read, however wide the screen is."""
+
+STATUS_COLORS: Mapping[Status, str] = {
     "active": "",
     "archived": "yellow",
     "moved": "yellow",
@@ -29,69 +36,110 @@ TONES: Mapping[Status, str] = {
     "blocked": "red",
     "empty": "yellow",
 }
-"""Colours beside the words, never instead of them."""
+"""Colors accompany words and never replace them."""
 
-CELLS = (52, 26, 13)
-"""The lengths of a sparkline: a year fits evenly into each."""
+SPARKLINE_WIDTHS = (52, 26, 13)
+"""Widths into which a year of weeks divides evenly."""
 
-_ROOM = ((100, 52), (60, 26), (0, 13))
-"""From which width of the screen on how many cells have room beside a name, or among columns."""
+_SPARKLINE_WIDTH_BY_SCREEN = ((100, 52), (60, 26), (0, 13))
+"""Minimum screen width, and the sparkline's width among columns or beside a label."""
 
 
 def open_console(file: TextIO, environ: Mapping[str, str] = os.environ) -> Console:
-    """Return a console that writes to ``file``; rich itself heeds NO_COLOR and FORCE_COLOR.
+    """Return a console that writes to ``file``.
 
-    It is as wide as ``COLUMNS`` says, else as the terminal is, else ``WIDE``.
+    Its width is ``COLUMNS`` if set, else the terminal's, else `PIPE_WIDTH`. rich itself honors
+    NO_COLOR and FORCE_COLOR.
     """
     columns = environ.get("COLUMNS", "")
-    width = None if file.isatty() else WIDE
+    width = None if file.isatty() else PIPE_WIDTH
     if columns.isascii() and columns.isdigit() and int(columns):
         width = int(columns)
     return Console(file=file, width=width, markup=False, emoji=False, highlight=False)
 
 
+def plain_table(*, show_header: bool = True) -> Table:
+    """Return an empty table without lines around its cells."""
+    return Table(
+        box=None,
+        pad_edge=False,
+        padding=(0, COLUMN_GAP, 0, 0),
+        header_style="dim",
+        show_header=show_header,
+    )
+
+
+def label_table(label_width: int = 0) -> Table:
+    """Return an empty table with two columns: dim labels, and values that fold."""
+    table = plain_table(show_header=False)
+    table.add_column(style="dim", min_width=label_width, overflow="fold")
+    table.add_column(overflow="fold")
+    return table
+
+
 class Screen:
-    """What can be written on a console, in characters that it has."""
+    """Writes values for people, in characters that a console supports."""
 
     def __init__(self, console: Console) -> None:
         self.width = console.width
         self.ascii_only = console.options.ascii_only or console.legacy_windows
-        """No blocks and no stars; rich goes by the same for its boxes."""
-        self.nothing = "-" if self.ascii_only else "–"  # noqa: RUF001 - a dash
-        """Stands for a value that is not known."""
-        self._encoding = console.encoding
+        """Whether bars and stars must be ASCII; rich decides about its frames the same way."""
+        self.no_value = "-" if self.ascii_only else "–"  # noqa: RUF001 - a dash
+        """Stands for a value that is unknown or empty."""
+        self._dots = "..." if self.ascii_only else "…"
+        self._console = console
 
-    def held(self, foreign: str) -> str:
-        """Return ``foreign`` harmless, on one line, and within the console's encoding."""
-        return sanitize(foreign).encode(self._encoding, "backslashreplace").decode(self._encoding)
+    def printable(self, foreign: str) -> str:
+        """Return ``foreign`` sanitized, on one line, and in the console's encoding."""
+        encoding = self._console.encoding
+        return sanitize(foreign).encode(encoding, "backslashreplace").decode(encoding)
 
     def text(self, foreign: str, style: str = "") -> Text:
-        """Return ``foreign`` as ``held`` has it, to be folded where it is too long."""
-        return Text(self.held(foreign), style=style, overflow="fold")
+        """Return printable text that folds if it is too long."""
+        return Text(self.printable(foreign), style=style, overflow="fold")
 
-    def bars(self, counts: Sequence[int], cells: int) -> Text:
-        """Return the sparkline of ``counts`` in at most ``cells`` characters."""
+    def fold(self, text: Text, width: int) -> list[Text]:
+        """Return the lines of ``text``, folded at ``width``."""
+        lines = text.wrap(self._console, width, overflow="fold")
+        for line in lines:
+            line.rstrip()
+        return list(lines)
+
+    def cut(self, lines: list[Text], count: int, width: int) -> list[Text]:
+        """Return the first ``count`` lines; if there are more, the last one ends in dots."""
+        if len(lines) > count:
+            dots = self._dots[:width]
+            last = lines[count - 1]
+            last.truncate(width - len(dots))
+            last.rstrip()
+            last.append(dots)
+        return lines[:count]
+
+    def sparkline(self, counts: Sequence[int], cells: int) -> Text:
+        """Return the sparkline of ``counts``, at most ``cells`` wide."""
         text = Text(no_wrap=True)
         drawn = sparkline(counts, cells, ascii_only=self.ascii_only)
         for is_zero, run in groupby(drawn, ZERO.__eq__):
             text.append("".join(run), "dim" if is_zero else "green")
         return text
 
-    def value(self, field: Field, package: Package, style: OutputStyle) -> Text:
-        """Return any field for a person to read; the histogram as bars."""
+    def field(self, field: Field, package: Package, style: OutputStyle) -> Text:
+        """Return any field of a package; the histogram is a sparkline."""
         if field.name == "commits_over_52" and package.commits_over_52:
-            cells = next(cells for width, cells in _ROOM if self.width >= width)
-            return self.bars(package.commits_over_52, cells)
-        return self.worded(field.read(package, style))
+            cells = next(
+                cells for width, cells in _SPARKLINE_WIDTH_BY_SCREEN if self.width >= width
+            )
+            return self.sparkline(package.commits_over_52, cells)
+        return self.value(field.read(package, style))
 
-    def worded(self, value: Json) -> Text:
-        """Return any value for a person to read; a dash where there is nothing to tell."""
-        words = _worded(value)
-        return self.text(words) if words else Text(self.nothing, style="dim")
+    def value(self, value: Json) -> Text:
+        """Return any value; a dash if it is empty."""
+        text = _describe(value)
+        return self.text(text) if text else Text(self.no_value, style="dim")
 
 
-def _worded(value: Json) -> str:
-    """Return ``value`` for a person to read; nothing where there is nothing to tell."""
+def _describe(value: Json) -> str:
+    """Return ``value`` in words; "" if it is empty."""
     match value:
         case None:
             return ""

@@ -1,4 +1,4 @@
-"""How long ago, or how soon, in the words of a person."""
+"""Ages and due times in words."""
 
 import datetime as dt
 
@@ -14,11 +14,20 @@ _STEPS: tuple[tuple[float, float, str], ...] = (
     (60 * _DAY, _DAY, "d"),
     (2 * _YEAR, _MONTH, "mo"),
 )
-"""Up to how many seconds, in which unit, called what."""
+"""Below how many seconds to use which unit, and its name."""
 
 
 def relative_time(moment: dt.datetime, now: dt.datetime) -> str:
-    """Say where ``moment`` lies: ``just now``, ``3 h ago``, ``in 2 d``; whole units, cut."""
+    """Return how long ago, or how soon, ``moment`` is, in whole units rounded down.
+
+    >>> noon = dt.datetime(2026, 2, 15, 12, tzinfo=dt.UTC)
+    >>> relative_time(noon - dt.timedelta(hours=3, minutes=59), now=noon)
+    '3 h ago'
+    >>> relative_time(noon + dt.timedelta(days=2), now=noon)
+    'in 2 d'
+    >>> relative_time(noon, now=noon)
+    'just now'
+    """
     seconds = (now - moment).total_seconds()
     distance = abs(seconds)
     if distance < _MINUTE:

@@ -1,4 +1,4 @@
-"""One package as a sheet: what a person wants to know of it, and how old that is."""
+"""One package as a card: what people want to know about it, and how old that is."""
 
 import datetime as dt
 import re
@@ -12,39 +12,45 @@ from rich.table import Table
 from rich.text import Text
 
 from pkgharvest.api_v4.encode import RECORD_FIELDS, Field, OutputStyle
-from pkgharvest.formats.fields import FULL_FIELDS
+from pkgharvest.formats.fields import FULL_FIELDS, format_day
 from pkgharvest.model.activity import window_start
 from pkgharvest.model.package import Downloads, Package, SourceState
 from pkgharvest.model.score import ScoreBreakdown, package_breakdown
-from pkgharvest.terminal.console import CELLS, TONES, Screen
+from pkgharvest.terminal.console import (
+    COLUMN_GAP,
+    MAX_CARD_WIDTH,
+    SPARKLINE_WIDTHS,
+    STATUS_COLORS,
+    Screen,
+    label_table,
+    plain_table,
+)
 from pkgharvest.terminal.humanize import relative_time
 
-_WIDEST = 100
-"""Lines of prose longer than this are hard to read, whatever the screen has."""
+_LABEL_WIDTH = 13
+_FRAME_WIDTH = 4
+_URL_INDENT = 2
+_MAX_PARTICIPANTS = 10
+_MAX_VERSIONS = 10
+_URL = re.compile(r"https?://\S+")
 
-_LABELS = 13
-_PEOPLE = 10
-_VERSIONS = 10
-_FRAME = 4
-_GAP = 2
-_INDENT = 2
-_ADDRESS = re.compile(r"https?://\S+")
-
-_STATUS = {
+_STATUS_TEXT = {
     "active": "active",
     "archived": "archived by its owner",
-    "moved": "moved: its address no longer leads to it, or to another repository",
-    "gone": "gone: the host has it no more; the figures are the last good ones",
-    "blocked": "blocked: withheld by its host; the figures are the last good ones",
-    "empty": "empty: the repository has no commit",
+    "moved": "moved: its URL no longer leads to it, or now leads to another repository",
+    "gone": "gone: no longer at its host; values are from the last successful fetch",
+    "blocked": "blocked: withheld by its host; values are from the last successful fetch",
+    "empty": "empty: the repository has no commits",
 }
 
-_DATA = {"repo": "repo data", "pypi": "pypi data", "downloads": "download data"}
-"""Labels of the sources' ages, none of them longer than ``_LABELS``."""
+_SOURCE_LABELS = {"repo": "repo data", "pypi": "pypi data", "downloads": "download data"}
+"""No longer than ``_LABEL_WIDTH``."""
 
-_TOLD_ABOVE = frozenset({"fetches", "pypi_name"})
+_SHOWN_ABOVE = frozenset({"fetches", "pypi_name"})
+"""Fields that every card shows, so that ``--full`` does not add them."""
 
 Row = tuple[str, RenderableType]
+"""A label and its value."""
 
 
 def print_cards(
@@ -55,24 +61,29 @@ def print_cards(
     full: bool = False,
     fields: Sequence[Field] | None = None,
 ) -> None:
-    """Print a sheet for each package; with ``full`` all that is known, with ``fields`` these."""
+    """Print a card for each package.
+
+    With ``full``, a card shows everything that is known; with ``fields``, exactly these.
+    """
     screen = Screen(console)
     for number, package in enumerate(packages):
         if number:
             console.print()
         if fields is None:
-            console.print(_panel(package, _sheet(package, screen, style, full=full), screen))
+            content = _card(package, screen, style, full=full)
         else:
-            rows = ((field.name, screen.value(field, package, style)) for field in fields)
-            console.print(_panel(package, _grids(rows, screen), screen))
+            content = _stack(
+                ((field.name, screen.field(field, package, style)) for field in fields), screen
+            )
+        console.print(_frame(package, content, screen))
 
 
-def _panel(package: Package, parts: Iterable[RenderableType], screen: Screen) -> Panel:
-    width = min(screen.width, _WIDEST)
+def _frame(package: Package, content: Iterable[RenderableType], screen: Screen) -> Panel:
+    width = min(screen.width, MAX_CARD_WIDTH)
     title = screen.text(package.title or package.slug, "bold not dim")
-    fits = title.cell_len <= width - 2 * _FRAME  # the frame would cut it
+    fits = title.cell_len <= width - 2 * _FRAME_WIDTH  # the frame would cut a longer one
     return Panel(
-        Group(*(() if fits else (title, Text())), *parts),
+        Group(*(() if fits else (title, Text())), *content),
         title=title if fits else None,
         title_align="left",
         border_style="dim",
@@ -81,62 +92,64 @@ def _panel(package: Package, parts: Iterable[RenderableType], screen: Screen) ->
     )
 
 
-def _sheet(
+def _card(
     package: Package, screen: Screen, style: OutputStyle, *, full: bool
 ) -> Iterator[RenderableType]:
     if package.repo_description:
         yield screen.text(package.repo_description)
         yield Text()
-    yield _grid([*_figures(package, screen, style), *_commits(package, screen, style)])
+    yield _fill([*_popularity(package, screen, style), *_activity(package, screen, style)])
     yield Text()
-    yield from _grids(_links(package, screen), screen)
+    yield from _stack(_links(package, screen), screen)
     yield Text()
-    yield _grid([*_place(package, screen, style), *_freshness(package, screen, style)])
+    yield _fill([*_catalog(package, screen, style), *_source_ages(package, screen, style)])
     if full:
         yield Text()
-        yield from _grids(_rest(package, screen, style), screen)
+        yield from _stack(_other_fields(package, screen, style), screen)
 
 
-def _grids(rows: Iterable[Row], screen: Screen) -> Iterator[RenderableType]:
-    """Yield ``rows`` as a grid, but for addresses that would be folded beside their labels.
+def _stack(rows: Iterable[Row], screen: Screen) -> Iterator[RenderableType]:
+    """Yield ``rows`` as tables.
 
-    These get lines of their own, so that they can be copied whole.
+    A URL that does not fit beside its label gets a line of its own, so that it can be copied.
     """
     rows = list(rows)
-    labels = max(_LABELS, *(cell_len(label) for label, _ in rows))
-    width = min(screen.width, _WIDEST) - _FRAME
-    waiting: list[Row] = []
-    folded = False
+    label_width = max(_LABEL_WIDTH, *(cell_len(label) for label, _ in rows))
+    width = min(screen.width, MAX_CARD_WIDTH) - _FRAME_WIDTH
+    room = width - label_width - COLUMN_GAP
+    pending: list[Row] = []
+    was_split = False
     for label, value in rows:
-        room = width - labels - _GAP
-        if isinstance(value, Text) and value.cell_len > room and _ADDRESS.fullmatch(value.plain):
-            if waiting:
-                yield _grid(waiting, labels)
-            indent = max(0, min(_INDENT, width - value.cell_len))
+        if isinstance(value, Text) and value.cell_len > room and _URL.fullmatch(value.plain):
+            if pending:
+                yield _fill(pending, label_width)
             yield Text(label, "dim")
-            yield Padding(value, (0, 0, 0, indent))
-            waiting, folded = [], True
+            yield Padding(value, (0, 0, 0, max(0, min(_URL_INDENT, width - value.cell_len))))
+            pending, was_split = [], True
         else:
-            waiting.append((label, value))
-    if waiting:
-        yield _grid(waiting, labels if folded else _LABELS)
+            pending.append((label, value))
+    if pending:
+        yield _fill(pending, label_width if was_split else _LABEL_WIDTH)
 
 
-def _grid(rows: Iterable[Row], labels: int = _LABELS) -> Table:
-    grid = Table.grid(padding=(0, _GAP, 0, 0), pad_edge=False)
-    grid.add_column(style="dim", min_width=labels, overflow="fold")
-    grid.add_column(overflow="fold")
+def _fill(rows: Iterable[Row], label_width: int = _LABEL_WIDTH) -> Table:
+    table = label_table(label_width)
     for label, value in rows:
-        grid.add_row(Text(label), value)
-    return grid
+        table.add_row(Text(label), value)
+    return table
 
 
-def _figures(package: Package, screen: Screen, style: OutputStyle) -> Iterator[Row]:
+# ── sections of the card ──
+
+
+def _popularity(package: Package, screen: Screen, style: OutputStyle) -> Iterator[Row]:
     if package.title != package.slug:
         yield "slug", screen.text(package.slug)
     if package.status != "active":
-        since = f" (since {_day(package.archived_at, style)})" if package.archived_at else ""
-        yield "status", Text(_STATUS[package.status] + since, style=TONES[package.status])
+        at = package.archived_at
+        since = f" (since {format_day(at, style)})" if at else ""
+        text = _STATUS_TEXT[package.status] + since
+        yield "status", Text(text, style=STATUS_COLORS[package.status])
     if package.has_figures:
         star = "* " if screen.ascii_only else "★ "
         forks = f"{package.repo_forks} {'fork' if package.repo_forks == 1 else 'forks'}"
@@ -159,29 +172,29 @@ def _version(package: Package, screen: Screen) -> Text:
     return text
 
 
-def _downloads(known: Downloads) -> Text:
+def _downloads(downloads: Downloads) -> Text:
     return Text(
-        f"{known.last_month:,} last month, {known.last_week:,} last week,"
-        f" {known.last_day:,} last day"
+        f"{downloads.last_month:,} last month, {downloads.last_week:,} last week,"
+        f" {downloads.last_day:,} last day"
     )
 
 
-def _commits(package: Package, screen: Screen, style: OutputStyle) -> Iterator[Row]:
+def _activity(package: Package, screen: Screen, style: OutputStyle) -> Iterator[Row]:
     if package.last_updated is None:
         yield "last commit", Text("unknown", style="dim")
     else:
-        day = _day(package.last_updated, style)
+        day = format_day(package.last_updated, style)
         yield "last commit", Text(f"{day}, {relative_time(package.last_updated, style.now)}")
     yield "commits", _histogram(package, screen)
-    yield "participants", _people(package.participants, screen)
+    yield "participants", _participants(package.participants, screen)
 
 
 def _histogram(package: Package, screen: Screen) -> RenderableType:
     counts = package.commits_over_52
     if not counts:
         return Text("unknown", style="dim")
-    room = min(screen.width, _WIDEST) - _FRAME - _LABELS - _GAP
-    cells = next((cells for cells in CELLS if cells <= room), CELLS[-1])
+    room = min(screen.width, MAX_CARD_WIDTH) - _FRAME_WIDTH - _LABEL_WIDTH - COLUMN_GAP
+    cells = next((cells for cells in SPARKLINE_WIDTHS if cells <= room), SPARKLINE_WIDTHS[-1])
     end = package.commits_until
     first = window_start(end) if end else None
     total = Text(f"{sum(counts)} in 52 weeks")
@@ -190,7 +203,7 @@ def _histogram(package: Package, screen: Screen) -> RenderableType:
         total.append(f", at most {peak} in one")
         if first:
             total.append(f" (from {first + dt.timedelta(weeks=counts.index(peak))})")
-    parts: list[Text] = [total, screen.bars(counts, cells)]
+    parts: list[Text] = [total, screen.sparkline(counts, cells)]
     if first and end:
         last = end - dt.timedelta(days=1)
         gap = max(1, cells - len(f"{first}{last}"))
@@ -198,11 +211,11 @@ def _histogram(package: Package, screen: Screen) -> RenderableType:
     return Group(*parts)
 
 
-def _people(names: Sequence[str], screen: Screen) -> Text:
+def _participants(names: Sequence[str], screen: Screen) -> Text:
     if not names:
         return Text("unknown", style="dim")
-    more = len(names) - _PEOPLE
-    text = screen.text(", ".join(names[:_PEOPLE]))
+    more = len(names) - _MAX_PARTICIPANTS
+    text = screen.text(", ".join(names[:_MAX_PARTICIPANTS]))
     if more > 0:
         text.append(f", +{more} more", style="dim")
     return text
@@ -211,143 +224,142 @@ def _people(names: Sequence[str], screen: Screen) -> Text:
 def _links(package: Package, screen: Screen) -> Iterator[Row]:
     none = Text("none", style="dim")
     yield "repository", screen.text(package.repo_url) if package.repo_url else none
+    note = package.pypi_lookup_note
     if package.pypi_url:
         yield "PyPI", screen.text(package.pypi_url)
-        if package.pypi_lookup_note:
-            yield "", screen.text(package.pypi_lookup_note, "yellow")
+        if note:
+            yield "", screen.text(note, "yellow")
     else:
-        missing = _missing(package)
-        tried = (
-            f"{missing}; tried {package.pypi_lookup_note}" if package.pypi_lookup_note else missing
-        )
-        yield "PyPI", screen.text(tried, "dim")
+        missing = _missing_project(package)
+        yield "PyPI", screen.text(f"{missing}; tried {note}" if note else missing, "dim")
     docs = package.documentation_url
     yield "documentation", screen.text(docs) if docs else none
 
 
-def _missing(package: Package) -> str:
-    """Say what of a project on PyPI there is, where none was found."""
+def _missing_project(package: Package) -> str:
+    """Explain why there is no page on PyPI."""
     if package.pypi_name is None:
         return "none"
-    asked = any(fetch.source == "pypi" and fetch.last_attempt for fetch in package.fetches)
-    return f"{package.pypi_name}, {'never found' if asked else 'not asked for yet'}"
+    tried = any(state.source == "pypi" and state.last_attempt for state in package.fetches)
+    return f"{package.pypi_name}, {'never found' if tried else 'not fetched yet'}"
 
 
-def _place(package: Package, screen: Screen, style: OutputStyle) -> Iterator[Row]:
-    place = f"id {package.id}"
+def _catalog(package: Package, screen: Screen, style: OutputStyle) -> Iterator[Row]:
+    parts = [f"id {package.id}"]
     if package.category_slug is not None:
-        place += f", category {package.category_slug}"
+        parts.append(f"category {package.category_slug}")
     if package.grid_slugs:
         noun = "grid" if len(package.grid_slugs) == 1 else "grids"
-        place += f", {noun} {', '.join(package.grid_slugs)}"
-    yield "catalogue", screen.text(place)
+        parts.append(f"{noun} {', '.join(package.grid_slugs)}")
+    yield "catalog", screen.text(", ".join(parts))
     changed = relative_time(package.modified, style.now)
-    yield "added", Text(f"{_day(package.created, style)}, last change of content {changed}")
+    yield "added", Text(f"{format_day(package.created, style)}, content last changed {changed}")
 
 
-def _freshness(package: Package, screen: Screen, style: OutputStyle) -> Iterator[Row]:
+def _source_ages(package: Package, screen: Screen, style: OutputStyle) -> Iterator[Row]:
     if not package.fetches:
-        at = package.last_fetched
-        words = f"fetched {relative_time(at, style.now)}" if at else "never fetched"
-        yield "data", Text(words)
-    for fetch in package.fetches:
-        yield _DATA.get(fetch.source, fetch.source), _age(fetch, screen, style)
+        yield "data", Text(_fetched(package.last_fetched, style))
+    for state in package.fetches:
+        yield _SOURCE_LABELS.get(state.source, state.source), _source_age(state, screen, style)
 
 
-def _age(fetch: SourceState, screen: Screen, style: OutputStyle) -> Text:
-    at = fetch.last_success
-    text = Text(f"fetched {relative_time(at, style.now)}" if at else "never fetched")
-    if fetch.last_error:
-        when = f" {relative_time(fetch.last_attempt, style.now)}" if fetch.last_attempt else ""
-        often = fetch.consecutive_failures
-        row = f" ({often} in a row)" if often > 1 else ""
-        why = fetch.message or fetch.last_error
-        what = "not read" if fetch.last_error == "rate_limited" else "failed"
-        text.append_text(screen.text(f", {what}{when}{row}: {why}", "yellow"))
-    if fetch.next_due:
-        due = relative_time(fetch.next_due, style.now) if fetch.next_due > style.now else "now"
+def _fetched(at: dt.datetime | None, style: OutputStyle) -> str:
+    return f"fetched {relative_time(at, style.now)}" if at else "never fetched"
+
+
+def _source_age(state: SourceState, screen: Screen, style: OutputStyle) -> Text:
+    text = Text(_fetched(state.last_success, style))
+    if state.last_error:
+        when = f" {relative_time(state.last_attempt, style.now)}" if state.last_attempt else ""
+        failures = state.consecutive_failures
+        times = f" ({failures} in a row)" if failures > 1 else ""
+        verb = "not fetched" if state.last_error == "rate_limited" else "failed"
+        reason = state.message or state.last_error
+        text.append_text(screen.text(f", {verb}{when}{times}: {reason}", "yellow"))
+    if state.next_due:
+        due = relative_time(state.next_due, style.now) if state.next_due > style.now else "now"
         text.append(f", next due {due}", style="dim")
     return text
 
 
-def _rest(package: Package, screen: Screen, style: OutputStyle) -> Iterator[Row]:
-    told = _TOLD_ABOVE if package.downloads is None else _TOLD_ABOVE | {"downloads"}
+# ── what --full adds ──
+
+
+def _other_fields(package: Package, screen: Screen, style: OutputStyle) -> Iterator[Row]:
+    shown = _SHOWN_ABOVE if package.downloads is None else _SHOWN_ABOVE | {"downloads"}
     for field in FULL_FIELDS[len(RECORD_FIELDS) :]:
         if field.name == "versions":
             yield "versions", _releases(package, screen, style)
         elif field.name == "score":
             yield "score", _score(package, style)
-        elif field.name not in told:
-            yield field.name, screen.value(field, package, style)
+        elif field.name not in shown:
+            yield field.name, screen.field(field, package, style)
 
 
 def _score(package: Package, style: OutputStyle) -> RenderableType:
-    """Explain a score part by part: what it begins with, what goes from it and why."""
-    parts = package_breakdown(package)
-    steps = [(_tenths(parts.stars * 10), "a point for each star")]
-    if not package.has_figures:
-        steps = [(_tenths(0), "stars are unknown")]
-    steps += [_age_step(parts), _python_step(parts)]
-    if parts.is_at_the_floor:
-        steps.append((_tenths(parts.score * 10 - parts.tenths), "no score is lower than that"))
-    elif parts.tenths % 10:
-        steps.append((_tenths(parts.score * 10 - parts.tenths), "cut towards zero"))
-    lines = Table.grid(padding=(0, _GAP, 0, 0), pad_edge=False)
-    lines.add_column(style="dim", justify="right", overflow="fold")
-    lines.add_column(style="dim", overflow="fold")
-    for number, why in steps:
-        lines.add_row(Text(number), Text(why))
-    if package.last_fetched:
-        when = f"the last fetch on {_day(package.last_fetched, style)}"
+    """Explain a score step by step: an amount, and the reason for it."""
+    breakdown = package_breakdown(package)
+    if package.has_figures:
+        steps = [(_stars(breakdown.stars * 10), "one point per star")]
     else:
-        when = f"the last change on {_day(package.modified, style)}, never fetched"
-    return Group(Text(f"{parts.score:,}, as of {when}"), lines)
+        steps = [(_stars(0), "number of stars unknown")]
+    steps += [_age_step(breakdown), _python_step(breakdown)]
+    correction = breakdown.score * 10 - breakdown.tenths
+    if breakdown.is_at_the_floor:
+        steps.append((_stars(correction), "the lowest score is -500"))
+    elif correction:
+        steps.append((_stars(correction), "rounded toward zero"))
+    table = plain_table(show_header=False)
+    table.add_column(style="dim", justify="right", overflow="fold")
+    table.add_column(style="dim", overflow="fold")
+    for amount, reason in steps:
+        table.add_row(Text(amount), Text(reason))
+    if package.last_fetched:
+        when = f"the last fetch on {format_day(package.last_fetched, style)}"
+    else:
+        when = f"the last change on {format_day(package.modified, style)}, never fetched"
+    return Group(Text(f"{breakdown.score:,}, as of {when}"), table)
 
 
-def _age_step(parts: ScoreBreakdown) -> tuple[str, str]:
-    if parts.quarters == 0:
-        return "", "no cost of age: the last commit was less than three months old"
-    if not parts.stars:
-        return "", "no cost of age: there are no stars"
-    if parts.quarters is None:
-        return _tenths(-parts.age_tenths), "a tenth: no commit is known"
-    whole = f"{parts.quarters} whole {'quarter' if parts.quarters == 1 else 'quarters'}"
-    tenths = f"{parts.quarters} {'tenth' if parts.quarters == 1 else 'tenths'}"
-    return _tenths(-parts.age_tenths), f"{tenths}: {whole} since the last commit"
+def _age_step(breakdown: ScoreBreakdown) -> tuple[str, str]:
+    if breakdown.quarters == 0:
+        return "", "no cost for age: last commit less than three months old"
+    if not breakdown.stars:
+        return "", "no cost for age: no stars"
+    amount = _stars(-breakdown.age_tenths)
+    if breakdown.quarters is None:
+        return amount, "-10 %: date of the last commit unknown"
+    return amount, f"-10 % per whole quarter since the last commit ({breakdown.quarters})"
 
 
-def _python_step(parts: ScoreBreakdown) -> tuple[str, str]:
-    if parts.python3:
-        return "", "no cost of Python: it runs on 3, or does not say on which"
-    if not parts.stars:
-        return "", "no cost of Python: there are no stars"
-    return _tenths(-parts.python_tenths), "30 %, at most 1,000: no Python 3"
+def _python_step(breakdown: ScoreBreakdown) -> tuple[str, str]:
+    if breakdown.python3:
+        return "", "no cost for Python: supports Python 3, or states no versions"
+    if not breakdown.stars:
+        return "", "no cost for Python: no stars"
+    return _stars(-breakdown.python_tenths), "-30 %, at most -1,000: no Python 3 support"
 
 
-def _tenths(number: int) -> str:
-    """Return tenths of a star as stars, with the sign."""
-    return f"{'-' if number < 0 else '+'}{abs(number) // 10:,}.{abs(number) % 10}"
+def _stars(tenths: int) -> str:
+    """Return tenths of a star as a number of stars with its sign: ``-7.2``."""
+    return f"{'-' if tenths < 0 else '+'}{abs(tenths) // 10:,}.{abs(tenths) % 10}"
 
 
 def _releases(package: Package, screen: Screen, style: OutputStyle) -> RenderableType:
     if not package.versions:
-        return Text(screen.nothing, style="dim")
+        return Text(screen.no_value, style="dim")
     lines = []
-    for release in package.versions[:_VERSIONS]:
+    for release in package.versions[:_MAX_VERSIONS]:
         line = screen.text(release.version)
         if release.upload_time:
-            line.append(f"  {_day(release.upload_time, style)}", style="dim")
+            line.append(f"  {format_day(release.upload_time, style)}", style="dim")
         if release.is_prerelease:
             line.append("  pre-release", style="dim")
         if release.yanked:
-            why = f": {release.yanked_reason}" if release.yanked_reason else ""
-            line.append_text(screen.text(f"  yanked{why}", "yellow"))
+            reason = f": {release.yanked_reason}" if release.yanked_reason else ""
+            line.append_text(screen.text(f"  yanked{reason}", "yellow"))
         lines.append(line)
-    more = len(package.versions) - _VERSIONS
+    more = len(package.versions) - _MAX_VERSIONS
     if more > 0:
         lines.append(Text(f"+{more} more", style="dim"))
     return Group(*lines)
-
-
-def _day(moment: dt.datetime | None, style: OutputStyle) -> str:
-    return "" if moment is None else f"{moment.astimezone(style.zone):%Y-%m-%d}"

@@ -1,4 +1,4 @@
-"""Small tables of words, for what is no list of packages: a heading, columns, and their rows."""
+"""Small tables of words, for everything that is not a list of packages."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -7,69 +7,61 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pkgharvest.terminal.console import Screen
-
-_GAP = 2
+from pkgharvest.terminal.console import COLUMN_GAP, Screen, plain_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextTable:
-    """One table. Its words may be foreign; an empty one shows as a value that is not known."""
+    """A table with a title. Its words may be foreign; an empty one is shown as a dash."""
 
     title: str = ""
     columns: tuple[str, ...]
-    """Their names; all empty, and no line is spent on them."""
+    """Names of the columns; the header is omitted if all of them are empty."""
     rows: tuple[tuple[str, ...], ...]
     figures: frozenset[str] = frozenset()
-    """Columns of numbers, which are never folded."""
+    """Columns of numbers: aligned to the right, and never folded."""
     dispensable: tuple[str, ...] = ()
-    """Columns that go where the screen is too narrow for all of them, in this order."""
+    """Columns to omit if the screen is too narrow, the first one first."""
 
 
-def print_tables(parts: Iterable[TextTable], console: Console) -> None:
-    """Print ``parts``, a line between them; what is too long for the screen is folded."""
+def print_tables(tables: Iterable[TextTable], console: Console) -> None:
+    """Print ``tables`` with an empty line between them; words that are too long fold."""
     screen = Screen(console)
-    for number, part in enumerate(parts):
+    for number, table in enumerate(tables):
         if number:
             console.print()
-        if part.title:
-            console.print(screen.text(part.title, "bold"))
-        console.print(_table(part, screen))
+        if table.title:
+            console.print(screen.text(table.title, "bold"))
+        console.print(_make_table(_drop_columns(table, screen.width), screen))
 
 
-def _fitting(part: TextTable, width: int) -> TextTable:
-    """Return ``part`` without the columns that it can spare, as far as it is too wide."""
-    cells = [part.columns, *part.rows]
-    widths = [max(len(row[number]) for row in cells) + _GAP for number in range(len(cells[0]))]
-    left = dict(zip(part.columns, widths, strict=True))
-    for name in part.dispensable:
-        if sum(left.values()) - _GAP > width:
-            left.pop(name, None)
-    kept = [number for number, name in enumerate(part.columns) if name in left]
+def _drop_columns(table: TextTable, width: int) -> TextTable:
+    """Return ``table`` without as many dispensable columns as it takes to fit ``width``."""
+    if not table.dispensable:
+        return table
+    cells = [table.columns, *table.rows]
+    widths = {
+        name: max(len(row[number]) for row in cells) + COLUMN_GAP
+        for number, name in enumerate(table.columns)
+    }
+    for name in table.dispensable:
+        if sum(widths.values()) - COLUMN_GAP > width:
+            widths.pop(name, None)
+    kept = [number for number, name in enumerate(table.columns) if name in widths]
     return replace(
-        part,
-        columns=tuple(part.columns[number] for number in kept),
-        rows=tuple(tuple(row[number] for number in kept) for row in part.rows),
+        table,
+        columns=tuple(table.columns[number] for number in kept),
+        rows=tuple(tuple(row[number] for number in kept) for row in table.rows),
     )
 
 
-def _table(part: TextTable, screen: Screen) -> Table:
-    if part.dispensable:
-        part = _fitting(part, screen.width)
-    table = Table(
-        box=None,
-        pad_edge=False,
-        padding=(0, _GAP, 0, 0),
-        header_style="dim",
-        show_header=any(part.columns),
-    )
-    for name in part.columns:
-        if name in part.figures:
+def _make_table(content: TextTable, screen: Screen) -> Table:
+    table = plain_table(show_header=any(content.columns))
+    for name in content.columns:
+        if name in content.figures:
             table.add_column(Text(name), justify="right", no_wrap=True)
         else:
             table.add_column(Text(name), overflow="fold")
-    for row in part.rows:
-        table.add_row(
-            *(screen.text(word) if word else Text(screen.nothing, style="dim") for word in row)
-        )
+    for row in content.rows:
+        table.add_row(*map(screen.value, row))
     return table
