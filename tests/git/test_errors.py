@@ -2,7 +2,7 @@
 
 import pytest
 
-from pkgharvest.git.errors import complaint, from_disk, from_host
+from pkgharvest.git.errors import error_line, from_disk, from_host
 from pkgharvest.git.process import GitError
 from pkgharvest.model.errors import NotFound, RateLimited, SourceError, Unauthorized, Unavailable
 from pkgharvest.model.locators import parse_locator
@@ -110,7 +110,7 @@ def test_complaints_are_one_clean_line() -> None:
         "Please make sure you have the correct access rights\n",
         networked=False,
     )
-    assert complaint(error) == "unable to access 'https://***@example.org/': ?[31mred"
+    assert error_line(error) == "unable to access 'https://***@example.org/': ?[31mred"
     assert "s3cret" not in from_disk(error, WHERE).message
-    assert len(complaint(GitError(1, "fatal: " + "x" * 9000, networked=True))) == 160
-    assert complaint(GitError(1, "", networked=True)) == "git ended with 1"
+    assert len(error_line(GitError(1, "fatal: " + "x" * 9000, networked=True))) == 160
+    assert error_line(GitError(1, "", networked=True)) == "git exited with 1"

@@ -67,7 +67,7 @@ def test_packets_are_told_apart_from_complaints(tmp_path: Path) -> None:
     process = GitProcess({"PATH": PATH}, executable=stand_in(tmp_path, script))
 
     async def packets(code: str) -> tuple[str, ...]:
-        command = GitCommand(arguments=(code,), seconds=10, traced=True)
+        command = GitCommand(arguments=(code,), seconds=10, trace_packets=True)
         async with process.start(command) as running:
             while await running.read():
                 pass
@@ -103,7 +103,7 @@ def test_what_the_user_has_in_the_environment_for_git_stays_there(tmp_path: Path
         "GIT_SSL_NO_VERIFY": "1",
         "GIT_EXTERNAL_DIFF": "x",
     }
-    found = seen(tmp_path, traps, place=tmp_path)
+    found = seen(tmp_path, traps, directory=tmp_path)
     assert not traps.keys() & found.keys()
     assert seen(tmp_path, traps, clone=tmp_path / "c")["GIT_DIR"] == str(tmp_path / "c")
 
@@ -191,7 +191,7 @@ def test_an_answer_without_end_is_cut_off(tmp_path: Path) -> None:
 def test_a_time_out_kills_the_whole_group(tmp_path: Path) -> None:
     git = stand_in(tmp_path, f"sleep 60 & echo $! > {tmp_path}/pid; wait")
     began = time.monotonic()
-    with pytest.raises(TimedOut, match=r"git fetch did not end within 0\.5 s"):
+    with pytest.raises(TimedOut, match=r"git fetch timed out after 0\.5 s"):
         run(git, GitCommand(arguments=("fetch",), seconds=0.5))
     assert time.monotonic() - began < 5
     assert not alive(int((tmp_path / "pid").read_text("utf-8")))
@@ -230,7 +230,7 @@ def test_a_clone_that_outgrows_its_bound_is_stopped(tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     clone.mkdir()
     git = stand_in(tmp_path, f"head -c 100000 /dev/zero > {clone}/pack; exec sleep 60")
-    command = GitCommand(arguments=("fetch",), seconds=30, clone=clone, bound=50_000)
+    command = GitCommand(arguments=("fetch",), seconds=30, clone=clone, max_clone_bytes=50_000)
     began = time.monotonic()
     with pytest.raises(CloneTooLarge):
         run(git, command)
@@ -242,7 +242,7 @@ def test_a_clone_that_outgrew_its_bound_too_fast_to_be_stopped(tmp_path: Path) -
     clone.mkdir()
     git = stand_in(tmp_path, f"head -c 100000 /dev/zero > {clone}/pack")
     with pytest.raises(CloneTooLarge):
-        run(git, GitCommand(arguments=("fetch",), seconds=30, clone=clone, bound=50_000))
+        run(git, GitCommand(arguments=("fetch",), seconds=30, clone=clone, max_clone_bytes=50_000))
 
 
 def test_a_place_is_looked_for_where_it_is_and_not_above(tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ def test_a_place_is_looked_for_where_it_is_and_not_above(tmp_path: Path) -> None
     inside = tmp_path / "inside"
     inside.mkdir()
     ask = ("rev-parse", "--git-dir")
-    assert run("git", GitCommand(arguments=ask, seconds=10, place=tmp_path)) == b".git\n"
+    assert run("git", GitCommand(arguments=ask, seconds=10, directory=tmp_path)) == b".git\n"
     with pytest.raises(GitError) as caught:
-        run("git", GitCommand(arguments=ask, seconds=10, place=inside))
+        run("git", GitCommand(arguments=ask, seconds=10, directory=inside))
     assert "not a git repository" in caught.value.stderr

@@ -269,7 +269,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         name="a slow drip",
         fault=Fault(drip=0.01),
-        end=dataclasses.replace(TIMEOUT, says=" had no whole answer in ", tries=3),
+        end=dataclasses.replace(TIMEOUT, says=" sent no complete response in ", tries=3),
         elsewhere=_SLOW_PARTS,
     ),
     Row(name="nothing, and 200", fault=_answers(b""), end=_says(MALFORMED, "not valid JSON")),

@@ -1,4 +1,4 @@
-"""What git complains about, told as the errors of a source."""
+"""Translating git's error messages into SourceErrors."""
 
 import re
 
@@ -16,17 +16,18 @@ from pkgharvest.model.errors import (
 )
 from pkgharvest.model.locators import Locator
 
-_LONGEST = 160  # characters of a complaint that are repeated
+_MAX_MESSAGE_CHARACTERS = 160
+"""Of git's own words in our message."""
 
-_SAYINGS: tuple[tuple[str, type[SourceError], str], ...] = (
+_HOST_ERRORS: tuple[tuple[str, type[SourceError], str], ...] = (
     (r"returned error: 410", Gone, "is gone"),
     (r"returned error: 451", Blocked, "is blocked by its host"),
-    (  # a page, of whatever: it says nothing about the repository
+    (  # some web page: it says nothing about the repository
         r"is this a git repository\?",
         Malformed,
-        "its host answers, but not as git does",
+        "the host does not answer as a git server",
     ),
-    (  # a host that asks for a name may do so for what does not exist, as GitHub does
+    (  # hosts ask for a user name where there is no such repository, as GitHub does
         (
             r"could not read username|terminal prompts disabled|returned error: 404"
             r"|repository +not found|not exported|does not appear to be a git repository"
@@ -44,7 +45,7 @@ _SAYINGS: tuple[tuple[str, type[SourceError], str], ...] = (
         "access refused",
     ),
     (r"timed out|operation too slow|timeout", TimedOut, "did not answer in time"),
-    (r"transport +not allowed", Malformed, "sends us on to another protocol"),
+    (r"transport +not allowed", Malformed, "redirects to another protocol"),
     (
         (
             r"could not resolve|unable to look up|failed to connect|unable to connect"
@@ -57,53 +58,58 @@ _SAYINGS: tuple[tuple[str, type[SourceError], str], ...] = (
         "cannot be reached",
     ),
 )
-_NAMES = re.compile(r"'[^'\n]*'|\S*/\S*")
-"""What a complaint quotes: a repository may be called ``timeout``."""
+_QUOTED_NAMES = re.compile(r"'[^'\n]*'|\S*/\S*")
+"""Names in git's message, which say nothing: a repository may be called ``timeout``."""
 
-_ASKED_AGAIN = re.compile(r"could not read username|terminal prompts disabled", re.IGNORECASE)
+_ASKED_FOR_USER_NAME = re.compile(
+    r"could not read username|terminal prompts disabled", re.IGNORECASE
+)
 _RATE_LIMITED = re.compile(r"returned error: 429")
-_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
-_DUBIOUS = re.compile(r"dubious ownership|unsafe repository", re.IGNORECASE)
-_NO_REPOSITORY = re.compile(r"not a git repository", re.IGNORECASE)
+_DISK_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
+_DUBIOUS_OWNERSHIP = re.compile(r"dubious ownership|unsafe repository", re.IGNORECASE)
+_NOT_A_REPOSITORY = re.compile(r"not a git repository", re.IGNORECASE)
 
 
 def from_host(error: GitError, locator: Locator, *, signed_in: bool = False) -> SourceError | None:
-    """Say what the host of ``locator`` answered; None where it is not the host that complains.
+    """Return the error that the host of ``locator`` reported, or None if it is git's own.
 
-    ``signed_in`` says whether a password was sent: a host that then asks for a name refused it.
+    ``signed_in`` tells whether a password was sent. If the host asks for a user name even so, it
+    rejected the password.
     """
     if not error.networked:
         return None
-    said = _NAMES.sub("", error.stderr)
-    if _FULL.search(said):
+    message = _QUOTED_NAMES.sub("", error.stderr)
+    if _DISK_FULL.search(message):
         return Unavailable(f"no space left for the clone of {locator.url}")
-    if _RATE_LIMITED.search(said):
+    if _RATE_LIMITED.search(message):
         return RateLimited(locator.host, None)
-    if signed_in and _ASKED_AGAIN.search(said):
-        return Unauthorized(f"{locator.url}: the password in your netrc is refused")
-    for pattern, kind, words in _SAYINGS:
-        if re.search(pattern, said, re.IGNORECASE):
-            return kind(f"{locator.url}: {words} ({complaint(error)})")
+    if signed_in and _ASKED_FOR_USER_NAME.search(message):
+        return Unauthorized(f"{locator.url}: the password in your netrc is rejected")
+    for pattern, kind, summary in _HOST_ERRORS:
+        if re.search(pattern, message, re.IGNORECASE):
+            return kind(f"{locator.url}: {summary} ({error_line(error)})")
     return None
 
 
 def from_disk(error: GitError, locator: Locator) -> SourceError:
-    """Say what is wrong with the repository of ``locator`` as it is on this machine."""
-    if _DUBIOUS.search(error.stderr):
+    """Return what is wrong with the repository of ``locator`` on this machine."""
+    if _DUBIOUS_OWNERSHIP.search(error.stderr):
         return Unavailable(
-            f"git does not trust {locator.path}: it belongs to somebody else",
+            f"git does not trust {locator.path}: another user owns it",
             hint=f"git config --global --add safe.directory {locator.path}",
         )
-    if _NO_REPOSITORY.search(error.stderr):
+    if _NOT_A_REPOSITORY.search(error.stderr):
         return NotFound(f"{locator.path} is not a git repository")
-    return Malformed(f"{locator.url}: git cannot read it ({complaint(error)})")
+    return Malformed(f"{locator.url}: git cannot read it ({error_line(error)})")
 
 
-def complaint(error: GitError) -> str:
-    """Return the last fatal line of a complaint, on one line, without credentials."""
+def error_line(error: GitError) -> str:
+    """Return the last fatal line of git's message: printable, and without credentials."""
     lines = [line.strip() for line in error.stderr.splitlines() if line.strip()]
     fatal = [line for line in lines if line.startswith("fatal:")]
-    line = (fatal or lines or [f"git ended with {error.code}"])[-1].removeprefix("fatal:").strip()
+    line = (fatal or lines or [f"git exited with {error.code}"])[-1].removeprefix("fatal:").strip()
     line = re.sub(r"//[^/\s@]*@", "//***@", line)
     line = "".join(character if character.isprintable() else "?" for character in line)
-    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+    return (
+        line if len(line) <= _MAX_MESSAGE_CHARACTERS else f"{line[: _MAX_MESSAGE_CHARACTERS - 1]}…"
+    )

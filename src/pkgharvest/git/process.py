@@ -1,9 +1,10 @@
-"""Running the real ``git``, at arm's length.
+"""Running ``git`` safely.
 
-Every command gets an environment of its own making, its own process group, a time-out and, where
-it writes, a bound on what it may write. Of the user's configuration only what reaches a proxy and
-trusts a certificate is handed on, with the directories that are declared safe. What is asked of a
-repository is not known here.
+Every command gets an environment built here, its own process group, a time-out and, if it writes,
+a size limit. Of the user's configuration it gets only proxies, certificates and the directories
+declared safe: a repository or a configuration file must not be able to run programs, to ask for
+passwords, or to send anything to another host. What to ask of a repository is in
+``repository.py`` and ``sources/git.py``.
 """
 
 import asyncio
@@ -21,23 +22,23 @@ from pathlib import Path
 from pkgharvest.git.clones import directory_size
 from pkgharvest.model.errors import Malformed, TimedOut, Unavailable
 
-_OLDEST = (2, 31)
-"""The first git that takes settings from GIT_CONFIG_COUNT."""
+_MIN_VERSION = (2, 31)
+"""The first git that reads settings from GIT_CONFIG_COUNT."""
 
-_KEPT = re.compile(
+_INHERITED_VARIABLES = re.compile(
     r"(?!GIT_)|GIT_(EXEC_PATH|SSH|SSH_COMMAND|SSH_VARIANT|SSL_CAINFO|SSL_CAPATH"
     r"|PROXY_COMMAND|HTTP_PROXY_AUTHMETHOD|PROXY_SSL_.*)\Z"
 )
-"""Variables that git inherits: of its own, what concerns ssh, proxies and certificates."""
+"""Variables that git inherits: all but its own, and of those ssh, proxies and certificates."""
 
-_USERS = re.compile(
+_USER_SETTINGS = re.compile(
     r"http\.(.*\.)?(proxy|proxyauthmethod|proxyssl\w+|sslcainfo|sslcapath|sslbackend"
     r"|schannelcheckrevoke|schannelusesslcainfo)|core\.gitproxy|safe\.directory",
     re.DOTALL,
 )
-"""Settings that are the user's to make, in the lower case in which git prints them."""
+"""Settings of the user that are kept, in lower case, as git prints them."""
 
-_OURS = (
+_OWN_SETTINGS = (
     ("core.askPass", ""),
     ("core.fsmonitor", "false"),
     ("core.hooksPath", os.devnull),
@@ -55,8 +56,8 @@ _OURS = (
     ("transfer.credentialsInUrl", "die"),
 )
 
-_FIXED = {
-    "GIT_ASKPASS": "",  # set and empty: ask nobody, and say that nobody was asked
+_OWN_VARIABLES = {
+    "GIT_ASKPASS": "",  # empty, not unset: git asks nobody and says so
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_GRAFT_FILE": os.devnull,
@@ -71,108 +72,111 @@ _FIXED = {
     "SSH_ASKPASS_REQUIRE": "never",
 }
 
-# No connection is left open behind our back: its process would hold git's standard error open.
-_SSH = "ssh -oBatchMode=yes -oConnectTimeout=30 -oControlMaster=no"
+# ControlMaster would leave a process that holds git's standard error open.
+_SSH_COMMAND = "ssh -oBatchMode=yes -oConnectTimeout=30 -oControlMaster=no"
 
-_PACKET = re.compile(r"^\d\d:\d\d:\d\d\.\d+ .*\bpacket: +(\S+[<>] .*)\n?", re.MULTILINE)
-"""A line of GIT_TRACE_PACKET, which goes where the complaints go."""
+_TRACED_PACKET = re.compile(r"^\d\d:\d\d:\d\d\.\d+ .*\bpacket: +(\S+[<>] .*)\n?", re.MULTILINE)
+"""A line of GIT_TRACE_PACKET, which git writes to standard error."""
 
-_CHUNK = 1 << 16
-_LONGEST_ANSWER = 1 << 22  # bytes, of a command that is run whole
-_LONGEST_COMPLAINT = 1 << 13
-_WATCH_SECONDS = 0.25
-_GRACE_SECONDS = 5.0
-_SETTINGS_SECONDS = 30.0
+_CHUNK_BYTES = 1 << 16
+_MAX_OUTPUT_BYTES = 1 << 22
+"""Of a command whose output is read as a whole."""
+
+_MAX_STDERR_BYTES = 1 << 13
+_SIZE_CHECK_SECONDS = 0.25
+_KILL_GRACE_SECONDS = 5.0
+_SETTINGS_TIMEOUT_SECONDS = 30.0
 
 
 class GitError(Malformed):
-    """git ended with ``code``; ``stderr`` is the end of its complaint, foreign and uncleaned.
+    """git exited with ``code``. ``stderr`` is the end of its error output, unsanitized.
 
-    ``networked`` says whether it is possible that not git complains, but a host.
+    ``networked`` tells whether the error may come from a host instead of git itself.
     """
 
     def __init__(self, code: int, stderr: str, *, networked: bool) -> None:
-        super().__init__(f"git ended with {code}")
+        super().__init__(f"git exited with {code}")
         self.code = code
         self.stderr = stderr
         self.networked = networked
 
 
 class CloneTooLarge(Malformed):
-    """A clone grew beyond its bound."""
+    """A clone exceeded its size limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GitCommand:
-    """What git is to do. With neither ``clone`` nor ``place`` it works on no repository."""
+    """A command for git. Without ``clone`` and ``directory`` it works on no repository."""
 
     arguments: tuple[str, ...]
     seconds: float
-    """Until it is killed."""
+    """The time-out, after which git is killed."""
     clone: Path | None = None
     """Our own bare clone to work on."""
-    place: Path | None = None
-    """Somebody's repository, bare or not: looked for in this directory and not above it."""
+    directory: Path | None = None
+    """The user's repository, bare or not: looked for in this directory and not above it."""
     protocol: str | None = None
-    """The only one that it may speak over the network; None: none at all."""
-    bound: int | None = None
-    """Bytes that ``clone`` may grow to."""
-    traced: bool = False
-    """Whether to tell the packets of git's protocol, in `Running.packets`."""
+    """The only network protocol that git may use. None allows none."""
+    max_clone_bytes: int | None = None
+    trace_packets: bool = False
+    """Whether to collect the packets of git's protocol in ``RunningGit.packets``."""
 
 
 class RunningGit:
-    """A git at work, whose answer is read as it comes."""
+    """A running git, whose output is read as it comes."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self.ended = False
         self.packets: tuple[str, ...] = ()
-        """Once all is over, what was exchanged last: ``git< version 2`` was received."""
+        """The last packets of the exchange, once git has ended. ``git<`` marks received ones."""
 
     async def read(self) -> bytes:
-        """Return the next part of the answer; nothing at its end."""
+        """Return the next part of the output; empty at its end."""
         assert self._process.stdout is not None
-        chunk = await self._process.stdout.read(_CHUNK)
+        chunk = await self._process.stdout.read(_CHUNK_BYTES)
         self.ended = not chunk
         return chunk
 
 
 class GitProcess:
-    """Runs ``executable``, with ``environ`` as the environment that the user is in.
+    """Runs ``executable``. ``environ`` is the environment of the user.
 
-    The user's GIT_SSH_COMMAND and GIT_SSH are kept, and are then the user's to keep from asking.
+    The user's GIT_SSH_COMMAND and GIT_SSH are kept, even if they ask for a password.
     """
 
     def __init__(self, environ: Mapping[str, str], *, executable: str = "git") -> None:
         self._environ = dict(environ)
         self._executable = executable
-        self._ready: tuple[str, tuple[tuple[str, str], ...]] | None = None
+        self._prepared: tuple[str, tuple[tuple[str, str], ...]] | None = None
 
     async def run(self, command: GitCommand) -> bytes:
-        """Run ``command`` to its end and return its whole, short answer.
+        """Run ``command`` and return its output, which must be short.
 
-        Raises GitError, TimedOut, TooLarge, or Unavailable where there is no git to run.
+        Raises GitError, TimedOut, CloneTooLarge, Malformed for an output that is too long, and
+        Unavailable if there is no usable git.
         """
         async with self.start(command) as running:
-            return await _whole(running)
+            return await _read_all(running)
 
     @contextlib.asynccontextmanager
     async def start(self, command: GitCommand) -> AsyncIterator[RunningGit]:
-        """Run ``command`` while the block reads its answer; raises as `run` does.
+        """Run ``command`` while the block reads its output. Raises the same errors as ``run``.
 
-        A block that leaves before the end of the answer has heard enough: git is killed.
+        If the block ends before the output does, git is killed.
         """
-        if self._ready is None:
-            self._ready = await self._prepare()
-        executable, settings = self._ready
+        if self._prepared is None:
+            self._prepared = await self._prepare()
+        executable, settings = self._prepared
         environment = self._environment(command, settings)
-        directory = command.place or (command.clone.parent if command.clone else Path(os.sep))
+        root = Path(os.sep)
+        directory = command.directory or (command.clone.parent if command.clone else root)
         async with _supervised(executable, command, environment, directory) as running:
             yield running
 
     def has_password_for(self, host: str) -> bool:
-        """Tell whether git sends the user's password for ``host``: it stands in their netrc."""
+        """Tell whether git sends a password to ``host``: the user's netrc has one."""
         home = self._environ.get("HOME")
         if not home:
             return False
@@ -182,56 +186,58 @@ class GitProcess:
             return False
 
     async def _prepare(self) -> tuple[str, tuple[tuple[str, str], ...]]:
-        """Find git, and in the user's configuration the settings to hand on."""
+        """Find git, and the settings to keep from the user's configuration."""
         executable = shutil.which(self._executable, path=self._environ.get("PATH"))
-        hint = f"install git {'.'.join(map(str, _OLDEST))} or newer"
+        hint = f"install git {'.'.join(map(str, _MIN_VERSION))} or newer"
         if executable is None:
             raise Unavailable("git is not installed, or not on the PATH", hint=hint)
-        # As the user would run it, in no repository: a GIT_DIR that is none keeps it from looking.
+        # In the environment of the user, but in no repository: GIT_DIR keeps git from finding one.
         environment = self._environ | {"GIT_DIR": os.devnull, "LC_ALL": "C"}
 
-        async def ask(*arguments: str) -> bytes:
-            command = GitCommand(arguments=arguments, seconds=_SETTINGS_SECONDS)
+        async def query(*arguments: str) -> bytes:
+            command = GitCommand(arguments=arguments, seconds=_SETTINGS_TIMEOUT_SECONDS)
             async with _supervised(executable, command, environment, Path(os.sep)) as running:
-                return await _whole(running)
+                return await _read_all(running)
 
-        version = re.search(rb"(\d+)\.(\d+)", await ask("version"))
-        if version and (int(version[1]), int(version[2])) < _OLDEST:
+        version = re.search(rb"(\d+)\.(\d+)", await query("version"))
+        if version and (int(version[1]), int(version[2])) < _MIN_VERSION:
             raise Unavailable(f"git {version[0].decode()} is too old", hint=hint)
         try:
-            listed = await ask("config", "--null", "--get-regexp", r"^(http|core|safe)\.")
-        except GitError:  # nothing set, or a configuration that git cannot read
+            output = await query("config", "--null", "--get-regexp", r"^(http|core|safe)\.")
+        except GitError:  # nothing is set, or git cannot read its configuration
             return executable, ()
         settings = []
-        for entry in listed.decode(errors="surrogateescape").split("\0"):
-            key, found, value = entry.partition("\n")
-            if found and _USERS.fullmatch(key):
+        for entry in output.decode(errors="surrogateescape").split("\0"):
+            key, has_value, value = entry.partition("\n")
+            if has_value and _USER_SETTINGS.fullmatch(key):
                 settings.append((key, value))
         return executable, tuple(settings)
 
     def _environment(
         self, command: GitCommand, settings: tuple[tuple[str, str], ...]
     ) -> dict[str, str]:
-        environment = {name: value for name, value in self._environ.items() if _KEPT.match(name)}
-        environment |= _FIXED
+        environment = {
+            name: value for name, value in self._environ.items() if _INHERITED_VARIABLES.match(name)
+        }
+        environment |= _OWN_VARIABLES
         if "GIT_SSH" not in environment:
-            environment.setdefault("GIT_SSH_COMMAND", _SSH)
+            environment.setdefault("GIT_SSH_COMMAND", _SSH_COMMAND)
         match command.protocol:
             case None:
                 environment["GIT_ALLOW_PROTOCOL"] = ""
-            case "http":  # which may send us on to https, but never the other way
+            case "http":  # may redirect to https, but not the other way round
                 environment["GIT_ALLOW_PROTOCOL"] = "http:https"
             case protocol:
                 environment["GIT_ALLOW_PROTOCOL"] = protocol
-        if command.traced:
+        if command.trace_packets:
             environment["GIT_TRACE_PACKET"] = "1"
-        if command.place is not None:
-            environment["GIT_CEILING_DIRECTORIES"] = str(command.place.parent)
+        if command.directory is not None:
+            environment["GIT_CEILING_DIRECTORIES"] = str(command.directory.parent)
         else:
             environment["GIT_DIR"] = str(command.clone or os.devnull)
-        every = (*settings, *_OURS)
-        environment["GIT_CONFIG_COUNT"] = str(len(every))
-        for number, (key, value) in enumerate(every):
+        all_settings = (*settings, *_OWN_SETTINGS)
+        environment["GIT_CONFIG_COUNT"] = str(len(all_settings))
+        for number, (key, value) in enumerate(all_settings):
             environment[f"GIT_CONFIG_KEY_{number}"] = key
             environment[f"GIT_CONFIG_VALUE_{number}"] = value
         return environment
@@ -254,11 +260,11 @@ async def _supervised(
             start_new_session=True,
         )
     except OSError as error:
-        raise Unavailable(f"git cannot be run in {directory}: {error.strerror}") from error
+        raise Unavailable(f"cannot run git in {directory}: {error.strerror}") from error
     assert process.stderr is not None
     running = RunningGit(process)
-    complaint = asyncio.create_task(_tail(process.stderr))
-    watch = asyncio.create_task(_watch(process, command))
+    error_output = asyncio.create_task(_read_tail(process.stderr))
+    watchdog = asyncio.create_task(_kill_oversized(process, command))
     try:
         async with asyncio.timeout(command.seconds):
             yield running
@@ -266,63 +272,63 @@ async def _supervised(
                 await process.wait()
     except TimeoutError as error:
         raise TimedOut(
-            f"git {command.arguments[0]} did not end within {command.seconds:g} s"
+            f"git {command.arguments[0]} timed out after {command.seconds:g} s"
         ) from error
     finally:
-        # Whatever ended the block, a cancellation included: nothing of it runs on.
+        # Whatever ended the block, including a cancellation: no process may be left running.
         _kill(process)
-        watch.cancel()
-        waiting = {complaint, watch, asyncio.create_task(process.wait())}
-        _, unfinished = await asyncio.wait(waiting, timeout=_GRACE_SECONDS)
+        watchdog.cancel()
+        waiting = {error_output, watchdog, asyncio.create_task(process.wait())}
+        _, unfinished = await asyncio.wait(waiting, timeout=_KILL_GRACE_SECONDS)
         for task in unfinished:
             task.cancel()
     if not running.ended:
         return
     stderr = ""
-    if not complaint.cancelled() and complaint not in unfinished:
-        stderr = complaint.result().decode(errors="replace")
-    if command.traced:
-        running.packets = tuple(_PACKET.findall(stderr))
-        stderr = _PACKET.sub("", stderr)
-    if _outgrown(command):
-        raise CloneTooLarge(f"a clone of more than {command.bound} bytes")
+    if not error_output.cancelled() and error_output not in unfinished:
+        stderr = error_output.result().decode(errors="replace")
+    if command.trace_packets:
+        running.packets = tuple(_TRACED_PACKET.findall(stderr))
+        stderr = _TRACED_PACKET.sub("", stderr)
+    if _is_oversized(command):
+        raise CloneTooLarge(f"a clone of more than {command.max_clone_bytes} bytes")
     if process.returncode:
         raise GitError(process.returncode, stderr, networked=command.protocol is not None)
 
 
-async def _whole(running: RunningGit) -> bytes:
-    answer = b""
+async def _read_all(running: RunningGit) -> bytes:
+    output = b""
     while chunk := await running.read():
-        answer += chunk
-        if len(answer) > _LONGEST_ANSWER:
-            raise Malformed(f"git's answer is longer than {_LONGEST_ANSWER} bytes")
-    return answer
+        output += chunk
+        if len(output) > _MAX_OUTPUT_BYTES:
+            raise Malformed(f"git's output is longer than {_MAX_OUTPUT_BYTES} bytes")
+    return output
 
 
-async def _tail(stream: asyncio.StreamReader) -> bytes:
+async def _read_tail(stream: asyncio.StreamReader) -> bytes:
     tail = b""
-    while chunk := await stream.read(_CHUNK):
-        tail = (tail + chunk)[-_LONGEST_COMPLAINT:]
+    while chunk := await stream.read(_CHUNK_BYTES):
+        tail = (tail + chunk)[-_MAX_STDERR_BYTES:]
     return tail
 
 
-async def _watch(process: asyncio.subprocess.Process, command: GitCommand) -> None:
-    """Kill git once its clone is too large."""
-    while command.bound is not None:
-        await asyncio.sleep(_WATCH_SECONDS)
-        if _outgrown(command):
+async def _kill_oversized(process: asyncio.subprocess.Process, command: GitCommand) -> None:
+    """Kill git as soon as its clone is too large."""
+    while command.max_clone_bytes is not None:
+        await asyncio.sleep(_SIZE_CHECK_SECONDS)
+        if _is_oversized(command):
             _kill(process)
             return
 
 
-def _outgrown(command: GitCommand) -> bool:
-    if command.bound is None or command.clone is None:
+def _is_oversized(command: GitCommand) -> bool:
+    if command.max_clone_bytes is None or command.clone is None:
         return False
-    return directory_size(command.clone) > command.bound
+    return directory_size(command.clone) > command.max_clone_bytes
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:
-    """Kill git and all that it started, unless it has ended."""
+    """Kill git and its child processes, unless it has ended."""
     if process.returncode is not None:
         return
     with contextlib.suppress(ProcessLookupError):

@@ -1,6 +1,6 @@
-"""A git repository that is on this machine, and what is asked of it: its head, its log.
+"""A git repository on this machine: its head, its log, its authors.
 
-Nothing here goes to the network.
+Nothing here uses the network; ``sources/git.py`` clones and fetches.
 """
 
 import datetime as dt
@@ -16,61 +16,68 @@ from pkgharvest.model.activity import count_by_day
 from pkgharvest.model.errors import Malformed
 from pkgharvest.model.observations import Activity, Contributor
 
-_SHORT_SECONDS = 60.0
-"""For questions whose answer is a line."""
+_SHORT_COMMAND_SECONDS = 60.0
+"""The time-out of commands that print one line."""
 
-_LONGEST_ROW = 1 << 20
-_SECONDS = re.compile(rb"\d{1,18}")
+_MAX_ROW_BYTES = 1 << 20
+_UNIX_TIME = re.compile(rb"\d{1,18}")
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
-Survey = tuple[Activity, tuple[Contributor, ...]]
+History = tuple[Activity, tuple[Contributor, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tip:
-    """Where a history ends."""
+    """The newest commit of a branch."""
 
     head: str | None
-    """The commit's id; None for a repository that has no commit."""
+    """The id of the commit, or None if the repository has no commit."""
     branch: str | None
-    """None where HEAD is on no branch."""
+    """None if HEAD is detached."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GitRepository:
-    """A repository in ``place``, somebody's, or in ``clone``, ours. All methods raise GitError."""
+    """The user's repository in ``directory``, or our clone in ``clone``.
+
+    All methods raise GitError and the other errors of ``GitProcess``.
+    """
 
     process: GitProcess
     seconds: float
-    """For a reading of the whole log."""
-    place: Path | None = None
+    """The time-out for reading the log."""
+    directory: Path | None = None
     clone: Path | None = None
 
-    def asked(self, *arguments: str, seconds: float = _SHORT_SECONDS) -> GitCommand:
-        """Return the command that asks ``arguments`` of this repository."""
-        return GitCommand(arguments=arguments, seconds=seconds, place=self.place, clone=self.clone)
+    def command(self, *arguments: str, seconds: float = _SHORT_COMMAND_SECONDS) -> GitCommand:
+        """Return the command that runs git with ``arguments`` in this repository."""
+        return GitCommand(
+            arguments=arguments, seconds=seconds, directory=self.directory, clone=self.clone
+        )
 
-    async def ask(self, *arguments: str) -> str | None:
-        """Return a short answer; None where git says no by ending with 1."""
+    async def query(self, *arguments: str) -> str | None:
+        """Run git and return its output, or None if it exits with 1, which means "no"."""
         try:
-            answer = await self.process.run(self.asked(*arguments))
+            output = await self.process.run(self.command(*arguments))
         except GitError as error:
             if error.code == 1:
                 return None
             raise
-        return answer.decode(errors="replace").rstrip("\n")
+        return output.decode(errors="replace").rstrip("\n")
 
     async def tip(self) -> Tip:
-        """Return where HEAD is."""
-        ref = await self.ask("symbolic-ref", "--quiet", "HEAD")
-        head = await self.ask("rev-parse", "--quiet", "--verify", "HEAD")
+        """Return the commit and branch of HEAD."""
+        ref = await self.query("symbolic-ref", "--quiet", "HEAD")
+        head = await self.query("rev-parse", "--quiet", "--verify", "HEAD")
         return Tip(head=head, branch=branch_of(ref) if ref else None)
 
-    async def survey(self, tip: Tip, instant: dt.datetime | None, *, mailmap: bool) -> Survey:
-        """Read what leads to ``tip``, or to where the history ended at ``instant``.
+    async def read_history(
+        self, tip: Tip, instant: dt.datetime | None, *, mailmap: bool
+    ) -> History:
+        """Read the history of ``tip``, or of its branch as it was at ``instant``.
 
-        ``mailmap`` is for repositories that have their files: elsewhere it would fetch them.
-        Raises Malformed where the head's own date is beyond any calendar.
+        ``mailmap`` needs the files of the repository: a treeless clone would fetch them. Raises
+        Malformed if the date of the head is outside the calendar.
         """
         head = tip.head
         if head is not None and instant is not None:
@@ -82,20 +89,21 @@ class GitRepository:
         count = 0
         committed: bytes | None = None
         author = "%aN%x00%aE" if mailmap else "%an%x00%ae"
-        use = "--mailmap" if mailmap else "--no-mailmap"
-        rows = _Rows(4)
-        async with self.process.start(self._log(head, f"%at%x00%ct%x00{author}", use)) as running:
+        option = "--mailmap" if mailmap else "--no-mailmap"
+        rows = _RowReader(4)
+        log = self._log(head, f"%at%x00%ct%x00{author}", option)
+        async with self.process.start(log) as running:
             while chunk := await running.read():
-                seconds = []
+                author_times = []
                 for authored_at, committed_at, name, address in rows.feed(chunk):
                     if committed is None:
                         committed = committed_at
-                    second = _second(authored_at)
+                    second = _unix_time(authored_at)
                     if second is not None:
-                        seconds.append(second)
+                        author_times.append(second)
                     count += 1
                     authors.add(_text(name), _text(address), second)
-                days.update(count_by_day(seconds))
+                days.update(count_by_day(author_times))
         activity = Activity(
             head=head,
             committed_at=_instant(committed or b""),
@@ -107,34 +115,38 @@ class GitRepository:
         return activity, authors.contributors()
 
     async def _head_at(self, head: str, instant: dt.datetime) -> str | None:
-        """Walk first parents from ``head`` to the first that was committed by ``instant``."""
+        """Follow first parents from ``head`` to the first commit not later than ``instant``."""
         latest = (instant - _EPOCH) // dt.timedelta(seconds=1)
-        rows = _Rows(2)
+        rows = _RowReader(2)
         log = self._log(head, "%H%x00%ct", "--no-mailmap", "--first-parent")
         async with self.process.start(log) as running:
             while chunk := await running.read():
                 for oid, committed_at in rows.feed(chunk):
-                    second = _second(committed_at)
+                    second = _unix_time(committed_at)
                     if second is not None and second <= latest:
                         return oid.decode()
         return None
 
-    def _log(self, head: str, form: str, *options: str) -> GitCommand:
-        return self.asked(
-            *("log", "-z", f"--format=tformat:{form}", "--encoding=UTF-8", "--no-color"),
+    def _log(self, head: str, row_format: str, *options: str) -> GitCommand:
+        return self.command(
+            *("log", "-z", f"--format=tformat:{row_format}", "--encoding=UTF-8", "--no-color"),
             *(*options, head, "--"),
             seconds=self.seconds,
         )
 
 
 def branch_of(ref: str) -> str | None:
-    """Return the branch that ``ref`` is, or None where it is something else."""
+    """Return the name of the branch ``ref``, or None if it is not a branch.
+
+    >>> branch_of("refs/heads/main"), branch_of("refs/tags/v1")
+    ('main', None)
+    """
     name = ref.removeprefix("refs/heads/")
     return None if name == ref else name
 
 
-class _Rows:
-    """Cuts a stream of NUL-terminated fields into rows of ``width``."""
+class _RowReader:
+    """Splits a stream of NUL-terminated fields into rows of ``width`` fields."""
 
     def __init__(self, width: int) -> None:
         self._width = width
@@ -142,27 +154,27 @@ class _Rows:
 
     def feed(self, chunk: bytes) -> Iterator[tuple[bytes, ...]]:
         *fields, rest = (self._rest + chunk).split(b"\0")
-        whole = len(fields) - len(fields) % self._width
-        self._rest = b"\0".join((*fields[whole:], rest))
-        if len(self._rest) > _LONGEST_ROW:
-            raise Malformed("an author's name is longer than any name")
-        return (tuple(fields[at : at + self._width]) for at in range(0, whole, self._width))
+        complete = len(fields) - len(fields) % self._width
+        self._rest = b"\0".join((*fields[complete:], rest))
+        if len(self._rest) > _MAX_ROW_BYTES:
+            raise Malformed(f"a commit has more than {_MAX_ROW_BYTES} bytes of author data")
+        return (tuple(fields[at : at + self._width]) for at in range(0, complete, self._width))
 
 
 def _text(field: bytes) -> str:
     return field.decode(errors="replace")
 
 
-def _second(field: bytes) -> int | None:
-    """Read a Unix time; git stores any number there, and prints nothing for what is none."""
-    return int(field) if _SECONDS.fullmatch(field) else None
+def _unix_time(field: bytes) -> int | None:
+    """Return a Unix time, or None: git stores any number, and prints nothing if it is invalid."""
+    return int(field) if _UNIX_TIME.fullmatch(field) else None
 
 
 def _instant(field: bytes) -> dt.datetime:
-    second = _second(field)
+    second = _unix_time(field)
     try:
         if second is not None:
             return _EPOCH + dt.timedelta(seconds=second)
     except OverflowError:
         pass
-    raise Malformed("the newest commit has a date that no calendar holds")
+    raise Malformed("the date of the newest commit is outside the calendar")

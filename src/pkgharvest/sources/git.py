@@ -14,7 +14,7 @@ from pathlib import Path
 from pkgharvest.git.clones import CloneCache, remove_path
 from pkgharvest.git.errors import from_disk, from_host
 from pkgharvest.git.process import CloneTooLarge, GitCommand, GitError, GitProcess
-from pkgharvest.git.repository import GitRepository, Survey, Tip, branch_of
+from pkgharvest.git.repository import GitRepository, History, Tip, branch_of
 from pkgharvest.model.errors import Malformed, NotFound, Unavailable
 from pkgharvest.model.locators import Locator
 from pkgharvest.model.observations import Activity, FetchTarget, RepositoryResult
@@ -96,7 +96,7 @@ class GitSource:
         activity, _ = await self._survey(target, instant)
         return activity
 
-    async def _survey(self, target: FetchTarget, instant: dt.datetime | None) -> Survey:
+    async def _survey(self, target: FetchTarget, instant: dt.datetime | None) -> History:
         locator = target.locator
         if locator is None:
             raise NotFound(f"{target.slug} has no repository")
@@ -114,27 +114,27 @@ class GitSource:
 
     # ── a directory of this machine ──────────────────────────────────────────────────────
 
-    async def _local(self, locator: Locator, instant: dt.datetime | None) -> Survey:
+    async def _local(self, locator: Locator, instant: dt.datetime | None) -> History:
         repository = GitRepository(
-            process=self._process, seconds=self._limits.read, place=_directory(locator)
+            process=self._process, seconds=self._limits.read, directory=_directory(locator)
         )
-        if await repository.ask("rev-parse", "--is-shallow-repository") == "true":
+        if await repository.query("rev-parse", "--is-shallow-repository") == "true":
             raise Malformed(
                 f"{locator.path} is a shallow clone: its older commits are not there",
                 hint="git fetch --unshallow completes it",
             )
-        whole = await repository.ask("config", "--get-regexp", _PARTIAL) is None
+        whole = await repository.query("config", "--get-regexp", _PARTIAL) is None
         tip = await repository.tip()
         if tip.head is None:
             tip = await self._only_local_branch(repository, locator, tip)
-        return await repository.survey(tip, instant, mailmap=whole)
+        return await repository.read_history(tip, instant, mailmap=whole)
 
     async def _only_local_branch(
         self, repository: GitRepository, locator: Locator, unborn: Tip
     ) -> Tip:
         """Return what there is where HEAD leads nowhere: a single branch, or no commit at all."""
         form = "--format=%(objectname) %(refname)"
-        found = await repository.ask("for-each-ref", "--count=2", form, "refs/heads")
+        found = await repository.query("for-each-ref", "--count=2", form, "refs/heads")
         branches = (found or "").splitlines()
         if len(branches) > 1:
             raise Malformed(
@@ -150,7 +150,7 @@ class GitSource:
 
     async def _remote(
         self, target: FetchTarget, locator: Locator, instant: dt.datetime | None
-    ) -> Survey:
+    ) -> History:
         """Bring the clone up to date and read it; one that is damaged is made anew, once.
 
         A remote that had commits and has none is not believed: that repositories are emptied is
@@ -176,13 +176,15 @@ class GitSource:
 
     async def _cloned(
         self, locator: Locator, path: Path, tip: Tip, instant: dt.datetime | None
-    ) -> Survey:
+    ) -> History:
         clone = GitRepository(process=self._process, seconds=self._limits.read, clone=path)
         known = await clone.tip() if _exists(path) else None
         if known is None or known.head != tip.head:
             await self._fetch(locator, clone, path, tip)
             known = await clone.tip()
-        return await clone.survey(Tip(head=known.head, branch=tip.branch), instant, mailmap=False)
+        return await clone.read_history(
+            Tip(head=known.head, branch=tip.branch), instant, mailmap=False
+        )
 
     async def _tip_at(self, locator: Locator) -> Tip:
         """Ask the remote of ``locator`` for its default branch and newest commit: one request."""
@@ -208,7 +210,7 @@ class GitSource:
         server's own packets are asked for. An empty repository behind a web server that knows
         nothing of git is refused with them: nothing tells it from a page.
         """
-        question = replace(self._remotely(locator, "--heads"), traced=True)
+        question = replace(self._remotely(locator, "--heads"), trace_packets=True)
         answer = b""
         async with self._process.start(question) as running:
             while len(answer) < _LONGEST_LIST and (chunk := await running.read()):
@@ -241,9 +243,9 @@ class GitSource:
         form = "sha256" if tip.head and len(tip.head) == _SHA256_DIGITS else "sha1"
         branch = f"--initial-branch={_BRANCH}"
         init = ("init", "--quiet", "--bare", "--template=", branch, f"--object-format={form}")
-        await self._process.run(clone.asked(*init))
-        await self._process.run(clone.asked("config", "core.repositoryFormatVersion", "1"))
-        await self._process.run(clone.asked("config", "extensions.partialClone", "origin"))
+        await self._process.run(clone.command(*init))
+        await self._process.run(clone.command("config", "core.repositoryFormatVersion", "1"))
+        await self._process.run(clone.command("config", "extensions.partialClone", "origin"))
         origin = (
             *("-c", f"remote.origin.url={locator.clone_url}"),
             *("-c", "remote.origin.promisor=true"),
@@ -257,12 +259,12 @@ class GitSource:
                 seconds=self._limits.fetch,
                 clone=path,
                 protocol=locator.scheme,
-                bound=self._limits.clone,
+                max_clone_bytes=self._limits.clone,
             )
         )
         if _packs(path) > _MOST_PACKS:
             repack = ("repack", "-a", "-d", "--quiet")
-            await self._process.run(clone.asked(*repack, seconds=self._limits.read))
+            await self._process.run(clone.command(*repack, seconds=self._limits.read))
 
 
 def _directory(locator: Locator) -> Path:

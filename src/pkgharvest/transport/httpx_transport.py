@@ -1,7 +1,7 @@
-"""The network itself: HTTP/1.1 with keep-alive, through httpx. Nothing else here knows httpx.
+"""The network: HTTP/1.1 with keep-alive, through httpx. Nothing else imports httpx.
 
-HTTP/2 is off: httpx dead-locks above a hundred streams. Bodies are unpacked here, not by httpx,
-which unpacks whatever arrived at once, so that a few kilobytes could fill the memory.
+HTTP/2 is off, because httpx deadlocks above a hundred streams. Bodies are decompressed here and
+not by httpx, which decompresses each chunk completely: a few kilobytes could fill the memory.
 """
 
 import asyncio
@@ -23,20 +23,20 @@ from pkgharvest.model.origin import Origin, strip_userinfo
 from pkgharvest.transport.base import FRAMING_HEADERS, Request, Response
 from pkgharvest.transport.credentials import Credentials
 
-_GZIP = zlib.MAX_WBITS | 16
+_GZIP_WINDOW_BITS = zlib.MAX_WBITS | 16
 
-_IDLE_CONNECTIONS = 64
-_IDLE_SECONDS = 15.0
+_MAX_IDLE_CONNECTIONS = 64
+_MAX_IDLE_SECONDS = 15.0
 
-_LONGEST_DETAIL = 120
+_MAX_DETAIL_CHARACTERS = 120
 
 
 class HttpxTransport:
-    """The last link: sends a request as it is, with the credential of its origin added.
+    """The transport at the end of the chain. It adds the credential of the request's origin.
 
-    An async context manager. Times are in seconds: to connect, of silence, and for the whole
-    answer; ``max_body`` is in bytes, unpacked. Proxies and CA certificates are the
-    environment's; netrc and cookies are not used.
+    An async context manager. The time-outs are in seconds: to connect, between two chunks, and
+    for the complete response. ``max_body`` is in bytes, after decompression. Proxies and CA
+    certificates come from the environment; netrc and cookies are not used.
     """
 
     def __init__(
@@ -58,16 +58,16 @@ class HttpxTransport:
         self._client: httpx.AsyncClient | None = None
 
     async def __aenter__(self) -> Self:
-        """Open the pool of connections; InvalidValue where the environment's proxy is unusable."""
+        """Open the connection pool. Raises InvalidValue for an unusable proxy or certificate."""
         try:
             self._client = httpx.AsyncClient(
                 timeout=httpx.Timeout(
                     self._read_timeout, connect=self._connect_timeout, pool=self._total_timeout
                 ),
                 limits=httpx.Limits(
-                    max_connections=None,  # Limits bounds them, by host
-                    max_keepalive_connections=_IDLE_CONNECTIONS,
-                    keepalive_expiry=_IDLE_SECONDS,
+                    max_connections=None,  # RateLimiter limits them by host
+                    max_keepalive_connections=_MAX_IDLE_CONNECTIONS,
+                    keepalive_expiry=_MAX_IDLE_SECONDS,
                 ),
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
                 follow_redirects=False,
@@ -82,13 +82,13 @@ class HttpxTransport:
         except (ValueError, httpx.InvalidURL):
             # Not chained: the message may hold the proxy's password.
             raise InvalidValue(
-                "the environment names a proxy that cannot be understood",
-                hint="HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, as http://host:port",
+                "the environment names an invalid proxy",
+                hint="set HTTP_PROXY, HTTPS_PROXY or ALL_PROXY to http://host:port",
             ) from None
         except OSError as error:
             raise InvalidValue(
-                f"the CA certificates cannot be read: {error.strerror or error}",
-                hint="SSL_CERT_FILE or SSL_CERT_DIR names them",
+                f"cannot read the CA certificates: {error.strerror or error}",
+                hint="check SSL_CERT_FILE and SSL_CERT_DIR",
             ) from error
         return self
 
@@ -105,26 +105,28 @@ class HttpxTransport:
     async def send(self, request: Request) -> Response:
         """Send ``request`` once.
 
-        Raises TimedOut, Unavailable where no answer came or it broke off, Malformed where it is
-        too large, cannot be unpacked, or the request itself cannot be sent.
+        Raises TimedOut; Unavailable if no response came or it broke off; Malformed if it is too
+        large or cannot be decompressed, or if the request itself is invalid.
         """
         url = strip_userinfo(request.url)
-        host = str(Origin.of(url))
+        host = Origin.of(url).netloc
         try:
             async with asyncio.timeout(self._total_timeout):
-                return await self._exchange(request, url, host)
+                return await self._send_once(request, url, host)
         except TimeoutError as error:
-            raise TimedOut(f"{host} had no whole answer in {self._total_timeout:g} s") from error
+            raise TimedOut(
+                f"{host} sent no complete response in {self._total_timeout:g} s"
+            ) from error
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-            raise self._translated(error, host) from error
+            raise self._source_error(error, host) from error
 
-    async def _exchange(self, request: Request, url: str, host: str) -> Response:
+    async def _send_once(self, request: Request, url: str, host: str) -> Response:
         if self._client is None:
-            raise RuntimeError("the wire is not open")
+            raise RuntimeError("the transport is not open")
         async with self._client.stream(
             request.method,
             url,
-            headers=self._headers(request, url),
+            headers=self._request_headers(request, url),
             content=request.body,
             auth=None,
         ) as response:
@@ -132,25 +134,29 @@ class HttpxTransport:
             for raw_name, raw_value in response.headers.raw:
                 name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
                 headers[name] = f"{headers[name]}, {value}" if name in headers else value
-            body = await self._body(response, headers, host)
-            # A host that repeats the token shall not bring it into a message or a file.
-            kept = {
+            body = await self._read_body(response, headers, host)
+            # A host that echoes the token must not bring it into a message or a file.
+            headers = {
                 name: self._credentials.redact(value)
                 for name, value in headers.items()
                 if name not in FRAMING_HEADERS
             }
-            body = self._credentials.redact_body(body)
-            return Response(status=response.status_code, headers=kept, body=body, url=url)
+            return Response(
+                status=response.status_code,
+                headers=headers,
+                body=self._credentials.redact_body(body),
+                url=url,
+            )
 
-    def _headers(self, request: Request, url: str) -> list[tuple[bytes, bytes]]:
+    def _request_headers(self, request: Request, url: str) -> list[tuple[bytes, bytes]]:
         headers = {name.lower(): value for name, value in request.headers.items()}
         headers["user-agent"] = self._user_agent
         headers["accept-encoding"] = "gzip"
         origin = Origin.of(url)
         parsed = httpx.URL(url)
         if parsed.host != origin.host or parsed.scheme != origin.scheme:
-            # Two readings of one URL: the token must not go by the one, the connection by the other
-            raise Malformed("the address can be read in two ways")
+            # Two parsers disagree: the token would go by one host, the connection to the other.
+            raise Malformed("the address is ambiguous")
         authorization = self._credentials.header(origin)
         if authorization is not None:
             headers["authorization"] = authorization
@@ -158,15 +164,17 @@ class HttpxTransport:
             (name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()
         ]
 
-    async def _body(self, response: httpx.Response, headers: dict[str, str], host: str) -> bytes:
+    async def _read_body(
+        self, response: httpx.Response, headers: dict[str, str], host: str
+    ) -> bytes:
         length = headers.get("content-length", "")
         if length.isdecimal() and int(length) > self._max_body:
             raise self._too_large(host)
         body = bytearray()
-        pieces = _unpacked(response, headers.get("content-encoding", ""), self._max_body, host)
-        async with contextlib.aclosing(pieces):
-            async for piece in pieces:
-                body += piece
+        chunks = _decompress(response, headers.get("content-encoding", ""), self._max_body, host)
+        async with contextlib.aclosing(chunks):
+            async for chunk in chunks:
+                body += chunk
                 if len(body) > self._max_body:
                     raise self._too_large(host)
         return bytes(body)
@@ -174,15 +182,15 @@ class HttpxTransport:
     def _too_large(self, host: str) -> Malformed:
         size = self._max_body
         shown = f"{size // 2**20} MiB" if size >= 2**20 else f"{size} bytes"
-        return Malformed(f"{host} sent an answer larger than {shown}")
+        return Malformed(f"{host} sent a response larger than {shown}")
 
-    def _translated(self, error: Exception, host: str) -> SourceError:
-        detail = self._credentials.redact(_one_line(_root(error)))
-        because = f": {detail}" if detail else ""
+    def _source_error(self, error: Exception, host: str) -> SourceError:
+        detail = self._credentials.redact(_printable_line(_root_cause(error)))
+        suffix = f": {detail}" if detail else ""
         kind: type[TimedOut | Malformed | Unavailable]
         match error:
             case httpx.ConnectTimeout():
-                kind, text = TimedOut, f"{host} was not reached in {self._connect_timeout:g} s"
+                kind, text = TimedOut, f"no connection to {host} in {self._connect_timeout:g} s"
             case httpx.TimeoutException():
                 kind, text = TimedOut, f"{host} was silent for {self._read_timeout:g} s"
             case (
@@ -191,20 +199,20 @@ class HttpxTransport:
                 | httpx.InvalidURL()
                 | UnicodeError()
             ):
-                kind, text = Malformed, f"{host} cannot be asked this{because}"
+                kind, text = Malformed, f"invalid request to {host}{suffix}"
             case httpx.ProxyError():
-                kind, text = Unavailable, f"no connection to {host} through the proxy{because}"
+                kind, text = Unavailable, f"no connection to {host} through the proxy{suffix}"
             case httpx.ConnectError():
-                kind, text = Unavailable, f"no connection to {host}{because}"
+                kind, text = Unavailable, f"no connection to {host}{suffix}"
             case _:
-                kind, text = Unavailable, f"the connection to {host} broke{because}"
+                kind, text = Unavailable, f"the connection to {host} broke{suffix}"
         return kind(text)
 
 
-async def _unpacked(
-    response: httpx.Response, coding: str, most: int, host: str
+async def _decompress(
+    response: httpx.Response, coding: str, max_chunk: int, host: str
 ) -> AsyncGenerator[bytes]:
-    """Go through the body, unpacked, never more than about ``most`` bytes at once."""
+    """Yield the decompressed body, never more than about ``max_chunk`` bytes at once."""
     match coding.strip().lower():
         case "" | "identity":
             async for raw in response.aiter_raw():
@@ -213,30 +221,30 @@ async def _unpacked(
         case "gzip" | "x-gzip":
             pass
         case _:
-            raise Malformed(f"{host} sent a coding that nobody asked for")
-    unpacker = zlib.decompressobj(_GZIP)
-    empty = True
+            raise Malformed(f"{host} sent a content encoding that was not requested")
+    decompressor = zlib.decompressobj(_GZIP_WINDOW_BITS)
+    is_empty = True
     try:
         async for raw in response.aiter_raw():
-            empty = False
-            left = raw
-            while left:
-                if unpacker.eof:  # another member follows (RFC 1952, section 2.2)
-                    unpacker = zlib.decompressobj(_GZIP)
-                yield unpacker.decompress(left, most + 1)
-                left = unpacker.unconsumed_tail or unpacker.unused_data
+            is_empty = False
+            rest = raw
+            while rest:
+                if decompressor.eof:  # another gzip member follows (RFC 1952, section 2.2)
+                    decompressor = zlib.decompressobj(_GZIP_WINDOW_BITS)
+                yield decompressor.decompress(rest, max_chunk + 1)
+                rest = decompressor.unconsumed_tail or decompressor.unused_data
     except zlib.error as error:
         raise Malformed(f"{host} sent a body that is not gzip") from error
-    if not unpacker.eof and not empty:
-        raise Malformed(f"{host} sent a gzip body that is cut short")
+    if not decompressor.eof and not is_empty:
+        raise Malformed(f"{host} sent a truncated gzip body")
 
 
-def _root(error: BaseException) -> str:
-    """Return what the system said, where it did: "all attempts failed" helps nobody."""
+def _root_cause(error: BaseException) -> str:
+    """Return the operating system's message, if any: "all attempts failed" helps nobody."""
     cause: BaseException | None = error
     while cause is not None:
         match cause:
-            case socket.gaierror() | ssl.SSLError():  # with numbers of their own
+            case socket.gaierror() | ssl.SSLError():  # not numbered by errno
                 return cause.strerror or str(cause)
             case OSError(errno=int(number)):
                 return os.strerror(number)
@@ -245,7 +253,9 @@ def _root(error: BaseException) -> str:
     return str(error)
 
 
-def _one_line(text: str) -> str:
-    """Return ``text`` fit for the end of a message: one short line of printable characters."""
+def _printable_line(text: str) -> str:
+    """Return ``text`` as one short line of printable characters, for the end of a message."""
     line = " ".join(re.sub(r"[^\x20-\x7e]+", " ", text).split())
-    return line if len(line) <= _LONGEST_DETAIL else line[: _LONGEST_DETAIL - 3] + "..."
+    return (
+        line if len(line) <= _MAX_DETAIL_CHARACTERS else line[: _MAX_DETAIL_CHARACTERS - 3] + "..."
+    )

@@ -150,7 +150,7 @@ def test_a_repository_of_somebody_else(bench: Bench, tmp_path: Path) -> None:
     )
     script.chmod(0o755)
     git_of_another = GitSource(Spy(executable=str(script)), bench.clones)
-    with pytest.raises(Unavailable, match="belongs to somebody else") as caught:
+    with pytest.raises(Unavailable, match="another user owns it") as caught:
         asyncio.run(git_of_another.read(target(local(bench.served / "x.git")), TODAY))
     assert caught.value.hint
     assert "safe.directory" in caught.value.hint
