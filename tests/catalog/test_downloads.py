@@ -1,8 +1,6 @@
 """Downloads, a source of its own: what is kept of it, and when it goes."""
 
 import datetime as dt
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -19,7 +17,6 @@ from tests.support.catalogs import (
     PYPISTATS,
     OpenCatalog,
     downloads_result,
-    open_catalog,
     project,
     project_result,
     repository_result,
@@ -31,13 +28,11 @@ NO_FIGURES = DownloadsResult()
 
 
 @pytest.fixture
-def cat(tmp_path: Path) -> Iterator[OpenCatalog]:
-    """A catalogue with octo/cat, whose project at PyPI is known."""
-    with open_catalog(tmp_path / "cat.db") as open_shelf:
-        open_shelf.add()
-        open_shelf.save(repository_result())
-        open_shelf.save(project_result())
-        yield open_shelf
+def cat(cat: OpenCatalog) -> OpenCatalog:
+    """A catalog with octo/cat, whose project at PyPI is known."""
+    cat.save(repository_result())
+    cat.save(project_result())
+    return cat
 
 
 def attempts(cat: OpenCatalog) -> list[str]:

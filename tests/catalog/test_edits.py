@@ -1,7 +1,7 @@
 """What a person sets: written alone, kept as theirs, and never lost to a fetch or another edit."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -37,13 +37,6 @@ from tests.support.catalogs import (
 LATER = NOW + DAY
 DAYS = {TODAY - 3 * DAY: 1}
 KEPT_ROWS = ("commit_days", "participants", "previous_urls", "versions", "validators", "fetches")
-
-
-@pytest.fixture
-def cat(tmp_path: Path) -> Iterator[OpenCatalog]:
-    with open_catalog(tmp_path / "cat.db") as one:
-        one.add()
-        yield one
 
 
 def edit(cat: OpenCatalog, name: str = "cat", **wanted: Any) -> EditResult:

@@ -1,8 +1,6 @@
 """Sources that fail: nothing is destroyed, and what they say of the status."""
 
 import datetime as dt
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -19,19 +17,10 @@ from tests.support.catalogs import (
     NOTHING_NEW,
     NOW,
     OpenCatalog,
-    open_catalog,
     project_result,
     repository_facts,
     repository_result,
 )
-
-
-@pytest.fixture
-def cat(tmp_path: Path) -> Iterator[OpenCatalog]:
-    """A catalogue with octo/cat, of which nothing is known yet."""
-    with open_catalog(tmp_path / "cat.db") as open_shelf:
-        open_shelf.add()
-        yield open_shelf
 
 
 def freshness(cat: OpenCatalog, source: str = "repo") -> SourceState:

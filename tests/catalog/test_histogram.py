@@ -2,7 +2,6 @@
 
 import datetime as dt
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,14 +26,6 @@ from tests.support.catalogs import (
     repository_facts,
     repository_result,
 )
-
-
-@pytest.fixture
-def cat(tmp_path: Path) -> Iterator[OpenCatalog]:
-    """A catalogue with octo/cat, of which nothing is known yet."""
-    with open_catalog(tmp_path / "cat.db") as open_shelf:
-        open_shelf.add()
-        yield open_shelf
 
 
 def curve(cat: OpenCatalog) -> tuple[int, ...]:

@@ -17,14 +17,13 @@ from tests.support.catalogs import NOW, activity, open_catalog, project_result, 
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A catalogue with octo/cat, which was read once."""
-    place = tmp_path / "cat.db"
-    with open_catalog(place) as cat:
+def path(path: Path) -> Path:
+    """A catalog with octo/cat, fetched once."""
+    with open_catalog(path) as cat:
         cat.add()
         cat.save(repository_result())
         cat.save(project_result())
-    return place
+    return path
 
 
 def check(path: Path) -> maintenance.CheckResult:

@@ -2,8 +2,6 @@
 
 import datetime as dt
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -19,7 +17,6 @@ from tests.support.catalogs import (
     OpenCatalog,
     activity,
     downloads_result,
-    open_catalog,
     project_result,
     repository_facts,
     repository_result,
@@ -29,34 +26,33 @@ ALL = PackageFilter()
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path) -> Iterator[OpenCatalog]:
-    """Four packages; of the first nothing is known, the others differ in everything."""
-    with open_catalog(tmp_path / "cat.db") as open_shelf:
-        for name in ("Mouse", "cat", "Ant", "bee"):
-            open_shelf.add(f"octo/{name}")
-        known = ((2, "cat", 5, 9), (3, "Ant", 9, 300), (4, "bee", 7, 900))
-        for package_id, name, commits, age in known:
-            news = repository_result(
-                repository=repository_facts(f"octo/{name}", stars=10 * package_id),
-                activity=activity({TODAY - DAY: commits}, committed_at=NOW - age * DAY),
-            )
-            open_shelf.save(news, NOW + package_id * HOUR, package_id=package_id)
-        for package_id, name, day, month in ((2, "cat", 9, 60), (3, "Ant", 1, 500)):
-            open_shelf.save(project_result(name), package_id=package_id)
-            open_shelf.save(downloads_result(day, 10, month), package_id=package_id)
-        yield open_shelf
+def catalog(catalog: OpenCatalog) -> OpenCatalog:
+    """Four packages; nothing is known of the first, and the others differ in everything."""
+    for name in ("Mouse", "cat", "Ant", "bee"):
+        catalog.add(f"octo/{name}")
+    known = ((2, "cat", 5, 9), (3, "Ant", 9, 300), (4, "bee", 7, 900))
+    for package_id, name, commits, age in known:
+        news = repository_result(
+            repository=repository_facts(f"octo/{name}", stars=10 * package_id),
+            activity=activity({TODAY - DAY: commits}, committed_at=NOW - age * DAY),
+        )
+        catalog.save(news, NOW + package_id * HOUR, package_id=package_id)
+    for package_id, name, day, month in ((2, "cat", 9, 60), (3, "Ant", 1, 500)):
+        catalog.save(project_result(name), package_id=package_id)
+        catalog.save(downloads_result(day, 10, month), package_id=package_id)
+    return catalog
 
 
 def slugs(
-    catalogue: OpenCatalog,
+    catalog: OpenCatalog,
     wanted: PackageFilter = ALL,
     *,
     sort: str = "name",
     reverse: bool = False,
     limit: int | None = None,
 ) -> list[str]:
-    ids = packages.select_ids(catalogue.connection, wanted, sort=sort, reverse=reverse, limit=limit)
-    return [package.slug for package in packages.read_packages(catalogue.connection, ids)]
+    ids = packages.select_ids(catalog.connection, wanted, sort=sort, reverse=reverse, limit=limit)
+    return [package.slug for package in packages.read_packages(catalog.connection, ids)]
 
 
 # ── order ──
@@ -75,126 +71,121 @@ def slugs(
     ],
 )
 def test_figures_descend_names_ascend_and_null_comes_last_both_ways(
-    catalogue: OpenCatalog, sort: str, order: str, reversed_order: str
+    catalog: OpenCatalog, sort: str, order: str, reversed_order: str
 ) -> None:
-    assert slugs(catalogue, sort=sort) == order.split()
-    assert slugs(catalogue, sort=sort, reverse=True) == reversed_order.split()
+    assert slugs(catalog, sort=sort) == order.split()
+    assert slugs(catalog, sort=sort, reverse=True) == reversed_order.split()
     for count in (0, 1, 3):
-        assert slugs(catalogue, sort=sort, limit=count) == order.split()[:count]
+        assert slugs(catalog, sort=sort, limit=count) == order.split()[:count]
 
 
 @pytest.mark.parametrize("sort", packages.SORT_KEYS)
 @pytest.mark.parametrize("reverse", [False, True])
-def test_ties_are_by_slug_both_ways(catalogue: OpenCatalog, sort: str, reverse: bool) -> None:
-    catalogue.connection.execute(
+def test_ties_are_by_slug_both_ways(catalog: OpenCatalog, sort: str, reverse: bool) -> None:
+    catalog.connection.execute(
         "UPDATE packages SET title = 'same', repo_watchers = 1, last_updated = NULL,"
         " last_fetched = NULL, commits_over_52 = '[]', pypi_version = NULL,"
         " downloads_last_month = 7, score = 1"
     )
-    assert slugs(catalogue, sort=sort, reverse=reverse) == ["ant", "bee", "cat", "mouse"]
+    assert slugs(catalog, sort=sort, reverse=reverse) == ["ant", "bee", "cat", "mouse"]
 
 
-def test_no_limit_is_none_and_a_huge_one_is_no_trouble(catalogue: OpenCatalog) -> None:
-    assert len(slugs(catalogue, limit=None)) == len(slugs(catalogue, limit=10**30)) == 4
+def test_no_limit_is_none_and_a_huge_one_is_no_trouble(catalog: OpenCatalog) -> None:
+    assert len(slugs(catalog, limit=None)) == len(slugs(catalog, limit=10**30)) == 4
 
 
 # ── filters ──
 
 
-def test_by_category_and_grid(catalogue: OpenCatalog) -> None:
+def test_by_category_and_grid(catalog: OpenCatalog) -> None:
     for table in ("categories", "grids"):
-        catalogue.connection.execute(
+        catalog.connection.execute(
             f"INSERT INTO {table} (title, slug, created, modified) VALUES ('', 'pets', '', '')"
         )
-    catalogue.connection.execute(
-        "UPDATE packages SET category_id = 1 WHERE slug IN ('cat', 'mouse')"
-    )
-    catalogue.connection.execute("INSERT INTO grid_packages VALUES (2, 1, 0), (4, 1, 0)")
-    assert slugs(catalogue, PackageFilter(category="pets")) == ["cat", "mouse"]
-    assert slugs(catalogue, PackageFilter(grid="pets")) == ["bee", "cat"]
-    assert slugs(catalogue, PackageFilter(category="pets", grid="pets")) == ["cat"]
+    catalog.connection.execute("UPDATE packages SET category_id = 1 WHERE slug IN ('cat', 'mouse')")
+    catalog.connection.execute("INSERT INTO grid_packages VALUES (2, 1, 0), (4, 1, 0)")
+    assert slugs(catalog, PackageFilter(category="pets")) == ["cat", "mouse"]
+    assert slugs(catalog, PackageFilter(grid="pets")) == ["bee", "cat"]
+    assert slugs(catalog, PackageFilter(category="pets", grid="pets")) == ["cat"]
     assert (
-        slugs(catalogue, PackageFilter(category="x"))
-        == slugs(catalogue, PackageFilter(grid="x"))
-        == []
+        slugs(catalog, PackageFilter(category="x")) == slugs(catalog, PackageFilter(grid="x")) == []
     )
 
 
-def test_by_status(catalogue: OpenCatalog) -> None:
-    catalogue.save(Failure(kind="gone", message=""), package_id=2)
-    assert slugs(catalogue, PackageFilter(status="gone")) == ["cat"]
-    assert slugs(catalogue, PackageFilter(status="active")) == ["ant", "bee", "mouse"]
+def test_by_status(catalog: OpenCatalog) -> None:
+    catalog.save(Failure(kind="gone", message=""), package_id=2)
+    assert slugs(catalog, PackageFilter(status="gone")) == ["cat"]
+    assert slugs(catalog, PackageFilter(status="active")) == ["ant", "bee", "mouse"]
 
 
-def test_by_age_and_what_was_never_fetched_is_old(catalogue: OpenCatalog) -> None:
-    assert slugs(catalogue, PackageFilter(fetched_before=NOW + 3 * HOUR)) == ["cat", "mouse"]
-    assert slugs(catalogue, PackageFilter(fetched_before=NOW - DAY)) == ["mouse"]
+def test_by_age_and_what_was_never_fetched_is_old(catalog: OpenCatalog) -> None:
+    assert slugs(catalog, PackageFilter(fetched_before=NOW + 3 * HOUR)) == ["cat", "mouse"]
+    assert slugs(catalog, PackageFilter(fetched_before=NOW - DAY)) == ["mouse"]
 
 
-def test_by_failing_sources(catalogue: OpenCatalog) -> None:
-    catalogue.save(Failure(kind="timeout", message=""), package_id=2)
-    catalogue.save(Failure(kind="timeout", message=""), package_id=3, source="pypi")
-    assert slugs(catalogue, PackageFilter(failing=True)) == ["ant", "cat"]
-    catalogue.save(project_result("ant"), package_id=3)
-    assert slugs(catalogue, PackageFilter(failing=True)) == ["cat"]
+def test_by_failing_sources(catalog: OpenCatalog) -> None:
+    catalog.save(Failure(kind="timeout", message=""), package_id=2)
+    catalog.save(Failure(kind="timeout", message=""), package_id=3, source="pypi")
+    assert slugs(catalog, PackageFilter(failing=True)) == ["ant", "cat"]
+    catalog.save(project_result("ant"), package_id=3)
+    assert slugs(catalog, PackageFilter(failing=True)) == ["cat"]
 
 
 # ── records ──
 
 
-def test_records_come_in_the_order_of_the_ids(catalogue: OpenCatalog) -> None:
+def test_records_come_in_the_order_of_the_ids(catalog: OpenCatalog) -> None:
     ids = [4, 99, 1, 2]
-    assert [one.id for one in packages.read_packages(catalogue.connection, ids)] == [4, 1, 2]
+    assert [one.id for one in packages.read_packages(catalog.connection, ids)] == [4, 1, 2]
 
 
-def test_more_records_than_are_read_at_once(catalogue: OpenCatalog) -> None:
+def test_more_records_than_are_read_at_once(catalog: OpenCatalog) -> None:
     rows = [(f"p{number}",) for number in range(1200)]
-    with database.transaction(catalogue.connection):
-        catalogue.connection.executemany(
+    with database.transaction(catalog.connection):
+        catalog.connection.executemany(
             "INSERT INTO packages (slug, title, created, modified)"
             " VALUES (?1, ?1, '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z')",
             rows,
         )
-    ids = packages.select_ids(catalogue.connection, ALL)
-    assert [one.id for one in packages.read_packages(catalogue.connection, ids)] == ids
+    ids = packages.select_ids(catalog.connection, ALL)
+    assert [one.id for one in packages.read_packages(catalog.connection, ids)] == ids
     assert len(ids) == 1204
 
 
-def test_versions_are_read_with_the_whole_record_only(catalogue: OpenCatalog) -> None:
-    catalogue.save(project_result("cat"), package_id=2)
-    assert next(packages.read_packages(catalogue.connection, [2])).versions == ()
+def test_versions_are_read_with_the_whole_record_only(catalog: OpenCatalog) -> None:
+    catalog.save(project_result("cat"), package_id=2)
+    assert next(packages.read_packages(catalog.connection, [2])).versions == ()
     assert (
-        len(next(packages.read_packages(catalogue.connection, [2], packages.ALL_PARTS)).versions)
-        == 2
+        len(next(packages.read_packages(catalog.connection, [2], packages.ALL_PARTS)).versions) == 2
     )
 
 
-def test_the_sources_are_told_of_in_their_own_order(catalogue: OpenCatalog) -> None:
-    assert [one.source for one in catalogue.package(2).fetches] == list(SOURCES)
-    assert [one.source for one in catalogue.package(4).fetches] == ["repo"]
+def test_the_sources_are_told_of_in_their_own_order(catalog: OpenCatalog) -> None:
+    assert [one.source for one in catalog.package(2).fetches] == list(SOURCES)
+    assert [one.source for one in catalog.package(4).fetches] == ["repo"]
 
 
-def test_a_persons_documentation_goes_before_pypis(catalogue: OpenCatalog) -> None:
-    catalogue.save(project_result("cat"), package_id=2)
-    assert catalogue.package(2).documentation_url == "https://cat.example/docs"
-    catalogue.connection.execute("UPDATE packages SET documentation_url = 'https://mine'")
-    assert catalogue.package(2).documentation_url == "https://mine"
-    assert catalogue.package(1).documentation_url == "https://mine"
+def test_a_persons_documentation_goes_before_pypis(catalog: OpenCatalog) -> None:
+    catalog.save(project_result("cat"), package_id=2)
+    assert catalog.package(2).documentation_url == "https://cat.example/docs"
+    catalog.connection.execute("UPDATE packages SET documentation_url = 'https://mine'")
+    assert catalog.package(2).documentation_url == "https://mine"
+    assert catalog.package(1).documentation_url == "https://mine"
 
 
-def test_grids_are_in_the_order_of_their_positions(catalogue: OpenCatalog) -> None:
-    catalogue.connection.executescript(
+def test_grids_are_in_the_order_of_their_positions(catalog: OpenCatalog) -> None:
+    catalog.connection.executescript(
         """
         INSERT INTO grids (title, slug, created, modified)
         VALUES ('', 'a', '', ''), ('', 'b', '', '');
         INSERT INTO grid_packages VALUES (1, 1, 5), (1, 2, 0);
         """
     )
-    assert catalogue.package().grid_ids == (2, 1)
+    assert catalog.package().grid_ids == (2, 1)
 
 
-def test_shelves_are_named_where_they_are_asked_for(catalogue: OpenCatalog) -> None:
-    catalogue.connection.executescript(
+def test_shelves_are_named_where_they_are_asked_for(catalog: OpenCatalog) -> None:
+    catalog.connection.executescript(
         """
         INSERT INTO categories (title, slug, created, modified)
         VALUES ('', 'x', '', ''), ('', 'pets', '', '');
@@ -204,7 +195,7 @@ def test_shelves_are_named_where_they_are_asked_for(catalogue: OpenCatalog) -> N
         UPDATE packages SET category_id = 2 WHERE id IN (1, 2);
         """
     )
-    found = packages.read_packages(catalogue.connection, [1, 2, 3, 4], packages.CARD_PARTS)
+    found = packages.read_packages(catalog.connection, [1, 2, 3, 4], packages.CARD_PARTS)
     assert [(one.category_slug, one.grid_slugs) for one in found] == [
         ("pets", ("b", "a")),
         ("pets", ()),
@@ -212,26 +203,26 @@ def test_shelves_are_named_where_they_are_asked_for(catalogue: OpenCatalog) -> N
         (None, ()),
     ]
     for parts in ((), packages.ALL_PARTS, packages.RECORD_PARTS):
-        [one] = packages.read_packages(catalogue.connection, [1], parts)
+        [one] = packages.read_packages(catalog.connection, [1], parts)
         assert (one.category_slug, one.grid_slugs) == (None, ())
-    [one] = packages.read_packages(catalogue.connection, [1])
+    [one] = packages.read_packages(catalog.connection, [1])
     assert one.category_slug is None
 
 
-def test_reading_a_package_searches_nothing_from_end_to_end(catalogue: OpenCatalog) -> None:
+def test_reading_a_package_searches_nothing_from_end_to_end(catalog: OpenCatalog) -> None:
     """So that showing one of 100,000 packages costs what showing one of 100 does."""
     asked: list[str] = []
     whole = packages.ALL_PARTS | packages.CARD_PARTS
-    catalogue.connection.set_trace_callback(asked.append)
+    catalog.connection.set_trace_callback(asked.append)
     list(
         packages.read_packages(
-            catalogue.connection, [lookup.find_package(catalogue.connection, "cat")], whole
+            catalog.connection, [lookup.find_package(catalog.connection, "cat")], whole
         )
     )
-    catalogue.connection.set_trace_callback(None)
+    catalog.connection.set_trace_callback(None)
     assert len(asked) == 11  # with the begin and the end of one moment
     for query in [one for one in asked if one.startswith("SELECT")]:
-        for row in catalogue.connection.execute(f"EXPLAIN QUERY PLAN {query}"):
+        for row in catalog.connection.execute(f"EXPLAIN QUERY PLAN {query}"):
             assert re.match("SCAN (?!json_each)", row["detail"]) is None, query
 
 

@@ -1,8 +1,5 @@
 """Repositories that are renamed, and names that are somebody else's by now."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from pkgharvest.catalog import edits, lookup, results
@@ -14,7 +11,6 @@ from tests.support.catalogs import (
     GITHUB,
     NOW,
     OpenCatalog,
-    open_catalog,
     project_result,
     repository_facts,
     repository_result,
@@ -25,12 +21,10 @@ NEW = "https://api.github.com/repos/octo/lion"
 
 
 @pytest.fixture
-def cat(tmp_path: Path) -> Iterator[OpenCatalog]:
-    """A catalogue with octo/cat, which was read once."""
-    with open_catalog(tmp_path / "cat.db") as open_shelf:
-        open_shelf.add()
-        open_shelf.save(repository_result())
-        yield open_shelf
+def cat(cat: OpenCatalog) -> OpenCatalog:
+    """A catalog with octo/cat, fetched once."""
+    cat.save(repository_result())
+    return cat
 
 
 def test_a_rename_is_followed_and_remembered(cat: OpenCatalog) -> None:

@@ -1,8 +1,6 @@
 """What a harvest writes, and what it leaves alone."""
 
 import sqlite3
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -18,21 +16,12 @@ from tests.support.catalogs import (
     TODAY,
     OpenCatalog,
     activity,
-    open_catalog,
     project,
     project_result,
     release,
     repository_facts,
     repository_result,
 )
-
-
-@pytest.fixture
-def cat(tmp_path: Path) -> Iterator[OpenCatalog]:
-    """A catalogue with octo/cat, of which nothing is known yet."""
-    with open_catalog(tmp_path / "cat.db") as open_shelf:
-        open_shelf.add()
-        yield open_shelf
 
 
 def freshness(cat: OpenCatalog, source: str = "repo") -> SourceState:

@@ -1,8 +1,5 @@
 """The words of a query, what they find, and in which order."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,16 +14,15 @@ from tests.support.catalogs import (
     TODAY,
     OpenCatalog,
     activity,
-    open_catalog,
     repository_facts,
     repository_result,
 )
 
 
 @pytest.fixture
-def cat(tmp_path: Path) -> Iterator[OpenCatalog]:
-    with open_catalog(tmp_path / "c.db") as opened:
-        yield opened
+def cat(catalog: OpenCatalog) -> OpenCatalog:
+    """An empty catalog."""
+    return catalog
 
 
 def put(cat: OpenCatalog, name: str, **columns: object) -> int:

@@ -2,8 +2,6 @@
 
 import datetime as dt
 import itertools
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -22,7 +20,6 @@ from tests.support.catalogs import (
     OpenCatalog,
     activity,
     downloads_result,
-    open_catalog,
     project,
     project_result,
     repository_facts,
@@ -31,14 +28,6 @@ from tests.support.catalogs import (
 
 NOT_FOUND = Failure(kind="not_found", message="404")
 GONE = Failure(kind="gone", message="410")
-
-
-@pytest.fixture
-def cat(tmp_path: Path) -> Iterator[OpenCatalog]:
-    """A catalogue with octo/cat, of which nothing is known yet."""
-    with open_catalog(tmp_path / "cat.db") as open_shelf:
-        open_shelf.add()
-        yield open_shelf
 
 
 def run(

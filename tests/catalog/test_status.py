@@ -5,7 +5,6 @@ import itertools
 import json
 import statistics
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,14 +31,9 @@ NOT_FOUND = Failure(kind="not_found", message="404")
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "cat.db"
-
-
-@pytest.fixture
-def cat(path: Path) -> Iterator[OpenCatalog]:
-    with open_catalog(path) as opened:
-        yield opened
+def cat(catalog: OpenCatalog) -> OpenCatalog:
+    """An empty catalog."""
+    return catalog
 
 
 def seen(cat: OpenCatalog, stale: dt.timedelta = DAY, worst: int = 5) -> CatalogStatus:

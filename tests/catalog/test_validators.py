@@ -1,27 +1,15 @@
 """Validators, which come and go with the data that they vouch for."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from pkgharvest.model.observations import ProjectResult, RepositoryResult, Validator
 from tests.support.catalogs import (
     GITHUB,
     OpenCatalog,
-    open_catalog,
     project_result,
     repository_result,
     validator,
 )
-
-
-@pytest.fixture
-def cat(tmp_path: Path) -> Iterator[OpenCatalog]:
-    """A catalogue with octo/cat, of which nothing is known yet."""
-    with open_catalog(tmp_path / "cat.db") as open_shelf:
-        open_shelf.add()
-        yield open_shelf
 
 
 def test_a_validator_takes_the_place_of_the_one_for_the_same_path(cat: OpenCatalog) -> None:

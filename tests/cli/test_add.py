@@ -11,11 +11,6 @@ from tests.support.hosts import Hosts, some
 FORMS = "accepted: owner/name, a GitHub URL"
 
 
-@pytest.fixture
-def shell(tmp_path: Path) -> CommandLine:
-    return CommandLine(tmp_path)
-
-
 def clone(shell: CommandLine, name: str, *options: str) -> Path:
     path = shell.here / name
     path.mkdir(parents=True)

@@ -22,11 +22,6 @@ from tests.support.hosts import Hosts, some
 WEEK = dt.timedelta(weeks=1)
 
 
-@pytest.fixture
-def shell(tmp_path: Path) -> CommandLine:
-    return CommandLine(tmp_path)
-
-
 def as_it_was(slug: str) -> History:
     """Return the history of a published record, as it was at the record's instant."""
     history = load(slug)

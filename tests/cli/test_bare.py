@@ -10,13 +10,9 @@ import pytest
 
 from tests.standins.server import Fault
 from tests.support.command_line import CommandLine
-from tests.support.hosts import Hosts, some
+from tests.support.hosts import Hosts
 
-
-@pytest.fixture
-def hosts() -> Iterator[Hosts]:
-    with Hosts(*some(2)) as running:
-        yield running
+pytestmark = pytest.mark.repositories(2)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """GitHub with a token, by the command line: batches, what they cost, and what ends them."""
 
 import datetime as dt
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,18 +19,13 @@ TOKEN = "ghp_" + "5ecre7" * 6 + "last"
 DAY = dt.timedelta(days=1)
 COUNT = 120
 
-
-@pytest.fixture
-def hosts() -> Iterator[Hosts]:
-    with Hosts(*some(COUNT)) as running:
-        yield running
+pytestmark = pytest.mark.repositories(COUNT)
 
 
 @pytest.fixture
-def shell(tmp_path: Path, hosts: Hosts) -> CommandLine:
-    line = CommandLine(tmp_path, {**hosts.variables, "GH_TOKEN": TOKEN})
-    line.ok("add", *(repo.full_name for repo in some(COUNT)))
-    return line
+def shell(shell: CommandLine) -> CommandLine:
+    shell.variables["GH_TOKEN"] = TOKEN
+    return shell
 
 
 def later(shell: CommandLine, delay: dt.timedelta = DAY) -> None:

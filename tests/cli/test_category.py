@@ -4,7 +4,6 @@ import csv
 import io
 import json
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -14,11 +13,6 @@ from tests.support.command_line import CommandLine
 from tests.support.github_case import DAY
 
 KEYS = "id title slug description title_plural show_pypi created modified".split()  # noqa: SIM905
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> CommandLine:
-    return CommandLine(tmp_path)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """``pkgharvest config show``."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +11,9 @@ LONGER = "backoff_first (8d, PKGHARVEST_BACKOFF_FIRST) is longer than backoff_mo
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> CommandLine:
-    return CommandLine(tmp_path, {"COLUMNS": "160"})
+def shell(shell: CommandLine) -> CommandLine:
+    shell.variables["COLUMNS"] = "160"
+    return shell
 
 
 def shown(shell: CommandLine, *arguments: str) -> Any:

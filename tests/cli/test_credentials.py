@@ -1,28 +1,20 @@
 """A token goes to its origin, and nowhere else: no file, no line, no other host."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.standins.server import Fault, LoopbackServer, Reply
 from tests.support.command_line import CommandLine
-from tests.support.hosts import Hosts, some
+from tests.support.hosts import Hosts
+
+pytestmark = pytest.mark.repositories(3)
 
 TOKEN = "ghp_" + "5ecre7" * 6
 
 
 @pytest.fixture
-def hosts() -> Iterator[Hosts]:
-    with Hosts(*some(3)) as running:
-        yield running
-
-
-@pytest.fixture
-def shell(tmp_path: Path, hosts: Hosts) -> CommandLine:
-    shell = CommandLine(tmp_path, hosts.variables)
-    shell.ok("add", "octo/r000", "octo/r001", "octo/r002")
+def shell(shell: CommandLine) -> CommandLine:
     shell.variables["GH_TOKEN"] = TOKEN
     return shell
 

@@ -1,9 +1,7 @@
 """``pkgharvest db`` and ``completion``."""
 
 import contextlib
-import shutil
 import sqlite3
-from pathlib import Path
 
 import pytest
 
@@ -12,19 +10,13 @@ from tests.support.hosts import Hosts, some
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
     """A catalogue of three packages, to be copied."""
     with Hosts(*some(3)) as hosts:
         shell = CommandLine(tmp_path_factory.mktemp("made"), hosts.variables)
         shell.ok("add", "octo/r000", "octo/r001", "octo/r002")
         shell.ok("fetch", "--all")
     return shell
-
-
-@pytest.fixture
-def shell(made: CommandLine, tmp_path: Path) -> CommandLine:
-    shutil.copytree(made.home, tmp_path / "home")
-    return CommandLine(tmp_path)
 
 
 # ── db ──

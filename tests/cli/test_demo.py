@@ -1,7 +1,6 @@
 """``pkgharvest demo``: the main job on recorded answers."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -16,11 +15,6 @@ DEMO = ("--db", "pkgharvest-demo.db")
 
 AS_PUBLISHED = """title slug last_updated repo_url repo_forks repo_watchers repo_description
 commits_over_52 participants"""
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> CommandLine:
-    return CommandLine(tmp_path)
 
 
 def slugs(shell: CommandLine, *options: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +12,9 @@ from tests.standins.server import Fault
 from tests.support.command_line import CommandLine
 from tests.support.hosts import Hosts, some
 
+pytestmark = pytest.mark.repositories(3, downloads=True)
+
 HOUR = dt.timedelta(hours=1)
-
-
-@pytest.fixture
-def hosts() -> Iterator[Hosts]:
-    with Hosts(*some(3), downloads=True) as running:
-        yield running
-
-
-@pytest.fixture
-def shell(tmp_path: Path, hosts: Hosts) -> CommandLine:
-    line = CommandLine(tmp_path, hosts.variables)
-    line.ok("add", *(repo.full_name for repo in some(3)))
-    return line
 
 
 def later(shell: CommandLine, delay: dt.timedelta) -> None:

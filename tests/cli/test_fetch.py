@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,18 +13,7 @@ from tests.support.command_line import CommandLine
 from tests.support.github_case import DAY, repository
 from tests.support.hosts import Hosts, project_of, some
 
-
-@pytest.fixture
-def hosts() -> Iterator[Hosts]:
-    with Hosts(*some(3)) as running:
-        yield running
-
-
-@pytest.fixture
-def shell(tmp_path: Path, hosts: Hosts) -> CommandLine:
-    shell = CommandLine(tmp_path, hosts.variables)
-    shell.ok("add", "octo/r000", "octo/r001", "octo/r002")
-    return shell
+pytestmark = pytest.mark.repositories(3)
 
 
 def later(shell: CommandLine, delay: dt.timedelta = DAY) -> None:

@@ -1,8 +1,6 @@
 """``pkgharvest fetch`` where hosts fail, refuse, rename or know nothing."""
 
 import datetime as dt
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,20 +9,9 @@ from tests.standins.github import FakeContributor
 from tests.standins.server import Fault
 from tests.support.command_line import CommandLine
 from tests.support.github_case import DAY, commits, days_ago, repository
-from tests.support.hosts import Hosts, some
+from tests.support.hosts import Hosts
 
-
-@pytest.fixture
-def hosts() -> Iterator[Hosts]:
-    with Hosts(*some(3)) as running:
-        yield running
-
-
-@pytest.fixture
-def shell(tmp_path: Path, hosts: Hosts) -> CommandLine:
-    shell = CommandLine(tmp_path, hosts.variables)
-    shell.ok("add", "octo/r000", "octo/r001", "octo/r002")
-    return shell
+pytestmark = pytest.mark.repositories(3)
 
 
 def later(shell: CommandLine, delay: dt.timedelta = DAY) -> None:

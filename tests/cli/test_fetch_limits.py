@@ -3,8 +3,6 @@
 import datetime as dt
 import re
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,22 +10,11 @@ from pkgharvest.model.clock import FixedClock, SystemClock
 from tests.standins.server import Fault
 from tests.support.command_line import CommandLine, Result
 from tests.support.github_case import DAY
-from tests.support.hosts import Hosts, some
+from tests.support.hosts import Hosts
+
+pytestmark = pytest.mark.repositories(6)
 
 SLUGS = [f"r{number:03}" for number in range(6)]
-
-
-@pytest.fixture
-def hosts() -> Iterator[Hosts]:
-    with Hosts(*some(6)) as running:
-        yield running
-
-
-@pytest.fixture
-def shell(tmp_path: Path, hosts: Hosts) -> CommandLine:
-    shell = CommandLine(tmp_path, hosts.variables)
-    shell.ok("add", *(f"octo/{slug}" for slug in SLUGS))
-    return shell
 
 
 def done(shell: CommandLine) -> set[tuple[str, str]]:

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ ROWS = (
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
     """A grid of two packages that were fetched and one that never was, to be copied."""
     zed = repository(owner="octo", name="Zed", stars=1500, license="MIT", description="[b]Zed[/b]")
     with Hosts(*some(2), zed) as hosts:
@@ -36,12 +35,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
         shell.ok("add", "octo/r000")
         shell.ok("fetch", "r000", "r001", "zed")
     return shell
-
-
-@pytest.fixture
-def shell(made: CommandLine, tmp_path: Path) -> CommandLine:
-    shutil.copytree(made.home, tmp_path / "home")
-    return CommandLine(tmp_path)
 
 
 def grid(shell: CommandLine, slug: str = "trees", *options: str) -> dict[str, object]:

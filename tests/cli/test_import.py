@@ -19,11 +19,6 @@ LATER = "2020-01-01T00:00:00Z"
 needs_truth = pytest.mark.skipif(TRUTH is None, reason="the published records are not here")
 
 
-@pytest.fixture
-def shell(tmp_path: Path) -> CommandLine:
-    return CommandLine(tmp_path)
-
-
 def record(number: int = 7, name: str = "cat", **changes: Any) -> dict[str, Any]:
     return {
         "category": f"{SITE}/api/v4/categories/1/",

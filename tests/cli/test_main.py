@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 
@@ -14,11 +13,6 @@ COMMANDS = (
     *("fetch", "grid", "history", "import", "list", "remove", "search", "show"),
     "status",
 )
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> CommandLine:
-    return CommandLine(tmp_path)
 
 
 def path(shell: CommandLine, *arguments: str) -> str:

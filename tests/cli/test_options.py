@@ -1,15 +1,8 @@
 """Values of options that cannot be meant: refused before anything is kept."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.support.command_line import CommandLine
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> CommandLine:
-    return CommandLine(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,6 @@ import signal
 import subprocess
 import termios
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Self
 
 import pytest
@@ -31,7 +29,9 @@ from pkgharvest.transport.metrics import MetricsReport
 from tests.standins.server import Fault
 from tests.support.command_line import CommandLine
 from tests.support.github_case import NOW
-from tests.support.hosts import Hosts, some
+from tests.support.hosts import Hosts
+
+pytestmark = pytest.mark.repositories(4)
 
 
 def failed(slug: str, message: str = "no such thing") -> SourceFinished:
@@ -291,19 +291,6 @@ class Terminal:
             else:
                 assert sequence[-1] in "mlh", repr(sequence)
         return [line.rstrip() for line in lines if line.strip()]
-
-
-@pytest.fixture
-def hosts() -> Iterator[Hosts]:
-    with Hosts(*some(4)) as running:
-        yield running
-
-
-@pytest.fixture
-def shell(tmp_path: Path, hosts: Hosts) -> CommandLine:
-    shell = CommandLine(tmp_path, hosts.variables)
-    shell.ok("add", *(f"octo/r{number:03}" for number in range(4)))
-    return shell
 
 
 REPO = ("fetch", "--all", "--source", "repo")

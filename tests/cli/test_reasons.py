@@ -7,7 +7,6 @@ import pty
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,20 +14,9 @@ import pytest
 from pkgharvest.model.clock import FixedClock
 from tests.standins.server import Fault
 from tests.support.command_line import CommandLine
-from tests.support.hosts import Hosts, some
+from tests.support.hosts import Hosts
 
-
-@pytest.fixture
-def hosts() -> Iterator[Hosts]:
-    with Hosts(*some(3)) as running:
-        yield running
-
-
-@pytest.fixture
-def shell(tmp_path: Path, hosts: Hosts) -> CommandLine:
-    shell = CommandLine(tmp_path, hosts.variables)
-    shell.ok("add", "octo/r000", "octo/r001", "octo/r002")
-    return shell
+pytestmark = pytest.mark.repositories(3)
 
 
 # ── a quota ──

@@ -2,10 +2,8 @@
 
 import os
 import pty
-import shutil
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,19 +14,13 @@ from tests.support.hosts import Hosts, some
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
     """A catalogue of two packages, to be copied."""
     with Hosts(*some(2)) as hosts:
         shell = CommandLine(tmp_path_factory.mktemp("made"), hosts.variables)
         shell.ok("add", "octo/r000", "octo/r001")
         shell.ok("fetch", "--all")
     return shell
-
-
-@pytest.fixture
-def shell(made: CommandLine, tmp_path: Path) -> CommandLine:
-    shutil.copytree(made.home, tmp_path / "home")
-    return CommandLine(tmp_path)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """``pkgharvest status``."""
 
 import datetime as dt
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ KEYS = [
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
     """Three packages: one fetched, one that fails, one never fetched."""
     with Hosts(*some(3)) as hosts:
         shell = CommandLine(tmp_path_factory.mktemp("made"), hosts.variables)
@@ -33,9 +32,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
 
 
 @pytest.fixture
-def shell(made: CommandLine, tmp_path: Path) -> CommandLine:
-    shutil.copytree(made.home, tmp_path / "home")
-    return CommandLine(tmp_path, {"COLUMNS": "160"})
+def shell(shell: CommandLine) -> CommandLine:
+    shell.variables["COLUMNS"] = "160"
+    return shell
 
 
 def status(shell: CommandLine, *arguments: str) -> Any:

@@ -6,27 +6,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.standins.server import Fault
 from tests.support.command_line import CommandLine
-from tests.support.hosts import Hosts, some
+from tests.support.hosts import Hosts
 
-
-@pytest.fixture
-def hosts() -> Iterator[Hosts]:
-    with Hosts(*some(4)) as running:
-        yield running
-
-
-@pytest.fixture
-def shell(tmp_path: Path, hosts: Hosts) -> CommandLine:
-    shell = CommandLine(tmp_path, hosts.variables)
-    shell.ok("add", *(f"octo/r{number:03}" for number in range(4)))
-    return shell
+pytestmark = pytest.mark.repositories(4)
 
 
 def until(true: Callable[[], object], seconds: float = 20) -> None:
@@ -94,6 +83,27 @@ def test_an_interrupt_saves_what_was_fetched(shell: CommandLine, hosts: Hosts, n
     assert shell.show("r003")["repo_watchers"] == 3
 
 
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_the_parent_ignores_does_not_stop_a_fetch(
+    shell: CommandLine, hosts: Hosts, name: str
+) -> None:
+    hosts.github.latency = 0.2
+    words = (
+        "bash",
+        "-c",
+        f"trap '' {name[3:]}; exec \"$@\"",
+        "bash",
+        *shell.words("fetch", "--all"),
+    )
+    process = subprocess.Popen(words, env=shell.variables, stderr=subprocess.PIPE, text=True)
+    with process:
+        until(lambda: hosts.github.log)
+        process.send_signal(signal.Signals[name])
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    assert err == "4 packages, 4 updated; 20 requests\n"
+
+
 def test_an_interrupt_while_git_is_at_work(shell: CommandLine, hosts: Hosts) -> None:
     shell.ok("add", hosts.github.url.replace("http", "git+http") + "/slow.git")
     hosts.github.fault("/slow", Fault(delay=60))
@@ -151,6 +161,13 @@ def test_an_interrupt_writes_the_recording_so_far(shell: CommandLine, hosts: Hos
     assert fresh.show("r000")["pypi_version"] == "1.1"
 
 
+def wait_until_it_reads(process: "subprocess.Popen[str]") -> None:
+    """Write more than a pipe holds, and give the process a moment to read the rest of it."""
+    assert process.stdin is not None
+    process.stdin.write("# a comment\n" * 100_000)
+    time.sleep(0.2)
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_an_interrupt_while_nothing_is_fetched(shell: CommandLine, name: str) -> None:
     process = subprocess.Popen(
@@ -162,7 +179,7 @@ def test_an_interrupt_while_nothing_is_fetched(shell: CommandLine, name: str) ->
         text=True,
     )
     with process:
-        time.sleep(0.5)
+        wait_until_it_reads(process)
         process.send_signal(signal.Signals[name])
         _, err = process.communicate(timeout=20)
     assert process.returncode == 130
@@ -174,10 +191,14 @@ def test_an_interrupt_on_a_terminal_begins_a_line_of_its_own(shell: CommandLine)
     master, slave = pty.openpty()
     try:
         process = subprocess.Popen(
-            shell.words("add", "-"), env=shell.variables, stdin=subprocess.PIPE, stderr=slave
+            shell.words("add", "-"),
+            env=shell.variables,
+            stdin=subprocess.PIPE,
+            stderr=slave,
+            text=True,
         )
         with process:
-            time.sleep(0.5)
+            wait_until_it_reads(process)
             process.send_signal(signal.SIGINT)
             assert process.wait(timeout=20) == 130
         assert os.read(master, 1000) == b"\r\nerror: interrupted\r\n"

@@ -34,11 +34,6 @@ def local(directory: Path, tmp_path_factory: pytest.TempPathFactory) -> CommandL
     return shell
 
 
-@pytest.fixture
-def shell(tmp_path: Path) -> CommandLine:
-    return CommandLine(tmp_path)
-
-
 def published(slug: str) -> dict[str, Any]:
     return histories.record(slug)
 

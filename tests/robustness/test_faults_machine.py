@@ -17,23 +17,12 @@ from pkgharvest.catalog import database, results
 from tests.standins.server import Fault
 from tests.support.command_line import CommandLine, Result
 from tests.support.faults import Place
-from tests.support.hosts import Hosts, some
+from tests.support.hosts import Hosts
 from tests.support.world import World
 
+pytestmark = pytest.mark.repositories(8)
+
 SLUGS = [f"r{number:03}" for number in range(8)]
-
-
-@pytest.fixture
-def hosts() -> Iterator[Hosts]:
-    with Hosts(*some(len(SLUGS))) as running:
-        yield running
-
-
-@pytest.fixture
-def shell(tmp_path: Path, hosts: Hosts) -> CommandLine:
-    shell = CommandLine(tmp_path, hosts.variables)
-    shell.ok("add", *(f"octo/{slug}" for slug in SLUGS))
-    return shell
 
 
 def opened(monkeypatch: pytest.MonkeyPatch, pragma: str) -> None:

@@ -177,11 +177,6 @@ def test_any_body_is_read_or_malformed(body: bytes | str) -> None:
 # ── through the whole chain ──────────────────────────────────────────────────────────────
 
 
-@pytest.fixture
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
 @pytest.mark.usefixtures("no_proxy")
 @pytest.mark.parametrize("paced", [True, False])
 def test_a_hundred_projects_at_the_hosts_pace(*, paced: bool) -> None:

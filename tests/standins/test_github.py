@@ -1,30 +1,21 @@
 """The manners of the stand-in itself: what tests and benchmarks lean on."""
 
 import datetime as dt
-from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from tests.standins.github import FakeCommit, FakeContributor, GitHubStandIn, Quota, repository_of
 from tests.standins.server import Fault
-from tests.support.github_case import NOW, commits, repository, stand_in
+from tests.support.github_case import NOW, commits, repository
 
 EPOCH = int(NOW.timestamp())
 
 
 @pytest.fixture
-def github() -> Iterator[GitHubStandIn]:
-    with stand_in() as server:
-        server.add(repository())
-        yield server
-
-
-@pytest.fixture
-def http(github: GitHubStandIn) -> Iterator[httpx.Client]:
-    agent = {"user-agent": "tests"}
-    with httpx.Client(base_url=github.url, headers=agent, verify=False, trust_env=False) as client:
-        yield client
+def github(github: GitHubStandIn) -> GitHubStandIn:
+    github.add(repository())
+    return github
 
 
 def test_names_are_found_in_any_case(http: httpx.Client) -> None:

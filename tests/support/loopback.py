@@ -41,7 +41,7 @@ def reply(
 
 def packed(body: bytes) -> bytes:
     """Return ``body`` as an answer in gzip."""
-    return reply(headers={"Content-Encoding": "gzip"}, body=gzip.compress(body))
+    return reply(headers={"Content-Encoding": "gzip"}, body=gzip.compress(body, mtime=0))
 
 
 def saying(*answers: bytes) -> Say:

@@ -20,13 +20,10 @@ from pkgharvest.transport.har.archive import HarArchive
 from pkgharvest.transport.metrics import HostMetrics, RequestMetrics
 from tests.support.loopback import Asked, reply, saying, serve
 
+pytestmark = pytest.mark.usefixtures("no_proxy")
+
 START = dt.datetime(2026, 2, 15, 18, 8, 42, tzinfo=dt.UTC)
 SECRET = "ghp_0123456789abcdef"
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
 async def no_one(_asked: Asked, _writer: asyncio.StreamWriter) -> None:

@@ -112,8 +112,9 @@ def main(arguments: Sequence[str] | None = None, invocation: Invocation | None =
             stream.reconfigure(errors=errors)
     invocation = invocation or Invocation()
     try:
-        # An interrupt and SIGTERM are told apart by nobody: both end what is under way.
-        signal.signal(signal.SIGTERM, _interrupt)
+        # SIGTERM ends a command as Ctrl-C does, unless the parent process ignored it.
+        if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:
+            signal.signal(signal.SIGTERM, _interrupt)
         code = cli.main(
             None if arguments is None else list(arguments),
             prog_name="pkgharvest",

@@ -25,9 +25,17 @@ def run_loop(work: Coroutine[object, object, Result]) -> Result:
 
 @contextlib.contextmanager
 def stopped_by(signals: Iterable[signal.Signals], stop: StopSignal) -> Iterator[None]:
-    """Let ``signals`` stop the run cleanly within the block. Call it inside the event loop."""
+    """Let ``signals`` stop the run cleanly within the block. Call it inside the event loop.
+
+    A signal that the parent process ignored stays ignored: shells start background jobs with
+    SIGINT ignored, and Ctrl-C in the foreground is not meant for them.
+    """
     loop = asyncio.get_running_loop()
-    handlers = {number: signal.getsignal(number) for number in signals}
+    handlers = {
+        number: handler
+        for number in signals
+        if (handler := signal.getsignal(number)) is not signal.SIG_IGN
+    }
     for number in handlers:
         loop.add_signal_handler(number, stop.stop, "interrupted")
     try:

@@ -3,7 +3,6 @@
 import asyncio
 import datetime as dt
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,19 +10,7 @@ import pytest
 from pkgharvest.model.errors import Malformed, NotFound, Unavailable
 from pkgharvest.sources.git import GitSource
 from tests.support.git_bench import NOON, TODAY, Bench, Spy, chain, commit, local, snapshot, target
-from tests.support.git_server import GitServer
 from tests.support.histories import git
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
-    with GitServer(tmp_path_factory.mktemp("served")) as running:
-        yield running
-
-
-@pytest.fixture
-def bench(tmp_path: Path, server: GitServer) -> Bench:
-    return Bench(tmp_path, server)
 
 
 def test_a_bare_repository_in_place(bench: Bench) -> None:

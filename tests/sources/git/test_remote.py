@@ -7,7 +7,6 @@ import shutil
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,19 +27,8 @@ from pkgharvest.model.errors import (
 from pkgharvest.model.locators import Locator
 from pkgharvest.sources.git import GitLimits, GitSource
 from tests.support.git_bench import NOON, TODAY, Bench, chain, commit, local, target
-from tests.support.git_server import PAGES, GitServer
+from tests.support.git_server import PAGES
 from tests.support.histories import git
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
-    with GitServer(tmp_path_factory.mktemp("served")) as running:
-        yield running
-
-
-@pytest.fixture
-def bench(tmp_path: Path, server: GitServer) -> Bench:
-    return Bench(tmp_path, server)
 
 
 def test_a_clone_is_bare_and_holds_commits_alone(bench: Bench) -> None:

@@ -2,26 +2,12 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from pkgharvest.model.errors import Malformed
 from tests.support.git_bench import NOON, Bench, chain, commit, local, target
-from tests.support.git_server import GitServer
 from tests.support.histories import git
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
-    with GitServer(tmp_path_factory.mktemp("served")) as running:
-        yield running
-
-
-@pytest.fixture
-def bench(tmp_path: Path, server: GitServer) -> Bench:
-    return Bench(tmp_path, server)
 
 
 def test_merges_and_all_that_is_reachable_are_counted(bench: Bench) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -25,16 +24,8 @@ from tests.support.github_case import (
     read,
     read_and_learn,
     repository,
-    stand_in,
 )
 from tests.support.targets import new_target
-
-
-@pytest.fixture
-def github() -> Iterator[GitHubStandIn]:
-    with stand_in() as server:
-        yield server
-
 
 # ── commits ──────────────────────────────────────────────────────────────────────────────
 

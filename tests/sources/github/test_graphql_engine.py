@@ -2,10 +2,8 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-
-import pytest
 
 from pkgharvest.model.clock import SystemClock
 from pkgharvest.model.events import ignore_events
@@ -25,7 +23,7 @@ from pkgharvest.transport.client import open_client
 from pkgharvest.transport.credentials import Credentials
 from tests.standins.github_graphql import GitHubGraphQL
 from tests.support.github_case import DAY, NOW, commits
-from tests.support.graphql_case import crowd, stand_in
+from tests.support.graphql_case import crowd
 from tests.support.targets import learned
 
 
@@ -49,12 +47,6 @@ class Index:
         async with self._door:
             await asyncio.sleep(0.001)
         return ProjectResult()
-
-
-@pytest.fixture
-def github() -> Iterator[GitHubGraphQL]:
-    with stand_in() as server:
-        yield server
 
 
 async def run(

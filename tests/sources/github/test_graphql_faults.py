@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -33,16 +33,10 @@ from tests.standins.github import Quota
 from tests.standins.github_graphql import GitHubGraphQL
 from tests.standins.server import Fault
 from tests.support.github_case import NOW, TODAY, repository
-from tests.support.graphql_case import crowd, read_all, read_one, stand_in
+from tests.support.graphql_case import crowd, read_all, read_one
 from tests.support.targets import new_target, response
 
 URL = "https://api.github.com/graphql"
-
-
-@pytest.fixture
-def github() -> Iterator[GitHubGraphQL]:
-    with stand_in() as server:
-        yield server
 
 
 def all_whole(readings: list[Any]) -> bool:

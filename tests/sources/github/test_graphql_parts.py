@@ -1,6 +1,5 @@
 """GitHub with a token: contributors, names that change, and what REST gave to ask with."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -10,14 +9,8 @@ from pkgharvest.model.observations import RepositoryResult, Validator
 from tests.standins.github import FakeCommit, FakeContributor
 from tests.standins.github_graphql import GitHubGraphQL
 from tests.support.github_case import NOW, commits, read, repository
-from tests.support.graphql_case import crowd, read_all, read_one, read_one_and_learn, stand_in
+from tests.support.graphql_case import crowd, read_all, read_one, read_one_and_learn
 from tests.support.targets import learned, new_target
-
-
-@pytest.fixture
-def github() -> Iterator[GitHubGraphQL]:
-    with stand_in() as server:
-        yield server
 
 
 def whole(reading: object) -> RepositoryResult:

@@ -2,7 +2,7 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -13,14 +13,8 @@ from tests.standins.github import FakeCommit, FakeContributor
 from tests.standins.github_graphql import GitHubGraphQL
 from tests.standins.server import Fault
 from tests.support.github_case import ANCHOR, DAY, NOW, TODAY, commits, days_ago, repository
-from tests.support.graphql_case import crowd, read_all, read_one, read_one_and_learn, stand_in
+from tests.support.graphql_case import crowd, read_all, read_one, read_one_and_learn
 from tests.support.targets import learned, new_target
-
-
-@pytest.fixture
-def github() -> Iterator[GitHubGraphQL]:
-    with stand_in() as server:
-        yield server
 
 
 def whole(reading: object) -> RepositoryResult:

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -13,7 +12,7 @@ import pytest
 
 from tests.standins.github import FakeCommit, FakeContributor, FakeRepository, GitHubStandIn
 from tests.standins.server import Logged
-from tests.support.github_case import commits, read, repository, stand_in
+from tests.support.github_case import commits, read, repository
 from tests.support.targets import new_target
 
 SCHEMA = Path(__file__).parents[4] / "shared" / "contracts" / "github-rest.json"
@@ -89,18 +88,10 @@ def everything() -> list[FakeRepository]:
 
 
 @pytest.fixture
-def github() -> Iterator[GitHubStandIn]:
-    with stand_in() as server:
-        for repo in everything():
-            server.add(repo)
-        yield server
-
-
-@pytest.fixture
-def http(github: GitHubStandIn) -> Iterator[httpx.Client]:
-    agent = {"user-agent": "tests"}
-    with httpx.Client(base_url=github.url, headers=agent, verify=False, trust_env=False) as client:
-        yield client
+def github(github: GitHubStandIn) -> GitHubStandIn:
+    for repo in everything():
+        github.add(repo)
+    return github
 
 
 @pytest.mark.parametrize("name", ["full", "large", "odd", "empty", "quiet", "old", "huge"])

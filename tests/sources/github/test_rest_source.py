@@ -1,6 +1,6 @@
 """GitHub over REST: a first look, a second one, names that change, parts that fail."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -19,16 +19,8 @@ from tests.support.github_case import (
     read,
     read_and_learn,
     repository,
-    stand_in,
 )
 from tests.support.targets import new_target
-
-
-@pytest.fixture
-def github() -> Iterator[GitHubStandIn]:
-    with stand_in() as server:
-        yield server
-
 
 # ── a first look ─────────────────────────────────────────────────────────────────────────
 

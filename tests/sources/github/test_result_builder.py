@@ -1,6 +1,5 @@
 """Contributors over REST, and what a part that fails costs."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -16,15 +15,8 @@ from pkgharvest.model.errors import (
 from pkgharvest.model.observations import RepositoryResult
 from tests.standins.github import FakeContributor, GitHubStandIn
 from tests.standins.server import Fault
-from tests.support.github_case import asked, days_ago, read, read_and_learn, repository, stand_in
+from tests.support.github_case import asked, days_ago, read, read_and_learn, repository
 from tests.support.targets import new_target
-
-
-@pytest.fixture
-def github() -> Iterator[GitHubStandIn]:
-    with stand_in() as server:
-        yield server
-
 
 # ── contributors ─────────────────────────────────────────────────────────────────────────
 

@@ -1,0 +1,86 @@
+"""Fixtures that several rooms share. A module overrides one where it needs something else."""
+
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.standins.github import GitHubStandIn
+from tests.standins.github_graphql import GitHubGraphQL
+from tests.support import graphql_case
+from tests.support.command_line import CommandLine
+from tests.support.hosts import Hosts, some
+
+
+def pytest_configure() -> None:
+    """Take SIGINT as usual, so that the processes tests start do too.
+
+    Whoever runs the tests may ignore it (a job in the background, ``trap '' INT``), and a process
+    started with a signal ignored keeps ignoring it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def hosts(request: pytest.FixtureRequest) -> Iterator[Hosts]:
+    """GitHub and PyPI on the loopback interface, with as many repositories as the mark says.
+
+    ``pytestmark = pytest.mark.repositories(3)`` makes ``octo/r000`` to ``octo/r002``; further
+    arguments go to ``Hosts``.
+    """
+    mark = request.node.get_closest_marker("repositories")
+    assert mark is not None, "mark the module with repositories(COUNT)"
+    with Hosts(*some(*mark.args), **mark.kwargs) as hosts:
+        yield hosts
+
+
+@pytest.fixture(scope="module")
+def prepared() -> CommandLine | None:
+    """Return the command line whose catalog each test gets a copy of; none here."""
+    return None
+
+
+@pytest.fixture
+def shell(
+    request: pytest.FixtureRequest, tmp_path: Path, prepared: CommandLine | None
+) -> CommandLine:
+    """Return a command line with its own home directory.
+
+    Its catalog is a copy of the ``prepared`` one; or it has the repositories of the mark
+    ``repositories``, not yet fetched; or there is none.
+    """
+    if prepared is not None:
+        shutil.copytree(prepared.home, tmp_path / "home")
+        return CommandLine(tmp_path)
+    mark = request.node.get_closest_marker("repositories")
+    if mark is None:
+        return CommandLine(tmp_path)
+    hosts: Hosts = request.getfixturevalue("hosts")
+    shell = CommandLine(tmp_path, hosts.variables)
+    shell.ok("add", *(repo.full_name for repo in some(*mark.args)))
+    return shell
+
+
+@pytest.fixture
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reach the loopback interface directly."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def github() -> Iterator[GitHubGraphQL]:
+    """Run a GitHub with both APIs and no repositories, at NOW."""
+    with graphql_case.stand_in() as server:
+        yield server
+
+
+@pytest.fixture
+def http(github: GitHubStandIn) -> Iterator[httpx.Client]:
+    """Open a plain client of ``github``, without TLS or proxies."""
+    agent = {"user-agent": "tests"}
+    with httpx.Client(base_url=github.url, headers=agent, verify=False, trust_env=False) as client:
+        yield client
