@@ -12,7 +12,7 @@ from pkgharvest.model.clock import FixedClock
 from tests.standins.github import FakeContributor
 from tests.standins.server import Fault, unix_now
 from tests.support.command_line import CommandLine
-from tests.support.github_case import NOW
+from tests.support.github_case import NOW, repository
 from tests.support.hosts import Hosts
 
 pytestmark = pytest.mark.repositories(3)
@@ -48,6 +48,15 @@ class JumpingClock:
     async def sleep(self, seconds: float) -> None:
         self._slept += seconds
         await asyncio.sleep(0)
+
+
+@pytest.fixture
+def hosts() -> Iterator[Hosts]:
+    repositories = [
+        repository(owner="octo", name=slug, id=1000 + number) for number, slug in enumerate(SLUGS)
+    ]
+    with Hosts(*repositories) as running:
+        yield running
 
 
 def instants(value: Any) -> Iterator[dt.datetime]:

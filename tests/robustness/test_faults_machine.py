@@ -266,7 +266,7 @@ def test_a_signal_while_another_program_writes(
         with process:
             assert begun.wait(20)
             until(shell.db.with_name(f"{shell.db.name}-lock").exists)
-            time.sleep(0.5)
+            time.sleep(1)
             began = time.monotonic()
             process.send_signal(signal.Signals[name])
             out, err = process.communicate(timeout=20)
