@@ -44,7 +44,7 @@ class Screen:
     def hear(self, *events: Event) -> None:
         """Tell the display of events; ``Started`` without the thread that draws."""
         for event in events:
-            self.display._note(event)
+            self.display._record(event)
 
     def lines(self, width: int = 120, encoding: str = "utf-8") -> list[str]:
         """Draw it once."""
@@ -286,12 +286,12 @@ def test_who_waits_less_is_shown_first() -> None:
 def test_a_quota_is_told() -> None:
     screen = Screen()
     screen.hear(RunStarted(packages=2), told(5_000), told(4_321))
-    assert screen.lines()[1] == "api.github.com 4,321 left of 5,000, again at 18:38"
+    assert screen.lines()[1] == "api.github.com 4,321 left of 5,000, reset at 18:38"
 
 
 def test_requests_and_points_are_told_apart() -> None:
     line = quota_line([told(4_321), told(4_980, resource="graphql", minutes=40)], 80)
-    assert line == "api.github.com 4,321 core, 4,980 graphql, again at 18:38"
+    assert line == "api.github.com 4,321 core, 4,980 graphql, reset at 18:38"
 
 
 def test_a_quota_that_begins_anew_is_not_told() -> None:
@@ -305,7 +305,7 @@ def test_a_quota_that_begins_anew_is_not_told() -> None:
 @pytest.mark.parametrize(
     ("width", "line"),
     [
-        (120, "b 5 left of 60, again at 18:38; a 4,321 left of 5,000, again at 18:38; c 1 left"),
+        (120, "b 5 left of 60, reset at 18:38; a 4,321 left of 5,000, reset at 18:38; c 1 left"),
         (60, "b 5 left of 60; a 4,321 left of 5,000; c 1 left"),
         (40, "b 5 left; a 4,321 left; c 1 left"),
         (10, "b 5 left; a 4,321 left; c 1 left"),
@@ -322,7 +322,7 @@ def test_the_scarcest_comes_first_and_words_go_before_hosts(width: int, line: st
 
 def test_of_several_quotas_the_scarcest_stands_for_the_host() -> None:
     quotas = [told(29, resource="search", limit=30), told(4_000)]
-    assert quota_line(quotas, 80) == "api.github.com 4,000 left of 5,000, again at 18:38"
+    assert quota_line(quotas, 80) == "api.github.com 4,000 left of 5,000, reset at 18:38"
 
 
 def test_no_quota_no_line() -> None:

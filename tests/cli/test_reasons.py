@@ -253,5 +253,5 @@ def test_a_quota_is_told_where_it_left_something_unread(shell: CommandLine, host
     assert told["last_success"] == known["last_success"]
     assert told["last_attempt"] > known["last_attempt"]
     assert {**after, "fetches": 0} == {**before, "fetches": 0}
-    assert "not read" in shell.ok("show", "r001").out
+    assert "not fetched" in shell.ok("show", "r001").out
     assert shell.ok("list", "--failing", "--json").json() == []

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pkgharvest.terminal.plot import HEIGHT, Point, bars, line
+from pkgharvest.terminal.plot import HEIGHT, Point, draw_bars, draw_line
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
@@ -17,7 +17,7 @@ def points(*values: int | None) -> list[Point]:
 
 
 def test_steps() -> None:
-    drawn = line(points(0, 9, 4), width=30, ascii_only=True)
+    drawn = draw_line(points(0, 9, 4), width=30, ascii_only=True)
     assert drawn == [
         "9 |             **************",
         "  |             *            *",
@@ -34,37 +34,44 @@ def test_steps() -> None:
 
 
 def test_dots_are_eight_times_as_fine() -> None:
-    drawn = line(points(0, 1), width=12)
+    drawn = draw_line(points(0, 1), width=12)
     assert len(drawn) == HEIGHT + 1
     assert drawn[0] == "1 |        ⢸"
     assert drawn[-2] == "0 |⣀⣀⣀⣀⣀⣀⣀⣀⣸"
 
 
 def test_a_figure_that_stands_is_a_line() -> None:
-    drawn = line(points(7), width=20, ascii_only=True)
+    drawn = draw_line(points(7), width=20, ascii_only=True)
     assert drawn == ["7 |*****************", "   2026-01-01"]
-    assert line(points(7, 7, 7), width=29) == [f"7 |{'⣀' * 26}", "   2026-01-01      2026-01-03"]
-    assert bars([0, 0], START.date(), START.date(), width=20) == ["0 |", "   2026-01-01"]
-    assert len(bars([3, 3], START.date(), START.date(), width=20)) == HEIGHT + 1  # from zero on
+    assert draw_line(points(7, 7, 7), width=29) == [
+        f"7 |{'⣀' * 26}",
+        "   2026-01-01      2026-01-03",
+    ]
+    assert draw_bars([0, 0], START.date(), START.date(), width=20) == ["0 |", "   2026-01-01"]
+    assert (
+        len(draw_bars([3, 3], START.date(), START.date(), width=20)) == HEIGHT + 1
+    )  # from zero on
 
 
 def test_what_was_not_known_is_not_drawn() -> None:
-    assert line([], width=40) == line(points(None, None), width=40) == []
-    drawn = line(points(None, 5, None), width=13, ascii_only=True)
+    assert draw_line([], width=40) == draw_line(points(None, None), width=40) == []
+    drawn = draw_line(points(None, 5, None), width=13, ascii_only=True)
     assert drawn[-2] == "5 |     ****"
 
 
 def test_bars() -> None:
-    drawn = bars([0, 10, 5], START.date(), START.date() + 14 * DAY, width=16, ascii_only=True)
+    drawn = draw_bars([0, 10, 5], START.date(), START.date() + 14 * DAY, width=16, ascii_only=True)
     assert drawn[0] == "10 |    ****"
     assert drawn[5] == "   |    ********"
     assert drawn[-2] == " 0 |    ********"
     assert drawn[-1].split() == ["2026-01-01", "2026-01-15"]
-    assert bars([], START.date(), START.date(), width=16) == []
+    assert draw_bars([], START.date(), START.date(), width=16) == []
 
 
 def test_the_highest_of_many_is_seen() -> None:
-    drawn = bars([0] * 400 + [1] + [0] * 400, START.date(), START.date(), width=20, ascii_only=True)
+    drawn = draw_bars(
+        [0] * 400 + [1] + [0] * 400, START.date(), START.date(), width=20, ascii_only=True
+    )
     assert drawn[0].count("*") == 1
 
 
@@ -74,7 +81,7 @@ def test_the_highest_of_many_is_seen() -> None:
     st.booleans(),
 )
 def test_it_fits(values: list[int | None], width: int, ascii_only: bool) -> None:
-    drawn = line(points(*values), width=width, ascii_only=ascii_only)
+    drawn = draw_line(points(*values), width=width, ascii_only=ascii_only)
     known = [value for value in values if value is not None]
     if known:
         assert len(drawn) == (HEIGHT if max(known) > min(known) else 1) + 1
@@ -82,10 +89,10 @@ def test_it_fits(values: list[int | None], width: int, ascii_only: bool) -> None
         assert max(map(len, drawn)) <= max(width, 40)
         assert not ascii_only or "".join(drawn).isascii()
     counts = [value or 0 for value in values]
-    drawn = bars(counts, START.date(), START.date(), width=width, ascii_only=ascii_only)
+    drawn = draw_bars(counts, START.date(), START.date(), width=width, ascii_only=ascii_only)
     assert max(map(len, drawn)) <= max(width, 40)
 
 
 @pytest.mark.parametrize("width", [40, 41, 80])
 def test_the_width_is_used(width: int) -> None:
-    assert len(line(points(1, 2, 3), width=width)[-1]) == width
+    assert len(draw_line(points(1, 2, 3), width=width)[-1]) == width

@@ -273,7 +273,7 @@ def _show_weeks(
     if not plot:
         _print(invocation, found, _WEEKLY, output)
     elif found:
-        from pkgharvest.terminal.plot import bars  # noqa: PLC0415
+        from pkgharvest.terminal.plot import draw_bars  # noqa: PLC0415
 
         def draw(console: "Console") -> None:
             days = found[0].week, found[-1].week
@@ -282,7 +282,7 @@ def _show_weeks(
             _out(
                 console,
                 f"{slug}: commits by week",
-                bars(counts, *days, width=console.width, ascii_only=ascii_only),
+                draw_bars(counts, *days, width=console.width, ascii_only=ascii_only),
             )
 
         write([drawn(output, draw)], output.file)
@@ -304,7 +304,7 @@ def _plot(
         if found:
             invocation.say(f"no {' or '.join(fields or _FIGURES)} of {slug} are known")
         return
-    from pkgharvest.terminal.plot import Point, line  # noqa: PLC0415
+    from pkgharvest.terminal.plot import Point, draw_line  # noqa: PLC0415
 
     zone = style(invocation, output).zone
 
@@ -313,7 +313,9 @@ def _plot(
             points = [Point(at=one.at.astimezone(zone), value=getattr(one, name)) for one in found]
             ascii_only = console.options.ascii_only
             _out(
-                console, f"{slug}: {name}", line(points, width=console.width, ascii_only=ascii_only)
+                console,
+                f"{slug}: {name}",
+                draw_line(points, width=console.width, ascii_only=ascii_only),
             )
 
     write([drawn(output, draw)], output.file)

@@ -1,7 +1,8 @@
-"""The live display of a run: a line for each lane, one for each wait, and one of the quotas.
+"""The live display of a run: a progress bar per lane, a line per wait, and a line of quotas.
 
-It is drawn some times a second, by a thread that alone writes on the terminal meanwhile: rich's own
-may write while others do, and then lines are lost or left. What happens is only noted.
+Events only change the display's state. A thread of its own draws a few times a second, and is the
+only one to write to the terminal meanwhile: rich's refresh thread would write at the same time as
+others, and lines would be lost or left behind.
 """
 
 import datetime as dt
@@ -31,16 +32,15 @@ from pkgharvest.model.events import (
 )
 from pkgharvest.model.observations import FetchOutcome
 
-_EVERY = 0.2
-"""Seconds from one drawing to the next."""
+_REFRESH_SECONDS = 0.2
 
-_WINDOW = 60.0
-"""Seconds that a rate is taken over: batches come out at once, and then nothing for a while."""
+_RATE_WINDOW_SECONDS = 60.0
+"""The time over which a rate is averaged; batches finish all at once, with pauses in between."""
 
-_SOON = 3.0
-"""Seconds before which a rate would be a guess."""
+_MIN_RATE_SECONDS = 3.0
+"""Before this, a rate would be a guess."""
 
-_PARTS: tuple[tuple[int, tuple[str, ...], int | None], ...] = (
+_LAYOUTS: tuple[tuple[int, tuple[str, ...], int | None], ...] = (
     (120, ("name", "bar", "count", "rate", "left", "slug"), 40),
     (76, ("name", "bar", "count", "rate", "left", "slug"), 12),
     (54, ("name", "bar", "count", "rate", "left"), None),
@@ -48,86 +48,91 @@ _PARTS: tuple[tuple[int, tuple[str, ...], int | None], ...] = (
     (35, ("name", "count", "left"), None),
     (0, ("name", "count"), None),
 )
-"""From which width on a lane shows what, and the bar's width (None: what room there is)."""
+"""Minimum screen width, columns, and the bar's width (None: all the room that is left)."""
 
-_Cut = Literal["crop", "ellipsis"]
+_Overflow = Literal["crop", "ellipsis"]
 
-_LEAST = {"rate": 6, "left": 12}
-"""Kept free, so that nothing moves when a figure comes."""
+_MIN_WIDTHS = {"rate": 6, "left": 12}
+"""Reserved from the start, so that nothing moves once the values are known."""
 
 
 class _Lane:
-    """Packages that pass one after another: how many have, of how many, and how fast."""
+    """Counts packages that finish one after another, and their rate."""
 
     def __init__(self, name: str, total: int, clock: Clock) -> None:
         self.name = name
         self.total = total
         self.done = 0
         self.slug = ""
-        """The last that passed."""
+        """The package that finished last."""
         self._clock = clock
-        self._seen = deque([(clock.monotonic(), 0)])
+        self._samples = deque([(clock.monotonic(), 0)])
+        """Monotonic seconds, and how many packages were done then."""
 
-    def passed(self, slug: str) -> None:
-        """Take note that ``slug`` is done."""
+    def finish(self, slug: str) -> None:
+        """Count ``slug`` as done."""
         self.done += 1
         self.slug = slug
 
     def rate(self) -> float | None:
-        """Return packages a second over the last minute; None where that says nothing."""
+        """Return packages per second over the last minute; None if it is too early to tell."""
         now = self._clock.monotonic()
-        if now - self._seen[-1][0] >= 1:
-            self._seen.append((now, self.done))
-        while len(self._seen) > 1 and self._seen[1][0] <= now - _WINDOW:
-            self._seen.popleft()
-        began, before = self._seen[0]
-        if now - began < _SOON or self.done == before:
+        if now - self._samples[-1][0] >= 1:
+            self._samples.append((now, self.done))
+        while len(self._samples) > 1 and self._samples[1][0] <= now - _RATE_WINDOW_SECONDS:
+            self._samples.popleft()
+        start, done_before = self._samples[0]
+        if now - start < _MIN_RATE_SECONDS or self.done == done_before:
             return None
-        return (self.done - before) / (now - began)
+        return (self.done - done_before) / (now - start)
 
-    def cells(self, bar: int | None) -> dict[str, RenderableType]:
-        """Return what there is to show, by the names of ``_PARTS``."""
+    def cells(self, bar_width: int | None) -> dict[str, RenderableType]:
+        """Return every cell by the column names of ``_LAYOUTS``."""
         total = max(self.total, self.done)
         rate = self.rate() if self.done < total else None
         return {
             "name": Text(self.name),
             "bar": ProgressBar(
-                total=total, completed=self.done, width=bar, complete_style="bar.finished"
+                total=total, completed=self.done, width=bar_width, complete_style="bar.finished"
             ),
             "count": Text(f"{self.done:{len(f'{total:,}')},}/{total:,}"),
-            "rate": Text("" if rate is None else _pace(rate)),
-            "left": Text("" if rate is None else f"{_span((total - self.done) / rate)} left"),
+            "rate": Text("" if rate is None else _format_rate(rate)),
+            "left": Text(
+                "" if rate is None else f"{_format_seconds((total - self.done) / rate)} left"
+            ),
             "slug": Text(sanitize(self.slug), style="dim"),
         }
 
 
 class ProgressDisplay:
-    """A listener that shows what it hears on ``console``, a terminal, until it is stopped."""
+    """A listener that shows a run's progress on ``console``, a terminal, until it is stopped."""
 
     def __init__(self, console: Console, clock: Clock) -> None:
         self._clock = clock
         self._packages = _Lane("packages", 0, clock)
         self._downloads = _Lane("downloads", 0, clock)
         self._waits: dict[str, tuple[float, RequestThrottled]] = {}
-        """By host, with the monotonic second when each is over."""
+        """By host, with the monotonic second at which each ends."""
         self._quotas: dict[tuple[str, str | None], QuotaReported] = {}
+        """By host and resource."""
         self._lock = threading.Lock()
         self._lines: list[Text] = []
+        """Lines to print above the display."""
         self._console = console
-        # Standard output stays as it is: what goes there is data, and may go to a file.
+        # Standard output is left alone: it carries data, and may be a file.
         self._live = Live(
             self, console=console, auto_refresh=False, transient=True, redirect_stdout=False
         )
-        self._over = threading.Event()
+        self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
     def __call__(self, event: Event) -> None:
-        """Take note of what happens; a run that starts with something to do starts the display."""
+        """Record ``event``; a run that starts with something to do starts the display."""
         with self._lock:
-            self._note(event)
+            self._record(event)
         if isinstance(event, RunStarted) and (event.packages or event.downloads):
             self._live.start()
-            self._thread = threading.Thread(target=self._draw_on, daemon=True)
+            self._thread = threading.Thread(target=self._draw_until_stopped, daemon=True)
             self._thread.start()
 
     @property
@@ -137,26 +142,26 @@ class ProgressDisplay:
 
     @property
     def is_shown(self) -> bool:
-        """Whether lines are to be given to ``print`` and not to the console."""
-        return self.was_shown and not self._over.is_set()
+        """Whether lines must be printed with ``print`` and not on the console."""
+        return self.was_shown and not self._stopped.is_set()
 
     def print(self, line: Text) -> None:
-        """Print a line above the display, soon."""
+        """Print ``line`` above the display, at the next refresh."""
         with self._lock:
             self._lines.append(line)
 
     def stop(self) -> None:
-        """Leave the screen as if there had been nothing but what was printed."""
-        self._over.set()
+        """Remove the display; printed lines stay on the screen."""
+        self._stopped.set()
         if self._thread is not None:
             self._thread.join()
             self._draw()
         self._live.stop()
 
-    def _draw_on(self) -> None:
-        while not self._over.is_set():
+    def _draw_until_stopped(self) -> None:
+        while not self._stopped.is_set():
             self._draw()
-            self._over.wait(_EVERY)
+            self._stopped.wait(_REFRESH_SECONDS)
 
     def _draw(self) -> None:
         with self._lock:
@@ -166,13 +171,13 @@ class ProgressDisplay:
         else:
             self._live.refresh()
 
-    def _note(self, event: Event) -> None:
+    def _record(self, event: Event) -> None:
         match event:
             case SourceFinished(outcome=FetchOutcome(source="downloads", target=target)):
-                self._downloads.passed(target.slug)
+                self._downloads.finish(target.slug)
             case SourceFinished(outcome=FetchOutcome(source=source, target=target)):
                 if source == [name for name in target.sources if name != "downloads"][-1]:
-                    self._packages.passed(target.slug)
+                    self._packages.finish(target.slug)
             case QuotaReported(host=host, resource=resource):
                 self._quotas[host, resource] = event
             case RequestThrottled(host=host, seconds=seconds):
@@ -190,101 +195,118 @@ class ProgressDisplay:
     def __rich_console__(
         self, console: Console, options: ConsoleOptions
     ) -> Iterator[RenderableType]:
-        """Draw it as wide as there is room."""
-        cut: _Cut = "crop" if options.ascii_only else "ellipsis"
+        """Draw the display within the width that ``options`` allows."""
+        overflow: _Overflow = "crop" if options.ascii_only else "ellipsis"
         with self._lock:
             lanes = [lane for lane in (self._packages, self._downloads) if lane.total or lane.done]
-            table = _table(lanes, options.max_width, cut)
-            lines = [*self._waiting(), quota_line(self._valid(), options.max_width)]
+            table = _lane_table(lanes, options.max_width, overflow)
+            lines = [*self._wait_lines(), quota_line(self._current_quotas(), options.max_width)]
         yield table
         for line in lines:
             if line:
-                yield Text(line, no_wrap=True, overflow=cut)
+                yield Text(line, no_wrap=True, overflow=overflow)
 
-    def _waiting(self) -> Iterator[str]:
+    def _wait_lines(self) -> Iterator[str]:
         now = self._clock.monotonic()
-        for host, (until, event) in sorted(self._waits.items(), key=lambda wait: wait[1][0]):
-            if until > now:
-                why = (
-                    f"out of quota until {_moment(event.until)}"
+        for host, (end, event) in sorted(self._waits.items(), key=lambda wait: wait[1][0]):
+            if end > now:
+                reason = (
+                    f"out of quota until {_wall_clock(event.until)}"
                     if event.used_up
                     else "which asks for a pause"
                 )
-                yield sanitize(f"waiting {_span(until - now)} for {host}, {why}")
+                yield sanitize(f"waiting {_format_seconds(end - now)} for {host}, {reason}")
 
-    def _valid(self) -> list[QuotaReported]:
+    def _current_quotas(self) -> list[QuotaReported]:
         now = self._clock.now()
-        return [one for one in self._quotas.values() if one.reset is None or one.reset > now]
+        return [
+            quota for quota in self._quotas.values() if quota.reset is None or quota.reset > now
+        ]
 
 
-def quota_line(told: Sequence[QuotaReported], width: int) -> str:
-    """Return what is left at each host, the scarcest first, in as many words as fit ``width``.
+def quota_line(quotas: Sequence[QuotaReported], width: int) -> str:
+    """Return what is left at each host, the scarcest first, in as many details as fit ``width``.
 
-    Where both GitHub's requests (core) and its points (graphql) are known, both are told, else
-    the scarcest quota of a host.
+    For each host it is the scarcest quota, or both of GitHub's, requests (core) and points
+    (graphql), if both are known.
     """
     hosts: dict[str, dict[str | None, QuotaReported]] = {}
-    for one in sorted(told, key=_scarcity):
-        hosts.setdefault(one.host, {})[one.resource] = one
+    for quota in sorted(quotas, key=_scarcity):
+        hosts.setdefault(quota.host, {})[quota.resource] = quota
     lines = [
-        sanitize("; ".join(_quota(host, of, words=words) for host, of in hosts.items()))
-        for words in (3, 2, 1)
+        sanitize(
+            "; ".join(
+                _describe_quotas(host, by_resource, with_limit=with_limit, with_reset=with_reset)
+                for host, by_resource in hosts.items()
+            )
+        )
+        for with_limit, with_reset in ((True, True), (True, False), (False, False))
     ]
     return next((line for line in lines if len(line) <= width), lines[-1])
 
 
-def _quota(host: str, of: dict[str | None, QuotaReported], *, words: int) -> str:
-    scarcest = next(iter(of.values()))
-    if "core" in of and "graphql" in of:
-        text = f"{host} {of['core'].remaining:,} core, {of['graphql'].remaining:,} graphql"
+def _describe_quotas(
+    host: str,
+    by_resource: dict[str | None, QuotaReported],
+    *,
+    with_limit: bool,
+    with_reset: bool,
+) -> str:
+    """Return the quotas of one host, which are sorted by scarcity."""
+    scarcest = next(iter(by_resource.values()))
+    if "core" in by_resource and "graphql" in by_resource:
+        core, graphql = by_resource["core"].remaining, by_resource["graphql"].remaining
+        text = f"{host} {core:,} core, {graphql:,} graphql"
     else:
         text = f"{host} {scarcest.remaining:,} left"
-        if words > 1 and scarcest.limit is not None:
+        if with_limit and scarcest.limit is not None:
             text += f" of {scarcest.limit:,}"
-    if words > 2 and scarcest.reset is not None:  # noqa: PLR2004 - the most
-        text += f", again at {_moment(scarcest.reset)}"
+    if with_reset and scarcest.reset is not None:
+        text += f", reset at {_wall_clock(scarcest.reset)}"
     return text
 
 
-def _scarcity(one: QuotaReported) -> tuple[float, int]:
-    return (one.remaining / one.limit if one.limit else 1.0, one.remaining)
+def _scarcity(quota: QuotaReported) -> tuple[float, int]:
+    return (quota.remaining / quota.limit if quota.limit else 1.0, quota.remaining)
 
 
-def _table(lanes: Sequence[_Lane], width: int, cut: _Cut) -> Table:
-    names, bar = next((names, bar) for least, names, bar in _PARTS if width >= least)
-    grow = "slug" if "slug" in names else "bar"
+def _lane_table(lanes: Sequence[_Lane], width: int, overflow: _Overflow) -> Table:
+    names, bar_width = next(
+        (names, bar_width) for min_width, names, bar_width in _LAYOUTS if width >= min_width
+    )
+    growing = "slug" if "slug" in names else "bar"
     table = Table.grid(
         *(
             Column(
                 no_wrap=True,
-                overflow=cut,
-                min_width=_LEAST.get(name),
+                overflow=overflow,
+                min_width=_MIN_WIDTHS.get(name),
                 justify="right" if name in {"count", "rate", "left"} else "left",
-                ratio=1 if name == grow else None,
+                ratio=1 if name == growing else None,
             )
             for name in names
         ),
         padding=(0, 1),
-        expand=grow in names,
+        expand=growing in names,
     )
     for lane in lanes:
-        cells = lane.cells(bar)
+        cells = lane.cells(bar_width)
         table.add_row(*(cells[name] for name in names))
     return table
 
 
-def _moment(moment: dt.datetime) -> str:
-    """Say when, by the clock on the wall: who looks at a terminal looks at that too."""
+def _wall_clock(moment: dt.datetime) -> str:
+    """Return hours and minutes in the machine's own time zone, for comparison with a clock."""
     return f"{moment.astimezone():%H:%M}"
 
 
-def _pace(rate: float) -> str:
-    if rate >= 10:  # noqa: PLR2004 - two figures
+def _format_rate(rate: float) -> str:
+    if rate >= 10:  # noqa: PLR2004 - two digits are exact enough
         return f"{rate:,.0f}/s"
     return f"{rate:.1f}/s" if rate >= 1 else f"{rate * 60:.0f}/min"
 
 
-def _span(seconds: float) -> str:
+def _format_seconds(seconds: float) -> str:
     minutes, rest = divmod(round(max(0.0, seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours:,}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
