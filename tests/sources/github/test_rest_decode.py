@@ -34,7 +34,7 @@ from tests.support.targets import API, Canned, new_target, response
 
 NOW = dt.datetime(2024, 1, 13, 2, 46, 46, tzinfo=dt.UTC)
 SINCE = NOW.date() - dt.timedelta(days=371)
-RECORDED = Path(__file__).parents[4] / "shared" / "recorded" / "github"
+RECORDED = Path(__file__).parents[2] / "recorded" / "github"
 
 REPO = f"{API}/repos/octo/cat"
 COMMITS = f"{REPO}/commits?since={SINCE}T00:00:00Z&per_page=100"
@@ -295,29 +295,26 @@ def test_whatever_a_commit_holds_is_read_or_malformed(a: object, b: object, c: o
 # ── as recorded ──────────────────────────────────────────────────────────────────────────
 
 
-def recorded(name: str, url: str | None = None) -> Response:
-    path = RECORDED / f"{name}.json"
-    if not path.exists():
-        pytest.skip("the recorded answers are not here")
-    exchange = json.loads(path.read_text())
+def recorded(name: str) -> Response:
+    exchange = json.loads((RECORDED / f"{name}.json").read_text())
     response = exchange["response"]
     return Response(
         status=response["status"],
         headers=response["headers"],
         body=json.dumps(response["json"]).encode(),
-        url=url or exchange["request"]["url"],
+        url=exchange["request"]["url"],
     )
 
 
 def test_a_recorded_repository() -> None:
     base = f"{API}/repos/django/deps"
-    first = recorded("repos_django_deps_commits_per_page_100")
+    first = recorded("commits")
     commits = f"{base}/commits?since={SINCE}T00:00:00Z&per_page=100"
-    contributors = recorded("repos_django_deps_contributors_per_page_100")
+    contributors = recorded("contributors")
     second = f"{API}/repositories/18764735/commits?per_page=100&page=2"
     client = Canned(
         {
-            base: recorded("repos_django_deps"),
+            base: recorded("repository"),
             commits: first,
             second: response(second, b"[]"),
             contributors.url: contributors,
@@ -343,17 +340,15 @@ def test_a_recorded_repository() -> None:
         (item["login"], item["contributions"]) for item in listed
     ]
     assert {validator.etag for validator in news.validators} == {
-        recorded("repos_django_deps").headers["etag"],
+        recorded("repository").headers["etag"],
         first.headers["etag"],
         contributors.headers["etag"],
     }
 
 
 def test_a_recorded_archived_repository() -> None:
-    told = rest_decode.decode_repository(recorded("repos_pydanny_dj-paginator"))
-    people = rest_decode.decode_contributors(
-        recorded("repos_pydanny_dj-paginator_contributors_per_page_100")
-    )
+    told = rest_decode.decode_repository(recorded("archived_repository"))
+    people = rest_decode.decode_contributors(recorded("archived_contributors"))
 
     assert told.archived
     assert told.locator.path == "pydanny/dj-paginator"
@@ -361,13 +356,7 @@ def test_a_recorded_archived_repository() -> None:
 
 
 def test_a_recorded_repository_that_does_not_exist() -> None:
-    client = Canned(
-        {
-            f"{API}/repos/djangopackages/does-not-exist": recorded(
-                "repos_djangopackages_does-not-exist"
-            )
-        }
-    )
+    client = Canned({f"{API}/repos/djangopackages/does-not-exist": recorded("missing_repository")})
 
     with pytest.raises(NotFound):
         reading(client, new_target("djangopackages/does-not-exist"))
