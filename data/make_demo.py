@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+GITHUB_API_URL = "https://api.github.com"
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
@@ -27,7 +28,7 @@ from pkgharvest.model.events import ignore_events  # noqa: E402
 from pkgharvest.model.observations import SourceName  # noqa: E402
 from pkgharvest.pipeline.options import FetchOptions, RunContext  # noqa: E402
 from pkgharvest.pipeline.run import fetch  # noqa: E402
-from pkgharvest.settings.load import GITHUB_API_URL, PYPI_URL  # noqa: E402
+from pkgharvest.settings.load import PYPI_URL  # noqa: E402
 from pkgharvest.settings.load import load as load_settings  # noqa: E402
 from tests.standins.github import FakeContributor, FakeRepository, GitHubStandIn, repository_of  # noqa: E402
 from tests.support.histories import head_at, load, records  # noqa: E402

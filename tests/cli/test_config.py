@@ -88,6 +88,7 @@ def test_limits_of_hosts(shell: CommandLine) -> None:
     assert {name: row for name, row in told.items() if name.startswith("hosts")} == {
         'hosts."api.github.com".concurrency': pair("2", str(users)),
         'hosts."api.github.com".requests_per_minute': pair("0.5", str(projects)),
+        'hosts."git.test".kind': pair("git", str(projects)),
     }
     lines = [" ".join(line.split()) for line in shell.ok("config", "show").out.splitlines()]
     assert any(line.startswith('hosts."api.github.com".concurrency 2 ') for line in lines)

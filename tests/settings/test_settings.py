@@ -14,6 +14,7 @@ from pkgharvest.model.errors import InvalidValue
 from pkgharvest.model.origin import Origin
 from pkgharvest.settings.hosts import HostLimits, host_limits, read_host_tables
 from pkgharvest.settings.load import PYPISTATS_URL, Setting, Settings, load
+from pkgharvest.settings.spec import all_settings
 
 DEFAULT = "default"
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -66,10 +67,10 @@ def plain(variables: Mapping[str, str] | None = None) -> Settings:
     ],
 )
 def test_every_origin(person: Person, name: str, variable: str, default: str) -> None:
+    (spec,) = (spec for spec in all_settings() if spec.name == name)
+
     def told() -> Setting:
-        found = getattr(person.settings(), name)
-        assert isinstance(found, Setting)
-        return found
+        return person.settings().lookup(spec)
 
     assert told() == (default, DEFAULT)
     person.users.write_text(f'{name} = "users"\n')
@@ -125,7 +126,8 @@ def test_start_up_is_spared_what_nobody_asked_for() -> None:
     ],
 )
 def test_where_graphql_is_asked(variables: dict[str, str], expected: str) -> None:
-    assert plain(variables).github_graphql == expected
+    (host,) = plain(variables).host_table.api_hosts.values()
+    assert host.urls[1] == expected
 
 
 @pytest.mark.parametrize(

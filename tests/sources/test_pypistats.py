@@ -184,7 +184,7 @@ def test_a_hundred_projects_at_the_hosts_pace(*, paced: bool) -> None:
     stats = FakePyPIStats({f"p{number}": (1, 2, 3) for number in range(100)}, now=clock.monotonic)
 
     async def run(server: LoopbackServer) -> int:
-        paces = rate_limits(github="https://api.github.com", pypistats=server.url)
+        paces = rate_limits(pypistats=server.url)
         async with open_client(
             clock=clock,
             listener=ignore_events,
@@ -216,7 +216,7 @@ def test_with_wait_a_refusal_without_headers_is_sat_out() -> None:
     stats = FakePyPIStats(SEED, now=clock.monotonic)
 
     async def run(server: LoopbackServer) -> DownloadsResult:
-        paces = rate_limits(github="https://api.github.com", pypistats=server.url)
+        paces = rate_limits(pypistats=server.url)
         async with open_client(
             clock=clock,
             listener=heard.append,
@@ -251,7 +251,7 @@ def test_a_replay_is_not_paced() -> None:
             listener=ignore_events,
             credentials=Credentials.none(),
             archive=archive,
-            rates=rate_limits(github="https://api.github.com", pypistats=BASE),
+            rates=rate_limits(pypistats=BASE),
         ) as client:
             for _ in range(50):
                 reading = await PypistatsSource(client, url=BASE).read(named("x"))

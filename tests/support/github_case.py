@@ -6,7 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from pkgharvest.model.clock import FixedClock
+from pkgharvest.model.forges import github
 from pkgharvest.model.observations import FetchTarget, RepositoryResult
+from pkgharvest.settings.hosts import ApiHost
+from pkgharvest.settings.spec import Setting
 from pkgharvest.sources.github.rest import GitHubRestSource
 from tests.standins.github import FakeCommit, FakeContributor, FakeRepository, GitHubStandIn
 from tests.standins.transport import LoopbackTransport
@@ -17,6 +20,17 @@ TODAY = NOW.date()
 DAY = dt.timedelta(days=1)
 ANCHOR = TODAY - 371 * DAY
 """The day from which commits are asked, where nothing is known."""
+
+
+def github_host(api_url: str, graphql_url: str | None = None) -> ApiHost:
+    """Return github.com with its API at ``api_url``."""
+    return ApiHost(
+        github.FORGE,
+        "github.com",
+        Setting(api_url, "test"),
+        Setting(graphql_url or github.graphql_url(api_url), "test"),
+        ("GH_TOKEN", "GITHUB_TOKEN"),
+    )
 
 
 def stand_in() -> GitHubStandIn:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pkgharvest.model.errors import InvalidValue, Malformed
 from pkgharvest.model.origin import Origin, strip_userinfo
 from pkgharvest.transport.credentials import Credentials, last_four
+from tests.support.github_case import github_host
 
 API = "https://api.github.com"
 TOKEN = "ghp_0123456789abcdef"
@@ -70,12 +71,14 @@ def test_last_four() -> None:
     ],
 )
 def test_environment(environ: dict[str, str], token: str | None) -> None:
-    credentials = Credentials.from_environment(environ, API)
+    credentials = Credentials.find([github_host(API)], environ)
     assert header(credentials, API) == (f"Bearer {token}" if token else None)
 
 
 def test_another_api_than_githubs() -> None:
-    credentials = Credentials.from_environment({"GH_TOKEN": "one"}, "http://127.0.0.1:8000/api/v3")
+    credentials = Credentials.find(
+        [github_host("http://127.0.0.1:8000/api/v3")], {"GH_TOKEN": "one"}
+    )
     assert header(credentials, "http://127.0.0.1:8000/api/graphql") == "Bearer one"
     assert header(credentials, API) is None
 
@@ -98,9 +101,9 @@ def test_netrc(text: str, token: str | None, tmp_path: Path) -> None:
         ({"NETRC": str(path)}, None),
         ({"HOME": str(tmp_path)}, None),
     ):
-        credentials = Credentials.from_environment(environ, API, given_path)
+        credentials = Credentials.find([github_host(API)], environ, given_path)
         assert header(credentials, API) == (f"Bearer {token}" if token else None)
-    before = Credentials.from_environment({"GH_TOKEN": "mine"}, API, path)
+    before = Credentials.find([github_host(API)], {"GH_TOKEN": "mine"}, path)
     assert header(before, API) == "Bearer mine"
 
 
@@ -108,21 +111,21 @@ def test_netrc_of_another_host_is_not_githubs(tmp_path: Path) -> None:
     path = tmp_path / "netrc"
     path.write_text("machine github.com login x password two\n", encoding="utf-8")
     url = "https://github.example.org/api/v3"
-    assert header(Credentials.from_environment({}, url, path), url) is None
+    assert header(Credentials.find([github_host(url)], {}, path), url) is None
 
 
 def test_netrc_that_cannot_be_understood(tmp_path: Path) -> None:
     path = tmp_path / "netrc"
     path.write_text("machine github.com hunter2 hunter3\n", encoding="utf-8")
     with pytest.raises(InvalidValue, match="cannot be understood") as caught:
-        Credentials.from_environment({}, API, path)
+        Credentials.find([github_host(API)], {}, path)
     assert "hunter" not in str(caught.value)
     assert caught.value.__cause__ is None
 
 
 def test_netrc_that_is_not_there(tmp_path: Path) -> None:
-    assert not Credentials.from_environment({}, API, tmp_path / "none").secrets
-    assert not Credentials.from_environment({}, API, tmp_path).secrets
+    assert not Credentials.find([github_host(API)], {}, tmp_path / "none").secrets
+    assert not Credentials.find([github_host(API)], {}, tmp_path).secrets
 
 
 def test_bare() -> None:

@@ -17,7 +17,6 @@ from pkgharvest.model.errors import BudgetSpent, Malformed, RateLimited, Unavail
 from pkgharvest.model.events import ignore_events
 from pkgharvest.transport.base import Request, Response
 from pkgharvest.transport.rate_limit.gcra import (
-    GITHUB,
     PYPISTATS,
     UNLIMITED,
     GcraQueue,
@@ -27,6 +26,9 @@ from pkgharvest.transport.rate_limit.gcra import (
 )
 from pkgharvest.transport.rate_limit.limiter import RateLimiter
 from pkgharvest.transport.retry import Retry
+from tests.support.github_case import github_host
+
+GITHUB = RateLimit.within(900)
 
 START = dt.datetime(2026, 2, 15, 18, 8, 42, tzinfo=dt.UTC)
 STATS, REST = "https://pypistats.org/api/packages/x/recent", "https://api.github.com/repos/a/b"
@@ -147,13 +149,13 @@ def test_the_public_hosts_allow_what_their_paces_send() -> None:
     ],
 )
 def test_paces_of_public_hosts(url: str, expected: tuple[str, RateLimit]) -> None:
-    paces = rate_limits(github="https://api.github.com/", pypistats="https://pypistats.org")
+    paces = rate_limits([github_host("https://api.github.com/")], pypistats="https://pypistats.org")
     assert find_rate_limit(url, paces) == expected
 
 
 def test_one_server_in_the_place_of_all_keeps_them_apart() -> None:
     base = "http://127.0.0.1:8080"
-    paces = rate_limits(github=f"{base}/github", pypistats=f"{base}/stats/")
+    paces = rate_limits([github_host(f"{base}/github")], pypistats=f"{base}/stats/")
     stats = find_rate_limit(f"{base}/stats/api/packages/x/recent", paces)
     assert stats == ("127.0.0.1:8080/stats/api/packages", PYPISTATS)
     for path in ("/simple/x/", "/github/repos/a/b", "/stats/api/packagesque"):
@@ -172,7 +174,9 @@ def test_the_longest_that_fits_counts() -> None:
 @pytest.mark.parametrize("written", ["api.github.com", "api.github.com:443", "API.GitHub.com"])
 def test_a_limit_takes_the_place_of_what_is_known_of_the_host(written: str) -> None:
     paces = rate_limits(
-        github="https://api.github.com", pypistats="https://pypistats.org", limits={written: 300}
+        [github_host("https://api.github.com")],
+        pypistats="https://pypistats.org",
+        limits={written: 300},
     )
     assert find_rate_limit(REST, paces) == ("api.github.com", RateLimit(290, burst=10))
     assert find_rate_limit(STATS, paces) == ("pypistats.org/api/packages", PYPISTATS)
@@ -181,7 +185,7 @@ def test_a_limit_takes_the_place_of_what_is_known_of_the_host(written: str) -> N
 def test_a_limit_is_of_the_host_as_a_whole() -> None:
     base = "http://127.0.0.1:8080"
     limits = {"127.0.0.1:8080": 60, "pypistats.org": 90}
-    paces = rate_limits(github=f"{base}/github", pypistats=f"{base}/stats", limits=limits)
+    paces = rate_limits([github_host(f"{base}/github")], pypistats=f"{base}/stats", limits=limits)
     for path in ("/stats/api/packages/x/recent", "/github/repos/a/b", "/simple/x/"):
         assert find_rate_limit(base + path, paces) == ("127.0.0.1:8080", RateLimit(58, burst=2))
     assert find_rate_limit(STATS, paces) == ("pypistats.org", RateLimit(87, burst=3))
@@ -189,7 +193,8 @@ def test_a_limit_is_of_the_host_as_a_whole() -> None:
 
 def test_a_host_without_a_pace_can_have_one() -> None:
     paces = rate_limits(
-        github="https://api.github.com", limits={"pypi.org": 10, "[::1]:8080": 1, "h.test:80": 2}
+        [github_host("https://api.github.com")],
+        limits={"pypi.org": 10, "[::1]:8080": 1, "h.test:80": 2},
     )
     assert find_rate_limit("https://pypi.org/simple/x/", paces) == (
         "pypi.org",
@@ -204,7 +209,7 @@ def test_a_host_without_a_pace_can_have_one() -> None:
 @pytest.mark.parametrize("host", ["", "a b", "[::1"])
 def test_a_limit_of_no_host(host: str) -> None:
     with pytest.raises(Malformed):
-        rate_limits(github="https://api.github.com", limits={host: 60})
+        rate_limits([github_host("https://api.github.com")], limits={host: 60})
 
 
 @pytest.mark.parametrize(

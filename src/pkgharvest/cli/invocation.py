@@ -28,10 +28,18 @@ class Invocation:
         self.quiet = False
         self.verbosity = 0
         self.clock: Clock = SystemClock()
+        self._settings: Settings | None = None
 
     def settings(self) -> Settings:
-        """Return the settings of this call."""
-        return load(self.flags, os.environ, config=self.config)
+        """Return the settings of this call, which are read once.
+
+        What a person should know about them is said when they are read.
+        """
+        if self._settings is None:
+            self._settings = load(self.flags, os.environ, config=self.config)
+            for note in self._settings.notes:
+                self.say(f"note: {note}")
+        return self._settings
 
     @property
     def db_path(self) -> Path:

@@ -124,7 +124,7 @@ class Progress:
             self._line("")  # ends the one on which the terminal has shown ^C
         self._line(line)
         if report.stopped == "quota":
-            advice = ["set GH_TOKEN for a larger quota at GitHub"] if report.wants_token else []
+            advice = list(report.token_advice)
             advice += [] if order.wait else ["--wait sleeps until a quota begins anew"]
             self._hint("; ".join(advice))
 

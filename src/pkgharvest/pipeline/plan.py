@@ -9,7 +9,7 @@ from pkgharvest.model.clock import Clock, FixedClock
 from pkgharvest.model.errors import InvalidValue
 from pkgharvest.model.observations import SourceName
 from pkgharvest.pipeline.options import FetchOptions, RunContext
-from pkgharvest.pipeline.sources import ServiceUrls
+from pkgharvest.pipeline.sources import Services
 from pkgharvest.transport.har.archive import HarArchive
 
 
@@ -109,7 +109,7 @@ def resolve_options(
     archive = None if options.replay is None else HarArchive.read(options.replay)
     clock = context.clock if archive is None else FixedClock(archive.started)
     has_downloads = "downloads" in options.sources
-    if has_downloads and ServiceUrls.chosen(context.settings, archive).pypistats is None:
+    if has_downloads and Services.choose(context.settings, archive).pypistats is None:
         options = replace(options, sources=_without_downloads(options.sources))
         if not options.sources:
             raise InvalidValue(

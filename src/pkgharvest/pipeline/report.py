@@ -115,8 +115,8 @@ class RunReport:
     """Why the run ended early, or None."""
     out_of_quota: tuple[str, ...] = ()
     """A message for each host that answers no more for now."""
-    wants_token: bool = False
-    """One of them is GitHub, and it was asked without a token."""
+    token_advice: tuple[str, ...] = ()
+    """How to give a token to those of them that were asked without one."""
     read_with_git: int = 0
     """Remote repositories that were read with git, which no recording holds."""
 

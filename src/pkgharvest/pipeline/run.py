@@ -18,22 +18,19 @@ from pkgharvest.model.clock import Clock
 from pkgharvest.model.events import RunFinished, RunStarted
 from pkgharvest.model.instants import utc_day
 from pkgharvest.model.observations import SOURCES, FetchTarget
-from pkgharvest.model.origin import Origin
 from pkgharvest.pipeline.engine import Engine, StopSignal
 from pkgharvest.pipeline.executors.local import LocalExecutor
 from pkgharvest.pipeline.options import FetchOptions, RunContext
 from pkgharvest.pipeline.plan import FetchPlan, make_plan, resolve_options
 from pkgharvest.pipeline.report import RunCounters, RunReport, Stopped
 from pkgharvest.pipeline.runner import run_loop, stopped_by
-from pkgharvest.pipeline.sources import ServiceUrls, open_sources
+from pkgharvest.pipeline.sources import Services, open_sources
 from pkgharvest.pipeline.stages import BackgroundStage, Stage
 from pkgharvest.pipeline.writer import OutcomeWriter, Writer
 from pkgharvest.settings.load import cache_directory
 from pkgharvest.transport.client import Client, open_client
-from pkgharvest.transport.credentials import Credentials
 from pkgharvest.transport.har.archive import HarArchive
 from pkgharvest.transport.har.recorder import ensure_writable
-from pkgharvest.transport.rate_limit.gcra import rate_limits
 
 _REQUESTS_PER_NEW_PACKAGE = 5
 """Usually three requests to GitHub and two to PyPI."""
@@ -110,15 +107,8 @@ class _Run:
         )
         self._stop = StopSignal()
         self._writer = Writer(connection, self._stop)
-        self._urls = ServiceUrls.chosen(context.settings, archive)
-        self._credentials = (
-            Credentials.none()
-            if archive is not None
-            else Credentials.from_environment(
-                context.environ, self._urls.github, graphql_url=self._urls.github_graphql
-            )
-        )
-        self._has_token = self._credentials.header(Origin.of(self._urls.github)) is not None
+        self._services = Services.choose(context.settings, archive)
+        self._credentials = self._services.find_credentials(context.environ)
 
     async def run(self) -> RunReport:
         options, listener = self._options, self._context.listener
@@ -146,16 +136,15 @@ class _Run:
         self, plan: FetchPlan, client: Client, run_id: int, counters: RunCounters
     ) -> None:
         options = self._options
-        batches = self._has_token and options.may_batch
+        batches = options.may_batch and self._services.can_batch(self._credentials)
         sources = open_sources(
             client,
-            self._urls,
+            self._services,
+            self._credentials,
             clock=self._clock,
             environ=self._context.environ,
             cache=cache_directory(self._context.settings.db_path),
-            order=options,
-            network=self._archive is None,
-            batches=batches,
+            options=options,
         )
         at_once = _packages_at_once(options, batches=batches)
         timeout = _SOURCE_TIMEOUT_SECONDS + (_MAX_QUOTA_WAIT_SECONDS if options.wait else 0)
@@ -193,6 +182,7 @@ class _Run:
             counters=counters,
             listener=self._context.listener,
             stop=self._stop,
+            reads_with_git=self._services.reads_with_git,
         )
         await engine.run(selection.fetch_targets(self._connection, plan.packages), writer.write)
 
@@ -210,18 +200,16 @@ class _Run:
             },
             wait=options.wait,
             max_wait=_MAX_QUOTA_WAIT_SECONDS,
-            rates=rate_limits(
-                github=self._urls.github,
-                pypistats=self._urls.pypistats,
-                limits={
+            rates=self._services.rate_limits(
+                {
                     host: limit.requests_per_minute
                     for host, limit in limits.items()
                     if limit.requests_per_minute is not None
-                },
+                }
             ),
             request_budget=options.request_budget,
             archive=self._archive,
-            record=None if options.record is None else self._urls.as_mapping(),
+            record=None if options.record is None else self._services.recorded_urls(),
         )
 
     # ── rows of the run ──
@@ -265,8 +253,7 @@ class _Run:
         stopped: Stopped | None = self._stop.reason
         if stopped is None and counters.out_of_quota:
             stopped = "quota"
-        asked_without_token = self._archive is None and not self._has_token
-        github_host = str(Origin.of(self._urls.github))
+        token_advice = self._services.token_advice(self._credentials)
         return RunReport(
             started=self._started,
             finished=self._clock.now(),
@@ -279,7 +266,9 @@ class _Run:
             failures=tuple(counters.failures),
             stopped=stopped,
             out_of_quota=tuple(counters.out_of_quota.values()),
-            wants_token=asked_without_token and github_host in counters.out_of_quota,
+            token_advice=tuple(
+                advice for host, advice in token_advice.items() if host in counters.out_of_quota
+            ),
             read_with_git=counters.read_with_git,
         )
 

@@ -1,69 +1,104 @@
-"""Which source answers for which packages, and at which addresses."""
+"""The services of one run: which they are, their tokens and limits, and the sources that read them.
+
+How a forge is read is known to its source, which ``sources/registry.py`` finds.
+"""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pkgharvest.git.clones import CloneCache
 from pkgharvest.git.process import GitProcess
 from pkgharvest.model.clock import Clock
-from pkgharvest.model.errors import InvalidValue, Malformed, NotRecorded
+from pkgharvest.model.errors import NotRecorded
+from pkgharvest.model.locators import Locator
 from pkgharvest.model.observations import Activity, FetchTarget, RepositoryResult
-from pkgharvest.model.origin import strip_userinfo
+from pkgharvest.model.origin import Origin
 from pkgharvest.pipeline.executors.local import SourceSet
 from pkgharvest.pipeline.options import FetchOptions
-from pkgharvest.settings.hosts import HostTable
-from pkgharvest.settings.load import GITHUB_API_URL, PYPI_URL, Setting, Settings
+from pkgharvest.settings.hosts import ApiHost, HostTable, clean_url
+from pkgharvest.settings.load import PYPI_URL, Setting, Settings
 from pkgharvest.sources.base import HistorySource, RepositorySource
 from pkgharvest.sources.git import GitSource
-from pkgharvest.sources.github.graphql_source import GitHubGraphqlSource
-from pkgharvest.sources.github.rest import GitHubRestSource
 from pkgharvest.sources.pypi.source import PypiIndexSource
 from pkgharvest.sources.pypistats import PypistatsSource
+from pkgharvest.sources.registry import SourceContext, find_source
 from pkgharvest.transport.client import Client
+from pkgharvest.transport.credentials import Credentials
 from pkgharvest.transport.har.archive import HarArchive
+from pkgharvest.transport.rate_limit.gcra import RateLimit, rate_limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceUrls:
-    """The base addresses of one run."""
+class Services:
+    """The services of one run, with their addresses."""
 
-    github: str = GITHUB_API_URL
-    github_graphql: str | None = None
-    """None: it is not to be asked."""
+    hosts: HostTable
     pypi: str = PYPI_URL
     pypistats: str | None = None
-    """None where nobody counts downloads from ``pypi``."""
+    """None if nobody counts the downloads from ``pypi``."""
+    is_replay: bool = False
 
     @classmethod
-    def chosen(cls, settings: Settings, archive: HarArchive | None) -> "ServiceUrls":
-        """Return the settings' addresses; of a replay, those that its archive was made with."""
+    def choose(cls, settings: Settings, archive: HarArchive | None) -> "Services":
+        """Return the services that the settings name or, in a replay, those of its archive.
+
+        Raises InvalidValue for settings that name no address.
+        """
         if archive is not None:
-            return cls(**{name: url for name, url in archive.hosts.items() if name in _RECORDED})
+            return cls(
+                hosts=HostTable.from_archive(archive.hosts, "archive"),
+                pypi=archive.hosts.get("pypi", PYPI_URL),
+                pypistats=archive.hosts.get("pypistats"),
+                is_replay=True,
+            )
         stats = settings.pypistats
         return cls(
-            github=_address(settings.github_api_url.value, settings.github_api_url),
-            github_graphql=_address(settings.github_graphql, settings.github_graphql_url),
-            pypi=_address(settings.pypi_url.value, settings.pypi_url),
-            pypistats=None if stats is None else _address(stats, settings.pypistats_url),
+            hosts=settings.host_table,
+            pypi=clean_url(settings.pypi_url),
+            pypistats=stats and clean_url(Setting(stats, settings.pypistats_url.origin)),
         )
 
-    def as_mapping(self) -> Mapping[str, str]:
-        """Return the addresses by name, to go with a recording."""
-        known = {name: getattr(self, name) for name in _RECORDED}
-        return {name: url for name, url in known.items() if url is not None}
+    def recorded_urls(self) -> Mapping[str, str]:
+        """Return the base addresses by name, as an archive remembers them."""
+        urls = {host.name: host.urls[0] for host in self.hosts.api_hosts.values()}
+        urls["pypi"] = self.pypi
+        return urls if self.pypistats is None else {**urls, "pypistats": self.pypistats}
 
+    def find_credentials(self, environ: Mapping[str, str]) -> Credentials:
+        """Return the tokens for these services; a replay has none. Raises InvalidValue."""
+        hosts = () if self.is_replay else self.hosts.api_hosts.values()
+        return Credentials.find(hosts, environ)
 
-_RECORDED = ("github", "pypi", "pypistats")
+    def rate_limits(self, requests_per_minute: Mapping[str, float]) -> Mapping[str, RateLimit]:
+        """Return how fast each service may be asked; limits by host are a person's own."""
+        return rate_limits(
+            self.hosts.api_hosts.values(), pypistats=self.pypistats, limits=requests_per_minute
+        )
 
+    def token_advice(self, credentials: Credentials) -> Mapping[str, str]:
+        """Return, by the network location of hosts without a token, how to give them one."""
+        return {
+            origin.netloc: f"set {variable} for a larger quota at {host.forge.name}"
+            for host in self.hosts.api_hosts.values()
+            for variable in host.token_variables[:1]
+            if credentials.header(origin := Origin.of(host.urls[0])) is None and not self.is_replay
+        }
 
-def _address(url: str, setting: Setting) -> str:
-    """Return ``url`` as it may be kept; a password in it would get into the catalogue with it."""
-    try:
-        return strip_userinfo(url)
-    except Malformed as error:
-        raise InvalidValue(f"{setting.origin}: {error.message}") from error
+    def can_batch(self, credentials: Credentials) -> bool:
+        """Return whether the source of any of the hosts asks for many repositories at once."""
+        return any(
+            spec is not None and spec.batches_with_token
+            for host in self.hosts.api_hosts.values()
+            if _has_token(host, credentials)
+            for spec in (find_source(host.forge.kind),)
+        )
+
+    def reads_with_git(self, locator: Locator) -> bool:
+        """Return whether the host of ``locator`` is read by git alone."""
+        host = self.hosts.api_host(locator)
+        return host is None or find_source(host.forge.kind) is None
 
 
 def clones_directory(cache: Path) -> Path:
@@ -73,74 +108,106 @@ def clones_directory(cache: Path) -> Path:
 
 def open_sources(
     client: Client,
-    hosts: ServiceUrls,
+    services: Services,
+    credentials: Credentials,
     *,
     clock: Clock,
     environ: Mapping[str, str],
     cache: Path,
-    order: FetchOptions,
-    network: bool,
-    batches: bool,
+    options: FetchOptions,
 ) -> SourceSet:
-    """Return the sources of one run. Without ``network``, git reads what is on this machine.
-
-    With ``batches``, GitHub is asked for many repositories at once; it wants a token for that.
-    """
-    # A recording and its replay must ask the same of a catalogue that knows nothing.
-    conditional = order.record is None and order.replay is None
-    git = GitSource(GitProcess(environ), CloneCache(clones_directory(cache)), at_once=order.jobs)
-    local_git = git if network else _OnThisMachine(git)
-    table = HostTable({})
-    default: RepositorySource = local_git
-    repositories: dict[str, RepositorySource]
-    if order.as_of is not None:
-        default, repositories = _Past(local_git, order.as_of), {}
+    """Return the sources of one run. In a replay, git only reads what is on this machine."""
+    # A recording and its replay must ask the same of a catalog that knows nothing.
+    conditional = options.record is None and options.replay is None
+    git_source = GitSource(
+        GitProcess(environ), CloneCache(clones_directory(cache)), at_once=options.jobs
+    )
+    git = _LocalOnly(git_source) if services.is_replay else git_source
+    repositories: Callable[[Locator], RepositorySource]
+    if options.as_of is not None:
+        past = _PastSource(git, options.as_of)
+        repositories = lambda _: past  # noqa: E731
     else:
-        past_commits = local_git if order.history == "git" else None
-        github: RepositorySource
-        if batches:
-            github = GitHubGraphqlSource(
-                client,
-                api_url=hosts.github,
-                graphql_url=hosts.github_graphql,
-                clock=clock,
-                history=past_commits,
-                charge=client.metrics.record_cost,
-            )
-        else:
-            github = GitHubRestSource(
-                client,
-                api_url=hosts.github,
-                clock=clock,
-                conditional=conditional,
-                history=past_commits,
-            )
-        repositories = {"github": github}
+        repositories = _RepositorySources(
+            client, services, credentials, clock=clock, options=options, git=git
+        )
     return SourceSet(
-        repositories=lambda locator: repositories.get(table.kind_of(locator), default),
-        projects=PypiIndexSource(client, url=hosts.pypi, conditional=conditional),
+        repositories=repositories,
+        projects=PypiIndexSource(client, url=services.pypi, conditional=conditional),
         downloads=(
             None
-            if hosts.pypistats is None
-            else PypistatsSource(client, url=hosts.pypistats, conditional=conditional)
+            if services.pypistats is None
+            else PypistatsSource(client, url=services.pypistats, conditional=conditional)
         ),
     )
 
 
-class _Past:
-    """Repositories as they were at an instant, from their histories."""
+class _RepositorySources:
+    """Opens the source of a host when the first of its repositories is to be read."""
+
+    def __init__(
+        self,
+        client: Client,
+        services: Services,
+        credentials: Credentials,
+        *,
+        clock: Clock,
+        options: FetchOptions,
+        git: "GitSource | _LocalOnly",
+    ) -> None:
+        self._client = client
+        self._services = services
+        self._credentials = credentials
+        self._clock = clock
+        self._options = options
+        self._git = git
+        self._opened: dict[str, RepositorySource] = {}
+
+    def __call__(self, locator: Locator) -> RepositorySource:
+        """Return the source that reads the repository at ``locator``."""
+        host = self._services.hosts.api_host(locator)
+        if host is None:
+            return self._git
+        if host.host not in self._opened:
+            self._opened[host.host] = self._open(host)
+        return self._opened[host.host]
+
+    def _open(self, host: ApiHost) -> RepositorySource:
+        spec = find_source(host.forge.kind)
+        if spec is None:
+            return self._git
+        options = self._options
+        return spec.open(
+            SourceContext(
+                host=host,
+                client=self._client,
+                clock=self._clock,
+                has_token=_has_token(host, self._credentials),
+                conditional=options.record is None and options.replay is None,
+                may_batch=options.may_batch,
+                history=self._git if options.history == "git" else None,
+            )
+        )
+
+
+def _has_token(host: ApiHost, credentials: Credentials) -> bool:
+    return credentials.header(Origin.of(host.urls[0])) is not None
+
+
+class _PastSource:
+    """Reads the activity that repositories had at an instant, from their histories."""
 
     def __init__(self, git: HistorySource, instant: dt.datetime) -> None:
         self._git = git
         self._instant = instant
 
     async def read(self, target: FetchTarget, today: dt.date) -> RepositoryResult:
-        """Read the activity of the instant, whatever day it is today."""
+        """Read the activity at the instant, whatever ``today`` is."""
         return RepositoryResult(activity=await self._git.history_at(target, self._instant))
 
 
-class _OnThisMachine:
-    """Git for a replay: repositories on this machine are read, others would need a network."""
+class _LocalOnly:
+    """Git in a replay: repositories on this machine are read, others would need the network."""
 
     def __init__(self, git: GitSource) -> None:
         self._git = git

@@ -19,12 +19,12 @@ from pkgharvest.catalog.results import SaveResult
 from pkgharvest.catalog.source_state import Backoff
 from pkgharvest.model.errors import CatalogBusy
 from pkgharvest.model.events import DownloadsQueued, Listener, SourceFinished
+from pkgharvest.model.locators import Locator
 from pkgharvest.model.observations import Failure, FetchOutcome, RepositoryResult, Skipped
 from pkgharvest.pipeline.engine import StopSignal
 from pkgharvest.pipeline.options import FetchOptions
 from pkgharvest.pipeline.report import RunCounters
 from pkgharvest.pipeline.stages import found_project
-from pkgharvest.settings.hosts import HostTable
 
 Result = TypeVar("Result")
 
@@ -95,6 +95,7 @@ class OutcomeWriter:
         counters: RunCounters,
         listener: Listener,
         stop: StopSignal,
+        reads_with_git: Callable[[Locator], bool],
     ) -> None:
         self._writer = writer
         self._connection = connection
@@ -104,6 +105,7 @@ class OutcomeWriter:
         self._counters = counters
         self._listener = listener
         self._stop = stop
+        self._reads_with_git = reads_with_git
 
     async def write(self, outcome: FetchOutcome) -> None:
         """Save ``outcome`` in one transaction. Raises CatalogError."""
@@ -149,6 +151,6 @@ class OutcomeWriter:
         locator = outcome.target.locator
         if outcome.source != "repo" or locator is None or locator.is_local:
             return False
-        by_git = HostTable({}).kind_of(locator) != "github" or self._options.history == "git"
+        by_git = self._reads_with_git(locator) or self._options.history == "git"
         was_read = not isinstance(outcome.result, Skipped)
         return was_read and (by_git or self._options.as_of is not None)

@@ -1,7 +1,8 @@
-"""Settings, and where each comes from.
+"""The settings of one invocation, and where each value comes from.
 
-Flag, then environment, then the project's ``pkgharvest.toml`` (or ``--config``), then the
-user's own file, then the default.
+A flag counts first, then the environment, then the project's ``pkgharvest.toml`` (or the file that
+``--config`` names), then the user's own file, then the default. Which settings there are is in
+``spec.py``, what files say about hosts in ``hosts.py``.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,51 +11,27 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pkgharvest.model.errors import Advice, InvalidValue
 from pkgharvest.model.instants import parse_duration
+from pkgharvest.settings.spec import (
+    PYPI_URL,
+    PYPISTATS_URL,
+    SETTINGS,
+    Setting,
+    SettingSpec,
+    all_settings,
+)
 
 if TYPE_CHECKING:
     import datetime as dt
 
-    from pkgharvest.settings.hosts import HostLimits
+    from pkgharvest.settings.hosts import HostLimits, HostTable
+
+__all__ = ["PYPISTATS_URL", "PYPI_URL", "Setting", "Settings", "load"]
 
 APP = "pkgharvest"
 PROJECT_FILE = "pkgharvest.toml"
 
-GITHUB_API_URL = "https://api.github.com"
-PYPI_URL = "https://pypi.org"
-PYPISTATS_URL = "https://pypistats.org"
-
-_VARIABLES: dict[str, str] = {
-    "db": "PKGHARVEST_DB",
-    "base_url": "PKGHARVEST_BASE_URL",
-    "tz": "PKGHARVEST_TZ",
-    "github_api_url": "GITHUB_API_URL",
-    "github_graphql_url": "GITHUB_GRAPHQL_URL",
-    "pypi_url": "PKGHARVEST_PYPI_URL",
-    "pypistats_url": "PKGHARVEST_PYPISTATS_URL",
-    "backoff_first": "PKGHARVEST_BACKOFF_FIRST",
-    "backoff_most": "PKGHARVEST_BACKOFF_MOST",
-}
-
-_DEFAULTS: dict[str, str] = {
-    "base_url": "",
-    "tz": "UTC",
-    "github_api_url": GITHUB_API_URL,
-    "github_graphql_url": "",  # what follows from github_api_url
-    "pypi_url": PYPI_URL,
-    "pypistats_url": "",  # what follows from pypi_url
-    "backoff_first": "1h",
-    "backoff_most": "7d",
-}
-
 _HOSTS = "hosts"
-"""The table of the file that holds a table for each host."""
-
-
-class Setting(NamedTuple):
-    """A value, and who said so: ``--db``, ``PKGHARVEST_DB``, a file's path, or ``default``."""
-
-    value: str
-    origin: str
+"""The table of a file that has a table for each host."""
 
 
 class Settings(NamedTuple):
@@ -63,28 +40,26 @@ class Settings(NamedTuple):
     db: Setting
     base_url: Setting
     tz: Setting
-    github_api_url: Setting
-    github_graphql_url: Setting
     pypi_url: Setting
     pypistats_url: Setting
     backoff_first: Setting
     backoff_most: Setting
     host_settings: Mapping[str, Mapping[str, Setting]]
-    """The limits of hosts, by host and key; ``hosts`` has them as numbers."""
-
-    @property
-    def github_graphql(self) -> str:
-        """The address of GitHub's GraphQL API: as set, else what follows from the API's."""
-        from pkgharvest.model.forges.github import graphql_url  # noqa: PLC0415 - only to fetch
-
-        return self.github_graphql_url.value or graphql_url(self.github_api_url.value)
+    """What files say about hosts, by host and key."""
+    lookup: Callable[[SettingSpec], Setting]
+    """Returns any setting, those of forges included."""
+    found_file: str | None = None
+    """The project's file where nobody named it: it may not say where tokens go."""
+    notes: tuple[str, ...] = ()
+    """What a person should know about these settings, a line each."""
 
     @property
     def pypistats(self) -> str | None:
-        """The base of pypistats: as set, else the public one, but beside the public PyPI only.
+        """The base of pypistats; None where downloads are not fetched.
 
-        None where downloads are not asked for: pypistats counts those from pypi.org, and the names
-        of private projects are nothing to tell it. An empty string in a file turns them off.
+        As set, else the public one, but only beside the public PyPI: pypistats counts downloads
+        from pypi.org, and the names of private projects are none of its business. An empty string
+        in a file turns downloads off.
         """
         if self.pypistats_url.origin != "default":
             return self.pypistats_url.value or None
@@ -92,9 +67,9 @@ class Settings(NamedTuple):
 
     @property
     def backoff(self) -> "tuple[dt.timedelta, dt.timedelta]":
-        """How long a source rests after its first failure, and after many; InvalidValue."""
-        first = _rest("backoff_first", self.backoff_first)
-        most = _rest("backoff_most", self.backoff_most)
+        """How long a source rests after its first failure and after many; InvalidValue."""
+        first = _backoff_duration("backoff_first", self.backoff_first)
+        most = _backoff_duration("backoff_most", self.backoff_most)
         if first > most:
             raise InvalidValue(
                 f"backoff_first ({self.backoff_first.value}, {self.backoff_first.origin}) is longer"
@@ -104,13 +79,21 @@ class Settings(NamedTuple):
 
     @property
     def hosts(self) -> "Mapping[str, HostLimits]":
-        """The limits by host, in lower case, with the port where that is not 443."""
+        """The limits by host, in lower case, with any port other than 443."""
         from pkgharvest.settings.hosts import host_limits  # noqa: PLC0415 - only to fetch
 
-        return {
-            host: host_limits({key: setting.value for key, setting in said.items()})
-            for host, said in self.host_settings.items()
+        limits = {
+            host: host_limits({key: setting.value for key, setting in values.items()})
+            for host, values in self.host_settings.items()
         }
+        return {host: limit for host, limit in limits.items() if limit is not None}
+
+    @property
+    def host_table(self) -> "HostTable":
+        """The kinds of hosts; InvalidValue where files say what cannot be."""
+        from pkgharvest.settings.hosts import HostTable  # noqa: PLC0415 - only to fetch
+
+        return HostTable.from_settings(self)
 
     @property
     def db_path(self) -> Path:
@@ -135,54 +118,48 @@ def load(
     config: str | None = None,
     directory: Path | None = None,
 ) -> Settings:
-    """Gather the settings; ``directory`` is where the project's file is looked for (default: here).
+    """Gather the settings. The project's file is looked for in ``directory`` (default: here).
 
-    Raises InvalidValue for a file that is missing (where one was named), is not TOML or says
-    what is not understood. An empty variable counts as one that is not set.
+    Raises InvalidValue for a named file that is missing, and for a file that is not TOML or
+    cannot be understood. An empty variable counts as not set.
     """
     named = config or environ.get("PKGHARVEST_CONFIG")
-    project = Path(named) if named else (directory or Path.cwd()) / PROJECT_FILE
-    files = [
-        _read(path, required=path is project and bool(named))
-        for path in (project, _user_file(environ))
-        if path is not None
-    ]
+    project = _read(
+        Path(named) if named else (directory or Path.cwd()) / PROJECT_FILE, required=bool(named)
+    )
+    notes = () if named else _drop_trusted_keys(project)
+    user_path = _user_file(environ)
+    files = [project, *([] if user_path is None else [_read(user_path, required=False)])]
 
-    def setting(name: str) -> Setting:
-        flag = flags.get(name)
+    def lookup(spec: SettingSpec) -> Setting:
+        flag = flags.get(spec.name)
         if flag is not None:
-            return Setting(value=flag, origin="--" + name.replace("_", "-"))
-        variable = _VARIABLES[name]
-        if environ.get(variable):
-            return Setting(value=environ[variable], origin=variable)
-        for path, values, _ in files:
-            if name in values:
-                return Setting(value=values[name], origin=path)
-        return Setting(value=_DEFAULTS[name] if name != "db" else _default_db(), origin="default")
+            return Setting(value=flag, origin="--" + spec.name.replace("_", "-"))
+        if environ.get(spec.variable):
+            return Setting(value=environ[spec.variable], origin=spec.variable)
+        for file in files:
+            if spec.name in file.values:
+                return Setting(value=file.values[spec.name], origin=file.path)
+        return Setting(_default_db() if spec.name == "db" else spec.default, "default")
 
     hosts: dict[str, dict[str, Setting]] = {}
-    for path, _, limits in reversed(files):
-        for host, said in limits.items():
-            settings = {key: Setting(value=value, origin=path) for key, value in said.items()}
+    for file in reversed(files):
+        for host, values in file.hosts.items():
+            settings = {key: Setting(value, origin=file.path) for key, value in values.items()}
             hosts.setdefault(host, {}).update(settings)
     return Settings(
-        db=setting("db"),
-        base_url=setting("base_url"),
-        tz=setting("tz"),
-        github_api_url=setting("github_api_url"),
-        github_graphql_url=setting("github_graphql_url"),
-        pypi_url=setting("pypi_url"),
-        pypistats_url=setting("pypistats_url"),
-        backoff_first=setting("backoff_first"),
-        backoff_most=setting("backoff_most"),
+        **{spec.name: lookup(spec) for spec in SETTINGS},
         host_settings=hosts,
+        lookup=lookup,
+        found_file=None if named else project.path,
+        notes=notes,
     )
 
 
 def expand_home(path: str) -> Path | None:
-    """Return ``path`` with the home that a ``~`` at its beginning stands for; None without one.
+    """Return ``path`` with the home directory for a leading ``~``; None where there is none.
 
-    A service or a container may run as somebody of whom the machine knows no home.
+    A service or a container may run as a user without one.
     """
     try:
         return Path(path).expanduser()
@@ -190,43 +167,43 @@ def expand_home(path: str) -> Path | None:
         return None
 
 
-def cache_directory(catalogue: Path) -> Path:
-    """Return where clones are kept: the user's cache directory for pkgharvest.
+def cache_directory(catalog: Path) -> Path:
+    """Return the user's cache directory for pkgharvest.
 
-    Who has no home has it beside the ``catalogue``.
+    Without a home directory, it is beside the ``catalog``.
     """
     import platformdirs  # noqa: PLC0415 - only where the directory is needed
 
-    return _usual(platformdirs.user_cache_dir) or catalogue.parent / f"{APP}-cache"
+    return _platform_directory(platformdirs.user_cache_dir) or catalog.parent / f"{APP}-cache"
 
 
 def prepare_default_directory(settings: Settings) -> None:
-    """Make the directory of the catalogue where nobody chose it; a chosen one must be there."""
+    """Create the directory of the default catalog; any other must exist."""
     if settings.db.origin == "default":
         settings.db_path.parent.mkdir(parents=True, exist_ok=True)
 
 
 def _default_db() -> str:
-    import platformdirs  # noqa: PLC0415 - not needed where --db or the environment says it
+    import platformdirs  # noqa: PLC0415 - not needed with --db or its variable
 
-    directory = _usual(platformdirs.user_data_dir)
+    directory = _platform_directory(platformdirs.user_data_dir)
     return "" if directory is None else str(directory / "pkgharvest.db")
 
 
 def _user_file(environ: Mapping[str, str]) -> Path | None:
-    # Where platformdirs puts it on Linux is found without it, which start-up is grateful for.
+    # On Linux, the path that platformdirs returns is found without importing it.
     import sys  # noqa: PLC0415
 
     if sys.platform == "linux":
         return expand_home(f"{environ.get('XDG_CONFIG_HOME') or '~/.config'}/{APP}/config.toml")
     import platformdirs  # noqa: PLC0415
 
-    directory = _usual(platformdirs.user_config_dir)
+    directory = _platform_directory(platformdirs.user_config_dir)
     return None if directory is None else directory / "config.toml"
 
 
-def _usual(directory: Callable[..., str]) -> Path | None:
-    """Return what platformdirs says; None without a home, where it fails or leaves a ``~``."""
+def _platform_directory(directory: Callable[..., str]) -> Path | None:
+    """Return the directory; None without a home, where platformdirs fails or leaves a ``~``."""
     try:
         return Path(directory(APP, appauthor=False)).expanduser()
     except RuntimeError:
@@ -234,7 +211,7 @@ def _usual(directory: Callable[..., str]) -> Path | None:
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None] | None:
-    """Return scheme, host and port; None of what is no URL. Transport's Origin is a floor up."""
+    """Return scheme, host and port; None where ``url`` is none. `Origin` costs start-up time."""
     from urllib.parse import urlsplit  # noqa: PLC0415 - only to fetch
 
     try:
@@ -245,8 +222,8 @@ def _origin(url: str) -> tuple[str, str | None, int | None] | None:
     return parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80)
 
 
-def _rest(name: str, setting: Setting) -> "dt.timedelta":
-    is_variable = setting.origin == _VARIABLES[name]
+def _backoff_duration(name: str, setting: Setting) -> "dt.timedelta":
+    is_variable = setting.origin in {spec.variable for spec in SETTINGS}
     where = setting.origin if is_variable else f"{setting.origin}: {name}"
     try:
         duration = parse_duration(setting.value)
@@ -260,8 +237,11 @@ def _rest(name: str, setting: Setting) -> "dt.timedelta":
 # ── files ────────────────────────────────────────────────────────────────────────────────
 
 
-_File = tuple[str, Mapping[str, str], Mapping[str, Mapping[str, str]]]
-"""A file's path, its values by name, and its limits by host and key."""
+class _File(NamedTuple):
+    path: str
+    values: Mapping[str, str]
+    hosts: dict[str, dict[str, str]]
+    """What it says about hosts, by host and key."""
 
 
 def _read(path: Path, *, required: bool) -> _File:
@@ -270,7 +250,7 @@ def _read(path: Path, *, required: bool) -> _File:
     except FileNotFoundError:
         if required:
             raise InvalidValue(f"no configuration file {path}") from None
-        return str(path), {}, {}
+        return _File(str(path), {}, {})
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidValue(f"{path} cannot be read: {error}") from error
     import tomllib  # noqa: PLC0415 - most people have no file
@@ -281,15 +261,35 @@ def _read(path: Path, *, required: bool) -> _File:
         raise InvalidValue(f"{path} is not TOML: {error}") from error
     hosts = content.pop(_HOSTS, None)
     for name, value in content.items():
-        if name not in _VARIABLES:
-            raise InvalidValue(
-                f"{path}: unknown setting {name!r}",
-                hint=f"known: {', '.join((*_VARIABLES, _HOSTS))}",
-            )
+        if name not in {spec.name for spec in SETTINGS}:
+            known = [spec.name for spec in all_settings()]
+            if name not in known:
+                raise InvalidValue(
+                    f"{path}: unknown setting {name!r}",
+                    hint=f"known: {', '.join((*known, _HOSTS))}",
+                )
         if not isinstance(value, str):
             raise InvalidValue(f"{path}: {name} must be a string")
     if hosts is None:
-        return str(path), content, {}
+        return _File(str(path), content, {})
     from pkgharvest.settings.hosts import read_host_tables  # noqa: PLC0415 - fewer still have such tables
 
-    return str(path), content, read_host_tables(hosts, str(path))
+    return _File(str(path), content, read_host_tables(hosts, str(path)))
+
+
+def _drop_trusted_keys(file: _File) -> tuple[str, ...]:
+    """Remove what a file that nobody named may not set; return a note that says so, if any was."""
+    if not file.hosts:
+        return ()
+    from pkgharvest.settings.hosts import TRUSTED_KEYS  # noqa: PLC0415 - as above
+
+    dropped = {
+        key
+        for values in file.hosts.values()
+        for key in TRUSTED_KEYS
+        if values.pop(key, None) is not None
+    }
+    if not dropped:
+        return ()
+    keys = ", ".join(key for key in TRUSTED_KEYS if key in dropped)
+    return (f"{file.path}: ignored {keys}: only a file named with --config may set them",)

@@ -1,32 +1,70 @@
-"""Tokens, and the one origin to which each of them may go.
+"""Tokens: where they are found, and the one origin that each of them may be sent to.
 
-Nothing else of the program holds a token. It leaves only through ``header``, for its origin.
+Nothing else in the program holds a token. It leaves only through ``Credentials.header``, for its
+origin.
 """
 
+import ipaddress
 import netrc
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from pkgharvest.model.errors import InvalidValue
 from pkgharvest.model.origin import Origin
+from pkgharvest.settings.hosts import ApiHost
+from pkgharvest.settings.load import expand_home
+from pkgharvest.settings.spec import Setting
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 """Visible ASCII: what a header can carry unchanged (RFC 6750 allows no more)."""
 
-_LONG_ENOUGH = 12
-"""Of a shorter token, four characters tell too much; and it may be part of any text."""
+_MIN_SHOWN_CHARACTERS = 12
+"""In a shorter token, four characters tell too much, and it may be part of any text."""
+
+_BEARER = "Bearer {token}"
+
+
+class FoundToken(NamedTuple):
+    """A token, and where it was found: a variable's name, a file's path, or ``netrc``."""
+
+    token: str
+    origin: str
 
 
 def last_four(token: str) -> str:
-    """Return what a message may say of ``token``: its last four characters, or nothing."""
-    return token[-4:] if len(token) >= _LONG_ENOUGH else ""
+    """Return what a message may show of ``token``: its last four characters, or nothing."""
+    return token[-4:] if len(token) >= _MIN_SHOWN_CHARACTERS else ""
+
+
+def find_token(
+    host: ApiHost, environ: Mapping[str, str], netrc_path: Path | None = None
+) -> FoundToken | None:
+    """Return the token for the API of ``host``, or None.
+
+    Tried in turn: its ``token_env``, its ``token_file``, the variables of its forge, and the
+    netrc, which is ``netrc_path``, else ``$NETRC``, else ``~/.netrc``. An empty variable counts as
+    unset, a netrc that is missing or not readable as empty. Raises InvalidValue for a netrc that
+    cannot be parsed, as whoever has one relies on it, and for a token file that cannot be read.
+    """
+    if host.token_env and (token := environ.get(host.token_env)):
+        return FoundToken(token, host.token_env)
+    if host.token_file is not None:
+        return FoundToken(*_read_token(host.token_file))
+    for variable in host.token_variables:
+        if token := environ.get(variable):
+            return FoundToken(token, variable)
+    found = _from_netrc(netrc_path or _netrc_path(environ), host)
+    return FoundToken(found, "netrc") if found else None
 
 
 class Credentials:
     """Tokens by origin. Its ``repr`` shows the origins only."""
 
-    def __init__(self, tokens: Mapping[Origin, str]) -> None:
+    def __init__(
+        self, tokens: Mapping[Origin, str], authorizations: Mapping[Origin, str] | None = None
+    ) -> None:
         for origin, token in tokens.items():
             if not _TOKEN.fullmatch(token):
                 raise InvalidValue(
@@ -34,12 +72,13 @@ class Credentials:
                     hint="a line break at its end, perhaps",
                 )
         self._tokens = dict(tokens)
+        self._authorizations = dict(authorizations or {})
 
     @classmethod
     def of(cls, tokens: Mapping[str, str]) -> "Credentials":
-        """Read tokens by URL: each goes to the origin of its URL.
+        """Take tokens by URL: each goes to the origin of its URL.
 
-        Raises InvalidValue where a token cannot be one, Malformed where a URL cannot.
+        Raises InvalidValue for what cannot be a token, Malformed for what is no URL.
         """
         return cls({Origin.of(url): token for url, token in tokens.items()})
 
@@ -49,61 +88,86 @@ class Credentials:
         return cls({})
 
     @classmethod
-    def from_environment(
+    def find(
         cls,
+        hosts: Iterable[ApiHost],
         environ: Mapping[str, str],
-        github_api_url: str,
         netrc_path: Path | None = None,
-        *,
-        graphql_url: str | None = None,
     ) -> "Credentials":
-        """Find GitHub's token: GH_TOKEN, then GITHUB_TOKEN, then netrc. Empty is unset.
+        """Find the tokens of ``hosts``. Where two share an origin, the first one's is sent there.
 
-        Netrc is ``netrc_path``, else ``$NETRC``, else ``~/.netrc``. Its entry for the API's host
-        counts, and for api.github.com that of github.com, where git looks; never ``default``.
-        A netrc that is not there or not ours to read is none; one that cannot be understood is
-        InvalidValue, for who has one relies on it. ``graphql_url``, which may be at another
-        origin than the API, gets the token too.
+        A token is never sent over plain HTTP, except to this machine. Raises InvalidValue as
+        `find_token` does, and for what cannot be a token.
         """
-        token = environ.get("GH_TOKEN") or environ.get("GITHUB_TOKEN")
-        if not token:
-            token = _from_netrc(netrc_path or _netrc_path(environ), Origin.of(github_api_url).host)
-        urls = (github_api_url, graphql_url or github_api_url)
-        return cls.of(dict.fromkeys(urls, token) if token else {})
+        tokens: dict[Origin, str] = {}
+        authorizations: dict[Origin, str] = {}
+        for host in hosts:
+            origins = {Origin.of(url) for url in host.urls} - tokens.keys()
+            origins = {origin for origin in origins if _is_safe(origin)}
+            found = find_token(host, environ, netrc_path) if origins else None
+            if found is not None:
+                tokens |= dict.fromkeys(origins, found.token)
+                authorization = host.forge.api.authorization if host.forge.api else _BEARER
+                authorizations |= dict.fromkeys(origins, authorization)
+        return cls(tokens, authorizations)
 
     def header(self, origin: Origin) -> str | None:
         """Return the ``Authorization`` for exactly ``origin``, or None."""
         token = self._tokens.get(origin)
-        return None if token is None else f"Bearer {token}"
+        if token is None:
+            return None
+        return self._authorizations.get(origin, _BEARER).format(token=token)
 
     def last_four(self, url: str) -> str:
-        """Return the last four characters of the token that ``url`` is asked with, or nothing."""
+        """Return the last four characters of the token sent to ``url``, or nothing."""
         return last_four(self._tokens.get(Origin.of(url), ""))
 
     @property
     def secrets(self) -> frozenset[str]:
-        """The tokens themselves, to be looked for and taken out."""
+        """The tokens themselves."""
         return frozenset(self._tokens.values())
 
     @property
     def telling(self) -> frozenset[str]:
-        """The tokens that can be looked for in a text: a short one is a word like others."""
-        return frozenset(token for token in self.secrets if len(token) >= _LONG_ENOUGH)
+        """The tokens that can be searched for in a text; a short one may be any word."""
+        return frozenset(token for token in self.secrets if len(token) >= _MIN_SHOWN_CHARACTERS)
 
     def redact(self, text: str) -> str:
-        """Return ``text`` without any of the tokens that can be told from words."""
+        """Return ``text`` with the ``telling`` tokens replaced."""
         for secret in self.telling:
             text = text.replace(secret, "REDACTED")
         return text
 
     def redact_body(self, body: bytes) -> bytes:
-        """Return ``body`` without any of the tokens that can be told from words."""
+        """Return ``body`` with the ``telling`` tokens replaced."""
         for secret in self.telling:
             body = body.replace(secret.encode(), b"REDACTED")
         return body
 
     def __repr__(self) -> str:
         return f"Credentials({', '.join(sorted(map(str, self._tokens)))})"
+
+
+def _is_safe(origin: Origin) -> bool:
+    """Return whether a token may be sent: over TLS, or to this machine."""
+    if origin.scheme == "https" or origin.host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(origin.host).is_loopback
+    except ValueError:
+        return False
+
+
+def _read_token(setting: Setting) -> tuple[str, str]:
+    """Return the token in a file, and the file's path, which is relative to the configuration."""
+    path = Path(setting.origin).parent / (expand_home(setting.value) or setting.value)
+    try:
+        return path.read_text(encoding="utf-8").strip(), str(path)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8"
+        raise InvalidValue(
+            f"{setting.origin}: token_file {path} cannot be read: {reason.lower()}"
+        ) from error
 
 
 def _netrc_path(environ: Mapping[str, str]) -> Path | None:
@@ -113,7 +177,7 @@ def _netrc_path(environ: Mapping[str, str]) -> Path | None:
     return Path(home, ".netrc") if home else None
 
 
-def _from_netrc(path: Path | None, host: str) -> str | None:
+def _from_netrc(path: Path | None, host: ApiHost) -> str | None:
     if path is None:
         return None
     try:
@@ -121,12 +185,22 @@ def _from_netrc(path: Path | None, host: str) -> str | None:
     except OSError:
         return None
     except (netrc.NetrcParseError, UnicodeDecodeError):
-        # Not chained: the parser's message repeats what it stumbled over, maybe a password.
-        raise InvalidValue(
-            f"{path} cannot be understood",
-            hint="correct it, or set GH_TOKEN, which is looked at first",
-        ) from None
-    for name in (host, host.removeprefix("api.") if host == "api.github.com" else host):
-        if name in entries:
-            return entries[name][2] or None
-    return None
+        # Not chained: the parser's message repeats what it could not parse, perhaps a password.
+        variable = next(iter(host.token_variables), None)
+        other = f", or set {variable}, which is tried first" if variable else ""
+        raise InvalidValue(f"{path} cannot be understood", hint=f"correct it{other}") from None
+    entry = next((entries[name] for name in _netrc_hosts(host) if name in entries), None)
+    return entry[2] or None if entry else None
+
+
+def _netrc_hosts(host: ApiHost) -> tuple[str, ...]:
+    """Return the names under which the netrc may have the token: the API's, and git's.
+
+    A forge's own host is named only for its own API, not for another that a setting names.
+    """
+    api_host = Origin.of(host.urls[0]).host
+    if host.is_forges_own:
+        api = host.forge.api
+        is_own_api = api is not None and api_host == Origin.of(api.public_url).host
+        return (api_host, host.host) if is_own_api else (api_host,)
+    return (api_host, Origin.of(f"https://{host.host}").host)

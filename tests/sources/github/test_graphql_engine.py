@@ -22,7 +22,7 @@ from pkgharvest.sources.github.graphql_source import GitHubGraphqlSource
 from pkgharvest.transport.client import open_client
 from pkgharvest.transport.credentials import Credentials
 from tests.standins.github_graphql import GitHubGraphQL
-from tests.support.github_case import DAY, NOW, commits
+from tests.support.github_case import DAY, NOW, commits, github_host
 from tests.support.graphql_case import crowd
 from tests.support.targets import learned
 
@@ -53,7 +53,7 @@ async def run(
     github: GitHubGraphQL, targets: Sequence[FetchTarget], now: dt.datetime, stop: StopSignal
 ) -> list[FetchOutcome]:
     clock = StillClock(now)
-    credentials = Credentials.from_environment({"GH_TOKEN": "a-token"}, github.url)
+    credentials = Credentials.find([github_host(github.url)], {"GH_TOKEN": "a-token"})
     async with open_client(clock=clock, listener=ignore_events, credentials=credentials) as client:
         github_source = GitHubGraphqlSource(client, api_url=github.url, clock=clock)
         sources = SourceSet(repositories=lambda _: github_source, projects=Index())
@@ -115,9 +115,9 @@ def test_a_run_that_is_stopped_leaves_nothing_behind(github: GitHubGraphQL) -> N
 
 def test_the_token_goes_to_graphql_wherever_that_is() -> None:
     api, graphql_url = "https://api.example", "https://graphql.example/graphql"
-    known = Credentials.from_environment({"GH_TOKEN": "a-token"}, api, graphql_url=graphql_url)
+    known = Credentials.find([github_host(api, graphql_url)], {"GH_TOKEN": "a-token"})
 
     for url in (api, graphql_url):
         assert known.header(Origin.of(url)) == "Bearer a-token"
     assert known.header(Origin.of("https://example")) is None
-    assert Credentials.from_environment({"NETRC": "/none"}, api).secrets == frozenset()
+    assert Credentials.find([github_host(api)], {"NETRC": "/none"}).secrets == frozenset()

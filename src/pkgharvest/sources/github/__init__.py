@@ -1,1 +1,32 @@
-"""GitHub and GitHub Enterprise Server."""
+"""GitHub and GitHub Enterprise Server: GraphQL with a token, REST without one."""
+
+from pkgharvest.sources.base import RepositorySource
+from pkgharvest.sources.registry import SourceContext, SourceSpec
+
+
+def _open(context: SourceContext) -> RepositorySource:
+    api_url, *graphql_urls = context.host.urls
+    if context.has_token and context.may_batch:
+        # Here, as a replay and a run without a token do without it.
+        from pkgharvest.sources.github.graphql_source import GitHubGraphqlSource  # noqa: PLC0415
+
+        return GitHubGraphqlSource(
+            context.client,
+            api_url=api_url,
+            graphql_url=graphql_urls[0],
+            clock=context.clock,
+            history=context.history,
+            charge=context.client.metrics.record_cost,
+        )
+    from pkgharvest.sources.github.rest import GitHubRestSource  # noqa: PLC0415
+
+    return GitHubRestSource(
+        context.client,
+        api_url=api_url,
+        clock=context.clock,
+        conditional=context.conditional,
+        history=context.history,
+    )
+
+
+SOURCE = SourceSpec(open=_open, batches_with_token=True)

@@ -6,13 +6,14 @@ themselves (quotas, refusals) is not known here: see ``limiter.py``.
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from pkgharvest.model.clock import Clock
 from pkgharvest.model.origin import Origin
+from pkgharvest.settings.hosts import ApiHost
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +57,16 @@ PYPISTATS = RateLimit(27, burst=3)
 """30 a minute and 5 a second for each address (the default limits of psf/pypistats.org). Three may
 go at once, to keep short runs short."""
 
-GITHUB = RateLimit.within(900)
-"""900 points a minute for REST, a GET being one ("Rate limits for the REST API", secondary limits,
-docs.github.com). GraphQL may have 2,000, but its slower queries never reach that."""
-
-_GITHUB_HOST = "api.github.com"
-
 
 def rate_limits(
+    hosts: Iterable[ApiHost] = (),
     *,
-    github: str,
     pypistats: str | None = None,
     limits: Mapping[str, float] = MappingProxyType({}),
 ) -> Mapping[str, RateLimit]:
-    """Return the rates of the hosts at these base URLs, by the keys of ``find_rate_limit``.
+    """Return the rates of ``hosts``, and of pypistats at its base URL, for `find_rate_limit`.
 
-    A GitHub Enterprise Server has no limits but those that its owner sets and it reports itself.
+    Only a forge's own API has a limit that is known beforehand; any other reports its own.
     ``limits`` are requests a minute by host, with a port unless that is 443. Such a limit is for
     the host as a whole and replaces what is known of it. Raises Malformed for an invalid host.
     """
@@ -79,8 +74,12 @@ def rate_limits(
     rates = {}
     if pypistats is not None and Origin.of(pypistats).netloc not in chosen:
         rates[f"{_netloc_and_path(pypistats)}/api/packages"] = PYPISTATS
-    if Origin.of(github).host == _GITHUB_HOST and Origin.of(github).netloc not in chosen:
-        rates[_netloc_and_path(github)] = GITHUB
+    for host in hosts:
+        api, url = host.forge.api, host.urls[0]
+        if api is None or Origin.of(url).host != Origin.of(api.public_url).host:
+            continue
+        if api.public_requests_per_minute and Origin.of(url).netloc not in chosen:
+            rates[_netloc_and_path(url)] = RateLimit.within(api.public_requests_per_minute)
     return rates | chosen
 
 
