@@ -154,7 +154,7 @@ def test_a_text_is_better_than_an_ambiguous_classifier_and_a_classifier_than_a_t
 
 
 def test_every_classifier_leads_to_an_expression() -> None:
-    for spdx in licenses._SPDX.values():
+    for spdx in licenses._SPDX_BY_CLASSIFIER.values():
         assert canonicalize_license_expression(spdx) == spdx
 
 

@@ -1,1 +1,1 @@
-"""The package index: the Simple and JSON APIs."""
+"""PyPI, and mirrors that have both its Simple and its JSON API."""

@@ -1,6 +1,6 @@
-"""The licence that a project names: an SPDX expression where it can be told, else its own words.
+"""The license of a PyPI project: an SPDX expression if it is unambiguous, else its own words.
 
-What may be told from a classifier, and what may not, is PEP 639's to say:
+Which classifiers map to one SPDX id, and which must not be mapped, follows PEP 639:
 https://peps.python.org/pep-0639/appendix-mapping-classifiers/.
 """
 
@@ -10,15 +10,15 @@ from collections.abc import Iterable
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
 _CLASSIFIER = "License :: "
-_LONGEST = 100
-"""A field may hold the whole text of a licence; one that is longer is no name."""
-_LONGEST_EXPRESSION = 1000
-"""An expression names all that a project bundles; a longer one is no expression."""
+_MAX_NAME_CHARACTERS = 100
+"""The free field may hold the full text of a license. Anything longer than this is not a name."""
+_MAX_EXPRESSION_CHARACTERS = 1000
+"""An expression may list the licenses of all that a project bundles, but not be longer."""
 
-_NO_LICENCE = frozenset({"OSI Approved", "DFSG approved"})
-"""Classifiers that tell nothing of which licence it is."""
+_UNSPECIFIC = frozenset({"OSI Approved", "DFSG approved"})
+"""Classifiers that do not say which license it is."""
 
-_APPROVED = {
+_OSI_APPROVED = {
     "Attribution Assurance License": "AAL",
     "Blue Oak Model License (BlueOak-1.0.0)": "BlueOak-1.0.0",
     "Boost Software License 1.0 (BSL-1.0)": "BSL-1.0",
@@ -67,23 +67,23 @@ _APPROVED = {
     "Zero-Clause BSD (0BSD)": "0BSD",
     "zlib/libpng License": "Zlib",
 }
-"""What follows ``License :: OSI Approved ::`` and is one licence in one version. Left out are those
-that PEP 639 forbids to guess at, and those of which SPDX has several (W3C, Zope, Eiffel)."""
+"""SPDX ids by what follows ``License :: OSI Approved ::``, for one license in one version each.
+Left out are those that PEP 639 forbids to guess, and those SPDX has several of (W3C, Zope, Eiffel).
+"""
 
-_OTHERS = {
+_NOT_OSI_APPROVED = {
     "Aladdin Free Public License (AFPL)": "Aladdin",
     "CC0 1.0 Universal (CC0 1.0) Public Domain Dedication": "CC0-1.0",
     "CeCILL-B Free Software License Agreement (CECILL-B)": "CECILL-B",
     "CeCILL-C Free Software License Agreement (CECILL-C)": "CECILL-C",
 }
 
-_SPDX = {
-    **{f"{_CLASSIFIER}OSI Approved :: {name}": spdx for name, spdx in _APPROVED.items()},
-    **{f"{_CLASSIFIER}{name}": spdx for name, spdx in _OTHERS.items()},
+_SPDX_BY_CLASSIFIER = {
+    **{f"{_CLASSIFIER}OSI Approved :: {name}": spdx for name, spdx in _OSI_APPROVED.items()},
+    **{f"{_CLASSIFIER}{name}": spdx for name, spdx in _NOT_OSI_APPROVED.items()},
 }
-"""By the whole classifier: PyPI has accepted no others, and of others nothing is known."""
 
-_SPOKEN = {
+_COMMON_NAMES = {
     "0BSD": ("BSD Zero Clause", "Zero-Clause BSD"),
     "Apache-2.0": ("Apache 2.0", "Apache Software License 2.0", "ASL 2.0"),
     "BSD-2-Clause": ("BSD 2-Clause", "2-Clause BSD", "Simplified BSD", "BSD 2-Clause Simplified"),
@@ -106,13 +106,13 @@ _SPOKEN = {
     "Unlicense": ("Unlicense",),
     "Zlib": ("zlib",),
 }
-"""What people call a licence, where they can mean no other. A BSD without its clauses, an Apache
-without its version and a GPL that does not say whether later ones will do are not here."""
+"""Unambiguous names that people use, by SPDX id. "BSD" without its clauses, "Apache" without its
+version, and a GPL that does not say whether later versions apply are ambiguous."""
 
 _FILLERS = frozenset({"the", "license", "licence", "version"})
 _VERSION_SIGN = re.compile(r"v\.? ?(?=[0-9])")
 _TOKENS = re.compile(r"[0-9]+(?:\.[0-9]+)*|[^\W\d_]+|[^\s\"'().,:/_-]")
-_IN_BRACKETS = re.compile(r"([^()]*[^()\s])\s*\(([^()]+)\)")
+_NAME_IN_PARENTHESES = re.compile(r"([^()]*[^()\s])\s*\(([^()]+)\)")
 _GNU = re.compile(
     "(?:gnu )?(?P<kind>affero general public|agpl|lesser general public|lgpl|general public|gpl)"
     r" (?P<number>[0-9.]+) (?P<later>\+|or (?:later|newer)|only)"
@@ -123,44 +123,54 @@ _GNU_KINDS = {
     "general public": "gpl",
 }
 _GNU_NUMBERS = frozenset({"gpl 2", "gpl 3", "lgpl 2.1", "lgpl 3", "agpl 3"})
-"""Not LGPL 2, which may be 2.0 or 2.1."""
+"""LGPL 2 is missing: it may be 2.0 or 2.1."""
 
 
 def license_expression(
     expression: str | None, text: str | None, classifiers: Iterable[str]
 ) -> str | None:
-    """Name a project's licence; None where nothing does.
+    """Return the license of a project, or None if it names none.
 
-    ``expression`` is PEP 639's field, ``text`` the free one that it replaced. In this order: the
-    expression in its canonical form, the text where it, or what it begins with, is one too, the
-    classifier where it is one licence and the only one; then, as they stand, the expression, the
-    text, the classifiers. Several classifiers do not say whether all of them apply or any.
+    ``expression`` is the field of PEP 639, ``text`` the free-form field before it. The first of
+    these that exists is returned: the expression, in canonical form if it is valid; the text, or
+    its first line, as an SPDX expression; the SPDX id of the only classifier; then, as they are,
+    the text or the names in the classifiers. Several classifiers do not say whether all or any of
+    them apply, so they make no expression.
+
+    >>> license_expression(None, "Apache License, Version 2.0", [])
+    'Apache-2.0'
+    >>> license_expression(None, "BSD", ["License :: OSI Approved :: BSD License"])
+    'BSD'
     """
-    spoken = _canonical(expression) or _name(expression)
-    if spoken is not None:
-        return spoken
-    name, named = _name(text), _named(classifiers)
-    if (known := _canonical(name) or _spoken(name) or _spoken(_heading(text))) is not None:
-        return known
-    if len(named) == 1 and named[0] in _SPDX:
-        return _SPDX[named[0]]
-    return name or ", ".join(one.rpartition(" :: ")[2] for one in named) or None
+    stated = _canonicalize(expression) or _short_line(expression)
+    if stated is not None:
+        return stated
+    name, named = _short_line(text), _license_classifiers(classifiers)
+    spdx = _canonicalize(name) or _recognize(name) or _recognize(_first_line(text))
+    if spdx is not None:
+        return spdx
+    if len(named) == 1 and named[0] in _SPDX_BY_CLASSIFIER:
+        return _SPDX_BY_CLASSIFIER[named[0]]
+    return name or ", ".join(classifier.rpartition(" :: ")[2] for classifier in named) or None
 
 
-def _name(text: str | None) -> str | None:
-    """Return what may be the name of a licence: a line, and a short one."""
-    if not text or len(text) > _LONGEST or len(text.splitlines()) != 1:
+def _short_line(text: str | None) -> str | None:
+    """Return ``text`` if it can be the name of a license: one short line."""
+    if not text or len(text) > _MAX_NAME_CHARACTERS or len(text.splitlines()) != 1:
         return None
     return text
 
 
-def _heading(text: str | None) -> str | None:
-    """Return the line that the whole text of a licence begins with."""
-    return None if text is None else _name(text[: 2 * _LONGEST].strip().partition("\n")[0].strip())
+def _first_line(text: str | None) -> str | None:
+    """Return the first line of a license's full text, which is usually its name."""
+    if text is None:
+        return None
+    return _short_line(text[: 2 * _MAX_NAME_CHARACTERS].strip().partition("\n")[0].strip())
 
 
-def _canonical(text: str | None) -> str | None:
-    if text is None or len(text) > _LONGEST_EXPRESSION:
+def _canonicalize(text: str | None) -> str | None:
+    """Return an SPDX expression in canonical form, or None if ``text`` is not one."""
+    if text is None or len(text) > _MAX_EXPRESSION_CHARACTERS:
         return None
     try:
         return canonicalize_license_expression(text)
@@ -168,22 +178,25 @@ def _canonical(text: str | None) -> str | None:
         return None
 
 
-def _spoken(name: str | None) -> str | None:
-    """Return what people mean by ``name``; None where they may mean several licences."""
+def _recognize(name: str | None) -> str | None:
+    """Return the SPDX id for ``name``, or None if it is unknown or ambiguous.
+
+    Two names, as in "MIT License (Expat)", must agree.
+    """
     if name is None:
         return None
-    told = _meant(name)
-    if told is None and (twice := _IN_BRACKETS.fullmatch(name.strip())):
-        first, second = (_canonical(part) or _meant(part) for part in twice.groups())
+    spdx = _lookup(name)
+    if spdx is None and (match := _NAME_IN_PARENTHESES.fullmatch(name.strip())):
+        first, second = (_canonicalize(part) or _lookup(part) for part in match.groups())
         return first if first == second else None
-    return told
+    return spdx
 
 
-def _meant(name: str) -> str | None:
-    folded = _folded(name)
-    if (known := _BY_FOLDED.get(folded)) is not None:
-        return known
-    gnu = _GNU.fullmatch(folded)
+def _lookup(name: str) -> str | None:
+    normalized = _normalize(name)
+    if (spdx := _SPDX_BY_NAME.get(normalized)) is not None:
+        return spdx
+    gnu = _GNU.fullmatch(normalized)
     if gnu is None:
         return None
     kind = _GNU_KINDS.get(gnu["kind"], gnu["kind"])
@@ -193,24 +206,28 @@ def _meant(name: str) -> str | None:
     return f"{kind.upper()}-{number}-{'only' if gnu['later'] == 'only' else 'or-later'}"
 
 
-def _folded(name: str) -> str:
-    """Return the words of ``name`` that matter, alike for all spellings of them."""
+def _normalize(name: str) -> str:
+    """Return the significant words of ``name``, in one spelling for all its variants."""
     tokens = _TOKENS.findall(_VERSION_SIGN.sub(" ", name.casefold()))
     return " ".join(token.removesuffix(".0") for token in tokens if token not in _FILLERS)
 
 
-_BY_FOLDED = {
-    _folded(name): spdx
-    for spdx, names in (*((spdx, (name,)) for name, spdx in _APPROVED.items()), *_SPOKEN.items())
+_SPDX_BY_NAME = {
+    _normalize(name): spdx
+    for spdx, names in (
+        *((spdx, (name,)) for name, spdx in _OSI_APPROVED.items()),
+        *_COMMON_NAMES.items(),
+    )
     for name in names
 }
 
 
-def _named(classifiers: Iterable[str]) -> list[str]:
-    """Return the classifiers that name a licence, each once, without the parents of others."""
+def _license_classifiers(classifiers: Iterable[str]) -> list[str]:
+    """Return the classifiers that name a license, each once, without parents of others."""
     named = [
-        one
-        for one in dict.fromkeys(classifiers)
-        if one.startswith(_CLASSIFIER) and one.removeprefix(_CLASSIFIER) not in _NO_LICENCE
+        classifier
+        for classifier in dict.fromkeys(classifiers)
+        if classifier.startswith(_CLASSIFIER)
+        and classifier.removeprefix(_CLASSIFIER) not in _UNSPECIFIC
     ]
-    return [one for one in named if not any(other.startswith(f"{one} :: ") for other in named)]
+    return [name for name in named if not any(other.startswith(f"{name} :: ") for other in named)]
