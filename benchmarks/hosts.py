@@ -170,7 +170,7 @@ def project(name: str) -> FakeProject | None:
 
 def _github(*, latency: float, limited: bool, young: bool) -> GitHubGraphQL:
     made = repositories(dt.datetime.now(dt.UTC), young=young)
-    github = GitHubGraphQL(latency=latency, made=made)
+    github = GitHubGraphQL(latency=latency, make=made)
     if limited:
         github.secondary = SecondaryLimits()
     else:
@@ -234,7 +234,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         case "github":
             server = _github(latency=latency, limited=given.limited, young=given.young)
         case "pypi":
-            server = LoopbackServer(FakePyPI(made=project).reply, latency=latency)
+            server = LoopbackServer(FakePyPI(make=project).reply, latency=latency)
         case _:
             server = _PyPIStats(latency=latency)
     if given.faults:

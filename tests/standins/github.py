@@ -1,12 +1,12 @@
-"""A stand-in of api.github.com (REST): as much of it as pkgharvest asks for, and its manners.
+"""A stand-in for GitHub's REST API: the endpoints that pkgharvest requests, and how they behave.
 
     with GitHubStandIn([FakeRepository(owner="o", name="r")]) as github:
         ...  # GITHUB_API_URL=github.url
 
 Serves /repos/{owner}/{repo}, /repositories/{id}, their /commits and /contributors, and
-/rate_limit, with paging, validators, renames, quotas and refusals. It is checked against GitHub's
-published schema. With ``github.secondary = SecondaryLimits()`` it has GitHub's limits by the
-minute as well. Standard library only.
+/rate_limit, with paging, validators, renames, quotas and refusals. Tests validate its bodies
+against GitHub's own description. ``github.secondary = SecondaryLimits()`` adds GitHub's limits per
+minute. Standard library only.
 """
 
 import datetime as dt
@@ -37,13 +37,13 @@ __all__ = [
 Item = TypeVar("Item")
 
 _VERSIONS = frozenset({"2022-11-28", "2026-03-10"})
-_TOO_FAST = (
+_SECONDARY_LIMIT_MESSAGE = (
     "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
 )
-_ABOUT_SPEED = (
+_SECONDARY_LIMIT_PAGE = (
     "https://docs.github.com/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits"
 )
-_TOO_LARGE = (
+_TOO_MANY_CONTRIBUTORS = (
     "The history or contributor list is too large to list contributors for this repository "
     "via the API."
 )
@@ -51,18 +51,18 @@ _TOO_LARGE = (
 
 @dataclass(slots=True, kw_only=True)
 class Quota:
-    """GitHub's primary rate limit: one for everybody who asks."""
+    """GitHub's primary rate limit. All clients share it."""
 
     limit: int = 5_000
     remaining: int = 5_000
     reset: int = 0
-    """Unix time at which it is full again; 0: an hour after the first request."""
+    """Unix time at which it resets; 0: an hour after the first request."""
     spent_status: int = 403
-    """What a request gets when nothing remains: 403 or 429."""
+    """Status of a request when nothing remains: 403 or 429."""
 
 
 class GitHubStandIn(LoopbackServer):
-    """GitHub, at ``url``. Its repositories, ``quota`` and ``tokens`` may be changed at any time."""
+    """GitHub at ``url``. Repositories, ``quota`` and ``tokens`` may be changed at any time."""
 
     def __init__(
         self,
@@ -70,88 +70,92 @@ class GitHubStandIn(LoopbackServer):
         *,
         latency: float = 0.0,
         now: Callable[[], int] = unix_now,
-        made: Callable[[str], FakeRepository | None] | None = None,
+        make: Callable[[str], FakeRepository | None] | None = None,
     ) -> None:
-        """Serve ``repositories``, and what ``made`` makes of a full name or id not among them.
+        """Serve ``repositories``, and what ``make`` returns for any other full name or id.
 
-        It is asked each time, so that there may be more than would fit into memory.
+        ``make`` is called for each request, so there can be more than would fit into memory.
         """
         super().__init__(self._admit, latency=latency)
         self.quota = Quota()
         self.secondary: SecondaryLimits | None = None
-        """None: as many requests as one likes."""
+        """None: no limit per minute."""
         self.refused: Counter[str] = Counter()
-        """Requests beyond a limit, by the limit; by its resource where a quota was used up."""
+        """Number of refused requests, by the limit, or by the resource of a used-up quota."""
         self.tokens: set[str] | None = None
-        """Those that are good; None: any is."""
+        """Valid tokens; None: any token is valid."""
         self.retired: set[str] = set()
-        """API versions that are served no longer."""
+        """API versions that are no longer served."""
         self._now = now
-        self._made = made
+        self._make = make
         self._by_name: dict[str, FakeRepository] = {}
         self._by_id: dict[str, FakeRepository] = {}
-        self._formerly: dict[str, FakeRepository] = {}
+        self._by_former_name: dict[str, FakeRepository] = {}
         for repo in repositories:
             self.add(repo)
 
     def add(self, repo: FakeRepository) -> FakeRepository:
-        """Serve ``repo``, also under an old name of another one."""
+        """Serve ``repo``, even under a former name of another repository."""
         self._by_name[repo.full_name.lower()] = self._by_id[str(repo.id)] = repo
-        self._formerly |= {old.lower(): repo for old in repo.renamed_from}
+        self._by_former_name |= {old.lower(): repo for old in repo.renamed_from}
         return repo
 
     def remove(self, repo: FakeRepository) -> None:
-        """Serve ``repo`` no longer: 404."""
+        """Stop serving ``repo``: 404."""
         del self._by_name[repo.full_name.lower()], self._by_id[str(repo.id)]
-        self._formerly = {old: other for old, other in self._formerly.items() if other is not repo}
+        self._by_former_name = {
+            old: other for old, other in self._by_former_name.items() if other is not repo
+        }
 
     def rename(self, repo: FakeRepository, full_name: str) -> None:
-        """Give ``repo`` another name; the old one leads to it."""
+        """Rename ``repo``; the old name redirects to it."""
         self.remove(repo)
         repo.renamed_from.append(repo.full_name)
         repo.owner, repo.name = full_name.split("/")
         self.add(repo)
 
     def requests(self, part: str = "") -> list[str]:
-        """Return the path and query of each request so far that has ``part`` in it, in order."""
+        """Return path and query of the requests so far that contain ``part``, in order."""
         return [logged.target for logged in self.log if part in logged.target]
 
-    # ── manners ──────────────────────────────────────────────────────────────────────────
+    # ── quotas and credentials ───────────────────────────────────────────────────────────
 
     def _admit(self, call: Call) -> Reply:
         excess = self.secondary.excess(call, self.busy) if self.secondary else None
         if excess is None:
             return self._reply(call)
         self.refused[excess.limit] += 1
-        reply = _Refused(403, _TOO_FAST, documentation_url=_ABOUT_SPEED).reply
+        reply = _Refused(
+            403, _SECONDARY_LIMIT_MESSAGE, documentation_url=_SECONDARY_LIMIT_PAGE
+        ).reply
         headers = {**reply.headers, "retry-after": str(excess.retry_after)}
         return Reply(status=403, headers=headers, body=reply.body)
 
     def _reply(self, call: Call) -> Reply:
         try:
-            token = self._admitted(call)
+            token = self._check_headers(call)
         except _Refused as refused:
             return refused.reply
-        quota = self._refilled()
+        quota = self._current_quota()
         if call.path == "/rate_limit":
             body = bodies.rate_limit(quota.limit, quota.remaining, quota.reset)
-            return self._limited(_json(body, None))
+            return self._add_quota(_json(body, None))
         if quota.remaining <= 0:
             self.refused["core"] += 1
             spent = _Refused(quota.spent_status, "API rate limit exceeded for 127.0.0.1.")
-            return self._limited(spent.reply)
+            return self._add_quota(spent.reply)
         try:
             reply = self._route(call)
         except _Refused as refused:
             reply = refused.reply
         if reply.status == 200:
-            reply = _revalidated(reply, call)
+            reply = _revalidate(reply, call)
         if reply.status != 304 or not token:
             quota.remaining -= 1
-        return self._limited(reply)
+        return self._add_quota(reply)
 
-    def _admitted(self, call: Call) -> str:
-        """Look at who asks, and how; return the token, or ""."""
+    def _check_headers(self, call: Call) -> str:
+        """Check the request's headers. Return the token, or ""."""
         if not call.headers.get("user-agent"):
             raise _Refused(403, "Request forbidden by administrative rules: no User-Agent.")
         version = call.headers.get("x-github-api-version", "2022-11-28")
@@ -164,7 +168,7 @@ class GitHubStandIn(LoopbackServer):
             raise _Refused(401, "Bad credentials")
         return token
 
-    def _refilled(self) -> Quota:
+    def _current_quota(self) -> Quota:
         now = self._now()
         if not self.quota.reset:
             self.quota.reset = now + 3_600
@@ -172,20 +176,20 @@ class GitHubStandIn(LoopbackServer):
             self.quota.remaining, self.quota.reset = self.quota.limit, now + 3_600
         return self.quota
 
-    def _limited(self, reply: Reply) -> Reply:
-        told = {
+    def _add_quota(self, reply: Reply) -> Reply:
+        headers = {
             "x-ratelimit-limit": str(self.quota.limit),
             "x-ratelimit-remaining": str(self.quota.remaining),
             "x-ratelimit-used": str(self.quota.limit - self.quota.remaining),
             "x-ratelimit-reset": str(self.quota.reset),
             "x-ratelimit-resource": "core",
         }
-        return Reply(status=reply.status, headers={**reply.headers, **told}, body=reply.body)
+        return Reply(status=reply.status, headers={**reply.headers, **headers}, body=reply.body)
 
-    # ── what there is ────────────────────────────────────────────────────────────────────
+    # ── endpoints ────────────────────────────────────────────────────────────────────────
 
     def _route(self, call: Call) -> Reply:
-        repo, rest = self._found(call)
+        repo, rest = self._find(call)
         match rest:
             case []:
                 return _json(bodies.repository(repo, self.url), repo.updated_at)
@@ -195,17 +199,17 @@ class GitHubStandIn(LoopbackServer):
                 return self._contributors(repo, call)
         raise _Refused(404, "Not Found")
 
-    def _found(self, call: Call) -> tuple[FakeRepository, list[str]]:
-        """Return the repository that is asked for, and what of it."""
+    def _find(self, call: Call) -> tuple[FakeRepository, list[str]]:
+        """Return the requested repository, and the rest of the path."""
         repo = None
         match call.path.strip("/").split("/"):
             case ["repos", owner, name, *rest]:
                 key = f"{owner}/{name}".lower()
-                repo = self._named(key)
-                if repo is None and key in self._formerly:
-                    raise self._moved(self._formerly[key], rest, call)
+                repo = self._find_by_name(key)
+                if repo is None and key in self._by_former_name:
+                    raise self._redirect(self._by_former_name[key], rest, call)
             case ["repositories", key, *rest]:
-                repo = self._by_id.get(key) or (self._made(key) if self._made else None)
+                repo = self._by_id.get(key) or (self._make(key) if self._make else None)
         if repo is None or call.method not in {"GET", "HEAD"} or call.path.endswith("/"):
             raise _Refused(404, "Not Found")
         if repo.gone:
@@ -219,11 +223,11 @@ class GitHubStandIn(LoopbackServer):
             raise _Refused(451 if repo.blocked else 403, "Repository access blocked", block=block)
         return repo, rest
 
-    def _named(self, key: str) -> FakeRepository | None:
-        """Return what has that full name now, which is in lower case."""
-        return self._by_name.get(key) or (self._made(key) if self._made else None)
+    def _find_by_name(self, key: str) -> FakeRepository | None:
+        """Return the repository whose full name, in lower case, is ``key``."""
+        return self._by_name.get(key) or (self._make(key) if self._make else None)
 
-    def _moved(self, repo: FakeRepository, rest: Sequence[str], call: Call) -> "_Refused":
+    def _redirect(self, repo: FakeRepository, rest: Sequence[str], call: Call) -> "_Refused":
         url = "/".join((f"{self.url}/repositories/{repo.id}", *rest))
         url += f"?{urlencode(call.query)}" if call.query else ""
         moved = _Refused(301, "Moved Permanently", url=url)
@@ -240,7 +244,7 @@ class GitHubStandIn(LoopbackServer):
             raise _Refused(404, f"No commit found for SHA: {start}")
         if "since" in call.query:
             since = dt.datetime.fromisoformat(call.query["since"])
-            found = [entry for entry in found if _not_before(entry.committed, since)]
+            found = [entry for entry in found if _is_since(entry.committed, since)]
         page, link = self._page(repo, "commits", found, call)
         changed = found[0].committed if found else None
         return _json(
@@ -253,7 +257,7 @@ class GitHubStandIn(LoopbackServer):
         if not repo.has_branch:
             return Reply(status=204)
         if repo.too_large:
-            raise _Refused(403, _TOO_LARGE)
+            raise _Refused(403, _TOO_MANY_CONTRIBUTORS)
         anonymous = call.query.get("anon") in {"1", "true"}
         listed = [entry for entry in repo.contributors if anonymous or not entry.anonymous]
         page, link = self._page(repo, "contributors", listed, call)
@@ -262,7 +266,7 @@ class GitHubStandIn(LoopbackServer):
     def _page(
         self, repo: FakeRepository, what: str, found: Sequence[Item], call: Call
     ) -> tuple[Sequence[Item], str]:
-        """Return the page that is asked for, and its Link header, by id as GitHub makes it."""
+        """Return the requested page and its Link header, whose URLs are by id as GitHub's."""
         size = min(max(_number(call, "per_page", 30), 1), 100)
         number = max(_number(call, "page", 1), 1)
         last = max(-(-len(found) // size), 1)
@@ -301,7 +305,7 @@ def _json(body: object, modified: Moment, link: str = "") -> Reply:
 
 
 class _Refused(Exception):
-    """Anything but a 200."""
+    """A reply that is not a 200."""
 
     def __init__(self, status: int, message: str, **more: object) -> None:
         super().__init__(message)
@@ -310,10 +314,10 @@ class _Refused(Exception):
         self.reply = Reply(status=status, headers=headers, body=body)
 
 
-def _revalidated(reply: Reply, call: Call) -> Reply:
-    """Answer 304 where the client has it already (RFC 9110, section 13.2.2).
+def _revalidate(reply: Reply, call: Call) -> Reply:
+    """Return a 304 if the client's validator is current (RFC 9110, section 13.2.2).
 
-    As GitHub does: the entity tag that was weak is strong in the 304.
+    A weak entity tag is strong in the 304, as GitHub's is.
     """
     etag = reply.headers["etag"].removeprefix("W/")
     asked, since = call.headers.get("if-none-match"), call.headers.get("if-modified-since")
@@ -335,12 +339,12 @@ def _number(call: Call, name: str, default: int) -> int:
     return int(given) if given.isascii() and given.isdigit() else default
 
 
-def _not_before(moment: Moment, since: dt.datetime) -> bool:
+def _is_since(moment: Moment, since: dt.datetime) -> bool:
     return not isinstance(moment, dt.datetime) or moment >= since
 
 
 def _reachable(repo: FakeRepository, sha: str) -> list[FakeCommit] | None:
-    """Return the commits that ``sha`` leads to, in the repository's order."""
+    """Return the commits reachable from ``sha``, in the repository's order."""
     parents = {entry.sha: entry.parents for entry in repo.commits}
     if sha not in parents:
         return None

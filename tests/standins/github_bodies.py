@@ -1,4 +1,4 @@
-"""The JSON of api.github.com: every member that its published schema requires, made up."""
+"""Bodies of GitHub's REST API: every member that its description requires, with made-up values."""
 
 import datetime as dt
 import hashlib
@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 Json = dict[str, object]
 Moment = dt.datetime | str | None
-"""A date; text goes out as it stands, so that it can be one that no calendar has."""
+"""A date. Text is sent as it is, so that it can be a date outside the calendar."""
 
-_OLD = dt.datetime(2015, 5, 1, tzinfo=dt.UTC)
+_LONG_AGO = dt.datetime(2015, 5, 1, tzinfo=dt.UTC)
 
 _REPOSITORY_LINKS = {
     "archive": "/{archive_format}{/ref}",
@@ -64,19 +64,19 @@ _USER_LINKS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FakeCommit:
-    """A commit. ``authored`` or ``committed`` None: GitHub's null in place of that person."""
+    """A commit. If ``authored`` or ``committed`` is None, GitHub has null for that person."""
 
     sha: str
     authored: Moment
     committed: Moment
     author: str | None = None
-    """A login, or None where the address belongs to nobody at GitHub."""
+    """A login, or None if the author has no account at GitHub."""
     parents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FakeContributor:
-    """Somebody with commits; ``anonymous`` ones are listed only where ``anon=1`` asks for them."""
+    """A contributor. ``anonymous`` ones are listed only with ``anon=1``."""
 
     name: str
     contributions: int
@@ -85,12 +85,12 @@ class FakeContributor:
 
 @dataclass(slots=True, kw_only=True)
 class FakeRepository:
-    """A repository of the stand-in. It may be changed while it is served."""
+    """A repository of the stand-in. It may be changed at any time."""
 
     owner: str
     name: str
     id: int = 0
-    """0: a number made from the name."""
+    """0: derived from the name."""
     description: str | None = None
     homepage: str | None = None
     license: str | None = None
@@ -98,22 +98,22 @@ class FakeRepository:
     stars: int = 0
     forks: int = 0
     open_issues: int = 0
-    pushed_at: dt.datetime = _OLD
-    updated_at: dt.datetime = _OLD
+    pushed_at: dt.datetime = _LONG_AGO
+    updated_at: dt.datetime = _LONG_AGO
     default_branch: str = "main"
     commits: list[FakeCommit] = field(default_factory=list)
-    """In the order of ``git log``, the head first."""
+    """In the order of ``git log``: the head is first."""
     contributors: list[FakeContributor] = field(default_factory=list)
     """Most commits first."""
     renamed_from: list[str] = field(default_factory=list)
-    """Full names that lead here by 301."""
+    """Full names that redirect here (301)."""
     archived: bool = False
     archived_at: dt.datetime | None = None
-    """Told by GraphQL alone."""
+    """Only GraphQL returns it."""
     disabled: bool = False
     empty: bool = False
     headless: bool = False
-    """Its default branch is not there, though others may be."""
+    """The default branch does not exist, though others may."""
     blocked: bool = False
     """451."""
     dmca_403: bool = False
@@ -124,7 +124,7 @@ class FakeRepository:
     """403 for its contributors."""
 
     def __post_init__(self) -> None:
-        # Below 2^31: GraphQL holds it in an Int.
+        # Below 2^31, as it is an Int in GraphQL.
         self.id = self.id or 1_000_000 + zlib.crc32(self.full_name.lower().encode()) % 10**9
 
     @property
@@ -139,7 +139,7 @@ class FakeRepository:
 
 
 def stamp(moment: Moment) -> str | None:
-    """Print a date as GitHub does: UTC, whole seconds, Z."""
+    """Format a date as GitHub does: UTC, whole seconds, Z."""
     if isinstance(moment, dt.datetime):
         return moment.astimezone(dt.UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
     return moment
@@ -178,7 +178,7 @@ def repository(repo: FakeRepository, api: str) -> Json:
         "fork": False,
         "url": url,
         **{f"{name}_url": f"{url}/{name}{tail}" for name, tail in _REPOSITORY_LINKS.items()},
-        "created_at": stamp(_OLD),
+        "created_at": stamp(_LONG_AGO),
         "updated_at": stamp(repo.updated_at),
         "pushed_at": stamp(repo.pushed_at),
         "git_url": f"git://github.com/{repo.full_name}.git",
@@ -216,7 +216,7 @@ def repository(repo: FakeRepository, api: str) -> Json:
 
 
 def commit(repo: FakeRepository, entry: FakeCommit, api: str) -> Json:
-    """Return a "commit" as a list of them has it."""
+    """Return a "commit" as it is listed."""
     url = f"{api}/repos/{repo.full_name}"
     html = f"https://github.com/{repo.full_name}"
     name = entry.author or "somebody"
@@ -264,11 +264,11 @@ def contributor(entry: FakeContributor, api: str) -> Json:
 
 
 def rate_limit(limit: int, remaining: int, reset: int) -> Json:
-    """Return the "rate limit overview"; the resources other than ``core`` are never used."""
+    """Return the "rate limit overview". Resources other than ``core`` are unused."""
     core = {"limit": limit, "used": limit - remaining, "remaining": remaining, "reset": reset}
     others = {
-        name: {"limit": most, "used": 0, "remaining": most, "reset": reset}
-        for name, most in {
+        name: {"limit": other, "used": 0, "remaining": other, "reset": reset}
+        for name, other in {
             "search": 30,
             "graphql": 5000,
             "code_search": 10,
@@ -315,5 +315,5 @@ def _license(spdx: str | None, api: str) -> Json | None:
     }
 
 
-def _node_id(kind: str, of: str) -> str:
-    return f"{kind}_{zlib.crc32(of.encode()):08x}"
+def _node_id(kind: str, name: str) -> str:
+    return f"{kind}_{zlib.crc32(name.encode()):08x}"

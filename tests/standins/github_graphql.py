@@ -1,7 +1,7 @@
-"""The stand-in of GitHub with its GraphQL API: queries are executed, on the same repositories.
+"""A stand-in for GitHub with both APIs: GraphQL queries are executed on the same repositories.
 
     with GitHubGraphQL([FakeRepository(owner="o", name="r")]) as github:
-        ...  # GITHUB_API_URL=github.url, a token: any, if github.tokens does not say otherwise
+        ...  # GITHUB_API_URL=github.url, and any token unless github.tokens is set
 
 Costs, limits and the shapes of errors are those of GitHub's documentation, under "Rate limits and
 query limits for the GraphQL API". Needs graphql-core.
@@ -22,26 +22,26 @@ from tests.standins.github_bodies import FakeCommit, FakeRepository, Json, error
 from tests.standins.github_schema import SDL
 from tests.standins.server import Call, Reply, unix_now
 
-_NODE_LIMIT = 500_000
-_LONGEST_PAGE = 100
+_MAX_NODES = 500_000
+_MAX_PER_PAGE = 100
 _BAD_GATEWAY = b"<html><head><title>502 Bad Gateway</title></head><body>unicorn</body></html>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A query that arrived."""
+    """A query that was received."""
 
     text: str
     variables: Mapping[str, object]
     repositories: int
-    """How many it asks about."""
+    """Number of repositories in the query."""
     cost: int
     status: int
-    """Of the reply: a refusal may be a 200."""
+    """Status of the reply; a refusal may be a 200."""
 
 
 class GitHubGraphQL(GitHubStandIn):
-    """GitHub with both APIs. What is hard on it may be changed at any time."""
+    """GitHub with both APIs. Its limits may be changed at any time."""
 
     def __init__(
         self,
@@ -49,26 +49,26 @@ class GitHubGraphQL(GitHubStandIn):
         *,
         latency: float = 0.0,
         now: Callable[[], int] = unix_now,
-        made: Callable[[str], FakeRepository | None] | None = None,
+        make: Callable[[str], FakeRepository | None] | None = None,
     ) -> None:
-        super().__init__(repositories, latency=latency, now=now, made=made)
+        super().__init__(repositories, latency=latency, now=now, make=make)
         self.graphql_quota = Quota()
         """In points."""
         self.queries: list[Query] = []
-        """All that were asked, in order."""
+        """All queries so far, in order."""
         self.breaks_above: int | None = None
-        """Repositories in a query, above which it is answered by ``broken_status``."""
+        """A query for more repositories than this gets ``broken_status``."""
         self.broken_status = 502
         self.runs_out_above: int | None = None
-        """Repositories in a query, above which resources run out."""
+        """A query for more repositories than this runs out of resources."""
         self.says_where = True
-        """Whether it tells then which repositories it did not come to."""
+        """Whether the errors then name the repositories that were not reached."""
         self.forbidden: set[str] = set()
-        """Full names, in lower case, of what the token may not see."""
+        """Full names, in lower case, of repositories that the token may not see."""
         self.hidden_issues: set[str] = set()
         """Full names, in lower case, whose issues the token may not see."""
         self.refusal: Json | None = None
-        """An error without a path, in place of every answer."""
+        """An error without a path, in place of every result."""
 
     def _reply(self, call: Call) -> Reply:
         if not call.path.endswith("/graphql"):
@@ -78,22 +78,22 @@ class GitHubGraphQL(GitHubStandIn):
         token = call.headers.get("authorization", "").rpartition(" ")[2]
         if not token or (self.tokens is not None and token not in self.tokens):
             return _reply(401, error(401, "Bad credentials"))
-        asked = json.loads(call.body)
-        return self._answered(asked["query"], asked.get("variables") or {})
+        body = json.loads(call.body)
+        return self._answer(body["query"], body.get("variables") or {})
 
-    def _answered(self, text: str, variables: Mapping[str, object]) -> Reply:
-        quota = self._renewed()
-        document, faults = _prepared(text)
-        cost, nodes, repositories = (0, 0, 0) if faults else _weighed(document)
+    def _answer(self, text: str, variables: Mapping[str, object]) -> Reply:
+        quota = self._current_graphql_quota()
+        document, faults = _parse_and_validate(text)
+        cost, nodes, repositories = (0, 0, 0) if faults else _measure(document)
         if quota.remaining <= 0:
             self.refused["graphql"] += 1
             limited = {"type": "RATE_LIMITED", "message": "API rate limit exceeded for user ID 1."}
             reply = _reply(200, {"data": None, "errors": [limited]})
         elif faults:
-            reply = _reply(200, {"errors": [_told(fault) for fault in faults]})
-        elif nodes > _NODE_LIMIT:
-            most = f"requests up to {nodes} possible nodes which exceeds the maximum limit"
-            reply = _reply(200, _refusal("MAX_NODE_LIMIT_EXCEEDED", f"This query {most}."))
+            reply = _reply(200, {"errors": [_format_error(fault) for fault in faults]})
+        elif nodes > _MAX_NODES:
+            excess = f"requests up to {nodes} possible nodes which exceeds the maximum limit"
+            reply = _reply(200, _refusal("MAX_NODE_LIMIT_EXCEEDED", f"This query {excess}."))
         elif self.breaks_above is not None and repositories > self.breaks_above:
             quota.remaining -= cost
             reply = Reply(status=self.broken_status, body=_BAD_GATEWAY)
@@ -103,25 +103,25 @@ class GitHubGraphQL(GitHubStandIn):
             reply = _reply(200, _refusal("RESOURCE_LIMITS_EXCEEDED", "Resource limits exceeded."))
         else:
             quota.remaining -= cost
-            reply = _reply(200, self._executed(document, variables, cost, nodes))
+            reply = _reply(200, self._execute(document, variables, cost, nodes))
         status = reply.status
-        asked = Query(
+        query = Query(
             text=text, variables=variables, repositories=repositories, cost=cost, status=status
         )
-        self.queries.append(asked)
-        told = {
+        self.queries.append(query)
+        headers = {
             "x-ratelimit-limit": str(quota.limit),
             "x-ratelimit-remaining": str(max(0, quota.remaining)),
             "x-ratelimit-used": str(quota.limit - quota.remaining),
             "x-ratelimit-reset": str(quota.reset),
             "x-ratelimit-resource": "graphql",
         }
-        return Reply(status=status, headers={**reply.headers, **told}, body=reply.body)
+        return Reply(status=status, headers={**reply.headers, **headers}, body=reply.body)
 
     def _runs_out(self, number: int) -> bool:
         return self.runs_out_above is not None and number > self.runs_out_above
 
-    def _renewed(self) -> Quota:
+    def _current_graphql_quota(self) -> Quota:
         quota, now = self.graphql_quota, self._now()
         if not quota.reset:
             quota.reset = now + 3_600
@@ -129,9 +129,9 @@ class GitHubGraphQL(GitHubStandIn):
             quota.remaining, quota.reset = quota.limit, now + 3_600
         return quota
 
-    # ── what there is ────────────────────────────────────────────────────────────────────
+    # ── resolvers ────────────────────────────────────────────────────────────────────────
 
-    def _executed(
+    def _execute(
         self, document: graphql.DocumentNode, variables: Mapping[str, object], cost: int, nodes: int
     ) -> Json:
         quota = self.graphql_quota
@@ -143,12 +143,12 @@ class GitHubGraphQL(GitHubStandIn):
             "resetAt": stamp(dt.datetime.fromtimestamp(quota.reset, dt.UTC)),
             "used": quota.limit - quota.remaining,
         }
-        came_to = 0
+        reached = 0
 
         def repository(_info: object, owner: str, name: str, **others: object) -> Json:
-            nonlocal came_to
-            came_to += 1
-            if self._runs_out(came_to):
+            nonlocal reached
+            reached += 1
+            if self._runs_out(reached):
                 raise _error("RESOURCE_LIMITS_EXCEEDED", "Resource limits exceeded.")
             return self._repository(f"{owner}/{name}", follow=others["followRenames"] is True)
 
@@ -158,24 +158,24 @@ class GitHubGraphQL(GitHubStandIn):
             root_value={"rateLimit": limits, "repository": repository},
             variable_values=dict(variables),
         )
-        told: Json = {"data": result.data}
+        body: Json = {"data": result.data}
         if result.errors:
-            told["errors"] = [_told(fault) for fault in result.errors]
-        return told
+            body["errors"] = [_format_error(fault) for fault in result.errors]
+        return body
 
     def _repository(self, full_name: str, *, follow: bool) -> Json:
         key = full_name.lower()
-        repo = self._named(key) or (self._formerly.get(key) if follow else None)
+        repo = self._find_by_name(key) or (self._by_former_name.get(key) if follow else None)
         if key in self.forbidden or (repo is not None and (repo.blocked or repo.dmca_403)):
             raise _error("FORBIDDEN", "Resource not accessible by personal access token")
         if repo is None or repo.gone:
             raise _error(
                 "NOT_FOUND", f"Could not resolve to a Repository with the name '{full_name}'."
             )
-        return _described(repo, hides_issues=key in self.hidden_issues)
+        return _repository_node(repo, hides_issues=key in self.hidden_issues)
 
 
-def _described(repo: FakeRepository, *, hides_issues: bool) -> Json:
+def _repository_node(repo: FakeRepository, *, hides_issues: bool) -> Json:
     pulls = repo.open_issues // 3
 
     def issues(_info: object, **_arguments: object) -> Json:
@@ -192,7 +192,7 @@ def _described(repo: FakeRepository, *, hides_issues: bool) -> Json:
         "databaseId": repo.id,
         "defaultBranchRef": {
             "name": repo.default_branch,
-            "target": _commit(repo, repo.commits[0]),
+            "target": _commit_node(repo, repo.commits[0]),
         }
         if repo.has_branch
         else None,
@@ -212,9 +212,9 @@ def _described(repo: FakeRepository, *, hides_issues: bool) -> Json:
     }
 
 
-def _commit(repo: FakeRepository, entry: FakeCommit) -> Json:
+def _commit_node(repo: FakeRepository, entry: FakeCommit) -> Json:
     def history(_info: object, first: int, since: str = "", after: str | None = None) -> Json:
-        # As GitHub's, a cursor holds the head that was asked for, and how far it was read.
+        # As at GitHub, a cursor holds the first head and the offset.
         head, _, offset = (after or f"{entry.sha} 0").partition(" ")
         start = next(n for n, known in enumerate(repo.commits) if known.sha == head)
         limit = dt.datetime.fromisoformat(since) if since else None
@@ -227,7 +227,7 @@ def _commit(repo: FakeRepository, entry: FakeCommit) -> Json:
         ]
         end = int(offset) + first
         return {
-            "nodes": [_commit(repo, known) for known in found[int(offset) : end]],
+            "nodes": [_commit_node(repo, known) for known in found[int(offset) : end]],
             "pageInfo": {"hasNextPage": end < len(found), "endCursor": f"{head} {end}"},
             "totalCount": len(found),
         }
@@ -252,25 +252,25 @@ def _schema() -> graphql.GraphQLSchema:
 
 
 @functools.cache
-def _prepared(
+def _parse_and_validate(
     text: str,
 ) -> tuple[graphql.DocumentNode, list[graphql.GraphQLError]]:
     document = graphql.parse(text)
-    return document, [*graphql.validate(_schema(), document), *_without_bounds(document)]
+    return document, [*graphql.validate(_schema(), document), *_find_unbounded(document)]
 
 
-def _without_bounds(document: graphql.DocumentNode) -> list[graphql.GraphQLError]:
-    """Return a fault for each connection whose size is not said, or beyond bounds."""
+def _find_unbounded(document: graphql.DocumentNode) -> list[graphql.GraphQLError]:
+    """Return an error for each connection whose size is missing or out of bounds."""
     return [
         _error("MISSING_PAGINATION_BOUNDARIES", f"{field.name.value} has no `first` in 1..100.")
         for field, _ in _fields(document)
-        if _is_connection(field) and not 1 <= _first(field) <= _LONGEST_PAGE
+        if _is_connection(field) and not 1 <= _first(field) <= _MAX_PER_PAGE
     ]
 
 
 @functools.cache
-def _weighed(document: graphql.DocumentNode) -> tuple[int, int, int]:
-    """Return cost in points, nodes at the most, and how many repositories are asked about."""
+def _measure(document: graphql.DocumentNode) -> tuple[int, int, int]:
+    """Return the cost in points, the maximum of nodes, and the number of repositories."""
     requests = nodes = repositories = 0
     for field, parents in _fields(document):
         if _is_connection(field):
@@ -281,7 +281,7 @@ def _weighed(document: graphql.DocumentNode) -> tuple[int, int, int]:
 
 
 def _fields(document: graphql.DocumentNode) -> list[tuple[ast.FieldNode, int]]:
-    """Return every field, with how many of the node that it is on there may be."""
+    """Return every field, and how many nodes at most have it."""
     fragments = {
         part.name.value: part
         for part in document.definitions
@@ -322,11 +322,11 @@ def _error(kind: str, message: str) -> graphql.GraphQLError:
     return graphql.GraphQLError(message, extensions={"type": kind})
 
 
-def _told(fault: graphql.GraphQLError) -> Json:
-    """Return an error as GitHub writes it: its type beside the message."""
-    told: dict[str, Any] = dict(fault.formatted)
-    extensions = told.pop("extensions", {})
-    return {**extensions, **told}
+def _format_error(fault: graphql.GraphQLError) -> Json:
+    """Return an error in GitHub's form: its type beside the message."""
+    formatted: dict[str, Any] = dict(fault.formatted)
+    extensions = formatted.pop("extensions", {})
+    return {**extensions, **formatted}
 
 
 def _refusal(kind: str, message: str) -> Json:

@@ -1,4 +1,4 @@
-"""Repositories of the stand-in of GitHub, made of recorded histories."""
+"""Repositories for the GitHub stand-in, made from published commit histories."""
 
 import datetime as dt
 import hashlib
@@ -11,7 +11,7 @@ from tests.standins.github_bodies import FakeCommit, FakeContributor, FakeReposi
 
 
 class HistoryCommit(Protocol):
-    """A commit of a recorded history; ``parents`` are indexes into that history."""
+    """A commit of a published history; ``parents`` are indexes into that history."""
 
     @property
     def parents(self) -> Sequence[int]: ...
@@ -26,10 +26,10 @@ class HistoryCommit(Protocol):
 def repository_of(
     commits: Sequence[HistoryCommit], head: int | None, *, owner: str, name: str, **facts: object
 ) -> FakeRepository:
-    """Make a repository of a history: what ``head`` leads to, in the order of ``git log``.
+    """Return a repository with the commits reachable from ``head``, in the order of ``git log``.
 
-    Authors become logins, and contributors by their commits. ``facts`` are further fields of
-    FakeRepository. ``head`` None: an empty one.
+    Authors become logins, and contributors by their number of commits. ``facts`` are other fields
+    of FakeRepository. Without ``head`` the repository is empty.
     """
     listed = _log_order(commits, head)
 
@@ -64,7 +64,7 @@ def repository_of(
 
 
 def _log_order(commits: Sequence[HistoryCommit], head: int | None) -> list[int]:
-    """Walk from ``head`` as ``git log`` does: of all that are known, the newest committed next."""
+    """Walk from ``head`` as ``git log`` does: next is the latest commit of those seen so far."""
     waiting = [] if head is None else [(-commits[head].committed.timestamp(), 0, head)]
     seen = set() if head is None else {head}
     order: list[int] = []

@@ -1,6 +1,6 @@
-"""The part of GitHub's GraphQL schema that the stand-in serves: every field that is asked for.
+"""The part of GitHub's GraphQL schema that the stand-in serves: every field that is queried.
 
-Written by hand, and held against the schema that GitHub publishes where that is at hand.
+Written by hand, and compared by a test with the schema that GitHub publishes.
 """
 
 SDL = """

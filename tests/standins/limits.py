@@ -1,7 +1,8 @@
-"""GitHub's secondary limits: points a minute of each of its APIs, and requests at once of both.
+"""GitHub's secondary rate limits: points a minute for each API, concurrent requests for both.
 
 The rules are those of "Rate limits for the REST API" in GitHub's documentation, under "About
-secondary rate limits". Minutes slide here; what is refused is not counted. Standard library only.
+secondary rate limits". The minute is a sliding window here, and refused requests do not count.
+Standard library only.
 """
 
 import math
@@ -13,31 +14,31 @@ from typing import Literal
 
 from tests.standins.server import Call
 
-REST_POINTS, GRAPHQL_POINTS, AT_ONCE = 900, 2_000, 100
+REST_POINTS, GRAPHQL_POINTS, MAX_CONCURRENT = 900, 2_000, 100
 
-_MINUTE = 60.0
+_MINUTE_SECONDS = 60.0
 
 Limit = Literal["REST points a minute", "GraphQL points a minute", "requests at once"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Excess:
-    """A request that is too much, and for what."""
+    """A refused request, and the limit that it exceeds."""
 
     limit: Limit
     retry_after: int
-    """Whole seconds until it would not be, at least one."""
+    """Whole seconds until it would be admitted, at least one."""
 
 
 class SecondaryLimits:
-    """What is admitted, request by request. Not for several threads at a time."""
+    """Admits or refuses requests. Not thread-safe."""
 
     def __init__(
         self,
         *,
         rest: int = REST_POINTS,
         graphql: int = GRAPHQL_POINTS,
-        at_once: int = AT_ONCE,
+        at_once: int = MAX_CONCURRENT,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._at_once = at_once
@@ -45,9 +46,10 @@ class SecondaryLimits:
         self._graphql = _Window("GraphQL points a minute", graphql, now)
 
     def excess(self, call: Call, busy: int) -> Excess | None:
-        """Count ``call`` and return None; or say why it is refused. ``busy``: how many there are.
+        """Count ``call`` and return None, or return why it is refused.
 
-        A query of GraphQL is one point, as is reading by REST; anything else is five.
+        ``busy`` is the number of concurrent requests. A GraphQL query or a read over REST costs
+        one point, anything else five.
         """
         if busy > self._at_once:
             return Excess(limit="requests at once", retry_after=1)
@@ -57,22 +59,22 @@ class SecondaryLimits:
 
 
 class _Window:
-    """The points of the last 60 seconds."""
+    """The points spent in the last 60 seconds."""
 
-    def __init__(self, limit: Limit, most: int, now: Callable[[], float]) -> None:
+    def __init__(self, limit: Limit, max_points: int, now: Callable[[], float]) -> None:
         self._limit = limit
-        self._most = most
+        self._max_points = max_points
         self._now = now
         self._spent: deque[tuple[float, int]] = deque()
         self._sum = 0
 
     def excess(self, points: int) -> Excess | None:
         now = self._now()
-        while self._spent and self._spent[0][0] <= now - _MINUTE:
+        while self._spent and self._spent[0][0] <= now - _MINUTE_SECONDS:
             self._sum -= self._spent.popleft()[1]
-        if self._sum + points > self._most:
+        if self._sum + points > self._max_points:
             oldest = self._spent[0][0] if self._spent else now
-            wait = math.ceil(oldest + _MINUTE - now)
+            wait = math.ceil(oldest + _MINUTE_SECONDS - now)
             return Excess(limit=self._limit, retry_after=max(1, wait))
         self._spent.append((now, points))
         self._sum += points

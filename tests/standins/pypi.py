@@ -1,8 +1,8 @@
-"""A PyPI of one's own: the Simple and the JSON API of made-up projects.
+"""A stand-in for PyPI: the Simple and the JSON API of made-up projects.
 
-``LoopbackServer(pypi.reply)`` serves it. A test changes a project between requests, which moves
-its serial where the test moves it. By default it is PyPI as its source has it, with ETags; with
-``etags=False`` it is PyPI as some caches let it through.
+``LoopbackServer(pypi.reply)`` serves it. A test may change a project between requests; the serial
+changes only if the test changes it. With ``etags=False`` it is like PyPI behind a cache that drops
+ETags.
 """
 
 import hashlib
@@ -19,23 +19,23 @@ SIMPLE = "application/vnd.pypi.simple.v1+json"
 
 @dataclass(slots=True, kw_only=True)
 class FakeProject:
-    """A project, as much of it as the two APIs tell; to be changed at will."""
+    """What the two APIs tell about a project. It may be changed at any time."""
 
     name: str
     info: dict[str, object] = field(default_factory=dict)
-    """Overrides what ``info`` of the JSON API says by default."""
+    """Members of the JSON API's ``info``, in place of the defaults."""
     files: list[dict[str, object]] = field(default_factory=list)
-    """As ``file`` makes them."""
+    """As returned by `file`."""
     versions: list[str] | None = None
     """PEP 700; None for a server of API 1.0."""
     serial: int | None = 1
     json_serial: int | None = None
-    """What the JSON API says, where its cache is behind."""
+    """The serial of the JSON API, if its cache is outdated."""
     status: object = None
-    """``project-status``, whole (PEP 792)."""
+    """The whole ``project-status`` member (PEP 792)."""
     api_version: str = "1.4"
     has_json: bool = True
-    """False: quarantined, or never released, for which the JSON API has a 404."""
+    """False: the JSON API sends a 404, as for quarantined projects and those without a release."""
 
 
 def file(
@@ -45,19 +45,19 @@ def file(
     yanked: object = False,
     requires_python: str | None = None,
 ) -> dict[str, object]:
-    """Make a file of the Simple API; ``uploaded=None`` is how servers before API 1.1 have it."""
-    made: dict[str, object] = {
+    """Return a file of the Simple API. ``uploaded=None`` is for servers before API 1.1."""
+    entry: dict[str, object] = {
         "filename": filename,
         "url": f"https://files.example.org/{filename}",
         "hashes": {},
         "requires-python": requires_python,
         "yanked": yanked,
     }
-    return made if uploaded is None else made | {"upload-time": uploaded, "size": 1}
+    return entry if uploaded is None else entry | {"upload-time": uploaded, "size": 1}
 
 
 def released(name: str, versions: Sequence[str], **overrides: object) -> FakeProject:
-    """Make a project with one source distribution per version; ``overrides`` are of ``info``."""
+    """Return a project with one sdist per version. ``overrides`` are members of ``info``."""
     return FakeProject(
         name=name,
         info=overrides,
@@ -67,33 +67,33 @@ def released(name: str, versions: Sequence[str], **overrides: object) -> FakePro
 
 
 class FakePyPI:
-    """The projects that there are, and the answers about them."""
+    """The projects, and the replies of PyPI for them."""
 
     def __init__(
         self,
         *projects: FakeProject,
         etags: bool = True,
-        made: Callable[[str], FakeProject | None] | None = None,
+        make: Callable[[str], FakeProject | None] | None = None,
     ) -> None:
-        """Have ``projects``, and what ``made`` makes of a canonical name not among them."""
+        """Serve ``projects``, and what ``make`` returns for any other canonical name."""
         self.etags = etags
-        self._made = made
+        self._make = make
         self._projects = {canonicalize_name(project.name): project for project in projects}
 
     def add(self, project: FakeProject) -> None:
-        """Let there be ``project``, in place of one with its name."""
+        """Serve ``project``, in place of one with the same name."""
         self._projects[canonicalize_name(project.name)] = project
 
     def remove(self, name: str) -> None:
-        """Let there be no project ``name`` any more."""
+        """Stop serving the project ``name``."""
         del self._projects[canonicalize_name(name)]
 
-    def _named(self, name: str) -> FakeProject | None:
+    def _find(self, name: str) -> FakeProject | None:
         key = canonicalize_name(name)
-        return self._projects.get(key) or (self._made(key) if self._made else None)
+        return self._projects.get(key) or (self._make(key) if self._make else None)
 
     def reply(self, call: Call) -> Reply:
-        """Answer a request as PyPI would."""
+        """Return the reply of PyPI to ``call``."""
         match call.path.split("/"):
             case ["", "simple", name, ""]:
                 return self._simple(call, name)
@@ -104,10 +104,10 @@ class FakePyPI:
 
     def _simple(self, call: Call, name: str) -> Reply:
         if name != canonicalize_name(name):
-            return _moved(f"/simple/{canonicalize_name(name)}/")
-        project = self._named(name)
+            return _redirect(f"/simple/{canonicalize_name(name)}/")
+        project = self._find(name)
         if project is None:
-            return Reply(status=404)  # through its cache, without a body or a type
+            return Reply(status=404)  # as PyPI's cache sends it, without body and content type
         if call.headers.get("accept") != SIMPLE:
             return _text(200, "<!DOCTYPE html><title>Links</title>", "text/html")
         meta: dict[str, object] = {"api-version": project.api_version}
@@ -122,8 +122,8 @@ class FakePyPI:
 
     def _json(self, call: Call, name: str) -> Reply:
         if name != canonicalize_name(name):
-            return _moved(f"/pypi/{canonicalize_name(name)}/json")
-        project = self._named(name)
+            return _redirect(f"/pypi/{canonicalize_name(name)}/json")
+        project = self._find(name)
         if project is None or not project.has_json:
             return _text(404, '{"message": "Not Found"}', "application/json")
         serial = project.serial if project.json_serial is None else project.json_serial
@@ -165,7 +165,7 @@ _INFO: dict[str, object] = {
 }
 
 
-def _moved(path: str) -> Reply:
+def _redirect(path: str) -> Reply:
     return Reply(status=301, headers={"Location": path})
 
 

@@ -1,8 +1,8 @@
-"""A pypistats of one's own: ``recent`` downloads, and its manners.
+"""A stand-in for pypistats.org: its ``recent`` endpoint and its rate limit.
 
-``LoopbackServer(stats.reply)`` serves it. It admits 30 requests a minute and 5 a second, in windows
-that slide, and refuses the others as pypistats does: 429 with a page of HTML and no header that
-says until when. 404 is plain text. Names are looked up as they come, but for ``.`` and ``_``.
+``LoopbackServer(stats.reply)`` serves it. It admits 30 requests a minute and 5 a second, in sliding
+windows, and refuses others as pypistats does: a 429 with a page of HTML, and no header that says
+how long to wait. A 404 is plain text. Names are looked up as given, except for ``.`` and ``_``.
 Standard library only.
 """
 
@@ -14,18 +14,18 @@ from threading import Lock
 
 from tests.standins.server import Call, Reply
 
-PER_MINUTE, PER_SECOND = 30, 5
+MAX_PER_MINUTE, MAX_PER_SECOND = 30, 5
 
-Figures = tuple[int, int, int]
+Counts = tuple[int, int, int]
 """Downloads of the last day, week and month."""
 
 
 class FakePyPIStats:
-    """Figures by canonical name; ``downloads`` may be changed at any time."""
+    """Download counts by canonical name. ``downloads`` may be changed at any time."""
 
     def __init__(
         self,
-        downloads: Mapping[str, Figures] | None = None,
+        downloads: Mapping[str, Counts] | None = None,
         *,
         etags: bool = False,
         limited: bool = True,
@@ -35,14 +35,14 @@ class FakePyPIStats:
         self.etags = etags
         self.limited = limited
         self.admitted: list[float] = []
-        """When the requests came that were not refused."""
+        """Times of the requests that were not refused."""
         self.refused = 0
         self._now = now
         self._lock = Lock()
 
     def reply(self, call: Call) -> Reply:
-        """Answer a request as pypistats would."""
-        if self.limited and not self._admits():
+        """Return the reply of pypistats to ``call``."""
+        if self.limited and not self._admit():
             return _text(429, "<!doctype html><title>429 Too Many Requests</title>", "text/html")
         match call.path.split("/"):
             case ["", "api", "packages", name, "recent"]:
@@ -50,12 +50,12 @@ class FakePyPIStats:
             case _:
                 return _text(404, "404")
 
-    def _admits(self) -> bool:
+    def _admit(self) -> bool:
         with self._lock:
             now = self._now()
             minute = sum(moment > now - 60 for moment in self.admitted)
             second = sum(moment > now - 1 for moment in self.admitted)
-            if minute >= PER_MINUTE or second >= PER_SECOND:
+            if minute >= MAX_PER_MINUTE or second >= MAX_PER_SECOND:
                 self.refused += 1
                 return False
             self.admitted.append(now)

@@ -1,7 +1,7 @@
-"""A loopback HTTP/1.1 server for stand-ins: keep-alive, a log of what was asked, faults on demand.
+"""A loopback HTTP/1.1 server for stand-ins: keep-alive, a log of requests, faults on demand.
 
-It knows no host: a ``Handler`` makes the replies. Standard library only, so that benchmarks and
-subprocesses can use it too.
+It knows nothing of any host: a ``Handler`` makes the replies. Standard library only, so that
+benchmarks and subprocesses can use it too.
 """
 
 import os
@@ -44,7 +44,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Logged:
-    """A request that was answered, or not: ``status`` is 0 where the connection was dropped."""
+    """A request in the log. Its ``status`` is 0 if the connection was dropped."""
 
     method: str
     target: str
@@ -52,7 +52,7 @@ class Logged:
     headers: Mapping[str, str]
     status: int
     length: int
-    """Bytes of the reply's body."""
+    """Size of the reply's body in bytes."""
 
     @property
     def path(self) -> str:
@@ -62,18 +62,18 @@ class Logged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What goes wrong. Fields that are None leave the true reply as it is."""
+    """A way for a reply to go wrong. Fields that are None leave the real reply as it is."""
 
     status: int | None = None
     headers: Mapping[str, str] | None = None
-    """Replace all headers of the true reply."""
+    """Replaces all headers of the real reply."""
     body: bytes | None = None
     drop: bool = False
     """Close the connection without a reply."""
     cut: int | None = None
-    """Close it after that many bytes of the body."""
+    """Close the connection after that many bytes of the body."""
     reset: bool = False
-    """Do not close it but break it (RST)."""
+    """Reset the connection (RST) where it would be closed."""
     delay: float = 0.0
     """Seconds before the reply."""
     drip: float = 0.0
@@ -89,15 +89,15 @@ class Fault:
 
 
 @dataclass(slots=True)
-class _Armed:
+class _ArmedFault:
     pattern: re.Pattern[str]
     fault: Fault
-    left: int | None
+    remaining: int | None
     skip: int
 
 
 @dataclass(frozen=True, slots=True)
-class _Lot:
+class _RandomFault:
     random: Random
     share: float
     fault: Fault
@@ -107,17 +107,17 @@ Handler = Callable[[Call], Reply]
 
 
 class LoopbackServer:
-    """Serves ``handler`` on 127.0.0.1 between ``with`` and its end, at ``url``."""
+    """A context manager that serves ``handler`` on 127.0.0.1, at ``url``."""
 
     def __init__(self, handler: Handler, *, latency: float = 0.0) -> None:
         self.log: list[Logged] = []
         self.latency = latency
-        """Seconds that every reply takes."""
+        """Seconds before every reply."""
         self.busiest = 0
-        """The most requests that were being answered at one time."""
+        """The largest number of concurrent requests so far."""
         self._handler = handler
-        self._faults: list[_Armed] = []
-        self._lot: _Lot | None = None
+        self._faults: list[_ArmedFault] = []
+        self._random_fault: _RandomFault | None = None
         self._lock = threading.Lock()
         self._busy = 0
         self._closing = threading.Event()
@@ -126,7 +126,7 @@ class LoopbackServer:
 
     @property
     def url(self) -> str:
-        """Where it listens: ``http://127.0.0.1:port``."""
+        """The base URL: ``http://127.0.0.1:port``."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
@@ -146,65 +146,69 @@ class LoopbackServer:
         self._server.server_close()
 
     def fault(self, pattern: str, fault: Fault, *, times: int | None = None, skip: int = 0) -> None:
-        """Let ``fault`` befall requests whose path and query match ``pattern`` (``re.search``).
+        """Apply ``fault`` to requests whose path and query match ``pattern`` (``re.search``).
 
-        ``times`` of them (None: all), after ``skip`` that go well. The first that fits is used.
+        It applies ``times`` times (None: always), after ``skip`` matching requests that succeed.
+        Of several faults that match, the one added first applies.
         """
         with self._lock:
-            self._faults.append(_Armed(re.compile(pattern), fault, times, skip))
+            self._faults.append(_ArmedFault(re.compile(pattern), fault, times, skip))
 
     def fault_share(self, share: float, fault: Fault, *, seed: int = 0) -> None:
-        """Let ``fault`` befall that share of all requests; which ones ``seed`` decides.
+        """Apply ``fault`` to that share of all requests, chosen at random from ``seed``.
 
-        The same seed strikes the same ones in the order of their arrival.
+        The same seed chooses the same requests, by the order of their arrival.
         """
         with self._lock:
-            self._lot = _Lot(Random(seed), share, fault)
+            self._random_fault = _RandomFault(Random(seed), share, fault)
 
     def heal(self) -> None:
-        """Forget all faults."""
+        """Remove all faults."""
         with self._lock:
             self._faults.clear()
-            self._lot = None
+            self._random_fault = None
 
     @property
     def busy(self) -> int:
-        """How many requests are being answered."""
+        """The number of requests being answered now."""
         return self._busy
 
     # ── used by the connections ──
 
     def enter_call(self, target: str) -> Fault | None:
-        """Count a call that begins, and return what is to go wrong with it."""
+        """Count a call as being answered, and return the fault to apply to it."""
         with self._lock:
             self._busy += 1
             self.busiest = max(self.busiest, self._busy)
             for armed in self._faults:
-                if armed.left == 0 or not armed.pattern.search(target):
+                if armed.remaining == 0 or not armed.pattern.search(target):
                     continue
                 if armed.skip:
                     armed.skip -= 1
                     continue
-                if armed.left is not None:
-                    armed.left -= 1
+                if armed.remaining is not None:
+                    armed.remaining -= 1
                 return armed.fault
-            if self._lot is not None and self._lot.random.random() < self._lot.share:
-                return self._lot.fault
+            if (
+                self._random_fault is not None
+                and self._random_fault.random.random() < self._random_fault.share
+            ):
+                return self._random_fault.fault
         return None
 
     def leave_call(self, logged: Logged) -> None:
-        """Note a call that is over."""
+        """Log a call that was answered."""
         with self._lock:
             self._busy -= 1
             self.log.append(logged)
 
     def reply(self, call: Call) -> Reply:
-        """Ask the handler, one call at a time."""
+        """Return the handler's reply, one call at a time."""
         with self._lock:
             return self._handler(call)
 
     def wait(self, seconds: float) -> None:
-        """Wait, but not beyond the server's end."""
+        """Wait, but no longer than the server runs."""
         if seconds > 0:
             self._closing.wait(seconds)
 
@@ -222,7 +226,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Connection)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Tell of a mistake in a handler; a client that hangs up is the client's business."""
+        """Report an error in a handler, but not a client that hangs up."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -239,7 +243,7 @@ class _Server(ThreadingHTTPServer):
                 try:
                     connection.shutdown(socket.SHUT_RDWR)
                 except OSError:
-                    continue  # the other side was quicker
+                    continue  # the client closed it first
 
 
 class _Connection(BaseHTTPRequestHandler):
@@ -258,7 +262,7 @@ class _Connection(BaseHTTPRequestHandler):
         super().finish()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
-        """Write nothing to standard error."""
+        """Do not log to standard error."""
 
     def _answer(self) -> None:
         length = int(self.headers.get("content-length") or 0)
@@ -278,7 +282,7 @@ class _Connection(BaseHTTPRequestHandler):
             if fault is None or not fault.drop:
                 reply = owner.reply(call)
                 reply = fault.applied(reply) if fault else reply
-        finally:  # noted before it is sent: who has the reply may read the log
+        finally:  # logged before it is sent, so that a client with the reply finds it in the log
             owner.leave_call(
                 Logged(
                     method=call.method,
@@ -314,16 +318,16 @@ class _Connection(BaseHTTPRequestHandler):
             self.wfile.write(body)
         self.wfile.flush()
         if fault is not None and fault.reset:
-            self._break()
+            self._reset()
 
-    def _break(self) -> None:
-        at_once = struct.pack("ii", 1, 0)
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
-        os.close(self.connection.detach())  # its own close would say goodbye first
+    def _reset(self) -> None:
+        no_linger = struct.pack("ii", 1, 0)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
+        os.close(self.connection.detach())  # socket.close would shut it down in order first
 
     do_GET = do_HEAD = do_POST = _answer  # noqa: N815 - names of http.server
 
 
 def unix_now() -> int:
-    """Return this instant as whole Unix seconds: the clock of a stand-in that is given none."""
+    """Return the current Unix time in whole seconds: the default clock of the stand-ins."""
     return int(time.time())

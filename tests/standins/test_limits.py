@@ -207,13 +207,13 @@ def test_a_share_may_be_none_or_all() -> None:
 
 
 def test_repositories_can_be_made_as_they_are_asked_for() -> None:
-    def made(key: str) -> FakeRepository | None:
+    def make(key: str) -> FakeRepository | None:
         return repository(id=42, name="lazy") if key in {"octo/lazy", "42"} else None
 
     headers = {"user-agent": "tests", "authorization": "Bearer t"}
     text = '{ repository(owner: "Octo", name: "%s") { databaseId } }'
     with (
-        GitHubGraphQL(made=made) as github,
+        GitHubGraphQL(make=make) as github,
         httpx.Client(base_url=github.url, headers=headers, verify=False, trust_env=False) as http,
     ):
         listed = crowd(github, 1)[0]
@@ -232,11 +232,11 @@ def test_repositories_can_be_made_as_they_are_asked_for() -> None:
 def test_projects_can_be_made_as_they_are_asked_for() -> None:
     asked = []
 
-    def made(name: str) -> FakeProject | None:
+    def make(name: str) -> FakeProject | None:
         asked.append(name)
         return released(name, ["1.0"]) if name.startswith("lazy") else None
 
-    pypi = FakePyPI(released("here", ["2.0"]), made=made)
+    pypi = FakePyPI(released("here", ["2.0"]), make=make)
     names = ("here", "lazy-one", "none")
     simple = [
         pypi.reply(

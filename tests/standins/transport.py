@@ -1,4 +1,4 @@
-"""The transport at its plainest, for tests of sources: httpx, redirects, quotas told by name."""
+"""A minimal transport for tests of sources: httpx with redirects, and RateLimited for quotas."""
 
 import datetime as dt
 from types import TracebackType
@@ -11,7 +11,7 @@ from pkgharvest.transport.base import Request, Response
 
 
 class LoopbackTransport:
-    """An Exchange over a real socket; no retries, no credentials but ``token``."""
+    """A Transport over a real socket, without retries, and with no credentials but ``token``."""
 
     def __init__(self, token: str | None = None) -> None:
         headers = {"user-agent": "pkgharvest-tests", "accept-encoding": "identity"}
@@ -33,7 +33,7 @@ class LoopbackTransport:
         await self._client.aclose()
 
     async def send(self, request: Request) -> Response:
-        """Send ``request``; RateLimited where nothing remains of the quota."""
+        """Send ``request``. Raises RateLimited if the quota is used up."""
         response = await self._client.request(
             request.method, request.url, headers=dict(request.headers), content=request.body
         )
