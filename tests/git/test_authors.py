@@ -1,4 +1,4 @@
-"""Participants of histories that have no logins."""
+"""Authors of histories without logins."""
 
 from collections import Counter
 
@@ -20,41 +20,41 @@ def ranked(*commits: tuple[str, str, int | None]) -> list[tuple[str, int]]:
     return [(person.name, person.commits) for person in authors.contributors()]
 
 
-def test_an_address_is_one_person_whatever_its_case() -> None:
+def test_an_address_is_one_author_whatever_its_case() -> None:
     assert ranked(("Ann", "a@x.org", 1), ("Ann B", "A@X.ORG", 2)) == [("Ann B", 2)]
 
 
-def test_the_newest_name_is_shown_in_whatever_order_it_comes() -> None:
+def test_the_latest_name_of_an_author_is_shown_in_any_order() -> None:
     assert ranked(("new", "a@x.org", 2), ("old", "a@x.org", 1)) == [("new", 2)]
     assert ranked(("old", "a@x.org", 1), ("new", "a@x.org", 2)) == [("new", 2)]
 
 
-def test_two_addresses_of_one_name_are_one_participant() -> None:
+def test_two_addresses_with_one_name_are_one_author() -> None:
     commits = (("Bo", "b@x.org", 1), ("Ann", "a@x.org", 1), ("Ann", "a@y.org", 1))
     assert ranked(*commits) == [("Ann", 2), ("Bo", 1)]
 
 
-def test_most_commits_first_then_the_most_recent() -> None:
+def test_authors_are_sorted_by_commits_then_by_date() -> None:
     commits = (("old", "o@x", 1), ("new", "n@x", 9), ("most", "m@x", 0), ("most", "m@x", 0))
     assert ranked(*commits) == [("most", 2), ("new", 1), ("old", 1)]
 
 
-def test_without_an_address_people_are_their_names() -> None:
+def test_authors_without_an_address_are_told_apart_by_name() -> None:
     assert ranked(("Ann", "", 1), ("Bo", "", 2), ("Ann", " ", 3)) == [("Ann", 2), ("Bo", 1)]
 
 
-def test_names_are_never_addresses() -> None:
+def test_an_author_is_never_shown_as_an_address() -> None:
     assert ranked(("ann@x.org", "a@x.org", 1)) == [("ann", 1)]
     assert ranked(("@handle", "a@x.org", 1)) == [("handle", 1)]
 
 
-def test_whoever_has_no_name_at_all_is_left_out() -> None:
+def test_an_author_without_a_name_is_left_out() -> None:
     assert ranked(("", "a@x.org", 1), ("@", "b@x.org", 1)) == []
     assert ranked(("", "a@x.org", 2), ("Ann", "a@x.org", 1)) == [("Ann", 2)]
 
 
 @given(COMMITS)
-def test_what_always_holds(commits: list[tuple[str, str, int | None]]) -> None:
+def test_author_names_are_unique_and_sorted(commits: list[tuple[str, str, int | None]]) -> None:
     authors = Authors()
     for commit in commits:
         authors.add(*commit)
@@ -66,7 +66,7 @@ def test_what_always_holds(commits: list[tuple[str, str, int | None]]) -> None:
 
 
 @given(st.lists(st.sampled_from("abcdef")))
-def test_counts(names: list[str]) -> None:
+def test_commits_are_counted_by_author(names: list[str]) -> None:
     authors = Authors()
     for name in names:
         authors.add(name, f"{name}@x.org", 0)

@@ -1,4 +1,4 @@
-"""The cache directory of clones."""
+"""The cache of clones: names, locks, sizes and removal."""
 
 import asyncio
 import contextlib
@@ -41,7 +41,7 @@ def test_spellings_of_one_repository_share_a_clone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "path", ["-/--upload-pack=x", "a/" + "b" * 500, "%F0%9F%98%80/x", "...", "a/b.lock"]
 )
-def test_names_are_fit_for_any_disk(path: str, tmp_path: Path) -> None:
+def test_clone_names_are_valid_on_any_file_system(path: str, tmp_path: Path) -> None:
     name = CloneCache(tmp_path).path_of(Locator(scheme="https", host="e.org", path=path)).name
     assert len(name) < 100
     assert name[0].isalnum()
@@ -49,14 +49,14 @@ def test_names_are_fit_for_any_disk(path: str, tmp_path: Path) -> None:
     assert "/" not in name
 
 
-def test_like_names_are_different_clones(tmp_path: Path) -> None:
+def test_similar_names_are_different_clones(tmp_path: Path) -> None:
     clones = CloneCache(tmp_path)
     paths = ["a-b/c", "a/b-c", "A-b/c", "a-b/c_"]
     locators = [Locator(scheme="https", host="e.org", path=path) for path in paths]
     assert len({clones.path_of(locator) for locator in locators}) == len(paths)
 
 
-def test_the_directory_is_made_when_it_is_needed_and_is_private(tmp_path: Path) -> None:
+def test_the_clone_directory_is_created_when_needed_and_private(tmp_path: Path) -> None:
     clones = CloneCache(tmp_path / "cache" / "clones")
     assert clones.size() == clones.remove(ONE) == clones.keep_only([]) == 0
     assert not clones.directory.exists()
@@ -64,7 +64,7 @@ def test_the_directory_is_made_when_it_is_needed_and_is_private(tmp_path: Path) 
     assert clones.directory.stat().st_mode & 0o777 == 0o700
 
 
-def test_size_and_removal(tmp_path: Path) -> None:
+def test_clones_have_a_size_and_can_be_removed(tmp_path: Path) -> None:
     clones = CloneCache(tmp_path)
     one, two = filled(clones, ONE, 100), filled(clones, TWO, 20)
     assert clones.size() == 120
@@ -74,7 +74,7 @@ def test_size_and_removal(tmp_path: Path) -> None:
     assert clones.size() == directory_size(two) == 20
 
 
-def test_orphans_go_and_what_is_not_ours_stays(tmp_path: Path) -> None:
+def test_orphaned_clones_are_removed_and_foreign_files_kept(tmp_path: Path) -> None:
     clones = CloneCache(tmp_path)
     one, two = filled(clones, ONE, 100), filled(clones, TWO, 20)
     theirs = tmp_path / "somebody.git"
@@ -90,14 +90,14 @@ def test_orphans_go_and_what_is_not_ours_stays(tmp_path: Path) -> None:
     assert (tmp_path / "notes.lock").exists()
 
 
-def test_locks_of_clones_that_are_gone_go_too(tmp_path: Path) -> None:
+def test_lock_files_of_removed_clones_are_removed(tmp_path: Path) -> None:
     clones = CloneCache(tmp_path)
     hold(clones, ONE)
     clones.keep_only([])
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_clone_has_one_holder_and_is_not_removed_under_it(tmp_path: Path) -> None:
+def test_a_clone_has_one_holder_and_is_not_removed_while_held(tmp_path: Path) -> None:
     clones, others = CloneCache(tmp_path), CloneCache(tmp_path)
     path = filled(clones, ONE, 100)
 
@@ -116,7 +116,7 @@ def test_a_clone_has_one_holder_and_is_not_removed_under_it(tmp_path: Path) -> N
     assert path.exists()
 
 
-def test_the_next_in_line_gets_it(tmp_path: Path) -> None:
+def test_waiting_holders_of_a_clone_take_turns(tmp_path: Path) -> None:
     clones = CloneCache(tmp_path)
     order: list[int] = []
 
@@ -133,7 +133,7 @@ def test_the_next_in_line_gets_it(tmp_path: Path) -> None:
     assert order[::2] == order[1::2]
 
 
-def test_a_holder_that_fails_lets_go(tmp_path: Path) -> None:
+def test_a_failing_holder_releases_the_clone(tmp_path: Path) -> None:
     clones = CloneCache(tmp_path)
 
     async def fail() -> None:
@@ -145,7 +145,7 @@ def test_a_holder_that_fails_lets_go(tmp_path: Path) -> None:
     hold(clones, ONE)
 
 
-def test_what_a_killed_git_left_is_cleared(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_git_are_removed_from_the_clone(tmp_path: Path) -> None:
     clones = CloneCache(tmp_path)
     path = filled(clones, ONE, 1)
     (path / "refs" / "heads").mkdir(parents=True)
@@ -163,7 +163,7 @@ def test_what_a_killed_git_left_is_cleared(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions are of another kind there")
-def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
+def test_a_clone_directory_that_cannot_be_created_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Unavailable, match=r"cannot use the cache directory"):
         hold(CloneCache(tmp_path / "file" / "clones"), ONE)

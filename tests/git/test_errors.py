@@ -1,4 +1,6 @@
-"""git's complaints, told as errors."""
+"""Errors of git, translated into SourceErrors."""
+
+import pickle
 
 import pytest
 
@@ -7,11 +9,11 @@ from pkgharvest.git.process import GitError
 from pkgharvest.model.errors import NotFound, RateLimited, SourceError, Unauthorized, Unavailable
 from pkgharvest.model.locators import parse_locator
 
-WHERE = parse_locator("https://example.org/owner/timeout-tls")
+LOCATOR = parse_locator("https://example.org/owner/timeout-tls")
 
 
-def refused(stderr: str, *, networked: bool = True) -> SourceError | None:
-    return from_host(GitError(128, stderr, networked=networked), WHERE)
+def host_error(stderr: str, *, networked: bool = True) -> SourceError | None:
+    return from_host(GitError(128, stderr, networked=networked), LOCATOR)
 
 
 @pytest.mark.parametrize(
@@ -71,39 +73,41 @@ def refused(stderr: str, *, networked: bool = True) -> SourceError | None:
         ("fatal: write error: No space left on device", "unavailable"),
     ],
 )
-def test_what_hosts_say(stderr: str, kind: str) -> None:
-    error = refused(stderr)
+def test_git_messages_of_hosts_become_source_errors(stderr: str, kind: str) -> None:
+    error = host_error(stderr)
     assert error is not None
     assert error.kind == kind
 
 
-def test_who_has_a_password_was_refused() -> None:
+def test_a_request_for_a_user_name_after_a_password_is_unauthorized() -> None:
     asked = "fatal: could not read Username for 'https://example.org': terminal prompts disabled"
     error = GitError(128, asked, networked=True)
-    assert isinstance(from_host(error, WHERE), NotFound)
-    assert isinstance(from_host(error, WHERE, signed_in=True), Unauthorized)
+    assert isinstance(from_host(error, LOCATOR), NotFound)
+    assert isinstance(from_host(error, LOCATOR, signed_in=True), Unauthorized)
     missing = GitError(128, "fatal: repository 'https://e/' not found", networked=True)
-    assert isinstance(from_host(missing, WHERE, signed_in=True), NotFound)
+    assert isinstance(from_host(missing, LOCATOR, signed_in=True), NotFound)
 
 
-def test_the_name_of_a_repository_says_nothing() -> None:
+def test_the_name_of_a_repository_does_not_decide_the_error() -> None:
     damage = "fatal: bad object refs/heads/default in /cache/owner-timeout-tls-00.git/x"
-    assert refused(damage) is None
-    assert refused("fatal: Unable to create '/c/not-exported/shallow.lock': File exists.") is None
+    assert host_error(damage) is None
+    assert (
+        host_error("fatal: Unable to create '/c/not-exported/shallow.lock': File exists.") is None
+    )
 
 
-def test_what_does_not_go_to_the_network_is_never_the_hosts_fault() -> None:
-    assert refused("fatal: early EOF", networked=False) is None
-    assert isinstance(refused("fatal: early EOF"), Unavailable)
+def test_an_error_of_a_local_command_is_never_the_hosts() -> None:
+    assert host_error("fatal: early EOF", networked=False) is None
+    assert isinstance(host_error("fatal: early EOF"), Unavailable)
 
 
-def test_a_quota_names_its_host() -> None:
-    error = refused("The requested URL returned error: 429")
+def test_a_rate_limited_git_host_is_named() -> None:
+    error = host_error("The requested URL returned error: 429")
     assert isinstance(error, RateLimited)
     assert error.host == "example.org"
 
 
-def test_complaints_are_one_clean_line() -> None:
+def test_git_messages_become_one_printable_line() -> None:
     error = GitError(
         128,
         "warning: x\nfatal: unable to access 'https://me:s3cret@example.org/': \x1b[31mred\r\n"
@@ -111,6 +115,13 @@ def test_complaints_are_one_clean_line() -> None:
         networked=False,
     )
     assert error_line(error) == "unable to access 'https://***@example.org/': ?[31mred"
-    assert "s3cret" not in from_disk(error, WHERE).message
+    assert "s3cret" not in from_disk(error, LOCATOR).message
     assert len(error_line(GitError(1, "fatal: " + "x" * 9000, networked=True))) == 160
     assert error_line(GitError(1, "", networked=True)) == "git exited with 1"
+
+
+def test_a_git_error_survives_pickle() -> None:
+    error = GitError(128, "fatal: early EOF", networked=True)
+    copy = pickle.loads(pickle.dumps(error))
+    assert (copy.code, copy.stderr, copy.networked) == (128, "fatal: early EOF", True)
+    assert str(copy) == str(error)

@@ -1,4 +1,4 @@
-"""git at arm's length: what it inherits, when it is killed, what is left of it."""
+"""Running git: what it inherits, and when it is killed."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ PATH = os.environ["PATH"]
 
 
 def stand_in(directory: Path, script: str) -> str:
-    """Make a ``git`` that answers the usual questions by itself and else runs ``script``."""
+    """Create a ``git`` that runs ``script``, except for ``version`` and ``config``."""
     path = directory / "git-stand-in"
     usual = 'case "$2" in version|config) exec git "$@";; esac'
     path.write_text(f"#!/bin/sh\n{usual}\n{script}\n", encoding="utf-8")
@@ -29,8 +29,10 @@ def run(executable: str, command: GitCommand, environ: Mapping[str, str] | None 
     return asyncio.run(process.run(command))
 
 
-def seen(tmp_path: Path, environ: Mapping[str, str], **more: str | Path) -> dict[str, str]:
-    """Return the environment that a git gets from a user who is in ``environ``."""
+def inherited_environment(
+    tmp_path: Path, environ: Mapping[str, str], **more: str | Path
+) -> dict[str, str]:
+    """Return the environment of a git whose user has ``environ``."""
     command = GitCommand(arguments=("status",), seconds=10, **more)  # type: ignore[arg-type]
     out = run(stand_in(tmp_path, "env -0"), command, {"PATH": PATH} | dict(environ))
     return dict(line.split("=", 1) for line in out.decode().split("\0") if line)
@@ -50,14 +52,16 @@ def alive(pid: int) -> bool:
         return False
 
 
-def test_only_one_protocol_is_allowed(tmp_path: Path) -> None:
-    assert seen(tmp_path, {})["GIT_ALLOW_PROTOCOL"] == ""
-    assert seen(tmp_path, {}, protocol="ssh")["GIT_ALLOW_PROTOCOL"] == "ssh"
-    assert seen(tmp_path, {}, protocol="https")["GIT_ALLOW_PROTOCOL"] == "https"
-    assert seen(tmp_path, {}, protocol="http")["GIT_ALLOW_PROTOCOL"] == "http:https"
+def test_git_may_use_one_protocol_only(tmp_path: Path) -> None:
+    assert inherited_environment(tmp_path, {})["GIT_ALLOW_PROTOCOL"] == ""
+    assert inherited_environment(tmp_path, {}, protocol="ssh")["GIT_ALLOW_PROTOCOL"] == "ssh"
+    assert inherited_environment(tmp_path, {}, protocol="https")["GIT_ALLOW_PROTOCOL"] == "https"
+    assert (
+        inherited_environment(tmp_path, {}, protocol="http")["GIT_ALLOW_PROTOCOL"] == "http:https"
+    )
 
 
-def test_packets_are_told_apart_from_complaints(tmp_path: Path) -> None:
+def test_traced_packets_are_separated_from_error_output(tmp_path: Path) -> None:
     script = (
         "echo >&2 '12:00:00.123456 pkt-line.c:80           packet:          git< version 2'\n"
         "echo >&2 warning: packet: lost\n"
@@ -77,10 +81,10 @@ def test_packets_are_told_apart_from_complaints(tmp_path: Path) -> None:
     with pytest.raises(GitError) as caught:
         asyncio.run(packets("3"))
     assert (caught.value.code, caught.value.stderr) == (3, "warning: packet: lost\n")
-    assert "GIT_TRACE_PACKET" not in seen(tmp_path, {"GIT_TRACE_PACKET": "1"})
+    assert "GIT_TRACE_PACKET" not in inherited_environment(tmp_path, {"GIT_TRACE_PACKET": "1"})
 
 
-def test_whose_password_is_in_netrc(tmp_path: Path) -> None:
+def test_has_password_for_looks_into_netrc(tmp_path: Path) -> None:
     process = GitProcess({"PATH": PATH, "HOME": str(tmp_path)})
     assert not process.has_password_for("h.org")
     (tmp_path / ".netrc").write_text("machine h.org login me password x\n", encoding="utf-8")
@@ -91,7 +95,7 @@ def test_whose_password_is_in_netrc(tmp_path: Path) -> None:
     assert not process.has_password_for("h.org")
 
 
-def test_what_the_user_has_in_the_environment_for_git_stays_there(tmp_path: Path) -> None:
+def test_git_variables_of_the_user_are_not_inherited(tmp_path: Path) -> None:
     traps = {
         "GIT_DIR": "/elsewhere",
         "GIT_WORK_TREE": "/elsewhere",
@@ -103,12 +107,14 @@ def test_what_the_user_has_in_the_environment_for_git_stays_there(tmp_path: Path
         "GIT_SSL_NO_VERIFY": "1",
         "GIT_EXTERNAL_DIFF": "x",
     }
-    found = seen(tmp_path, traps, directory=tmp_path)
+    found = inherited_environment(tmp_path, traps, directory=tmp_path)
     assert not traps.keys() & found.keys()
-    assert seen(tmp_path, traps, clone=tmp_path / "c")["GIT_DIR"] == str(tmp_path / "c")
+    assert inherited_environment(tmp_path, traps, clone=tmp_path / "c")["GIT_DIR"] == str(
+        tmp_path / "c"
+    )
 
 
-def test_proxies_certificates_and_ssh_are_the_users(tmp_path: Path) -> None:
+def test_proxies_certificates_and_ssh_are_inherited(tmp_path: Path) -> None:
     kept = {
         "https_proxy": "http://proxy.example:3128",
         "GIT_SSL_CAINFO": "/etc/ca.pem",
@@ -116,12 +122,14 @@ def test_proxies_certificates_and_ssh_are_the_users(tmp_path: Path) -> None:
         "GIT_SSH_COMMAND": "ssh -i key",
         "HOME": "/home/somebody",
     }
-    assert kept.items() <= seen(tmp_path, kept).items()
-    assert "BatchMode=yes" in seen(tmp_path, {})["GIT_SSH_COMMAND"]
-    assert "GIT_SSH_COMMAND" not in seen(tmp_path, {"GIT_SSH": "/usr/bin/myssh"})
+    assert kept.items() <= inherited_environment(tmp_path, kept).items()
+    assert "BatchMode=yes" in inherited_environment(tmp_path, {})["GIT_SSH_COMMAND"]
+    assert "GIT_SSH_COMMAND" not in inherited_environment(tmp_path, {"GIT_SSH": "/usr/bin/myssh"})
 
 
-def test_of_the_users_configuration_only_proxy_certificates_and_trust(tmp_path: Path) -> None:
+def test_only_proxies_certificates_and_safe_directories_of_the_configuration_are_kept(
+    tmp_path: Path,
+) -> None:
     (tmp_path / ".gitconfig").write_text(
         "[http]\n proxy = http://proxy.example:3128\n sslCAInfo = /etc/ca.pem\n"
         " cookieFile = /home/x/cookies\n extraHeader = Authorization: secret\n sslVerify = false\n"
@@ -132,8 +140,8 @@ def test_of_the_users_configuration_only_proxy_certificates_and_trust(tmp_path: 
         '[url "git@elsewhere:"]\n insteadOf = https://\n',
         encoding="utf-8",
     )
-    found = settings(seen(tmp_path, {"HOME": str(tmp_path)}))
-    ours = [key for key, _ in settings(seen(tmp_path, {"HOME": "/nowhere"}))]
+    found = settings(inherited_environment(tmp_path, {"HOME": str(tmp_path)}))
+    ours = [key for key, _ in settings(inherited_environment(tmp_path, {"HOME": "/nowhere"}))]
     assert found[: len(found) - len(ours)] == [
         ("http.proxy", "http://proxy.example:3128"),
         ("http.sslcainfo", "/etc/ca.pem"),
@@ -147,7 +155,7 @@ def test_of_the_users_configuration_only_proxy_certificates_and_trust(tmp_path: 
     assert ("credential.helper", "") in found
 
 
-def test_the_directory_that_we_are_in_configures_nothing(
+def test_the_configuration_of_the_working_directory_is_ignored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / ".git" / "objects").mkdir(parents=True)
@@ -155,17 +163,17 @@ def test_the_directory_that_we_are_in_configures_nothing(
     (tmp_path / ".git" / "HEAD").write_text("ref: refs/heads/main\n", encoding="utf-8")
     (tmp_path / ".git" / "config").write_text("[http]\n proxy = http://evil\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    assert "http.proxy" not in dict(settings(seen(tmp_path, {})))
+    assert "http.proxy" not in dict(settings(inherited_environment(tmp_path, {})))
 
 
-def test_no_git() -> None:
+def test_a_missing_git_is_unavailable() -> None:
     with pytest.raises(Unavailable, match="not installed") as caught:
         run("git", GitCommand(arguments=("version",), seconds=1), {"PATH": "/nonexistent"})
     assert caught.value.hint
     assert "2.31" in caught.value.hint
 
 
-def test_a_git_that_is_too_old(tmp_path: Path) -> None:
+def test_a_git_that_is_too_old_is_unavailable(tmp_path: Path) -> None:
     old = tmp_path / "git"
     old.write_text("#!/bin/sh\necho git version 2.30.9\n", encoding="utf-8")
     old.chmod(0o755)
@@ -173,7 +181,7 @@ def test_a_git_that_is_too_old(tmp_path: Path) -> None:
         run(str(old), GitCommand(arguments=("version",), seconds=5))
 
 
-def test_a_failure_carries_the_end_of_the_complaint(tmp_path: Path) -> None:
+def test_a_git_error_carries_the_end_of_the_error_output(tmp_path: Path) -> None:
     lines = "yes a line of complaint | head -n 100000"
     git = stand_in(tmp_path, f"{lines} >&2; echo fatal: x >&2; exit 7")
     with pytest.raises(GitError) as caught:
@@ -183,12 +191,12 @@ def test_a_failure_carries_the_end_of_the_complaint(tmp_path: Path) -> None:
     assert len(caught.value.stderr) <= 8192
 
 
-def test_an_answer_without_end_is_cut_off(tmp_path: Path) -> None:
+def test_output_without_end_is_malformed(tmp_path: Path) -> None:
     with pytest.raises(Malformed, match="longer than"):
         run(stand_in(tmp_path, "yes"), GitCommand(arguments=("log",), seconds=10))
 
 
-def test_a_time_out_kills_the_whole_group(tmp_path: Path) -> None:
+def test_a_time_out_kills_the_whole_process_group(tmp_path: Path) -> None:
     git = stand_in(tmp_path, f"sleep 60 & echo $! > {tmp_path}/pid; wait")
     began = time.monotonic()
     with pytest.raises(TimedOut, match=r"git fetch timed out after 0\.5 s"):
@@ -197,7 +205,7 @@ def test_a_time_out_kills_the_whole_group(tmp_path: Path) -> None:
     assert not alive(int((tmp_path / "pid").read_text("utf-8")))
 
 
-def test_a_cancellation_kills_the_whole_group(tmp_path: Path) -> None:
+def test_a_cancellation_kills_the_whole_process_group(tmp_path: Path) -> None:
     git = stand_in(tmp_path, f"sleep 60 & echo $! > {tmp_path}/pid; wait")
     pid_file = tmp_path / "pid"
 
@@ -214,7 +222,7 @@ def test_a_cancellation_kills_the_whole_group(tmp_path: Path) -> None:
     asyncio.run(cancelled())
 
 
-def test_whoever_has_heard_enough_need_not_wait(tmp_path: Path) -> None:
+def test_git_is_killed_when_the_block_ends_early(tmp_path: Path) -> None:
     git = stand_in(tmp_path, f"echo $$ > {tmp_path}/pid; echo first; exec sleep 60")
 
     async def first() -> bytes:
@@ -226,7 +234,7 @@ def test_whoever_has_heard_enough_need_not_wait(tmp_path: Path) -> None:
     assert not alive(int((tmp_path / "pid").read_text("utf-8")))
 
 
-def test_a_clone_that_outgrows_its_bound_is_stopped(tmp_path: Path) -> None:
+def test_a_clone_that_exceeds_its_size_limit_is_stopped(tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     clone.mkdir()
     git = stand_in(tmp_path, f"head -c 100000 /dev/zero > {clone}/pack; exec sleep 60")
@@ -237,7 +245,9 @@ def test_a_clone_that_outgrows_its_bound_is_stopped(tmp_path: Path) -> None:
     assert time.monotonic() - began < 5
 
 
-def test_a_clone_that_outgrew_its_bound_too_fast_to_be_stopped(tmp_path: Path) -> None:
+def test_a_clone_that_exceeded_its_size_limit_too_fast_to_be_stopped_is_an_error(
+    tmp_path: Path,
+) -> None:
     clone = tmp_path / "clone"
     clone.mkdir()
     git = stand_in(tmp_path, f"head -c 100000 /dev/zero > {clone}/pack")
@@ -245,7 +255,7 @@ def test_a_clone_that_outgrew_its_bound_too_fast_to_be_stopped(tmp_path: Path) -
         run(git, GitCommand(arguments=("fetch",), seconds=30, clone=clone, max_clone_bytes=50_000))
 
 
-def test_a_place_is_looked_for_where_it_is_and_not_above(tmp_path: Path) -> None:
+def test_a_repository_is_looked_for_in_its_directory_and_not_above(tmp_path: Path) -> None:
     run("git", GitCommand(arguments=("init", "-q", "--bare"), seconds=10, clone=tmp_path / ".git"))
     inside = tmp_path / "inside"
     inside.mkdir()

@@ -1,4 +1,4 @@
-"""A bench for git: repositories made commit by commit, a server of them, a source to read them."""
+"""A test bench for git: made-up repositories, a server for them, and a source to read them."""
 
 import asyncio
 import datetime as dt
@@ -23,7 +23,7 @@ NOON = 1_770_000_000
 
 
 class Spy(GitProcess):
-    """A GitProcess that remembers what it was asked."""
+    """A GitProcess that records its commands."""
 
     def __init__(self, **more: str) -> None:
         super().__init__(os.environ, **more)
@@ -37,7 +37,7 @@ class Spy(GitProcess):
 
     @property
     def networked(self) -> list[str]:
-        """Return the verbs of the commands that may go to the network."""
+        """Return the subcommands that may use the network."""
         verbs = ("ls-remote", "fetch")
         return [next(a for a in c.arguments if a in verbs) for c in self.commands if c.protocol]
 
@@ -104,7 +104,7 @@ def commit(
     encoding: str = "",
     signed: bool = False,
 ) -> str:
-    """Write a commit just as it is told, however wrong, and put ``branch`` on it; return its id."""
+    """Write a commit exactly as given, even if invalid; point ``branch`` to it; return its id."""
     lines = [f"tree {_empty_tree(repository)}", *(f"parent {parent}" for parent in parents)]
     lines.append(f"author {name} <{email}> {at} +0000")
     lines.append(f"committer C <c@example.invalid> {at if committed is None else committed} +0000")
@@ -114,7 +114,7 @@ def commit(
     body = ("\n".join(lines) + "\n\nx\n").encode(encoding or "utf-8", "surrogateescape")
     options = ("-t", "commit", "-w", "--stdin", "--literally")
     oid = git(repository, "hash-object", *options, data=body)
-    # Not by update-ref, which refuses what is no good commit.
+    # Not by update-ref, which refuses invalid commits.
     ref = repository / "refs" / "heads" / branch
     ref.parent.mkdir(parents=True, exist_ok=True)
     ref.write_text(oid + "\n", encoding="utf-8")

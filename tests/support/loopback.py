@@ -1,4 +1,4 @@
-"""A server on this machine that says, byte for byte, what a test wants said."""
+"""A server on the loopback interface that responds, byte for byte, as a test wants."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReceivedRequest:
     """A request as it arrived."""
 
     method: str
@@ -17,45 +17,45 @@ class Asked:
     body: bytes
 
 
-Say = Callable[[Asked, asyncio.StreamWriter], Awaitable[None]]
-"""Writes the answer to one request. What it leaves open is closed after it."""
+Responder = Callable[[ReceivedRequest, asyncio.StreamWriter], Awaitable[None]]
+"""Writes the response to one request."""
 
 
 @dataclass(slots=True)
 class Loopback:
-    """A server that is listening, and what it was asked so far."""
+    """A listening server, and the requests that it has received."""
 
     url: str
-    asked: list[Asked] = field(default_factory=list)
+    received: list[ReceivedRequest] = field(default_factory=list)
     connections: int = 0
 
 
-def reply(
+def raw_response(
     status: str = "200 OK", headers: Mapping[str, str] | None = None, body: bytes = b""
 ) -> bytes:
-    """Return a whole answer."""
+    """Return a complete HTTP/1.1 response."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
-def packed(body: bytes) -> bytes:
-    """Return ``body`` as an answer in gzip."""
-    return reply(headers={"Content-Encoding": "gzip"}, body=gzip.compress(body, mtime=0))
+def gzip_response(body: bytes) -> bytes:
+    """Return a response with ``body`` compressed by gzip."""
+    return raw_response(headers={"Content-Encoding": "gzip"}, body=gzip.compress(body, mtime=0))
 
 
-def saying(*answers: bytes) -> Say:
-    """Say each of ``answers`` in turn, the last again and again."""
-    left = list(answers)
+def respond_with(*responses: bytes) -> Responder:
+    """Send each of ``responses`` in turn, and repeat the last."""
+    remaining = list(responses)
 
-    async def say(_asked: Asked, writer: asyncio.StreamWriter) -> None:
-        writer.write(left.pop(0) if len(left) > 1 else left[0])
+    async def respond(_request: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
+        writer.write(remaining.pop(0) if len(remaining) > 1 else remaining[0])
         await writer.drain()
 
-    return say
+    return respond
 
 
-async def _read(reader: asyncio.StreamReader) -> Asked | None:
+async def _read_request(reader: asyncio.StreamReader) -> ReceivedRequest | None:
     try:
         head = await reader.readuntil(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")[:-2]
@@ -67,21 +67,21 @@ async def _read(reader: asyncio.StreamReader) -> Asked | None:
     except (asyncio.IncompleteReadError, ConnectionError):
         return None
     method, target, _ = first.split(" ")
-    return Asked(method, target, headers, body)
+    return ReceivedRequest(method, target, headers, body)
 
 
 @contextlib.asynccontextmanager
-async def serve(say: Say, *, keep_alive: bool = True) -> AsyncIterator[Loopback]:
-    """Listen on a port of 127.0.0.1 that is free, until the block ends."""
+async def serve(respond: Responder, *, keep_alive: bool = True) -> AsyncIterator[Loopback]:
+    """Listen on a free port of 127.0.0.1 until the block ends."""
     loopback = Loopback("")
     tasks: set[asyncio.Task[None]] = set()
 
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         loopback.connections += 1
         with contextlib.suppress(ConnectionError):
-            while (asked := await _read(reader)) is not None:
-                loopback.asked.append(asked)
-                await say(asked, writer)
+            while (request := await _read_request(reader)) is not None:
+                loopback.received.append(request)
+                await respond(request, writer)
                 if not keep_alive or writer.is_closing():
                     break
         writer.close()
@@ -89,7 +89,7 @@ async def serve(say: Say, *, keep_alive: bool = True) -> AsyncIterator[Loopback]
             await writer.wait_closed()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(talk(reader, writer))
+        task = asyncio.create_task(handle(reader, writer))
         tasks.add(task)
         with contextlib.suppress(asyncio.CancelledError):
             await task

@@ -1,4 +1,4 @@
-"""The whole chain: over a real socket, recorded, and replayed; and what it counted."""
+"""The complete chain: over a real socket, recorded and replayed, and its metrics."""
 
 import asyncio
 import datetime as dt
@@ -18,7 +18,7 @@ from pkgharvest.transport.client import USER_AGENT, Client, open_client
 from pkgharvest.transport.credentials import Credentials
 from pkgharvest.transport.har.archive import HarArchive
 from pkgharvest.transport.metrics import HostMetrics, RequestMetrics
-from tests.support.loopback import Asked, reply, saying, serve
+from tests.support.loopback import raw_response, respond_with, serve
 
 pytestmark = pytest.mark.usefixtures("no_proxy")
 
@@ -26,26 +26,22 @@ START = dt.datetime(2026, 2, 15, 18, 8, 42, tzinfo=dt.UTC)
 SECRET = "ghp_0123456789abcdef"
 
 
-async def no_one(_asked: Asked, _writer: asyncio.StreamWriter) -> None:
-    raise AssertionError("nobody should ask")
-
-
-def test_from_the_socket_to_the_archive_and_back(tmp_path: Path) -> None:
+def test_a_recorded_run_replays_to_the_same_response(tmp_path: Path) -> None:
     path = tmp_path / "run.har"
-    heard: list[Event] = []
+    events: list[Event] = []
 
     def listen(event: Event) -> None:
-        heard.append(event)
+        events.append(event)
 
     clock = FixedClock(START)
 
     async def record() -> tuple[Response, str]:
-        say = saying(
-            reply("301 Moved", {"Location": "/new"}),
-            reply("503 Service Unavailable", {"Retry-After": "2"}),
-            reply(headers={"ETag": '"1"', "X-Echo": SECRET}, body=b"hello"),
+        responder = respond_with(
+            raw_response("301 Moved", {"Location": "/new"}),
+            raw_response("503 Service Unavailable", {"Retry-After": "2"}),
+            raw_response(headers={"ETag": '"1"', "X-Echo": SECRET}, body=b"hello"),
         )
-        async with serve(say) as server:
+        async with serve(responder) as server:
             async with open_client(
                 clock=clock,
                 listener=listen,
@@ -53,27 +49,27 @@ def test_from_the_socket_to_the_archive_and_back(tmp_path: Path) -> None:
                 record={"github": server.url},
                 randomness=random.Random(1),
             ) as client:
-                answer = await client.send(Request(url=f"{server.url}/old"))
+                response = await client.send(Request(url=f"{server.url}/old"))
                 assert client.recorder is not None
                 client.recorder.write(path)
-            assert {asked.headers["user-agent"] for asked in server.asked} == {USER_AGENT}
-            assert {asked.headers["authorization"] for asked in server.asked} == {
+            assert {asked.headers["user-agent"] for asked in server.received} == {USER_AGENT}
+            assert {asked.headers["authorization"] for asked in server.received} == {
                 f"Bearer {SECRET}"
             }
-            return answer, server.url
+            return response, server.url
 
     live, url = asyncio.run(record())
     assert (live.status, live.body, live.url) == (200, b"hello", f"{url}/new")
     assert live.redirects == (f"{url}/old",)
     assert clock.monotonic() == 2
-    assert [event.status for event in heard if isinstance(event, RequestFinished)] == [
+    assert [event.status for event in events if isinstance(event, RequestFinished)] == [
         301,
         503,
         200,
     ]
-    assert sum(isinstance(event, RequestRetried) for event in heard) == 1
+    assert sum(isinstance(event, RequestRetried) for event in events) == 1
     assert SECRET not in path.read_text(encoding="utf-8")
-    assert SECRET not in str(heard)
+    assert SECRET not in str(events)
 
     async def replay() -> Response:
         archive = HarArchive.read(path)
@@ -102,7 +98,7 @@ def client_run(
 ) -> Client:
     async def run() -> Client:
         async with (
-            serve(saying(*raws)) as server,
+            serve(respond_with(*raws)) as server,
             open_client(
                 clock=FixedClock(START),
                 listener=ignore_events,
@@ -119,7 +115,7 @@ def client_run(
 
 
 @pytest.mark.parametrize("token", [True, False])
-def test_traffic(token: bool) -> None:
+def test_metrics_count_requests_bytes_and_points(token: bool) -> None:
     reset = int(START.timestamp()) + 600
     quota = {"X-RateLimit-Remaining": "41", "X-RateLimit-Reset": str(reset)}
     unchanged = (
@@ -131,7 +127,10 @@ def test_traffic(token: bool) -> None:
             await client.send(Request(url=url))
 
     client = client_run(
-        body, reply(headers=quota, body=b"12345"), unchanged.encode() + b"\r\n\r\n", token=token
+        body,
+        raw_response(headers=quota, body=b"12345"),
+        unchanged.encode() + b"\r\n\r\n",
+        token=token,
     )
     report = client.metrics.report()
     assert (report.requests, report.bytes) == (2, 5)
@@ -146,28 +145,31 @@ def test_traffic(token: bool) -> None:
     )
 
 
-def test_what_fails_is_counted_too() -> None:
+def test_metrics_count_failed_requests() -> None:
     async def body(client: Client, url: str) -> None:
         with pytest.raises(RateLimited):
             await client.send(Request(url=url))
         with pytest.raises(RateLimited):  # not sent, and not counted
             await client.send(Request(url=url))
 
-    client = client_run(body, reply("429 Too Many Requests"))
+    client = client_run(body, raw_response("429 Too Many Requests"))
     assert client.metrics.report().requests == 1
 
 
-def test_retries_and_hops_are_paid_from_the_budget() -> None:
+def test_retries_and_redirects_count_against_the_request_budget() -> None:
     async def body(client: Client, url: str) -> None:
         with pytest.raises(BudgetSpent):
             await client.send(Request(url=url))
 
-    moved, busy = reply("302 Found", {"Location": "/x"}), reply("503 Service Unavailable")
+    moved, busy = (
+        raw_response("302 Found", {"Location": "/x"}),
+        raw_response("503 Service Unavailable"),
+    )
     client = client_run(body, moved, busy, budget=3)
     assert client.metrics.report().requests == 3
 
 
-def test_costs_and_overtaken_answers() -> None:
+def test_metrics_know_query_costs_and_ignore_overtaken_quotas() -> None:
     metrics = RequestMetrics()
     url = "https://api.github.com/graphql"
     reset = int(START.timestamp()) + 600
@@ -180,20 +182,20 @@ def test_costs_and_overtaken_answers() -> None:
         }
         return Response(status=200, headers=headers, body=b"", url=url)
 
-    for answer in (
+    for response in (
         quota(9, "graphql"),
         quota(4, "core"),
         quota(5, "core"),
         quota(3, "graphql", -60),
     ):
         metrics.record_request("api.github.com")
-        metrics.record_response("api.github.com", answer, authenticated=True, now=START)
+        metrics.record_response("api.github.com", response, authenticated=True, now=START)
     metrics.record_cost(url, 12)
     host = metrics.report().by_host["api.github.com"]
     assert (host.requests, host.points, host.remaining) == (4, 15, 4)
 
 
-def test_a_replay_needs_no_httpx(tmp_path: Path) -> None:
+def test_a_replay_does_not_import_httpx(tmp_path: Path) -> None:
     path = tmp_path / "empty.har"
     path.write_text(
         '{"log": {"entries": [], "pages": [{"startedDateTime": "2026-02-15"}]}}', encoding="utf-8"

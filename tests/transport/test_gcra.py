@@ -1,4 +1,4 @@
-"""Paces: how fast hosts are asked, in what order, and who holds up whom."""
+"""Request rates: how fast hosts are asked, in which order, and who delays whom."""
 
 import asyncio
 import contextlib
@@ -36,7 +36,7 @@ HALF = RateLimit(30)
 
 
 class StepClock(FixedClock):
-    """A clock on which many can wait at once: when nobody can go on, the next alarm rings."""
+    """A clock for many sleepers: when none can go on, it jumps to the next alarm."""
 
     def __init__(self) -> None:
         super().__init__(START)
@@ -52,7 +52,7 @@ class StepClock(FixedClock):
         await alarm
 
     async def pass_by(self, until: float) -> None:
-        """Let time go by, and everything happen that is due."""
+        """Move the clock to ``until``, and let everything happen that is due."""
         while True:
             for _ in range(50):
                 await asyncio.sleep(0)
@@ -66,7 +66,7 @@ class StepClock(FixedClock):
 
 
 class Host:
-    """Notes when it was asked what; ``seconds`` long at each answer."""
+    """Records its requests and when they came. Each response takes ``seconds``."""
 
     def __init__(self, clock: FixedClock, *statuses: int, seconds: float = 0.0) -> None:
         self.clock = clock
@@ -115,7 +115,7 @@ async def ask(link: RateLimiter | Retry, url: str = STATS) -> int | str:
 
 
 async def ends(asking: Sequence[asyncio.Task[int | str]]) -> list[int | str]:
-    """Return what came of them all; by now it must have."""
+    """Return the results of tasks that must be done by now."""
     assert all(task.done() for task in asking)
     return [await task for task in asking]
 
@@ -125,10 +125,10 @@ def most_in_a_minute(times: Sequence[float]) -> int:
     return max(sum(start <= moment <= start + 60 for moment in times) for start in times)
 
 
-# ── which pace ───────────────────────────────────────────────────────────────────────────
+# ── find the rate ───────────────────────────────────────────────────────────────────────────
 
 
-def test_the_public_hosts_allow_what_their_paces_send() -> None:
+def test_the_rates_of_public_hosts_are_within_their_limits() -> None:
     assert PYPISTATS.per_minute + PYPISTATS.burst == 30
     assert PYPISTATS.burst + math.floor(1 / PYPISTATS.interval_seconds) <= 5
     assert GITHUB.per_minute + GITHUB.burst == 900
@@ -148,66 +148,66 @@ def test_the_public_hosts_allow_what_their_paces_send() -> None:
         ("https://pypi.org/simple/x/", ("pypi.org", UNLIMITED)),
     ],
 )
-def test_paces_of_public_hosts(url: str, expected: tuple[str, RateLimit]) -> None:
-    paces = rate_limits([github_host("https://api.github.com/")], pypistats="https://pypistats.org")
-    assert find_rate_limit(url, paces) == expected
+def test_rates_of_public_hosts(url: str, expected: tuple[str, RateLimit]) -> None:
+    rates = rate_limits([github_host("https://api.github.com/")], pypistats="https://pypistats.org")
+    assert find_rate_limit(url, rates) == expected
 
 
-def test_one_server_in_the_place_of_all_keeps_them_apart() -> None:
+def test_one_server_in_place_of_all_hosts_keeps_their_rates_apart() -> None:
     base = "http://127.0.0.1:8080"
-    paces = rate_limits([github_host(f"{base}/github")], pypistats=f"{base}/stats/")
-    stats = find_rate_limit(f"{base}/stats/api/packages/x/recent", paces)
+    rates = rate_limits([github_host(f"{base}/github")], pypistats=f"{base}/stats/")
+    stats = find_rate_limit(f"{base}/stats/api/packages/x/recent", rates)
     assert stats == ("127.0.0.1:8080/stats/api/packages", PYPISTATS)
     for path in ("/simple/x/", "/github/repos/a/b", "/stats/api/packagesque"):
-        assert find_rate_limit(base + path, paces) == ("127.0.0.1:8080", UNLIMITED)
+        assert find_rate_limit(base + path, rates) == ("127.0.0.1:8080", UNLIMITED)
 
 
-def test_the_longest_that_fits_counts() -> None:
-    paces = {"h.test": RateLimit(1), "h.test/a/b": RateLimit(3), "h.test/a": RateLimit(2)}
+def test_the_rate_with_the_longest_matching_path_counts() -> None:
+    rates = {"h.test": RateLimit(1), "h.test/a/b": RateLimit(3), "h.test/a": RateLimit(2)}
     found = [
-        find_rate_limit(f"https://h.test{path}", paces)[1].per_minute
+        find_rate_limit(f"https://h.test{path}", rates)[1].per_minute
         for path in ("/a/b", "/a/c", "")
     ]
     assert found == [3, 2, 1]
 
 
 @pytest.mark.parametrize("written", ["api.github.com", "api.github.com:443", "API.GitHub.com"])
-def test_a_limit_takes_the_place_of_what_is_known_of_the_host(written: str) -> None:
-    paces = rate_limits(
+def test_a_configured_limit_replaces_the_known_rate_of_the_host(written: str) -> None:
+    rates = rate_limits(
         [github_host("https://api.github.com")],
         pypistats="https://pypistats.org",
         limits={written: 300},
     )
-    assert find_rate_limit(REST, paces) == ("api.github.com", RateLimit(290, burst=10))
-    assert find_rate_limit(STATS, paces) == ("pypistats.org/api/packages", PYPISTATS)
+    assert find_rate_limit(REST, rates) == ("api.github.com", RateLimit(290, burst=10))
+    assert find_rate_limit(STATS, rates) == ("pypistats.org/api/packages", PYPISTATS)
 
 
-def test_a_limit_is_of_the_host_as_a_whole() -> None:
+def test_a_configured_limit_applies_to_the_whole_host() -> None:
     base = "http://127.0.0.1:8080"
     limits = {"127.0.0.1:8080": 60, "pypistats.org": 90}
-    paces = rate_limits([github_host(f"{base}/github")], pypistats=f"{base}/stats", limits=limits)
+    rates = rate_limits([github_host(f"{base}/github")], pypistats=f"{base}/stats", limits=limits)
     for path in ("/stats/api/packages/x/recent", "/github/repos/a/b", "/simple/x/"):
-        assert find_rate_limit(base + path, paces) == ("127.0.0.1:8080", RateLimit(58, burst=2))
-    assert find_rate_limit(STATS, paces) == ("pypistats.org", RateLimit(87, burst=3))
+        assert find_rate_limit(base + path, rates) == ("127.0.0.1:8080", RateLimit(58, burst=2))
+    assert find_rate_limit(STATS, rates) == ("pypistats.org", RateLimit(87, burst=3))
 
 
-def test_a_host_without_a_pace_can_have_one() -> None:
-    paces = rate_limits(
+def test_an_unlimited_host_can_have_a_configured_limit() -> None:
+    rates = rate_limits(
         [github_host("https://api.github.com")],
         limits={"pypi.org": 10, "[::1]:8080": 1, "h.test:80": 2},
     )
-    assert find_rate_limit("https://pypi.org/simple/x/", paces) == (
+    assert find_rate_limit("https://pypi.org/simple/x/", rates) == (
         "pypi.org",
         RateLimit.within(10),
     )
-    assert find_rate_limit("http://[::1]:8080/x", paces) == ("[::1]:8080", RateLimit.within(1))
-    assert find_rate_limit("https://pypi.org:8443/x", paces) == ("pypi.org:8443", UNLIMITED)
-    assert find_rate_limit("https://h.test/x", paces) == ("h.test", UNLIMITED)
-    assert find_rate_limit(REST, paces) == ("api.github.com", GITHUB)
+    assert find_rate_limit("http://[::1]:8080/x", rates) == ("[::1]:8080", RateLimit.within(1))
+    assert find_rate_limit("https://pypi.org:8443/x", rates) == ("pypi.org:8443", UNLIMITED)
+    assert find_rate_limit("https://h.test/x", rates) == ("h.test", UNLIMITED)
+    assert find_rate_limit(REST, rates) == ("api.github.com", GITHUB)
 
 
 @pytest.mark.parametrize("host", ["", "a b", "[::1"])
-def test_a_limit_of_no_host(host: str) -> None:
+def test_a_limit_for_an_invalid_host_is_malformed(host: str) -> None:
     with pytest.raises(Malformed):
         rate_limits([github_host("https://api.github.com")], limits={host: 60})
 
@@ -223,26 +223,26 @@ def test_a_limit_of_no_host(host: str) -> None:
         (60.9, RateLimit(58, burst=2)),
     ],
 )
-def test_a_pace_within_a_limit(limit: float, expected: RateLimit) -> None:
+def test_a_rate_within_a_limit(limit: float, expected: RateLimit) -> None:
     assert RateLimit.within(limit) == expected
 
 
 @pytest.mark.parametrize("limit", [0, -1])
-def test_no_pace_is_within_nothing(limit: float) -> None:
+def test_no_rate_is_within_a_limit_of_zero(limit: float) -> None:
     with pytest.raises(ValueError, match="lets nothing through"):
         RateLimit.within(limit)
 
 
 @pytest.mark.parametrize(("per_minute", "burst"), [(0, 1), (-1, 1), (math.nan, 1), (1, 0)])
-def test_a_pace_lets_something_through(per_minute: float, burst: int) -> None:
+def test_a_rate_must_let_something_through(per_minute: float, burst: int) -> None:
     with pytest.raises(ValueError, match="lets nothing through"):
         RateLimit(per_minute, burst=burst)
 
 
-# ── the pace ─────────────────────────────────────────────────────────────────────────────
+# ── the rate ─────────────────────────────────────────────────────────────────────────────
 
 
-def test_thirty_requests_take_58_seconds() -> None:
+def test_thirty_requests_at_thirty_a_minute_take_58_seconds() -> None:
     host = Host(FixedClock(START))
     link = limits(host)
 
@@ -253,7 +253,7 @@ def test_thirty_requests_take_58_seconds() -> None:
     assert host.times == [2.0 * number for number in range(30)]
 
 
-def test_a_pause_earns_no_burst() -> None:
+def test_a_pause_earns_no_burst_without_a_burst_rate() -> None:
     clock = FixedClock(START)
     host = Host(clock)
     link = limits(host)
@@ -267,7 +267,7 @@ def test_a_pause_earns_no_burst() -> None:
     assert host.times == [0, 3600, 3602, 3604]
 
 
-def test_a_burst_where_the_pace_has_one() -> None:
+def test_a_rate_with_a_burst_lets_it_go_at_once() -> None:
     host = Host(FixedClock(START))
     link = limits(host, rates={"pypistats.org": RateLimit(60, burst=3)})
 
@@ -284,11 +284,13 @@ def test_a_burst_where_the_pace_has_one() -> None:
         [HALF, PYPISTATS, RateLimit(870, burst=30), RateLimit(45, burst=5), RateLimit(0.5)]
     ),
 )
-def test_no_minute_has_more_than_it_may(gaps: list[float], pace: RateLimit) -> None:
-    """However they come, and never later than they must."""
+def test_no_minute_has_more_requests_than_the_rate_allows(
+    gaps: list[float], rate: RateLimit
+) -> None:
+    """In whatever order they come, and none later than necessary."""
     clock = StepClock()
     host = Host(clock)
-    link = limits(host, rates={"pypistats.org": pace})
+    link = limits(host, rates={"pypistats.org": rate})
 
     async def run() -> None:
         async with asyncio.TaskGroup() as group:
@@ -302,22 +304,22 @@ def test_no_minute_has_more_than_it_may(gaps: list[float], pace: RateLimit) -> N
     if gaps:
         # To the rounding of 60 seconds.
         counted = most_in_a_minute([moment * (1 + 1e-9) for moment in host.times])
-        assert counted <= pace.per_minute + pace.burst
-        assert host.times[-1] <= sum(gaps) + len(gaps) * pace.interval_seconds
+        assert counted <= rate.per_minute + rate.burst
+        assert host.times[-1] <= sum(gaps) + len(gaps) * rate.interval_seconds
 
 
 @given(st.one_of(st.integers(1, 99), st.floats(1, 99), st.floats(0.01, 1)))
-def test_no_minute_has_more_than_its_limit(limit: float) -> None:
-    """All at once, which is the worst; the limits of less than one are of a longer time."""
+def test_no_minute_has_more_requests_than_the_limit_of_the_rate(limit: float) -> None:
+    """All requests at once, the worst case; limits below one apply to a longer time."""
     clock = FixedClock(START)
-    pace = RateLimit.within(limit)
+    rate = RateLimit.within(limit)
 
     async def run() -> list[float]:
-        turns = GcraQueue(pace, clock)
+        queue = GcraQueue(rate, clock)
         times = []
         for _ in range(math.ceil(limit) + 2):
-            await turns.wait_until_due()
-            turns.reserve()
+            await queue.wait_until_due()
+            queue.reserve()
             times.append(clock.monotonic())
         return times
 
@@ -327,7 +329,7 @@ def test_no_minute_has_more_than_its_limit(limit: float) -> None:
     assert times[-1] <= len(times) * 60 / max(math.floor(limit), min(limit, 1)) * 30 / 29
 
 
-def test_a_host_without_a_pace_is_not_slowed() -> None:
+def test_a_host_without_a_rate_limit_is_not_slowed() -> None:
     host = Host(FixedClock(START))
     link = limits(host)
 
@@ -338,10 +340,10 @@ def test_a_host_without_a_pace_is_not_slowed() -> None:
     assert host.times == [0.0] * 200
 
 
-# ── order, and who holds up whom ─────────────────────────────────────────────────────────
+# ── order, and who delays whom ─────────────────────────────────────────────────────────
 
 
-def test_first_come_first_served() -> None:
+def test_requests_in_the_queue_are_served_first_come_first_served() -> None:
     host = Host(FixedClock(START))
     link = limits(host)
     urls = [f"{STATS}?{number}" for number in range(20)]
@@ -353,7 +355,7 @@ def test_first_come_first_served() -> None:
     assert [url for _, url in host.sent] == urls
 
 
-def test_who_waits_for_a_turn_holds_up_no_other_host() -> None:
+def test_a_request_in_the_queue_delays_no_other_host() -> None:
     clock = StepClock()
     host = Host(clock)
     link = limits(host, concurrency=1, rates={"pypistats.org": HALF, "other.test": RateLimit(60)})
@@ -362,9 +364,9 @@ def test_who_waits_for_a_turn_holds_up_no_other_host() -> None:
         stats = [asyncio.create_task(ask(link)) for _ in range(10)]
         others = [asyncio.create_task(ask(link, "https://other.test/")) for _ in range(4)]
         await clock.pass_by(0)
-        unpaced = [asyncio.create_task(ask(link, REST)) for _ in range(9)]
+        unlimited = [asyncio.create_task(ask(link, REST)) for _ in range(9)]
         await clock.pass_by(0)
-        assert await ends(unpaced) == [200] * 9
+        assert await ends(unlimited) == [200] * 9
         await clock.pass_by(3)
         assert all(task.done() for task in others)
         assert sum(task.done() for task in stats) == 2
@@ -374,8 +376,8 @@ def test_who_waits_for_a_turn_holds_up_no_other_host() -> None:
     asyncio.run(run())
 
 
-def test_who_waits_for_a_turn_has_no_slot() -> None:
-    """The pace of one part of a host leaves the host's slots to the others."""
+def test_a_request_in_the_queue_holds_no_slot() -> None:
+    """The rate of one part of a host leaves its slots to the other parts."""
     clock = StepClock()
     host = Host(clock)
     link = limits(host, concurrency=1, rates={"h.test/slow": HALF})
@@ -393,7 +395,7 @@ def test_who_waits_for_a_turn_has_no_slot() -> None:
     assert host.times == [0, 1, 2, 4]
 
 
-def test_a_slow_host_gets_no_heap_when_it_is_done() -> None:
+def test_a_slow_host_gets_no_burst_when_it_is_free_again() -> None:
     clock = StepClock()
     host = Host(clock, seconds=10)
     link = limits(host, concurrency=2)
@@ -411,7 +413,7 @@ def test_a_slow_host_gets_no_heap_when_it_is_done() -> None:
 
 
 @pytest.mark.parametrize("cancelled", [(1,), (1, 2), (3,), (1, 3, 5), (2, 3, 4, 5)])
-def test_who_is_cancelled_gives_the_turn_back(cancelled: tuple[int, ...]) -> None:
+def test_a_canceled_request_gives_its_turn_back(cancelled: tuple[int, ...]) -> None:
     clock = StepClock()
     host = Host(clock)
     link = limits(host)
@@ -433,7 +435,7 @@ def test_who_is_cancelled_gives_the_turn_back(cancelled: tuple[int, ...]) -> Non
     assert host.sent == [(2.0 * turn, f"{STATS}?{number}") for turn, number in enumerate(left)]
 
 
-def test_cancelled_while_there_is_no_slot() -> None:
+def test_a_request_canceled_while_waiting_for_a_slot_leaves_the_queue() -> None:
     clock = StepClock()
     host = Host(clock, seconds=5)
     link = limits(host, concurrency=1)
@@ -451,7 +453,7 @@ def test_cancelled_while_there_is_no_slot() -> None:
     assert host.times == [0, 5, 10]
 
 
-def test_cancelled_under_way_gives_the_slot_back() -> None:
+def test_a_request_canceled_in_flight_gives_its_slot_back() -> None:
     clock = StepClock()
     host = Host(clock, seconds=5)
     link = limits(host, concurrency=1)
@@ -468,7 +470,7 @@ def test_cancelled_under_way_gives_the_slot_back() -> None:
 
 
 @given(st.data())
-def test_whoever_is_cancelled_whenever_the_others_go(data: st.DataObject) -> None:
+def test_whatever_is_canceled_the_other_requests_go(data: st.DataObject) -> None:
     clock = StepClock()
     host = Host(clock, seconds=data.draw(st.sampled_from([0.0, 1.0, 9.0])))
     link = limits(host, concurrency=data.draw(st.integers(1, 3)))
@@ -492,7 +494,7 @@ def test_whoever_is_cancelled_whenever_the_others_go(data: st.DataObject) -> Non
     assert all(later - sooner >= 2 for sooner, later in itertools.pairwise(host.times))
 
 
-def test_a_closed_host_refuses_at_once_and_not_turn_by_turn() -> None:
+def test_a_blocked_host_refuses_the_whole_queue_at_once() -> None:
     clock = StepClock()
     host = Host(clock, 429)
     link = limits(host)
@@ -510,7 +512,7 @@ def test_a_closed_host_refuses_at_once_and_not_turn_by_turn() -> None:
     assert host.times == [0]
 
 
-def test_with_wait_those_who_waited_go_evenly_and_in_order() -> None:
+def test_after_a_wait_requests_go_evenly_and_in_order() -> None:
     clock = StepClock()
     host = Host(clock, 429, 200)
     link = limits(host, wait=True, rates={"pypistats.org": RateLimit(60, burst=4)})
@@ -526,7 +528,7 @@ def test_with_wait_those_who_waited_go_evenly_and_in_order() -> None:
     assert [moment for moment, _ in fine] == [60, 61, 62]  # no burst: the host complained
 
 
-def test_a_spent_budget_is_said_without_waiting_for_turns() -> None:
+def test_a_spent_budget_is_reported_without_waiting_in_the_queue() -> None:
     clock = StepClock()
     host = Host(clock)
     link = limits(host, budget=2)
@@ -539,7 +541,7 @@ def test_a_spent_budget_is_said_without_waiting_for_turns() -> None:
     assert asyncio.run(run()) == [200, 200, *["BudgetSpent"] * 18]
 
 
-# ── what the waiting counts for ──────────────────────────────────────────────────────────
+# ── waiting and the retry budget ──────────────────────────────────────────────────────────
 
 
 def retrying(host: Host, inner: RateLimiter) -> Retry:
@@ -552,8 +554,8 @@ def retrying(host: Host, inner: RateLimiter) -> Retry:
     )
 
 
-def test_waiting_for_a_turn_is_not_the_hosts_fault() -> None:
-    """The twentieth waits longer than its budget for attempts, and is tried again even so."""
+def test_time_in_the_queue_does_not_count_against_the_retry_budget() -> None:
+    """The twentieth request waits longer than its retry budget, and is retried nevertheless."""
     clock = StepClock()
     host = Host(clock, *[200] * 19, 503, 200)
     link = retrying(host, limits(host))
@@ -567,7 +569,7 @@ def test_waiting_for_a_turn_is_not_the_hosts_fault() -> None:
     assert host.times == [2.0 * turn for turn in range(21)]
 
 
-def test_nor_is_sleeping_until_the_host_opens() -> None:
+def test_time_waiting_for_a_block_does_not_count_against_the_retry_budget() -> None:
     clock = FixedClock(START)
     host = Host(clock, 429, 503, 200)
     link = retrying(host, limits(host, wait=True))
@@ -576,13 +578,13 @@ def test_nor_is_sleeping_until_the_host_opens() -> None:
     assert len(host.sent) == 3
 
 
-def test_time_that_the_host_takes_does_count() -> None:
+def test_time_that_the_host_takes_counts_against_the_retry_budget() -> None:
     host = Host(FixedClock(START), 503, seconds=31)
     assert asyncio.run(ask(retrying(host, limits(host)))) == 503
     assert len(host.sent) == 1
 
 
-def test_the_wait_is_noted_with_the_request() -> None:
+def test_the_limiter_wait_is_recorded_in_the_request() -> None:
     host = Host(FixedClock(START))
     link = limits(host)
     requests = [Request(url=STATS) for _ in range(3)]
@@ -599,29 +601,29 @@ def test_the_wait_is_noted_with_the_request() -> None:
 # ── the queue by itself ──────────────────────────────────────────────────────────────────
 
 
-def test_a_turn_that_is_not_taken_costs_nothing() -> None:
+def test_a_turn_that_is_not_reserved_costs_nothing() -> None:
     clock = FixedClock(START)
-    turns = GcraQueue(HALF, clock)
+    queue = GcraQueue(HALF, clock)
 
     async def run() -> None:
         for taken in (True, False, False, True):
-            async with turns.lock:
-                await turns.wait_until_due()
+            async with queue.lock:
+                await queue.wait_until_due()
                 if taken:
-                    turns.reserve()
+                    queue.reserve()
 
     asyncio.run(run())
     assert clock.monotonic() == 2
 
 
-def test_rest_is_never_shortened() -> None:
+def test_a_pause_is_never_shortened() -> None:
     clock = FixedClock(START)
-    turns = GcraQueue(HALF, clock)
-    turns.pause_until(90)
-    turns.pause_until(10)
+    queue = GcraQueue(HALF, clock)
+    queue.pause_until(90)
+    queue.pause_until(10)
 
     async def run() -> None:
-        await turns.wait_until_due()
+        await queue.wait_until_due()
         assert clock.monotonic() == 90
 
     asyncio.run(run())

@@ -1,4 +1,4 @@
-"""Archives: what is recorded is replayed, nothing secret is in it, and browsers' are read."""
+"""HAR archives: recording, replaying, secrets, and archives written by browsers."""
 
 import asyncio
 import datetime as dt
@@ -77,37 +77,37 @@ HAR = shape(
         },
     )
 )
-"""What HAR 1.2 asks for."""
+"""The schema of HAR 1.2."""
 
 
 class Script:
-    """Gives the answers that it was made with, one after the other."""
+    """Gives the scripted responses in turn."""
 
-    def __init__(self, *answers: Response) -> None:
-        self.answers = list(answers)
+    def __init__(self, *responses: Response) -> None:
+        self.responses = list(responses)
 
     async def send(self, _request: Request) -> Response:
-        return self.answers.pop(0)
+        return self.responses.pop(0)
 
 
-def answer(body: bytes = b"{}", *, status: int = 200, url: str = URL, **headers: str) -> Response:
+def response(body: bytes = b"{}", *, status: int = 200, url: str = URL, **headers: str) -> Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Response(status=status, headers=named, body=body, url=url)
 
 
-def test_entries_are_in_the_order_in_which_they_began() -> None:
+def test_recorded_entries_are_sorted_by_their_start() -> None:
     clock = FixedClock(START.replace(microsecond=0))  # so that one has no fraction of a second
 
     class Slow:
-        """Answers the first request when the second has its answer."""
+        """Answers the first request after the second."""
 
         def __init__(self) -> None:
-            self.answered = asyncio.Event()
+            self.was_answered = asyncio.Event()
 
         async def send(self, request: Request) -> Response:
             if request.url == f"{URL}/0":
-                await self.answered.wait()
-            self.answered.set()
+                await self.was_answered.wait()
+            self.was_answered.set()
             return Response(url=request.url, status=200, headers={}, body=b"{}")
 
     async def run() -> list[str]:
@@ -123,9 +123,9 @@ def test_entries_are_in_the_order_in_which_they_began() -> None:
     assert asyncio.run(run()) == [f"{URL}/0", f"{URL}/1"]
 
 
-def record(*exchanges: tuple[Request, Response], secret: str = SECRET) -> HarRecorder:
+def record(*pairs: tuple[Request, Response], secret: str = SECRET) -> HarRecorder:
     recorder = HarRecorder(
-        Script(*(given_answer for _, given_answer in exchanges)),
+        Script(*(given_response for _, given_response in pairs)),
         clock=FixedClock(START),
         creator_version="1.0",
         hosts={"github": "https://api.github.com", "pypi": "https://me:pw@pypi.org"},
@@ -133,7 +133,7 @@ def record(*exchanges: tuple[Request, Response], secret: str = SECRET) -> HarRec
     )
 
     async def run() -> None:
-        for request, _ in exchanges:
+        for request, _ in pairs:
             await recorder.send(request)
 
     asyncio.run(run())
@@ -175,7 +175,7 @@ values = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF), max_size
     body=st.binary(max_size=200) | st.text(max_size=50).map(str.encode),
     posted=st.none() | st.binary(min_size=1, max_size=50),
 )
-def test_a_replay_gives_what_was_recorded(
+def test_a_replay_returns_what_was_recorded(
     tmp_path_factory: pytest.TempPathFactory,
     status: int,
     headers: dict[str, str],
@@ -183,15 +183,15 @@ def test_a_replay_gives_what_was_recorded(
     posted: bytes | None,
 ) -> None:
     request = Request(url=f"{URL}?q=%20", method="POST" if posted else "GET", body=posted)
-    given_answer = Response(status=status, headers=headers, body=body, url=request.url)
-    recorder = record((request, given_answer))
+    given_response = Response(status=status, headers=headers, body=body, url=request.url)
+    recorder = record((request, given_response))
     archive = reread(recorder, tmp_path_factory.mktemp("har"))
-    assert replay(archive, request, request) == [given_answer, given_answer]
+    assert replay(archive, request, request) == [given_response, given_response]
 
 
 @pytest.mark.parametrize("name", ["run.har", "run.har.gz"])
-def test_what_an_archive_remembers(name: str, tmp_path: Path) -> None:
-    recorder = record((get(), answer("naïve ☃".encode(), content_type="text/plain")))
+def test_an_archive_keeps_its_start_hosts_and_entries(name: str, tmp_path: Path) -> None:
+    recorder = record((get(), response("naïve ☃".encode(), content_type="text/plain")))
     path = tmp_path / name
     recorder.write(path)
     assert path.read_bytes().startswith(b"\x1f\x8b") == name.endswith(".gz")
@@ -210,12 +210,13 @@ def test_an_archive_without_requests(tmp_path: Path) -> None:
     assert (archive.started, archive.entries) == (START, ())
 
 
-def test_several_answers_come_in_order_and_the_last_stays(tmp_path: Path) -> None:
+def test_a_replay_repeats_the_last_of_several_responses(tmp_path: Path) -> None:
     archive = reread(
-        record((get(), answer(status=503)), (get(), answer(b"1")), (get(), answer(b"2"))), tmp_path
+        record((get(), response(status=503)), (get(), response(b"1")), (get(), response(b"2"))),
+        tmp_path,
     )
-    answers = replay(archive, *[get()] * 4)
-    assert [(found.status, found.body) for found in answers] == [
+    responses = replay(archive, *[get()] * 4)
+    assert [(found.status, found.body) for found in responses] == [
         (503, b"{}"),
         (200, b"1"),
         (200, b"2"),
@@ -224,11 +225,11 @@ def test_several_answers_come_in_order_and_the_last_stays(tmp_path: Path) -> Non
     assert replay(archive, get())[0].status == 503  # a new replay begins anew
 
 
-def test_what_was_on_the_wire_only_is_left_out() -> None:
+def test_framing_headers_are_not_recorded() -> None:
     headers = dict.fromkeys(("Content-Encoding", "Content-Length", "Transfer-Encoding"), "x")
     held = Response(status=200, headers=headers | {"etag": '"1"'}, body=b"", url=URL)
-    noted: Any = record((Request(url=URL, headers=headers), held)).har()
-    entry = noted["log"]["entries"][0]
+    recorded: Any = record((Request(url=URL, headers=headers), held)).har()
+    entry = recorded["log"]["entries"][0]
     assert entry["request"]["headers"] == []
     assert entry["response"]["headers"] == [{"name": "etag", "value": '"1"'}]
 
@@ -236,7 +237,7 @@ def test_what_was_on_the_wire_only_is_left_out() -> None:
 # ── secrets ──────────────────────────────────────────────────────────────────────────────
 
 
-def test_nothing_secret_is_written(tmp_path: Path) -> None:
+def test_no_secret_is_recorded(tmp_path: Path) -> None:
     sensitive = {name: f"hidden-{number}" for number, name in enumerate(sorted(_SENSITIVE_HEADERS))}
     request = Request(
         url=f"https://me:hidden-pw@api.github.com/?token={SECRET}#hidden-part",
@@ -250,7 +251,7 @@ def test_nothing_secret_is_written(tmp_path: Path) -> None:
         body=f"you are {SECRET}".encode(),
         url=request.url,
     )
-    binary = answer(b"\xff" + SECRET.encode(), url=request.url)
+    binary = response(b"\xff" + SECRET.encode(), url=request.url)
     path = tmp_path / "run.har"
     record((request, texts), (request, binary)).write(path)
     written = path.read_text(encoding="utf-8")
@@ -277,8 +278,8 @@ def test_nothing_secret_is_written(tmp_path: Path) -> None:
         (URL, f"{URL}#part"),
     ],
 )
-def test_spellings_of_one_url(recorded: str, asked: str, tmp_path: Path) -> None:
-    archive = reread(record((get(recorded), answer(b"x", url=recorded))), tmp_path)
+def test_a_replay_finds_all_spellings_of_a_url(recorded: str, asked: str, tmp_path: Path) -> None:
+    archive = reread(record((get(recorded), response(b"x", url=recorded))), tmp_path)
     assert replay(archive, get(asked))[0].body == b"x"
 
 
@@ -292,23 +293,23 @@ def test_spellings_of_one_url(recorded: str, asked: str, tmp_path: Path) -> None
         Request(url=URL, method="POST", body=b"{}"),
     ],
 )
-def test_not_recorded(asked: Request, tmp_path: Path) -> None:
+def test_a_request_that_differs_is_not_recorded(asked: Request, tmp_path: Path) -> None:
     slashed = "https://pypi.org/simple/x%2Fy/"
-    archive = reread(record((get(), answer()), (get(slashed), answer(url=slashed))), tmp_path)
+    archive = reread(record((get(), response()), (get(slashed), response(url=slashed))), tmp_path)
     with pytest.raises(NotRecorded) as caught:
         replay(archive, asked)
     said = f"the archive does not hold {asked.method} {asked.url}"
     assert caught.value.message.startswith(said)
 
 
-def test_posts_are_told_apart_by_what_their_json_means(tmp_path: Path) -> None:
+def test_a_replay_compares_posted_json_by_its_meaning(tmp_path: Path) -> None:
     def post(body: str) -> Request:
         return Request(url=URL, method="POST", body=body.encode())
 
     archive = reread(
         record(
-            (post('{"query": "a", "variables": {"x": 1}}'), answer(b"1")),
-            (post('{"query": "b"}'), answer(b"2")),
+            (post('{"query": "a", "variables": {"x": 1}}'), response(b"1")),
+            (post('{"query": "b"}'), response(b"2")),
         ),
         tmp_path,
     )
@@ -342,8 +343,10 @@ EARLIER = "Sat, 14 Feb 2026 00:00:00 GMT"
         ({}, 200),
     ],
 )
-def test_validators_are_answered(conditions: dict[str, str], status: int, tmp_path: Path) -> None:
-    held = answer(
+def test_a_replay_responses_conditional_requests(
+    conditions: dict[str, str], status: int, tmp_path: Path
+) -> None:
+    held = response(
         b"body",
         etag='W/"a,b"',
         last_modified=MODIFIED,
@@ -359,14 +362,14 @@ def test_validators_are_answered(conditions: dict[str, str], status: int, tmp_pa
     assert ("content-type" in found.headers) == (status == 200)
 
 
-def test_only_a_200_is_compared(tmp_path: Path) -> None:
-    archive = reread(record((get(), answer(status=404, etag='"a"'))), tmp_path)
+def test_a_replay_responses_304_only_in_place_of_a_200(tmp_path: Path) -> None:
+    archive = reread(record((get(), response(status=404, etag='"a"'))), tmp_path)
     assert replay(archive, get(if_none_match='"a"'))[0].status == 404
 
 
-def test_recorded_304s(tmp_path: Path) -> None:
-    unchanged = answer(b"", status=304, etag='"a"')
-    archive = reread(record((get(), unchanged), (get(), answer(b"x", etag='"a"'))), tmp_path)
+def test_a_recorded_304_responses_conditional_requests_only(tmp_path: Path) -> None:
+    unchanged = response(b"", status=304, etag='"a"')
+    archive = reread(record((get(), unchanged), (get(), response(b"x", etag='"a"'))), tmp_path)
     assert [found.status for found in replay(archive, get(), get(if_none_match='"a"'))] == [
         200,
         304,
@@ -380,8 +383,8 @@ def test_recorded_304s(tmp_path: Path) -> None:
 # ── archives made by others, and what is none ────────────────────────────────────────────
 
 
-def browsers(**log: Any) -> dict[str, Any]:
-    """Return what a browser saves, shortened."""
+def browser_har(**log: Any) -> dict[str, Any]:
+    """Return an archive as a browser saves it, shortened."""
     entry = {
         "_initiator": {"type": "script"},
         "_priority": "High",
@@ -414,12 +417,12 @@ def written(tmp_path: Path, har: object) -> Path:
     return path
 
 
-def test_an_archive_of_a_browser(tmp_path: Path) -> None:
-    archive = HarArchive.read(written(tmp_path, browsers()))
+def test_an_archive_written_by_a_browser_is_read(tmp_path: Path) -> None:
+    archive = HarArchive.read(written(tmp_path, browser_har()))
     assert archive.started == dt.datetime(2026, 2, 15, 18, 8, 42, 123000, tzinfo=dt.UTC)
     assert archive.hosts == {}
     found = replay(archive, get())[0]
-    assert found == answer(b"xyz", etag='"a"', link="<a>, <b>")
+    assert found == response(b"xyz", etag='"a"', link="<a>, <b>")
 
 
 @pytest.mark.parametrize(
@@ -430,16 +433,16 @@ def test_an_archive_of_a_browser(tmp_path: Path) -> None:
         ("request", {"url": "data:text/plain,x"}),
     ],
 )
-def test_entries_without_an_answer_are_left_out(
+def test_archive_entries_without_a_response_are_skipped(
     where: str, change: dict[str, object], tmp_path: Path
 ) -> None:
-    har = browsers()
+    har = browser_har()
     har["log"]["entries"][0][where].update(change)
     assert HarArchive.read(written(tmp_path, har)).entries == ()
 
 
-def test_the_first_page_is_the_clock(tmp_path: Path) -> None:
-    har = browsers(pages=[{"startedDateTime": "2020-01-01T00:00:00Z"}])
+def test_the_first_page_of_an_archive_is_its_start(tmp_path: Path) -> None:
+    har = browser_har(pages=[{"startedDateTime": "2020-01-01T00:00:00Z"}])
     assert HarArchive.read(written(tmp_path, har)).started.year == 2020
 
 
@@ -457,7 +460,7 @@ def test_the_first_page_is_the_clock(tmp_path: Path) -> None:
         (b"\x1f\x8bnonsense", "damaged gzip"),
     ],
 )
-def test_what_is_no_archive(raw: bytes, said: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_archive_is_an_error(raw: bytes, said: str, tmp_path: Path) -> None:
     path = tmp_path / "none.har"
     path.write_bytes(raw)
     with pytest.raises(ArchiveError, match=re.escape(said)) as caught:
@@ -474,14 +477,16 @@ def test_what_is_no_archive(raw: bytes, said: str, tmp_path: Path) -> None:
         ({"text": 1}, "expected a string"),
     ],
 )
-def test_bodies_that_cannot_be_read(content: dict[str, object], said: str, tmp_path: Path) -> None:
-    har = browsers()
+def test_an_archive_with_an_unreadable_body_is_an_error(
+    content: dict[str, object], said: str, tmp_path: Path
+) -> None:
+    har = browser_har()
     har["log"]["entries"][0]["response"]["content"] = content
     with pytest.raises(ArchiveError, match=said):
         HarArchive.read(written(tmp_path, har))
 
 
-def test_missing_and_unreadable(tmp_path: Path) -> None:
+def test_a_missing_or_unreadable_archive_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match=r"^cannot read .*: no such file"):
         HarArchive.read(tmp_path / "none.har")
     with pytest.raises(ArchiveError, match="is a directory"):
@@ -491,8 +496,8 @@ def test_missing_and_unreadable(tmp_path: Path) -> None:
 # ── writing ──────────────────────────────────────────────────────────────────────────────
 
 
-def test_where_it_cannot_be_written(tmp_path: Path) -> None:
-    recorder = record((get(), answer()))
+def test_an_archive_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    recorder = record((get(), response()))
     for path, said in (
         (tmp_path / "none" / "run.har", "no such file or directory"),
         (tmp_path, "is a directory"),
@@ -507,16 +512,18 @@ def test_where_it_cannot_be_written(tmp_path: Path) -> None:
 @pytest.mark.skipif(
     sys.platform == "win32" or os.geteuid() == 0, reason="nothing is read-only to this user"
 )
-def test_read_only_directory(tmp_path: Path) -> None:
+def test_an_archive_in_a_read_only_directory_is_an_error(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(ArchiveError, match="permission denied"):
         ensure_writable(tmp_path / "run.har")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no /dev/full")
-def test_full_disk_leaves_the_old_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_the_old_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "run.har"
-    record((get(), answer(b"old"))).write(path)
+    record((get(), response(b"old"))).write(path)
 
     def full(_number: int) -> None:
         with Path("/dev/full").open("wb", buffering=0) as file:
@@ -524,12 +531,12 @@ def test_full_disk_leaves_the_old_archive(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(ArchiveError, match="no space left"):
-        record((get(), answer(b"new"))).write(path)
+        record((get(), response(b"new"))).write(path)
     assert replay(HarArchive.read(path), get())[0].body == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_link_leads_to_the_file(tmp_path: Path) -> None:
+def test_an_archive_is_written_through_a_symbolic_link(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     link = tmp_path / "run.har"
     try:
@@ -537,6 +544,6 @@ def test_a_link_leads_to_the_file(tmp_path: Path) -> None:
     except OSError:
         pytest.skip("links cannot be made here")
     ensure_writable(link)
-    record((get(), answer())).write(link)
+    record((get(), response())).write(link)
     assert link.is_symlink()
     assert HarArchive.read(tmp_path / "there" / "real.har").started == START

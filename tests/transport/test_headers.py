@@ -1,4 +1,4 @@
-"""The Link header: RFC 8288's own examples, GitHub's, and anything at all."""
+"""The Link header: the examples of RFC 8288, those of GitHub, and any nonsense."""
 
 import pytest
 from hypothesis import given
@@ -31,12 +31,12 @@ from pkgharvest.transport.headers import page_number, parse_link_header
         ("junk, </a>; rel=next", {"next": "/a"}),
     ],
 )
-def test_what_is_linked(header: str | None, expected: dict[str, str]) -> None:
+def test_parse_link_header(header: str | None, expected: dict[str, str]) -> None:
     assert parse_link_header(header) == expected
 
 
 @given(st.text() | st.text(alphabet='<>;=," \\relnxt', max_size=200))
-def test_any_header_is_read_without_an_error(header: str) -> None:
+def test_any_link_header_is_read_without_an_error(header: str) -> None:
     for relation, target in parse_link_header(header).items():
         assert relation == relation.lower()
         assert "<" not in target
@@ -46,13 +46,13 @@ _PLAIN = st.text(alphabet="abc/?&=1.%-", min_size=1).map(lambda text: f"https://
 
 
 @given(st.dictionaries(st.sampled_from(["next", "last", "prev", "first"]), _PLAIN))
-def test_what_is_written_is_read(targets: dict[str, str]) -> None:
+def test_a_well_formed_link_header_is_read_completely(targets: dict[str, str]) -> None:
     header = ", ".join(f'<{target}>; rel="{relation}"' for relation, target in targets.items())
     assert parse_link_header(header) == targets
 
 
 @pytest.mark.parametrize("header", ["<" * 60_000, '<a>\\"' * 12_000, '<a>;="' * 10_000])
-def test_a_long_header_is_read_in_time_that_grows_with_its_length(header: str) -> None:
+def test_a_long_link_header_is_read_in_linear_time(header: str) -> None:
     assert set(parse_link_header(header)) <= {"next"}
 
 
@@ -72,5 +72,5 @@ def test_a_long_header_is_read_in_time_that_grows_with_its_length(header: str) -
         ("?page=" + "9" * 5_000, None),
     ],
 )
-def test_the_number_of_a_page(target: str, page: int | None) -> None:
+def test_page_number(target: str, page: int | None) -> None:
     assert page_number(target) == page

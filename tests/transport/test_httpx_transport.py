@@ -1,4 +1,4 @@
-"""The wire against a real socket: what hosts and networks do to it, and what comes of it."""
+"""HttpxTransport against real sockets, and against httpx alone where bytes do not matter."""
 
 import asyncio
 import gzip
@@ -7,16 +7,28 @@ import struct
 import tracemalloc
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 
+import httpx
 import pytest
+import respx
 
 from pkgharvest.model.errors import InvalidValue, Malformed, SourceError, TimedOut, Unavailable
 from pkgharvest.transport.base import Request, Response
 from pkgharvest.transport.credentials import Credentials
 from pkgharvest.transport.httpx_transport import HttpxTransport
-from tests.support.loopback import Asked, Loopback, Say, packed, reply, saying, serve
+from tests.support.loopback import (
+    Loopback,
+    ReceivedRequest,
+    Responder,
+    gzip_response,
+    raw_response,
+    respond_with,
+    serve,
+)
 
 SECRET = "ghp_0123456789abcdef"
+URL = "https://api.example/repos/a%2Fb?page=2"
 
 NO_PROXY = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 
@@ -27,7 +39,7 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def wire(
+def transport(
     *,
     credentials: Credentials | None = None,
     read_timeout: float = 5.0,
@@ -43,17 +55,17 @@ def wire(
     )
 
 
-def ask(
-    say: Say,
+def send(
+    respond: Responder,
     *,
     path: str = "/",
-    build: Callable[[str], HttpxTransport] = lambda _: wire(),
+    build: Callable[[str], HttpxTransport] = lambda _: transport(),
     method: str = "GET",
     headers: dict[str, str] | None = None,
     body: bytes | None = None,
 ) -> tuple[Response, Loopback]:
     async def run() -> tuple[Response, Loopback]:
-        async with serve(say) as server, build(server.url) as sender:
+        async with serve(respond) as server, build(server.url) as sender:
             request = Request(
                 url=server.url + path, method=method, headers=headers or {}, body=body
             )
@@ -62,40 +74,39 @@ def ask(
     return asyncio.run(run())
 
 
-def failure(say: Say, kind: type[SourceError], build: Callable[[str], HttpxTransport]) -> str:
+def failure(
+    respond: Responder, kind: type[SourceError], build: Callable[[str], HttpxTransport]
+) -> str:
     with pytest.raises(kind) as caught:
-        ask(say, build=build)
+        send(respond, build=build)
     assert "\n" not in caught.value.message
     return caught.value.message
 
 
-def test_answer_is_whole_and_decoded() -> None:
-    raw = reply(headers={"ETag": 'W/"1"', "Link": "<a>", "link": "<b>"}, body=b"hello")
-    answer, server = ask(saying(raw), path="/repos/a%2Fb?q=1#part")
-    assert answer.status == 200
-    assert answer.body == b"hello"
-    assert answer.headers == {"etag": 'W/"1"', "link": "<a>, <b>"}
-    assert answer.url == f"{server.url}/repos/a%2Fb?q=1"
-    assert server.asked[0].target == "/repos/a%2Fb?q=1"
-    assert server.asked[0].headers["user-agent"] == "pkgharvest/test"
+def test_a_response_is_complete_and_decoded() -> None:
+    raw = raw_response(headers={"ETag": 'W/"1"', "Link": "<a>", "link": "<b>"}, body=b"hello")
+    response, server = send(respond_with(raw), path="/repos/a%2Fb?q=1#part")
+    assert response.status == 200
+    assert response.body == b"hello"
+    assert response.headers == {"etag": 'W/"1"', "link": "<a>, <b>"}
+    assert response.url == f"{server.url}/repos/a%2Fb?q=1"
+    assert server.received[0].target == "/repos/a%2Fb?q=1"
+    assert server.received[0].headers["user-agent"] == "pkgharvest/test"
 
 
-def test_gzip_is_unpacked_members_and_all() -> None:
+def test_gzip_is_decompressed_with_all_its_members() -> None:
     body = gzip.compress(b"one ") + gzip.compress(b"two")
-    answer, server = ask(saying(reply(headers={"Content-Encoding": "gzip"}, body=body)))
-    assert answer.body == b"one two"
-    assert "content-encoding" not in answer.headers
-    assert server.asked[0].headers["accept-encoding"] == "gzip"
+    response, server = send(
+        respond_with(raw_response(headers={"Content-Encoding": "gzip"}, body=body))
+    )
+    assert response.body == b"one two"
+    assert "content-encoding" not in response.headers
+    assert server.received[0].headers["accept-encoding"] == "gzip"
 
 
-def test_post_carries_its_body() -> None:
-    _, server = ask(saying(reply()), method="POST", body=b'{"query":"x"}')
-    assert (server.asked[0].method, server.asked[0].body) == ("POST", b'{"query":"x"}')
-
-
-def test_connections_are_kept() -> None:
+def test_connections_are_kept_alive() -> None:
     async def run() -> int:
-        async with serve(saying(reply(body=b"x"))) as server, wire() as sender:
+        async with serve(respond_with(raw_response(body=b"x"))) as server, transport() as sender:
             for _ in range(3):
                 await sender.send(Request(url=server.url))
             return server.connections
@@ -104,135 +115,184 @@ def test_connections_are_kept() -> None:
 
 
 def test_cookies_are_not_sent_back() -> None:
-    async def run() -> list[Asked]:
-        async with serve(saying(reply(headers={"Set-Cookie": "a=b"}))) as server, wire() as sender:
+    async def run() -> list[ReceivedRequest]:
+        async with (
+            serve(respond_with(raw_response(headers={"Set-Cookie": "a=b"}))) as server,
+            transport() as sender,
+        ):
             await sender.send(Request(url=server.url))
             await sender.send(Request(url=server.url))
-            return server.asked
+            return server.received
 
     assert all("cookie" not in asked.headers for asked in asyncio.run(run()))
 
 
-def test_header_values_return_as_they_came() -> None:
-    answer, _ = ask(saying(reply(headers={"ETag": '"caf\xe9"'})))
-    _, server = ask(saying(reply()), headers={"If-None-Match": answer.headers["etag"]})
-    assert server.asked[0].headers["if-none-match"] == '"caf\xe9"'
+# ── httpx alone ──
 
 
-def test_token_goes_to_its_origin_only() -> None:
-    _, server = ask(
-        saying(reply()), build=lambda url: wire(credentials=Credentials.of({url: SECRET}))
-    )
-    assert server.asked[0].headers["authorization"] == f"Bearer {SECRET}"
-    elsewhere = Credentials.of({"http://127.0.0.1:9": SECRET, "https://127.0.0.1": SECRET})
-    _, server = ask(saying(reply()), build=lambda _: wire(credentials=elsewhere))
-    assert "authorization" not in server.asked[0].headers
+def send_mocked(
+    mock: respx.MockRouter,
+    request: Request,
+    response: httpx.Response | Exception,
+    credentials: Credentials | None = None,
+) -> tuple[Response, httpx.Request]:
+    """Send ``request`` to an httpx that answers with ``response``; return what it got, too."""
+    route = mock.route().mock(side_effect=[response])
+
+    async def run() -> Response:
+        async with transport(credentials=credentials) as sender:
+            return await sender.send(request)
+
+    return asyncio.run(run()), route.calls.last.request
 
 
-def test_netrc_and_user_in_a_url_send_nothing(
-    tmp_path: object, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("status", [200, 204, 304, 404, 503])
+def test_any_status_is_a_response(status: int, respx_mock: respx.MockRouter) -> None:
+    response, _ = send_mocked(respx_mock, Request(url=URL), httpx.Response(status))
+    assert response.status == status
+
+
+def test_a_post_carries_its_body(respx_mock: respx.MockRouter) -> None:
+    request = Request(url=URL, method="POST", body=b'{"query":"x"}')
+    _, sent = send_mocked(respx_mock, request, httpx.Response(200))
+    assert (sent.method, sent.content) == ("POST", b'{"query":"x"}')
+
+
+def test_header_values_are_sent_back_unchanged(respx_mock: respx.MockRouter) -> None:
+    etag = b'"caf\xe9"'
+    raw = httpx.Response(200, headers=[(b"ETag", etag)])
+    response, _ = send_mocked(respx_mock, Request(url=URL), raw)
+    request = Request(url=URL, headers={"If-None-Match": response.headers["etag"]})
+    _, sent = send_mocked(respx_mock, request, httpx.Response(200))
+    assert (b"if-none-match", etag) in sent.headers.raw
+
+
+def test_a_token_goes_to_its_origin_only(respx_mock: respx.MockRouter) -> None:
+    ours = Credentials.of({"https://api.example": SECRET})
+    _, sent = send_mocked(respx_mock, Request(url=URL), httpx.Response(200), ours)
+    assert sent.headers["authorization"] == f"Bearer {SECRET}"
+    others = Credentials.of({"http://api.example": SECRET, "https://api.example:8443": SECRET})
+    _, sent = send_mocked(respx_mock, Request(url=URL), httpx.Response(200), others)
+    assert "authorization" not in sent.headers
+
+
+def test_netrc_and_userinfo_send_no_authorization(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, respx_mock: respx.MockRouter
 ) -> None:
-    path = f"{tmp_path}/netrc"
-    with open(path, "w", encoding="utf-8") as file:  # noqa: PTH123 - tmp_path is any object here
-        file.write("machine 127.0.0.1 login a password b\n")
-    monkeypatch.setenv("NETRC", path)
-
-    async def run() -> Asked:
-        async with serve(saying(reply())) as server, wire() as sender:
-            await sender.send(Request(url=server.url.replace("//", "//user:pass@")))
-            return server.asked[0]
-
-    assert "authorization" not in asyncio.run(run()).headers
+    (tmp_path / "netrc").write_text("machine api.example login a password b\n", encoding="utf-8")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    request = Request(url=URL.replace("//", "//user:pass@"))
+    _, sent = send_mocked(respx_mock, request, httpx.Response(200))
+    assert "authorization" not in sent.headers
+    assert str(sent.url) == URL
 
 
-@pytest.mark.parametrize("status", ["404 Not Found", "503 Service Unavailable", "304 Not Modified"])
-def test_any_status_is_an_answer(status: str) -> None:
-    raw = f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode()
-    answer, _ = ask(saying(raw))
-    assert answer.status == int(status[:3])
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (httpx.ConnectTimeout(""), TimedOut, "no connection to api.example in 10 s"),
+        (httpx.ReadTimeout(""), TimedOut, "api.example was silent for 5 s"),
+        (httpx.PoolTimeout(""), TimedOut, "api.example was silent for 5 s"),
+        (httpx.ProxyError("x"), Unavailable, "no connection to api.example through the proxy: x"),
+        (httpx.ConnectError("x"), Unavailable, "no connection to api.example: x"),
+        (httpx.ReadError("a\r\n b"), Unavailable, "the connection to api.example broke: a b"),
+        (httpx.RemoteProtocolError(SECRET), Unavailable, "… broke: REDACTED"),
+        (httpx.LocalProtocolError("x"), Malformed, "invalid request to api.example: x"),
+        (httpx.UnsupportedProtocol("x"), Malformed, "invalid request to api.example: x"),
+    ],
+)
+def test_errors_of_httpx_become_source_errors(
+    error: Exception, kind: type[SourceError], message: str, respx_mock: respx.MockRouter
+) -> None:
+    ours = Credentials.of({"https://api.example": SECRET})
+    with pytest.raises(kind) as caught:
+        send_mocked(respx_mock, Request(url=URL), error, ours)
+    assert caught.value.message.endswith(message.removeprefix("…"))
 
 
 # ── what goes wrong ──────────────────────────────────────────────────────────────────────
 
 
-def test_connection_refused() -> None:
+def test_a_refused_connection_is_unavailable() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody else gets the port
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
 
         async def run() -> None:
-            async with wire() as sender:
+            async with transport() as sender:
                 await sender.send(Request(url=url))
 
         with pytest.raises(Unavailable, match=r"^no connection to 127\.0\.0\.1:\d+: .*refused"):
             asyncio.run(run())
 
 
-async def _reset(_asked: Asked, writer: asyncio.StreamWriter) -> None:
-    writer.write(reply(body=b"x" * 1000)[:-500])
+async def _reset(_request: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
+    writer.write(raw_response(body=b"x" * 1000)[:-500])
     await writer.drain()
     connection = writer.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.close()
 
 
-async def _truncated(_asked: Asked, writer: asyncio.StreamWriter) -> None:
-    writer.write(reply(body=b"x" * 1000)[:-500])
+async def _truncated(_request: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
+    writer.write(raw_response(body=b"x" * 1000)[:-500])
     await writer.drain()
     writer.close()
 
 
-async def _nothing(_asked: Asked, writer: asyncio.StreamWriter) -> None:
+async def _nothing(_request: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
     writer.close()
 
 
-async def _nonsense(_asked: Asked, writer: asyncio.StreamWriter) -> None:
+async def _nonsense(_request: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
     writer.write(b"220 mail.example.org ESMTP\r\n" + SECRET.encode() + b"\r\n\r\n")
     await writer.drain()
     writer.close()
 
 
-@pytest.mark.parametrize("say", [_reset, _truncated, _nothing, _nonsense])
-def test_broken_connections(say: Say) -> None:
-    message = failure(say, Unavailable, lambda url: wire(credentials=Credentials.of({url: SECRET})))
+@pytest.mark.parametrize("respond", [_reset, _truncated, _nothing, _nonsense])
+def test_a_broken_connection_is_unavailable(respond: Responder) -> None:
+    message = failure(
+        respond, Unavailable, lambda url: transport(credentials=Credentials.of({url: SECRET}))
+    )
     assert message.startswith("the connection to 127.0.0.1:")
     assert SECRET not in message
 
 
-async def _hang(_asked: Asked, _writer: asyncio.StreamWriter) -> None:
+async def _hang(_request: ReceivedRequest, _writer: asyncio.StreamWriter) -> None:
     await asyncio.sleep(30)
 
 
-async def _drip(_asked: Asked, writer: asyncio.StreamWriter) -> None:
-    writer.write(reply(body=b"x" * 1000)[:-1000])
+async def _drip(_request: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
+    writer.write(raw_response(body=b"x" * 1000)[:-1000])
     for _ in range(1000):
         writer.write(b"x")
         await writer.drain()
         await asyncio.sleep(0.02)
 
 
-def test_silence() -> None:
-    message = failure(_hang, TimedOut, lambda _: wire(read_timeout=0.1))
+def test_a_silent_host_times_out() -> None:
+    message = failure(_hang, TimedOut, lambda _: transport(read_timeout=0.1))
     assert message.endswith("was silent for 0.1 s")
 
 
-def test_slow_drip() -> None:
-    message = failure(_drip, TimedOut, lambda _: wire(read_timeout=5, total_timeout=0.3))
+def test_a_slow_drip_times_out() -> None:
+    message = failure(_drip, TimedOut, lambda _: transport(read_timeout=5, total_timeout=0.3))
     assert message.endswith("sent no complete response in 0.3 s")
 
 
-def test_a_hundred_megabytes_announced() -> None:
-    async def say(_asked: Asked, writer: asyncio.StreamWriter) -> None:
+def test_a_body_announced_as_too_large_is_malformed() -> None:
+    async def respond(_request: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 104857600\r\n\r\n")
         await writer.drain()
 
-    assert failure(say, Malformed, lambda _: wire()).endswith("larger than 64 MiB")
+    assert failure(respond, Malformed, lambda _: transport()).endswith("larger than 64 MiB")
 
 
-def test_a_body_without_end() -> None:
+def test_a_body_without_end_is_malformed() -> None:
     sent = 0
 
-    async def say(_asked: Asked, writer: asyncio.StreamWriter) -> None:
+    async def respond(_request: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
         nonlocal sent
         writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
         for _ in range(1600):  # 100 MiB
@@ -240,19 +300,21 @@ def test_a_body_without_end() -> None:
             await writer.drain()
             sent += 65536
 
-    message = failure(say, Malformed, lambda _: wire(max_body=2**20))
+    message = failure(respond, Malformed, lambda _: transport(max_body=2**20))
     assert message.endswith("larger than 1 MiB")
     assert sent < 50 * 2**20  # the connection was dropped, not drained
 
 
-def test_gzip_bomb() -> None:
+def test_a_gzip_bomb_is_malformed_and_does_not_fill_the_memory() -> None:
     unpacked = 200 * 2**20
     packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
     bomb = b"".join(packer.compress(bytes(2**20)) for _ in range(unpacked // 2**20))
-    say = saying(reply(headers={"Content-Encoding": "gzip"}, body=bomb + packer.flush()))
+    respond = respond_with(
+        raw_response(headers={"Content-Encoding": "gzip"}, body=bomb + packer.flush())
+    )
     tracemalloc.start()
     try:
-        message = failure(say, Malformed, lambda _: wire(max_body=2**20))
+        message = failure(respond, Malformed, lambda _: transport(max_body=2**20))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -263,20 +325,20 @@ def test_gzip_bomb() -> None:
 @pytest.mark.parametrize(
     "raw",
     [
-        packed(b"hello" * 1000)[:-20] + b"\0" * 20,
-        reply(
+        gzip_response(b"hello" * 1000)[:-20] + b"\0" * 20,
+        raw_response(
             headers={"Content-Encoding": "gzip"}, body=gzip.compress(b"hello" * 1000, mtime=0)[:-12]
         ),
-        reply(headers={"Content-Encoding": "gzip"}, body=b"hello"),
-        reply(headers={"Content-Encoding": "br"}, body=b"hello"),
-        reply(
+        raw_response(headers={"Content-Encoding": "gzip"}, body=b"hello"),
+        raw_response(headers={"Content-Encoding": "br"}, body=b"hello"),
+        raw_response(
             headers={"Content-Encoding": "gzip, gzip"},
             body=gzip.compress(gzip.compress(b"x", mtime=0), mtime=0),
         ),
     ],
 )
-def test_bodies_that_cannot_be_unpacked(raw: bytes) -> None:
-    failure(saying(raw), Malformed, lambda _: wire())
+def test_a_body_that_cannot_be_decompressed_is_malformed(raw: bytes) -> None:
+    failure(respond_with(raw), Malformed, lambda _: transport())
 
 
 @pytest.mark.parametrize(
@@ -293,9 +355,9 @@ def test_bodies_that_cannot_be_unpacked(raw: bytes) -> None:
         "http://xn--a.invalid/",
     ],
 )
-def test_urls_that_cannot_be_asked(url: str) -> None:
+def test_an_invalid_url_is_malformed(url: str) -> None:
     async def run() -> None:
-        async with wire() as sender:
+        async with transport() as sender:
             await sender.send(Request(url=url))
 
     with pytest.raises(Malformed):
@@ -310,11 +372,13 @@ def test_urls_that_cannot_be_asked(url: str) -> None:
         ("socks5://example.org:1", "SOCKS"),
     ],
 )
-def test_unusable_proxy(proxy: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unusable_proxy_is_an_invalid_value(
+    proxy: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ALL_PROXY", proxy)
 
     async def run() -> None:
-        async with wire():
+        async with transport():
             pass
 
     with pytest.raises(InvalidValue, match=said) as caught:

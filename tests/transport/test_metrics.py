@@ -1,4 +1,4 @@
-"""What the meter tells of hosts' quotas, and how a wait for one is told from a pause."""
+"""Metrics: the quotas that are reported, and how a pause is told from a used-up quota."""
 
 import asyncio
 from collections.abc import Mapping
@@ -17,15 +17,15 @@ from tests.support.github_case import NOW
 RESET = int(NOW.timestamp()) + 1_800
 
 
-class Saying:
-    """A host that answers with these headers, one after the other; None: it does not answer."""
+class ScriptedHost:
+    """A host that responds with these headers in turn; None is no response."""
 
     def __init__(self, *headers: Mapping[str, str] | None, status: int = 200) -> None:
         self._headers = iter(headers)
         self._status = status
 
     async def send(self, request: Request) -> Response:
-        """Answer."""
+        """Return the next response."""
         headers = next(self._headers)
         if headers is None:
             raise Unavailable("no answer")
@@ -35,7 +35,7 @@ class Saying:
 def quota(
     remaining: int, *, reset: int = RESET, resource: str | None = "core", limit: int | None = 5_000
 ) -> dict[str, str]:
-    """Headers that tell a quota."""
+    """Return the headers of a quota."""
     return {
         "x-ratelimit-remaining": str(remaining),
         "x-ratelimit-reset": str(reset),
@@ -44,74 +44,86 @@ def quota(
     }
 
 
-def heard(*headers: Mapping[str, str] | None, url: str = "https://api.github.com/x") -> list[Event]:
-    """Return what a listener hears of one request after the other."""
+def collect_events(
+    *headers: Mapping[str, str] | None, url: str = "https://api.github.com/x"
+) -> list[Event]:
+    """Return the events of one request after the other."""
     events: list[Event] = []
 
     async def ask() -> None:
-        meter = MetricsTransport(
-            Saying(*headers),
+        transport = MetricsTransport(
+            ScriptedHost(*headers),
             metrics=RequestMetrics(),
             credentials=Credentials.none(),
             clock=FixedClock(NOW),
             listener=events.append,
         )
-        for told in headers:
-            if told is None:
+        for each in headers:
+            if each is None:
                 with pytest.raises(Unavailable):
-                    await meter.send(Request(url=url))
+                    await transport.send(Request(url=url))
             else:
-                await meter.send(Request(url=url))
+                await transport.send(Request(url=url))
 
     asyncio.run(ask())
     return events
 
 
-def told(*headers: Mapping[str, str] | None) -> list[tuple[str | None, int]]:
-    """Return what a listener hears of quotas: resource and remaining."""
+def reported_quotas(*headers: Mapping[str, str] | None) -> list[tuple[str | None, int]]:
+    """Return the reported quotas: resource and remaining."""
     return [
         (event.resource, event.remaining)
-        for event in heard(*headers)
+        for event in collect_events(*headers)
         if isinstance(event, QuotaReported)
     ]
 
 
-def test_a_quota_is_told_after_its_request() -> None:
-    requested, said = heard(quota(4_999), url="https://example.org:8443/x")
-    assert isinstance(requested, RequestFinished)
-    assert isinstance(said, QuotaReported)
-    assert (said.host, said.resource, said.remaining) == ("example.org:8443", "core", 4_999)
-    assert said.limit == 5_000
-    assert said.reset is not None
-    assert said.reset.timestamp() == RESET
+def test_a_quota_is_reported_after_its_request() -> None:
+    finished, quota_event = collect_events(quota(4_999), url="https://example.org:8443/x")
+    assert isinstance(finished, RequestFinished)
+    assert isinstance(quota_event, QuotaReported)
+    assert (quota_event.host, quota_event.resource, quota_event.remaining) == (
+        "example.org:8443",
+        "core",
+        4_999,
+    )
+    assert quota_event.limit == 5_000
+    assert quota_event.reset is not None
+    assert quota_event.reset.timestamp() == RESET
 
 
-def test_only_news_are_told() -> None:
-    assert told(quota(9), quota(9), {}, None, quota(8), quota(8)) == [("core", 9), ("core", 8)]
+def test_a_quota_is_reported_only_when_it_changed() -> None:
+    assert reported_quotas(quota(9), quota(9), {}, None, quota(8), quota(8)) == [
+        ("core", 9),
+        ("core", 8),
+    ]
 
 
-def test_an_answer_that_was_overtaken_is_no_news() -> None:
-    assert told(quota(8), quota(9), quota(3, reset=RESET - 3_600), quota(7)) == [
+def test_an_overtaken_quota_is_not_reported() -> None:
+    assert reported_quotas(quota(8), quota(9), quota(3, reset=RESET - 3_600), quota(7)) == [
         ("core", 8),
         ("core", 7),
     ]
 
 
-def test_a_new_period_is_news() -> None:
-    assert told(quota(0), quota(5_000, reset=RESET + 3_600)) == [("core", 0), ("core", 5_000)]
+def test_the_quota_of_a_new_period_is_reported() -> None:
+    assert reported_quotas(quota(0), quota(5_000, reset=RESET + 3_600)) == [
+        ("core", 0),
+        ("core", 5_000),
+    ]
 
 
-def test_quotas_are_told_apart() -> None:
-    assert told(quota(9), quota(8, resource="graphql"), quota(9), quota(8)) == [
+def test_quotas_are_told_apart_by_resource() -> None:
+    assert reported_quotas(quota(9), quota(8, resource="graphql"), quota(9), quota(8)) == [
         ("core", 9),
         ("graphql", 8),
         ("core", 8),
     ]
 
 
-def test_what_a_host_does_not_say() -> None:
-    (_, said) = heard({"ratelimit-remaining": "7"})
-    assert said == QuotaReported(
+def test_a_quota_without_limit_and_reset_is_reported() -> None:
+    (_, quota_event) = collect_events({"ratelimit-remaining": "7"})
+    assert quota_event == QuotaReported(
         host="api.github.com", resource=None, remaining=7, limit=None, reset=None
     )
 
@@ -120,12 +132,14 @@ def test_what_a_host_does_not_say() -> None:
     ("headers", "used_up"),
     [(quota(0), True), ({**quota(9), "retry-after": "90"}, False), ({"retry-after": "5"}, False)],
 )
-def test_a_pause_is_told_from_a_used_up_quota(headers: dict[str, str], used_up: bool) -> None:
+def test_a_requested_pause_is_told_from_a_used_up_quota(
+    headers: dict[str, str], used_up: bool
+) -> None:
     events: list[Event] = []
 
     async def ask() -> None:
         limits = RateLimiter(
-            Saying(headers, {"x-ratelimit-remaining": "9"}, status=403),
+            ScriptedHost(headers, {"x-ratelimit-remaining": "9"}, status=403),
             clock=FixedClock(NOW),
             listener=events.append,
             wait=True,
