@@ -55,8 +55,13 @@ def test_no_line_is_wider_than_the_screen(text: str, width: int) -> None:
     one, other = category(text), grid(text)
     names = [f"package-{number}" for number in range(30)]
     for told in (
-        printed(lambda console: collection_tables.print_categories([one] * 2, console), width),
-        printed(lambda console: collection_tables.print_grids([other] * 2, console), width),
+        printed(
+            lambda console: collection_tables.print_collections("category", [one] * 2, console),
+            width,
+        ),
+        printed(
+            lambda console: collection_tables.print_collections("grid", [other] * 2, console), width
+        ),
         printed(
             lambda console: collection_tables.print_category(
                 one, names, CATEGORY_FIELDS, console, STYLE
@@ -90,5 +95,7 @@ def test_packages_by_name(count: int, words: str) -> None:
 
 
 def test_a_locked_grid_says_so() -> None:
-    told = printed(lambda console: collection_tables.print_grids([grid("Apps")], console))
+    told = printed(
+        lambda console: collection_tables.print_collections("grid", [grid("Apps")], console)
+    )
     assert "web-applications  locked  Apps" in told

@@ -252,7 +252,7 @@ def test_figures_of_an_import_were_told_by_whoever_fetched_them() -> None:
     told = package(repo_id=None, repo_watchers=0, repo_forks=0, fetches=())
     assert re.search("stars +★ 0, 0 forks", printed(sheet(told)))
     for never in (told._replace(repo_url=""), told._replace(last_fetched=None)):
-        assert not never.has_figures
+        assert not never.has_star_counts
 
 
 def test_a_year_of_rest_is_zeros_and_not_unknown() -> None:

@@ -62,7 +62,7 @@ def list_(invocation: Invocation, fields: str | None, output: Output) -> None:
         from pkgharvest.terminal import collection_tables as tables  # noqa: PLC0415 - brings rich
 
         if columns is None:
-            tables.print_categories(found, console)
+            tables.print_collections("category", found, console)
         else:
             tables.print_columns(found, columns, console, style(invocation, output))
 

@@ -16,7 +16,7 @@ from pkgharvest.api_v4.encode import (
     format_instant_field,
     resource_url,
 )
-from pkgharvest.formats.fields import format_day, supported_pythons
+from pkgharvest.formats.fields import format_day, name_first, supported_pythons
 from pkgharvest.formats.markdown import markdown_cell, markdown_row, markdown_rule
 from pkgharvest.formats.sanitize import sanitize
 from pkgharvest.formats.sparkline import sparkline
@@ -58,10 +58,6 @@ class ComparisonRow(NamedTuple):
     """Whether people see this row only if a package has a value."""
 
 
-def _description(entry: ComparisonEntry, _: OutputStyle) -> str:
-    return entry.package.repo_description or entry.package.pypi_summary or ""
-
-
 def _downloads(entry: ComparisonEntry, _: OutputStyle) -> int | None:
     downloads = entry.package.downloads
     return None if downloads is None else downloads.last_month
@@ -82,26 +78,8 @@ def _commits(entry: ComparisonEntry, _: OutputStyle) -> int | None:
     return sum(counts) if counts else None
 
 
-def _stars(entry: ComparisonEntry, _: OutputStyle) -> int | None:
-    return entry.package.repo_watchers if entry.package.has_figures else None
-
-
-def _forks(entry: ComparisonEntry, _: OutputStyle) -> int | None:
-    return entry.package.repo_forks if entry.package.has_figures else None
-
-
 def _score(entry: ComparisonEntry, _: OutputStyle) -> int | None:
-    return entry.package.score if entry.package.has_figures else None
-
-
-def _participant_count(entry: ComparisonEntry, _: OutputStyle) -> int | None:
-    return len(entry.package.participants) or None
-
-
-def _first_participants(entry: ComparisonEntry) -> str:
-    names = entry.package.participants
-    more = len(names) - _NAMED_PARTICIPANTS
-    return ", ".join(names[:_NAMED_PARTICIPANTS]) + (f", +{more:,} more" if more > 0 else "")
+    return entry.package.score if entry.package.has_star_counts else None
 
 
 def _license(entry: ComparisonEntry, _: OutputStyle) -> str:
@@ -145,7 +123,9 @@ def _number_row(
 
 
 COMPARISON_ROWS: tuple[ComparisonRow, ...] = (
-    _text_row("description", _description),
+    _text_row(
+        "description", lambda e, s: e.package.repo_description or e.package.pypi_summary or ""
+    ),
     ComparisonRow(
         "category",
         "category",
@@ -163,11 +143,14 @@ COMPARISON_ROWS: tuple[ComparisonRow, ...] = (
     _text_row("version", lambda e, s: e.package.pypi_version or ""),
     _text_row("repository", lambda e, s: e.package.repo_url),
     _number_row("commits", _commits)._replace(read=lambda e, s: e.package.commits_over_52 or None),
-    _number_row("stars", _stars),
+    _number_row(
+        "stars", lambda e, s: e.package.repo_watchers if e.package.has_star_counts else None
+    ),
     _number_row("score", _score),
-    _number_row("forks", _forks),
-    _number_row("participants", _participant_count)._replace(
-        read=lambda e, s: e.package.participants or None, detail=_first_participants
+    _number_row("forks", lambda e, s: e.package.repo_forks if e.package.has_star_counts else None),
+    _number_row("participants", lambda e, s: len(e.package.participants) or None)._replace(
+        read=lambda e, s: e.package.participants or None,
+        detail=lambda e: name_first(e.package.participants, _NAMED_PARTICIPANTS),
     ),
     _text_row("license", _license),
     _text_row("status", lambda e, s: e.package.status),

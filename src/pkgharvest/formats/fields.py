@@ -19,6 +19,7 @@ from pkgharvest.api_v4.encode import (
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Sequence
 
     from pkgharvest.model.package import Package
 
@@ -26,6 +27,16 @@ if TYPE_CHECKING:
 def format_day(moment: dt.datetime, style: OutputStyle) -> str:
     """Return the day of ``moment`` in the reader's time zone, as ISO 8601."""
     return f"{moment.astimezone(style.zone):%Y-%m-%d}"
+
+
+def name_first(names: Sequence[str], limit: int) -> str:
+    """Return the first ``limit`` names, and how many more there are.
+
+    >>> name_first(["ann", "bob", "cy"], limit=2)
+    'ann, bob, +1 more'
+    """
+    more = len(names) - limit
+    return ", ".join(names[:limit]) + (f", +{more:,} more" if more > 0 else "")
 
 
 def supported_pythons(package: Package) -> tuple[str, ...]:

@@ -97,7 +97,7 @@ class Package(NamedTuple):
     modified: dt.datetime
     """When its content last changed; a fetch that finds nothing new does not count."""
     repo_forks: int
-    """Number of forks; 0 if unknown (see ``has_figures``)."""
+    """Number of forks; 0 if unknown (see ``has_star_counts``)."""
     repo_description: str
     """Description that the host states; "" if there is none."""
     pypi_url: str
@@ -105,7 +105,7 @@ class Package(NamedTuple):
     documentation_url: str | None
     """URL of its documentation; None if unknown."""
     repo_watchers: int
-    """Number of stars, which GitHub once called watchers; 0 if unknown (see ``has_figures``)."""
+    """Number of stars, which GitHub once called watchers; 0 if unknown (see ``has_star_counts``)."""
     commits_over_52: tuple[int, ...]
     """Commits in each of 52 weeks, oldest first; empty if unknown."""
     participants: tuple[str, ...]
@@ -164,7 +164,7 @@ class Package(NamedTuple):
     """Slugs of its grids, in the order of ``grid_ids``. Not a field of the API."""
 
     @property
-    def has_figures(self) -> bool:
+    def has_star_counts(self) -> bool:
         """Whether the numbers of stars and forks are known; plain git servers have neither."""
         if self.repo_id is not None or self.repo_watchers or self.repo_forks:
             return True

@@ -4,45 +4,40 @@
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from pkgharvest.api_v4.encode import Column, OutputStyle, Record
+from pkgharvest.formats.fields import name_first
 from pkgharvest.model.collections import Category, Grid
 from pkgharvest.terminal.console import MAX_CARD_WIDTH, Screen, label_table, plain_table
 
 _NAMED_PACKAGES = 10
 
 
-def print_categories(categories: Sequence[Category], console: Console) -> None:
-    """Print one line per category."""
+def print_collections(
+    noun: Literal["category", "grid"], collections: Sequence[Category | Grid], console: Console
+) -> None:
+    """Print one line per category or grid."""
     screen = Screen(console)
-    table = _make_table("category", "title", "packages", "description", right_column="packages")
-    for category in categories:
+    table = _make_table(noun, "title", "packages", "description", right_column="packages")
+    for collection in collections:
+        slug = screen.text(collection.slug, "bold")
+        if isinstance(collection, Category):
+            size = collection.size
+        else:
+            size = len(collection.package_ids)
+            slug.append("  locked" if collection.is_locked else "", "not bold yellow")
         table.add_row(
-            screen.text(category.slug, "bold"),
-            screen.text(category.title),
-            str(category.size),
-            screen.text(category.description, "dim"),
+            slug,
+            screen.text(collection.title),
+            str(size),
+            screen.text(collection.description, "dim"),
         )
-    _print_table(table, console, "no category yet: pkgharvest category add creates one")
-
-
-def print_grids(grids: Sequence[Grid], console: Console) -> None:
-    """Print one line per grid."""
-    screen = Screen(console)
-    table = _make_table("grid", "title", "packages", "description", right_column="packages")
-    for grid in grids:
-        locked = ("  locked", "yellow") if grid.is_locked else ""
-        table.add_row(
-            Text.assemble(screen.text(grid.slug, "bold"), locked, overflow="fold"),
-            screen.text(grid.title),
-            str(len(grid.package_ids)),
-            screen.text(grid.description, "dim"),
-        )
-    _print_table(table, console, "no grid yet: pkgharvest grid add creates one")
+    _print_table(table, console, f"no {noun} yet: pkgharvest {noun} add creates one")
 
 
 def print_columns(
@@ -81,11 +76,7 @@ def name_packages(packages: Sequence[str], limit: int) -> str:
     >>> name_packages(["a", "b", "c"], limit=2)
     '3: a, b, +1 more'
     """
-    if not packages:
-        return "none"
-    more = len(packages) - limit
-    rest = f", +{more} more" if more > 0 else ""
-    return f"{len(packages)}: {', '.join(packages[:limit])}{rest}"
+    return f"{len(packages)}: {name_first(packages, limit)}" if packages else "none"
 
 
 def _make_table(*titles: str, right_column: str | None = None) -> Table:

@@ -150,7 +150,7 @@ def _popularity(package: Package, screen: Screen, style: OutputStyle) -> Iterato
         since = f" (since {format_day(at, style)})" if at else ""
         text = _STATUS_TEXT[package.status] + since
         yield "status", Text(text, style=STATUS_COLORS[package.status])
-    if package.has_figures:
+    if package.has_star_counts:
         star = "* " if screen.ascii_only else "★ "
         forks = f"{package.repo_forks} {'fork' if package.repo_forks == 1 else 'forks'}"
         yield "stars", Text.assemble((star, "yellow"), f"{package.repo_watchers}, {forks}")
@@ -299,7 +299,7 @@ def _other_fields(package: Package, screen: Screen, style: OutputStyle) -> Itera
 def _score(package: Package, style: OutputStyle) -> RenderableType:
     """Explain a score step by step: an amount, and the reason for it."""
     breakdown = package_breakdown(package)
-    if package.has_figures:
+    if package.has_star_counts:
         steps = [(_stars(breakdown.stars * 10), "one point per star")]
     else:
         steps = [(_stars(0), "number of stars unknown")]

@@ -90,7 +90,7 @@ def _make_line(package: Package, screen: Screen, style: OutputStyle) -> _Line:
     )
 
     def known(number: int) -> str:
-        return str(number) if package.has_figures else screen.no_value
+        return str(number) if package.has_star_counts else screen.no_value
 
     return _Line(
         cells={
