@@ -1,4 +1,4 @@
-"""The comparison of a grid: its figures, its marks, and how it is spread over a screen."""
+"""The comparison of a grid: its values, the best of them, and its layout on a screen."""
 
 import datetime as dt
 import re
@@ -76,24 +76,24 @@ def screen(*packages: Package, width: int = 80, grid: Grid = TREES, encoding: st
 
 def compared(*packages: Package) -> list[dict[str, Json]]:
     columns = comparison.comparison_columns(entries(*packages))
-    told = record_values(TREES, columns, STYLE)["comparison"]
-    assert isinstance(told, list)
-    return told
+    values = record_values(TREES, columns, STYLE)["comparison"]
+    assert isinstance(values, list)
+    return values
 
 
 # ── what is compared ──
 
 
-def test_the_best_score_comes_first_and_unknown_last() -> None:
+def test_a_comparison_lists_the_best_score_first_and_unknown_ones_last() -> None:
     old = package(id=4, slug="old", repo_watchers=9000, last_updated=NOW - dt.timedelta(days=9999))
     tie = SMALL._replace(id=5, slug="also-small")
     found = entries(UNKNOWN, old, tie, SMALL, BIG)
     assert [one.package.slug for one in found] == ["big", "also-small", "small", "old", "new"]
 
 
-def test_every_row_of_a_package() -> None:
-    [told] = compared(package())
-    assert told == {
+def test_a_comparison_has_every_row_of_a_package() -> None:
+    [values] = compared(package())
+    assert values == {
         "slug": "django-ltree",
         "description": "Hierarchical tree-like data in Django models, by Postgres' own ltree",
         "category": "/api/v4/categories/1/",
@@ -114,10 +114,10 @@ def test_every_row_of_a_package() -> None:
     }
 
 
-def test_unknown_is_null_and_never_zero() -> None:
-    [told] = compared(UNKNOWN)
+def test_an_unknown_value_of_a_comparison_is_null_and_not_zero() -> None:
+    [values] = compared(UNKNOWN)
     for row in ("downloads", "last_updated", "commits", "stars", "score", "forks", "participants"):
-        assert told[row] is None, row
+        assert values[row] is None, row
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,9 @@ def test_unknown_is_null_and_never_zero() -> None:
         ("participants", {"participants": ("a", "b")}, {"participants": ("a",)}),
     ],
 )
-def test_the_best_of_two(row: str, better: dict[str, object], worse: dict[str, object]) -> None:
+def test_the_higher_value_of_two_is_the_best_of_a_comparison(
+    row: str, better: dict[str, object], worse: dict[str, object]
+) -> None:
     if row == "downloads":
         worse = {"downloads": Downloads(last_day=99, last_week=99, last_month=8)}
     first, second = package(id=1, slug="a", **better), package(id=2, slug="b", **worse)
@@ -142,7 +144,7 @@ def test_the_best_of_two(row: str, better: dict[str, object], worse: dict[str, o
     )
 
 
-def test_two_are_the_best_together_and_all_alike_none_is() -> None:
+def test_equal_best_values_are_all_marked_unless_all_values_are_equal() -> None:
     also = BIG._replace(id=4, slug="also-big")
     assert leaders("stars", BIG, SMALL, also, UNKNOWN) == {"big", "also-big"}
     assert leaders("forks", BIG, SMALL, also, UNKNOWN) == set()
@@ -160,7 +162,7 @@ def test_a_score_below_zero_can_be_the_best() -> None:
     assert leaders("score", first, second) == {"s10"}
 
 
-def test_days_that_look_alike_are_alike() -> None:
+def test_updates_on_the_same_day_are_equal_in_a_comparison() -> None:
     late, early = (package(id=h, slug=f"h{h}", last_updated=NOW.replace(hour=h)) for h in (20, 2))
     assert leaders("last_updated", late, early) == set()
     tokyo = OutputStyle(now=NOW, zone=dt.timezone(dt.timedelta(hours=9)))
@@ -179,46 +181,46 @@ def test_days_that_look_alike_are_alike() -> None:
         (None, ""),
     ],
 )
-def test_pythons_in_a_row(requires: str | None, words: str) -> None:
+def test_consecutive_python_versions_are_shown_as_a_range(requires: str | None, words: str) -> None:
     [row] = [one for one in COMPARISON_ROWS if one.name == "supports_python"]
     one = package(pypi_requires_python=requires, pypi_classifiers=())
     assert row.text(entries(one)[0], STYLE) == words
 
 
-def test_of_a_license_in_full_the_first_line_is_told() -> None:
+def test_a_license_text_is_shortened_to_its_first_line() -> None:
     text = "MIT License\r\n\nPermission is hereby granted"
     assert compared(package(license=None, pypi_license=text))[0]["license"] == "MIT License"
     assert compared(package(license=None, pypi_license=" "))[0]["license"] is None
 
 
-def test_maturity_in_words() -> None:
-    told = ("Development Status :: 4 - Beta", "Development Status :: 5 - Production/Stable")
-    one = package(pypi_classifiers=told)
+def test_the_development_status_is_shown_in_words() -> None:
+    classifiers = ("Development Status :: 4 - Beta", "Development Status :: 5 - Production/Stable")
+    one = package(pypi_classifiers=classifiers)
     assert compared(one)[0]["development_status"] == "5 - Production/Stable"
     assert re.search("^development +Production/Stable$", screen(one), re.MULTILINE)
     assert "development" not in screen(package())  # known of none: no row
 
 
-def test_a_grid_is_what_the_api_has_and_then_the_comparison() -> None:
+def test_comparison_columns_are_those_of_the_api_and_the_comparison() -> None:
     columns = comparison.comparison_columns([])
     assert columns[:-1] == GRID_FIELDS
     assert columns[-1].name == "comparison"
 
 
-def test_figures_that_a_host_never_told_are_unknown() -> None:
-    untold = {"repo_watchers": 0, "repo_forks": 0, "repo_id": None}
-    [told] = compared(package(**untold))
-    assert [told["stars"], told["score"], told["forks"]] == [None] * 3
-    [told] = compared(package(**{**untold, "repo_id": "7"}))
-    assert [told["stars"], told["score"], told["forks"]] == [0] * 3
-    [told] = compared(package(**{**untold, "repo_forks": 2}))
-    assert [told["stars"], told["score"], told["forks"]] == [0, 0, 2]
+def test_star_counts_that_a_host_never_stated_are_unknown_in_a_comparison() -> None:
+    unstated = {"repo_watchers": 0, "repo_forks": 0, "repo_id": None}
+    [values] = compared(package(**unstated))
+    assert [values["stars"], values["score"], values["forks"]] == [None] * 3
+    [values] = compared(package(**{**unstated, "repo_id": "7"}))
+    assert [values["stars"], values["score"], values["forks"]] == [0] * 3
+    [values] = compared(package(**{**unstated, "repo_forks": 2}))
+    assert [values["stars"], values["score"], values["forks"]] == [0, 0, 2]
 
 
 # ── on a screen ──
 
 
-def test_side_by_side() -> None:
+def test_a_comparison_shows_packages_side_by_side() -> None:
     lines = screen(BIG, SMALL, UNKNOWN).splitlines()
     assert lines[:4] == ["Trees", "Hierarchies, compared", "3 packages", ""]
     rows = {line[:12].strip(): line[12:].split() for line in lines if line[:1].strip()}
@@ -236,68 +238,68 @@ def test_side_by_side() -> None:
     assert lines[-1] == "* the best of all in this grid"
 
 
-def test_the_mark_is_bold_too_and_no_colour() -> None:
+def test_the_best_value_is_bold_and_has_no_color() -> None:
     found = entries(BIG, SMALL)
-    told = printed(
+    shown = printed(
         lambda console: comparison_table.print_comparison(TREES, found, console, STYLE),
         force_terminal=True,
         color_system="standard",
     )
-    assert "\x1b[1m1,500 *" in told
+    assert "\x1b[1m1,500 *" in shown
 
 
-def test_no_mark_where_nothing_is_better() -> None:
+def test_no_value_is_marked_if_none_is_better() -> None:
     assert "*" not in screen(BIG)
 
 
-def test_more_than_fit_go_below() -> None:
+def test_packages_that_do_not_fit_a_comparison_go_below() -> None:
     many = [
         package(id=n, slug=f"p{n:02}", repo_watchers=1000 - n, repo_url=f"https://h.test/{n}")
         for n in range(50)
     ]
-    told = screen(*many, width=80)
-    heads = re.findall(r"^(\d+(?: to \d+)? of 50)$", told, re.MULTILINE)
+    shown = screen(*many, width=80)
+    heads = re.findall(r"^(\d+(?: to \d+)? of 50)$", shown, re.MULTILINE)
     assert heads == [*(f"{n} to {n + 2} of 50" for n in range(1, 49, 3)), "49 to 50 of 50"]
     for label in ("description", "repository", "stars", "Python"):
-        assert len(re.findall(rf"^{label} ", told, re.MULTILINE)) == len(heads)
-    assert [found for n in range(50) if (found := f"p{n:02}") not in told] == []
-    assert re.findall(r"\bp\d\d\b", told) == [f"p{n:02}" for n in range(50)]
-    assert told.count("1,000 *") == 2  # stars and score: of all, not of each block
-    assert told == screen(*reversed(many), width=80)
+        assert len(re.findall(rf"^{label} ", shown, re.MULTILINE)) == len(heads)
+    assert [found for n in range(50) if (found := f"p{n:02}") not in shown] == []
+    assert re.findall(r"\bp\d\d\b", shown) == [f"p{n:02}" for n in range(50)]
+    assert shown.count("1,000 *") == 2  # stars and score: of all, not of each block
+    assert shown == screen(*reversed(many), width=80)
 
 
-def test_columns_are_as_wide_as_they_may_be() -> None:
+def test_columns_of_a_comparison_use_the_width() -> None:
     wide = screen(BIG, SMALL, width=130)
     assert re.search(r"^ +█{52}  ", wide, re.MULTILINE)
     assert "Hierarchical tree-like data in Django models, by" in wide
 
 
-def test_a_narrow_screen_has_names_above() -> None:
+def test_a_narrow_comparison_has_labels_above_values() -> None:
     lines = screen(BIG, SMALL, width=20).splitlines()
     assert lines[lines.index("stars") + 1] == "1,500 *"
     assert lines[lines.index("commits") + 1 : lines.index("commits") + 3] == ["104 *", "█" * 13]
     assert lines.count("repository") == 2
 
 
-def test_what_is_long_is_cut_but_an_address() -> None:
+def test_a_long_cell_of_a_comparison_is_cut_unless_it_is_a_url() -> None:
     url = "https://h.test/" + "x" * 500
     one = package(id=1, slug="a", repo_description="word " * 100, repo_url=url)
-    told = screen(one, SMALL)
-    assert told.count("word…") == 1
-    assert re.sub(r"\s|small|github.com/mario|cesar/django-ltree", "", told).count("x" * 20) > 10
+    shown = screen(one, SMALL)
+    assert shown.count("word…") == 1
+    assert re.sub(r"\s|small|github.com/mario|cesar/django-ltree", "", shown).count("x" * 20) > 10
     assert "word..." in screen(one, SMALL, encoding="ascii")
 
 
-def test_an_empty_grid() -> None:
-    told = screen(grid=TREES._replace(is_locked=True))
-    assert "0 packages, locked" in told
-    assert "pkgharvest grid edit trees --add PACKAGE" in told
+def test_the_comparison_of_an_empty_grid_has_a_hint() -> None:
+    shown = screen(grid=TREES._replace(is_locked=True))
+    assert "0 packages, locked" in shown
+    assert "pkgharvest grid edit trees --add PACKAGE" in shown
 
 
-def test_only_ascii_where_there_is_no_more() -> None:
-    told = screen(BIG, SMALL, UNKNOWN, encoding="ascii")
-    assert told.isascii()
-    assert "@@@@" in told
+def test_a_comparison_is_ascii_on_an_ascii_console() -> None:
+    shown = screen(BIG, SMALL, UNKNOWN, encoding="ascii")
+    assert shown.isascii()
+    assert "@@@@" in shown
 
 
 FOREIGN = st.one_of(
@@ -328,43 +330,45 @@ PACKAGES = st.lists(
 )
 @example(packages=[hostile()] * 3, text=HOSTILE, width=28, encoding="utf-8")
 @example(packages=[hostile("漢" * 99)] * 3, text="漢" * 99, width=29, encoding="utf-8")
-def test_no_line_is_wider_than_the_screen(
+def test_no_line_of_a_comparison_is_wider_than_the_screen(
     packages: Sequence[Package], text: str, width: int, encoding: str
 ) -> None:
     numbered = [one._replace(id=n, slug=f"slug-{n}" * 3) for n, one in enumerate(packages)]
-    told = screen(
+    shown = screen(
         *numbered,
         width=width,
         grid=TREES._replace(title=text, description=text),
         encoding=encoding,
     )
-    assert max(map(cell_len, told.splitlines())) <= width
+    assert max(map(cell_len, shown.splitlines())) <= width
     for bad in ("\x1b", "\x07", "\x9b", "\u202e"):
-        assert bad not in told
+        assert bad not in shown
 
 
 # ── for programs ──
 
 
-def test_cells_name_the_best_figures_and_titles() -> None:
+def test_transposed_columns_have_the_best_slugs_and_category_titles() -> None:
     also = BIG._replace(id=4, slug="also-big")
     found = entries(BIG, SMALL, also)
     columns = comparison.transposed_columns(found)
     assert [one.name for one in columns] == ["package", "also-big", "big", "small", "best figure"]
-    told = {row.name: list(record_values(row, columns, STYLE).values()) for row in COMPARISON_ROWS}
-    assert told["stars"] == ["stars", 1500, 1500, 20, ["also-big", "big"]]
-    assert told["forks"] == ["forks", 10, 10, 10, None]
-    assert told["category"] == ["category", "Apps", "Apps", "Apps", None]
+    values = {
+        row.name: list(record_values(row, columns, STYLE).values()) for row in COMPARISON_ROWS
+    }
+    assert values["stars"] == ["stars", 1500, 1500, 20, ["also-big", "big"]]
+    assert values["forks"] == ["forks", 10, 10, 10, None]
+    assert values["category"] == ["category", "Apps", "Apps", "Apps", None]
 
 
-def test_markdown_holds_hostile_text() -> None:
+def test_a_markdown_comparison_escapes_hostile_text() -> None:
     lines = list(markdown_comparison(entries(hostile("a|b **c** <i>\n\x1b[31m"), BIG), STYLE))
     pipes = {len(re.findall(r"(?<!\\)\|", line)) for line in lines}
     assert pipes == {4}
     assert not re.search(r"\x1b|<i>", "".join(lines))
 
 
-def test_markdown_marks_in_bold() -> None:
+def test_a_markdown_comparison_marks_the_best_in_bold() -> None:
     lines = list(markdown_comparison(entries(BIG, SMALL), STYLE))
     assert "| stars | **1,500** | 20 |\n" in lines
     assert "| participants | 12 login1, login2, login3, +9 more |" in "".join(lines)

@@ -19,7 +19,7 @@ NAMES = [field.name for field in FULL_FIELDS]
 
 
 @given(ANYTHING, ANYTHING, st.lists(ANYTHING, max_size=3))
-def test_csv_is_read_back(title: str, description: str, people: list[str]) -> None:
+def test_csv_reads_back_as_it_was_written(title: str, description: str, people: list[str]) -> None:
     wild = package(title=title, repo_description=description, participants=tuple(people))
     text = "".join(csv_lines([wild, wild], FULL_FIELDS, STYLE))
     header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -33,7 +33,7 @@ def test_csv_is_read_back(title: str, description: str, people: list[str]) -> No
 
 
 @given(ANYTHING, st.lists(ANYTHING, max_size=3))
-def test_tsv_is_read_back_by_splitting(title: str, people: list[str]) -> None:
+def test_tsv_reads_back_by_splitting(title: str, people: list[str]) -> None:
     wild = package(title=title, participants=tuple(people))
     text = "".join(tsv_lines([wild], FULL_FIELDS, STYLE))
     header, row, rest = text.split("\n")
@@ -43,7 +43,7 @@ def test_tsv_is_read_back_by_splitting(title: str, people: list[str]) -> None:
     assert rest == ""
 
 
-def test_lists_are_json_null_is_empty_and_truth_is_a_word() -> None:
+def test_tsv_cells_hold_lists_as_json_null_as_empty_and_booleans_as_words() -> None:
     fields = choose_fields("slug,category,grids,commits_over_52,archived,repo_forks,downloads")
     plain = package(category_id=None, commits_over_52=(1, 2), grid_ids=(), archived=True)
     header, row = tsv_lines([plain], fields, STYLE)
@@ -59,7 +59,7 @@ def test_lists_are_json_null_is_empty_and_truth_is_a_word() -> None:
     ]
 
 
-def test_csv_quotes_what_it_must_and_ends_lines_simply() -> None:
+def test_csv_quotes_only_what_it_must_and_ends_lines_with_a_newline() -> None:
     fields = choose_fields("slug,repo_description")
     wild = package(repo_description='say "hi", \x1b[31mred\nnext')
     assert list(csv_lines([wild], fields, STYLE)) == [
@@ -68,6 +68,6 @@ def test_csv_quotes_what_it_must_and_ends_lines_simply() -> None:
     ]
 
 
-def test_no_packages_are_a_header() -> None:
+def test_csv_and_tsv_of_no_packages_are_a_header() -> None:
     assert list(csv_lines([], RECORD_FIELDS, STYLE)) == [",".join(NAMES[:18]) + "\n"]
     assert list(tsv_lines([], RECORD_FIELDS, STYLE)) == ["\t".join(NAMES[:18]) + "\n"]

@@ -34,18 +34,18 @@ def read(name: str, of: Package, style: OutputStyle = STYLE) -> Json:
     return field.read(of, style)
 
 
-def test_the_names_and_their_order_are_the_contract() -> None:
+def test_field_names_have_the_published_order() -> None:
     assert [field.name for field in RECORD_FIELDS] == KEYS
     assert [field.name for field in FULL_FIELDS] == KEYS + MORE
     assert list(record_values(package(), FULL_FIELDS, STYLE)) == KEYS + MORE
 
 
-def test_every_field_says_what_it_is() -> None:
+def test_every_field_has_a_summary() -> None:
     assert all(field.summary for field in FULL_FIELDS)
 
 
 @pytest.mark.parametrize("base", ["", "https://djangopackages.org", "https://djangopackages.org/"])
-def test_links_begin_with_the_base(base: str) -> None:
+def test_link_fields_begin_with_the_base_url(base: str) -> None:
     style = OutputStyle(now=NOW, base_url=base)
     root = base.rstrip("/")
     assert read("category", package(), style) == f"{root}/api/v4/categories/1/"
@@ -55,12 +55,12 @@ def test_links_begin_with_the_base(base: str) -> None:
     ]
 
 
-def test_no_category_is_null_and_no_grid_an_empty_list() -> None:
+def test_fields_of_no_category_are_null_and_of_no_grid_an_empty_list() -> None:
     assert read("category", package(category_id=None)) is None
     assert read("grids", package(grid_ids=())) == []
 
 
-def test_timestamps_are_in_the_chosen_zone() -> None:
+def test_timestamp_fields_are_in_the_chosen_zone() -> None:
     moment = dt.datetime(2026, 2, 15, 23, 8, 42, 136634, tzinfo=dt.UTC)
     assert read("modified", package(modified=moment)) == "2026-02-15T23:08:42.136634Z"
     new_york = OutputStyle(now=NOW, zone=ZoneInfo("America/New_York"))
@@ -73,11 +73,13 @@ def test_timestamps_are_in_the_chosen_zone() -> None:
 @pytest.mark.parametrize(
     ("kept", "printed"), [("193379013", 193379013), ("{b1-2}", "{b1-2}"), ("²", "²"), (None, None)]
 )
-def test_repo_id_is_a_number_where_it_is_one(kept: str | None, printed: Json) -> None:
+def test_the_repo_id_field_is_a_number_if_it_has_only_digits(
+    kept: str | None, printed: Json
+) -> None:
     assert read("repo_id", package(repo_id=kept)) == printed
 
 
-def test_versions_and_fetches_are_objects() -> None:
+def test_the_versions_and_fetches_fields_are_objects() -> None:
     assert read("versions", package()) == [
         {
             "number": "0.6.0",
@@ -124,7 +126,7 @@ def test_versions_and_fetches_are_objects() -> None:
     assert read("downloads", package(downloads=None)) == dict.fromkeys(known)
 
 
-def test_score_takes_python_3_for_granted_until_the_project_denies_it() -> None:
+def test_the_score_field_assumes_python_3_unless_the_project_excludes_it() -> None:
     fresh = package(last_updated=NOW, last_fetched=NOW, repo_watchers=100)
     silent = package(
         last_updated=NOW,
@@ -144,7 +146,7 @@ def test_score_takes_python_3_for_granted_until_the_project_denies_it() -> None:
     assert [read("score", each) for each in (fresh, silent, old)] == [100, 100, 70]
 
 
-def test_score_is_that_of_the_last_fetch_and_of_the_last_change_before_the_first() -> None:
+def test_the_score_field_is_as_of_the_last_fetch_or_else_the_last_change() -> None:
     year_ago = NOW - dt.timedelta(days=366)
     stale = package(last_updated=year_ago, last_fetched=year_ago, repo_watchers=100)
     never = package(last_updated=year_ago, last_fetched=None, modified=NOW, repo_watchers=100)
@@ -152,7 +154,7 @@ def test_score_is_that_of_the_last_fetch_and_of_the_last_change_before_the_first
     assert read("score", never) == 60
 
 
-def test_select_keeps_the_order_and_each_name_once() -> None:
+def test_chosen_fields_keep_their_order_and_are_listed_once() -> None:
     assert [field.name for field in choose_fields("slug, repo_forks,slug,,score")] == [
         "slug",
         "repo_forks",
@@ -161,14 +163,14 @@ def test_select_keeps_the_order_and_each_name_once() -> None:
 
 
 @pytest.mark.parametrize("names", ["stars", "slug,Stars", "", " , ", "slug repo_forks"])
-def test_select_refuses_and_lists_the_valid_names(names: str) -> None:
+def test_an_unknown_field_is_rejected_with_a_list_of_valid_names(names: str) -> None:
     with pytest.raises(InvalidValue) as refused:
         choose_fields(names)
     assert all(name in str(refused.value.hint) for name in KEYS + MORE)
     assert "\n" not in refused.value.message
 
 
-def test_json_is_rendered_without_rich_csv_and_packaging() -> None:
+def test_json_fields_import_no_rich_csv_or_packaging() -> None:
     code = (
         "import sys, pkgharvest.formats.json_text, pkgharvest.formats.fields\n"
         "sys.exit(', '.join({'rich', 'csv', 'packaging', 'httpx', 'click'} & set(sys.modules)))"
@@ -177,7 +179,7 @@ def test_json_is_rendered_without_rich_csv_and_packaging() -> None:
     assert done.stderr.strip() == ""
 
 
-def test_the_record_is_read_without_packaging() -> None:
+def test_record_fields_import_no_packaging() -> None:
     code = (
         "import sys, datetime as dt\n"
         "from tests.support.packages import NOW, package\n"

@@ -35,21 +35,21 @@ needs_truth = pytest.mark.skipif(TRUTH is None, reason="the published records ar
 
 
 @needs_truth
-def test_published_records_are_printed_byte_for_byte() -> None:
+def test_published_records_are_printed_as_json_byte_for_byte() -> None:
     packages = [published(record) for record in published_records()]
     printed = "".join(json_text.jsonl_lines(packages, RECORD_FIELDS, SITE))
     assert printed.removesuffix("\n").split("\n") == published_lines()
 
 
 @needs_truth
-def test_the_seed_record_is_printed_as_it_was_captured() -> None:
+def test_the_captured_record_is_printed_as_json_unchanged() -> None:
     assert TRUTH is not None
     captured = (TRUTH / "seed-record.json").read_text("utf-8")
     printed = json_text.object_text(published(json.loads(captured)), RECORD_FIELDS, SITE)
     assert printed.rstrip("\n") == captured.rstrip("\n")
 
 
-def test_lists_are_what_json_itself_would_print() -> None:
+def test_json_lists_equal_those_of_the_json_module() -> None:
     packages = [package(slug=f"p{number}") for number in range(3)]
     for count in range(4):
         records = [record_values(each, FULL_FIELDS, STYLE) for each in packages[:count]]
@@ -57,7 +57,7 @@ def test_lists_are_what_json_itself_would_print() -> None:
         assert printed == json.dumps(records, indent=4) + "\n"
 
 
-def test_lists_are_printed_as_they_come() -> None:
+def test_json_lists_are_printed_one_record_at_a_time() -> None:
     taken = []
 
     def packages() -> Iterator[Package]:
@@ -73,7 +73,7 @@ def test_lists_are_printed_as_they_come() -> None:
 
 
 @given(ANYTHING, ANYTHING, st.lists(ANYTHING, max_size=3))
-def test_nothing_dangerous_and_the_same_value_back(
+def test_json_escapes_dangerous_characters_and_reads_back_unchanged(
     title: str, description: str, people: list[str]
 ) -> None:
     wild = package(title=title, repo_description=description, participants=tuple(people))
@@ -89,7 +89,7 @@ def test_nothing_dangerous_and_the_same_value_back(
         printed.encode("utf-8")
 
 
-def test_other_text_stays_readable() -> None:
+def test_json_keeps_harmless_text_readable() -> None:
     assert json_text.compact_json("café — \N{GEAR} 日本") == '"café — \N{GEAR} 日本"'
 
 
@@ -106,5 +106,5 @@ def test_other_text_stays_readable() -> None:
         ("\U000e0041", r"\udb40\udc41"),
     ],
 )
-def test_escapes(character: str, escape: str) -> None:
+def test_json_escapes_hidden_characters(character: str, escape: str) -> None:
     assert json_text.compact_json(f"a{character}b") == f'"a{escape}b"'

@@ -27,7 +27,7 @@ def unescaped(cell: str) -> str:
 
 
 @given(MARKUP | st.text())
-def test_text_is_read_back_and_never_another_cell(text: str) -> None:
+def test_markdown_text_reads_back_and_stays_in_its_cell(text: str) -> None:
     lines = list(
         markdown_lines(
             [package(repo_description=text)], choose_fields("slug,repo_description"), STYLE
@@ -45,7 +45,7 @@ def test_text_is_read_back_and_never_another_cell(text: str) -> None:
 
 
 @given(MARKUP)
-def test_no_tag_no_link_no_emphasis(text: str) -> None:
+def test_markdown_text_makes_no_tag_link_or_emphasis(text: str) -> None:
     *_, row = markdown_lines(
         [package(repo_description=text)], choose_fields("repo_description"), STYLE
     )
@@ -67,24 +67,24 @@ def test_no_tag_no_link_no_emphasis(text: str) -> None:
         ("two\nlines", "two lines"),
     ],
 )
-def test_what_is_written(text: str, cell: str) -> None:
+def test_markdown_cells_are_escaped(text: str, cell: str) -> None:
     *_, row = markdown_lines(
         [package(repo_description=text)], choose_fields("repo_description"), STYLE
     )
     assert row == f"| {cell} |\n"
 
 
-def test_lists_are_json_and_null_is_empty() -> None:
+def test_markdown_cells_hold_lists_as_json_and_null_as_empty() -> None:
     fields = choose_fields("category,commits_over_52,participants")
     plain = package(category_id=None, commits_over_52=(1, 2), participants=("a", "b[bot]"))
     *_, row = markdown_lines([plain], fields, STYLE)
     assert row == '|  | [1, 2] | ["a", "b[bot]"] |\n'
 
 
-def test_every_field_has_its_cell() -> None:
+def test_every_field_has_a_markdown_cell() -> None:
     lines = list(markdown_lines([package()], FULL_FIELDS, STYLE))
     assert [len(cells(line)) for line in lines] == [len(FULL_FIELDS)] * 3
 
 
-def test_no_packages_are_a_header() -> None:
+def test_markdown_of_no_packages_is_a_header() -> None:
     assert list(markdown_lines([], choose_fields("slug"), STYLE)) == ["| slug |\n", "| --- |\n"]

@@ -13,22 +13,22 @@ ANYTHING = st.text(st.characters())
 
 
 @given(ANYTHING)
-def test_nothing_dangerous_is_left(text: str) -> None:
+def test_sanitized_text_has_no_dangerous_character(text: str) -> None:
     left = {unicodedata.category(character) for character in sanitize(text)}
     assert not left & {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 @given(ANYTHING)
-def test_clean_text_stays_clean(text: str) -> None:
+def test_sanitizing_twice_changes_nothing(text: str) -> None:
     assert sanitize(sanitize(text)) == sanitize(text)
 
 
 @given(st.text(st.characters(categories=("L", "M", "N", "P", "S", "Zs"))))
-def test_harmless_text_stays_as_it_is(text: str) -> None:
+def test_sanitizing_keeps_harmless_text(text: str) -> None:
     assert sanitize(text) == text
 
 
-def test_every_character_that_unicode_calls_control_or_format_is_dangerous() -> None:
+def test_every_control_and_format_character_of_unicode_is_sanitized() -> None:
     missed = [
         f"U+{number:04X}"
         for number in range(0x20, 0x110000)
@@ -54,5 +54,5 @@ def test_every_character_that_unicode_calls_control_or_format_is_dangerous() -> 
         ("[red]x[/] :gear: café — ✓", "[red]x[/] :gear: café — ✓"),
     ],
 )
-def test_what_is_seen(text: str, shown: str) -> None:
+def test_sanitized_text_shows_escapes(text: str, shown: str) -> None:
     assert sanitize(text) == shown

@@ -21,7 +21,7 @@ def second_of(day: dt.date, hour: int = 0) -> int:
 
 
 @given(COUNTS, DAYS)
-def test_weeks_are_the_windows_of_the_contract(days: dict[dt.date, int], today: dt.date) -> None:
+def test_weekly_counts_match_their_definition(days: dict[dt.date, int], today: dt.date) -> None:
     week = dt.timedelta(days=7)
     expected = tuple(
         sum(
@@ -34,43 +34,43 @@ def test_weeks_are_the_windows_of_the_contract(days: dict[dt.date, int], today: 
     assert weekly_counts(days, today) == expected
 
 
-def test_the_window_is_the_364_days_before_today() -> None:
+def test_the_histogram_covers_the_364_days_before_today() -> None:
     assert window_start(TODAY) == dt.date(2025, 2, 16)
     edges = {window_start(TODAY): 1, TODAY - dt.timedelta(days=1): 2}
     outside = {window_start(TODAY) - dt.timedelta(days=1): 40, TODAY: 50}
     assert weekly_counts(edges | outside, TODAY) == (1, *[0] * 50, 2)
 
 
-def test_a_repository_without_commits_has_52_zeros() -> None:
+def test_the_histogram_of_no_commits_has_52_zeros() -> None:
     assert weekly_counts({}, TODAY) == (0,) * 52
 
 
-def test_windows_at_the_ends_of_the_calendar() -> None:
+def test_the_histogram_works_at_both_ends_of_the_calendar() -> None:
     assert weekly_counts({dt.date.min: 1}, dt.date.min) == (0,) * 52
     assert weekly_counts({dt.date.max: 1}, dt.date.max)[51] == 0
 
 
 @given(COUNTS)
-def test_a_week_later_the_curve_has_moved_by_one(days: dict[dt.date, int]) -> None:
+def test_a_week_later_the_histogram_has_moved_by_one_week(days: dict[dt.date, int]) -> None:
     later = TODAY + dt.timedelta(days=7)
     assert weekly_counts(days, later)[:51] == weekly_counts(days, TODAY)[1:]
 
 
 @given(st.lists(st.datetimes(dt.datetime(1, 1, 2), dt.datetime(9999, 12, 30)), max_size=20))  # noqa: DTZ001
-def test_days_are_those_of_utc(moments: list[dt.datetime]) -> None:
+def test_commits_are_counted_by_utc_day(moments: list[dt.datetime]) -> None:
     aware = [moment.replace(microsecond=0, tzinfo=dt.UTC) for moment in moments]
     seconds = [(moment - EPOCH) // dt.timedelta(seconds=1) for moment in aware]
     assert count_by_day(seconds) == Counter(moment.date() for moment in aware)
 
 
 @given(st.lists(st.integers(-(2**70), 2**70)))
-def test_no_time_is_too_strange(seconds: list[int]) -> None:
+def test_commits_with_any_time_can_be_counted_by_day(seconds: list[int]) -> None:
     days = count_by_day(seconds)
     assert sum(days.values()) <= len(seconds)
     assert list(days) == sorted(days)
 
 
-def test_the_last_second_of_a_day_is_of_that_day() -> None:
+def test_a_commit_in_the_last_second_of_a_day_counts_for_that_day() -> None:
     midnight = second_of(TODAY)
     assert count_by_day([midnight - 1, midnight, midnight + 86_399]) == {
         TODAY - dt.timedelta(days=1): 1,
@@ -79,13 +79,13 @@ def test_the_last_second_of_a_day_is_of_that_day() -> None:
     assert count_by_day([-1, 0]) == {dt.date(1969, 12, 31): 1, dt.date(1970, 1, 1): 1}
 
 
-def test_times_beyond_the_calendar_are_left_out() -> None:
+def test_commits_outside_the_calendar_are_ignored() -> None:
     first, last = second_of(dt.date.min), second_of(dt.date.max, 23)
     assert count_by_day([first - 1, first, last, last + 3600]) == {dt.date.min: 1, dt.date.max: 1}
 
 
 @given(COUNTS, COUNTS, NEAR)
-def test_merging_takes_what_is_complete(
+def test_merged_days_are_replaced_only_from_the_since_date_on(
     known: dict[dt.date, int], news: dict[dt.date, int], since: dt.date
 ) -> None:
     merged = merge_days(known, news, since)
@@ -95,7 +95,7 @@ def test_merging_takes_what_is_complete(
 
 
 @given(COUNTS, COUNTS)
-def test_a_whole_history_replaces_what_was_known(
+def test_merged_days_of_a_full_history_replace_all_known_days(
     known: dict[dt.date, int], news: dict[dt.date, int]
 ) -> None:
     assert merge_days(known, news, None) == news

@@ -26,11 +26,13 @@ _MOMENTS = st.integers(0, 2_000_000_000).map(lambda unix: dt.datetime.fromtimest
         (dt.datetime(2030, 1, 1, tzinfo=dt.UTC), 0),
     ],
 )
-def test_every_whole_three_months_cost_a_tenth(since: dt.datetime, tenths: int) -> None:
+def test_the_score_loses_a_tenth_for_every_whole_three_months(
+    since: dt.datetime, tenths: int
+) -> None:
     assert compute_score(1000, since, True, AT) == 1000 - 100 * tenths
 
 
-def test_a_month_that_is_too_short_ends_on_its_last_day() -> None:
+def test_a_score_quarter_ends_on_the_last_day_of_a_short_month() -> None:
     november = dt.datetime(2025, 11, 30, 12, 0, tzinfo=dt.UTC)
     day_before = dt.datetime(2026, 2, 27, 23, 59, tzinfo=dt.UTC)
     assert compute_score(100, november, True, day_before) == 100
@@ -40,24 +42,24 @@ def test_a_month_that_is_too_short_ends_on_its_last_day() -> None:
     assert compute_score(100, november, True, dt.datetime(2026, 2, 28, 12, 0, tzinfo=dt.UTC)) == 90
 
 
-def test_months_are_counted_in_utc() -> None:
+def test_the_score_counts_months_in_utc() -> None:
     zone = dt.timezone(dt.timedelta(hours=-5))
     since = dt.datetime(2025, 11, 14, 22, 0, tzinfo=zone)  # the 15th, 03:00 UTC
     assert compute_score(10, since, True, dt.datetime(2026, 2, 15, 2, 0, tzinfo=dt.UTC)) == 10
     assert compute_score(10, since, True, dt.datetime(2026, 2, 15, 3, 0, tzinfo=dt.UTC)) == 9
 
 
-def test_no_known_commit_costs_one_tenth() -> None:
+def test_the_score_loses_a_tenth_if_no_commit_is_known() -> None:
     assert compute_score(72, None, True, AT) == 64  # 64.8, cut
 
 
-def test_without_python_3_thirty_per_cent_are_lost_but_at_most_a_thousand() -> None:
+def test_the_score_loses_30_percent_without_python_3_but_at_most_1000() -> None:
     assert compute_score(100, AT, False, AT) == 70
     assert compute_score(3333, AT, False, AT) == 2333  # 999.9 lost: 2333.1
     assert compute_score(50_000, AT, False, AT) == 49_000
 
 
-def test_it_is_cut_towards_zero_and_no_lower_than_minus_500() -> None:
+def test_the_score_is_rounded_toward_zero_and_at_least_minus_500() -> None:
     # 13 tenths for 39 months, 3 for Python: 16 tenths of 11 stars are lost, which leaves -6.6.
     assert compute_score(11, dt.datetime(2022, 11, 15, tzinfo=dt.UTC), False, AT) == -6
     assert compute_score(100_000, dt.datetime(2000, 1, 1, tzinfo=dt.UTC), True, AT) == -500
@@ -65,7 +67,7 @@ def test_it_is_cut_towards_zero_and_no_lower_than_minus_500() -> None:
 
 
 @given(st.integers(0, 10**18), _MOMENTS, st.booleans(), _MOMENTS)
-def test_it_is_exact(stars: int, since: dt.datetime, python3: bool, at: dt.datetime) -> None:
+def test_the_score_is_exact(stars: int, since: dt.datetime, python3: bool, at: dt.datetime) -> None:
     quarters = 0
     year, month = since.year, since.month
     while True:  # another way to count: go from one anniversary to the next
@@ -90,7 +92,7 @@ def test_it_is_exact(stars: int, since: dt.datetime, python3: bool, at: dt.datet
 
 
 @given(st.integers(0, 10**18), st.none() | _MOMENTS, st.booleans(), _MOMENTS)
-def test_the_parts_come_to_the_score(
+def test_the_parts_of_a_score_add_up(
     stars: int, since: dt.datetime | None, python3: bool, at: dt.datetime
 ) -> None:
     of = score_breakdown(stars, since, python3, at)
@@ -101,7 +103,7 @@ def test_the_parts_come_to_the_score(
         assert abs(10 * of.score - of.tenths) < 10
 
 
-def test_a_python_3_without_a_minor_is_one() -> None:
+def test_python_3_without_a_minor_version_counts_for_the_score() -> None:
     line = "Programming Language :: Python :: "
     old = package(pypi_requires_python=None, pypi_classifiers=(f"{line}2.7",))
     assert not package_breakdown(old).python3

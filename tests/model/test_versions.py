@@ -87,7 +87,7 @@ LISTED = ["1.0", "1.0.1", "1.0.1.1", "0.2-beta", "1.0-2", "2.0.post1", "2004d", 
         ("Interface-1.0.1.tar.gz", "1.0.1"),  # of a time when names were not looked at
     ],
 )
-def test_a_file_is_of_the_version_that_its_name_says(filename: str, version: str) -> None:
+def test_a_file_belongs_to_the_version_in_its_name(filename: str, version: str) -> None:
     assert spelled([filename], LISTED, "zope-interface") == [version]
 
 
@@ -104,27 +104,27 @@ def test_a_file_is_of_the_version_that_its_name_says(filename: str, version: str
         f"zope.interface-{'9' * 5000}.tar.gz",
     ],
 )
-def test_a_file_of_no_listed_version_is_left_out(filename: str) -> None:
+def test_a_file_of_no_listed_version_is_ignored(filename: str) -> None:
     assert spelled([filename], LISTED, "zope-interface") == []
 
 
-def test_a_legacy_version_is_not_taken_for_a_shorter_one() -> None:
+def test_a_legacy_version_is_not_mistaken_for_a_shorter_version() -> None:
     listed = ["0.1dev", "0.1dev-r1234"]
     names = ["x-0.1dev-r1234.tar.gz", "x-0.1dev_r1234-py2.5.egg"]
     assert spelled(names, listed, "x") == []
     assert spelled(["x-0.1dev.tar.gz"], listed, "x") == ["0.1dev"]
 
 
-def test_listed_versions_without_files_are_left_out() -> None:
+def test_listed_versions_without_files_are_omitted() -> None:
     assert spelled(["x-1.0.tar.gz"], ["1.0", "3.0.0b1", "legacy"], "x") == ["1.0"]
 
 
-def test_a_name_that_ends_like_a_version_is_a_name() -> None:
+def test_a_project_name_that_ends_like_a_version_is_not_a_version() -> None:
     assert spelled(["foo-2-1.0.tar.gz"], ["1.0", "2"], "foo-2") == ["1.0"]
     assert spelled(["foo-2-1.0.tar.gz"], None, "foo-2") == ["1.0"]
 
 
-def test_without_a_list_the_names_of_the_files_decide() -> None:
+def test_without_a_list_versions_come_from_file_names() -> None:
     names = [
         "x-1.0.0-py3-none-any.whl",
         "x-1.0.0-1-py3-none-any.whl",
@@ -141,7 +141,7 @@ def test_without_a_list_the_names_of_the_files_decide() -> None:
     ]
 
 
-def test_an_empty_list_is_a_list() -> None:
+def test_an_empty_list_of_versions_allows_no_version() -> None:
     assert spelled(["x-1.0.tar.gz"], [], "x") == []
 
 
@@ -149,14 +149,14 @@ def test_two_spellings_of_one_version_are_one_release() -> None:
     assert spelled(["x-1.0.tar.gz", "x-1.0.0.tar.gz"], ["1.0", "1.0.0"], "x") == ["1.0"]
 
 
-def test_newest_come_first_by_pep_440() -> None:
+def test_releases_are_sorted_newest_first_by_pep_440() -> None:
     versions = ["1.9", "1.10", "1!0.1", "1.10rc1", "1.10.post1", "1.10.dev2"]
     names = [f"x-{version}.tar.gz" for version in versions]
     expected = ["1!0.1", "1.10.post1", "1.10", "1.10rc1", "1.10.dev2", "1.9"]
     assert spelled(names, versions, "x") == expected
 
 
-def test_a_release_is_yanked_when_all_of_its_files_are() -> None:
+def test_a_release_is_yanked_if_all_of_its_files_are() -> None:
     earlier = NOON - dt.timedelta(days=1)
     whole, part = group_releases(
         [
@@ -176,7 +176,9 @@ def test_a_release_is_yanked_when_all_of_its_files_are() -> None:
 
 @given(st.text(max_size=60), st.none() | st.lists(st.text(max_size=10)), st.integers(0, 3))
 @example("x-1.0-\n", None, 0)
-def test_any_name_of_a_file_is_borne(text: str, listed: list[str] | None, dashes: int) -> None:
+def test_any_file_name_can_be_searched_for_a_version(
+    text: str, listed: list[str] | None, dashes: int
+) -> None:
     files = [made(text), made("x-" + text), made("x-1.0" + "-" * dashes + text + ".whl")]
     for one in group_releases(files, listed, "x"):
         assert Version(one.version)
@@ -229,7 +231,9 @@ def test_every_file_finds_its_version(pairs: list[tuple[str, str]], chance: rand
         (["1.0-yanked", "2.0-yanked", "3.0a1-yanked"], "2.0"),
     ],
 )
-def test_the_latest(versions: list[str], expected: str) -> None:
+def test_the_latest_release_is_not_yanked_then_final_then_highest(
+    versions: list[str], expected: str
+) -> None:
     there = [
         release(text.removesuffix("-yanked"), yanked=text.endswith("-yanked")) for text in versions
     ]
@@ -238,12 +242,12 @@ def test_the_latest(versions: list[str], expected: str) -> None:
     assert found.version == expected
 
 
-def test_of_two_spellings_the_latest_is_always_the_same() -> None:
+def test_the_latest_release_does_not_depend_on_the_order_of_spellings() -> None:
     there = [release("1.0"), release("1.0.0")]
     assert latest_release(there) == latest_release(reversed(there))
 
 
-def test_of_nothing_there_is_no_latest() -> None:
+def test_the_latest_release_of_none_is_none() -> None:
     assert latest_release([]) is None
 
 
@@ -251,7 +255,9 @@ _RELEASES = st.lists(st.builds(release, _VERSIONS, yanked=st.booleans()), min_si
 
 
 @given(_RELEASES, st.randoms())
-def test_the_latest_has_nothing_above_it(there: list[Release], chance: random.Random) -> None:
+def test_no_release_ranks_above_the_latest_release(
+    there: list[Release], chance: random.Random
+) -> None:
     found = latest_release(there)
     assert found is not None
     assert found in there
@@ -306,7 +312,7 @@ def claims(*minors: str) -> list[str]:
         (None, ["2.7", "3"], ("2.7",)),
     ],
 )
-def test_supported_pythons(
+def test_supported_pythons_come_from_classifiers_and_specifier(
     requires: str | None, claimed: list[str], expected: tuple[str, ...]
 ) -> None:
     assert supported_pythons(requires, claims(*claimed)) == expected
@@ -333,29 +339,33 @@ def test_supported_pythons(
         ("three", ["2.7", "3"], True),
     ],
 )
-def test_python_3(requires: str | None, claimed: list[str], expected: bool) -> None:
+def test_a_release_runs_on_python_3_unless_it_names_only_others(
+    requires: str | None, claimed: list[str], expected: bool
+) -> None:
     assert runs_on_python3(requires, claims(*claimed)) is expected
 
 
-def test_an_open_specifier_ends_at_the_newest_python() -> None:
+def test_supported_pythons_of_an_open_specifier_end_at_the_newest() -> None:
     found = supported_pythons(">=3.11", [])
     assert found[:4] == ("3.11", "3.12", "3.13", "3.14")
     assert len(found) < 10
 
 
-def test_a_python_that_is_only_shut_out_is_not_known() -> None:
+def test_a_python_that_is_only_excluded_is_not_supported() -> None:
     assert "3.99" not in supported_pythons(">=3.11, !=3.99.1", [])
     assert "3.99" not in supported_pythons(">=3.11, <=3.99", [])
 
 
 @given(st.none() | st.text(), st.lists(st.text() | st.sampled_from(claims("3.6", "3.14", "3"))))
-def test_any_text_is_borne(requires: str | None, classifiers: list[str]) -> None:
+def test_supported_pythons_of_any_text_are_sorted_and_unique(
+    requires: str | None, classifiers: list[str]
+) -> None:
     found = supported_pythons(requires, classifiers)
     assert list(found) == sorted(set(found), key=Version)
 
 
 @given(st.text())
-def test_what_is_no_version_is_no_release(text: str) -> None:
+def test_invalid_versions_make_no_release(text: str) -> None:
     try:
         Version(text)
     except InvalidVersion:

@@ -1,4 +1,4 @@
-"""Packages for tests: one with everything, any part of it overridden, and published ones."""
+"""Packages for tests: one with a value in every field, and the published records."""
 
 import datetime as dt
 import json
@@ -10,19 +10,21 @@ from pkgharvest.model.package import Downloads, Package, Release, SourceState
 from pkgharvest.model.score import package_breakdown
 
 NOW = dt.datetime(2026, 2, 15, 23, 8, 42, tzinfo=dt.UTC)
-"""The instant that ``package`` lives at: three hours after its last fetch."""
+"""The current time for ``package``: three hours after its last fetch."""
 
 TRUTH = Path(__file__).parents[1] / "truth"
-"""Where the published records are."""
+"""The directory of the published records."""
 
 
 def package(**overrides: Any) -> Package:
-    """Return a package with something in every field, but for what ``overrides`` says.
+    """Return a package with a value in every field, apart from ``overrides``.
 
-    Its score follows from the rest, where nothing else is said.
+    Its score is computed from the other fields, unless it is overridden too.
     """
-    one = _PACKAGE._replace(**overrides)
-    return one if "score" in overrides else one._replace(score=package_breakdown(one).score)
+    changed = _PACKAGE._replace(**overrides)
+    if "score" in overrides:
+        return changed
+    return changed._replace(score=package_breakdown(changed).score)
 
 
 def published(record: Mapping[str, Any]) -> Package:
@@ -57,12 +59,12 @@ def published(record: Mapping[str, Any]) -> Package:
 
 
 def published_records() -> list[dict[str, Any]]:
-    """Return all published records, or none where they are not here."""
+    """Return all published records, or none if they are missing."""
     return [json.loads(line) for line in published_lines()]
 
 
 def published_lines() -> list[str]:
-    """Return the published records as they stand, one a line, without line ends."""
+    """Return the published records as lines of JSON, without line ends."""
     return (TRUTH / "records.jsonl").read_text("utf-8").removesuffix("\n").split("\n")
 
 

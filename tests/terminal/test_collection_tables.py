@@ -1,4 +1,4 @@
-"""Tables of categories and grids, and the sheet of a category, at every width."""
+"""Tables of categories and grids, and the card of a category, at every width."""
 
 import pytest
 from hypothesis import example, given, settings
@@ -51,10 +51,10 @@ def grid(text: str) -> Grid:
 @settings(deadline=None, max_examples=40)
 @given(text=TEXTS, width=st.integers(12, 200))
 @example(text=HOSTILE, width=12)
-def test_no_line_is_wider_than_the_screen(text: str, width: int) -> None:
+def test_no_line_of_a_collection_table_is_wider_than_the_screen(text: str, width: int) -> None:
     one, other = category(text), grid(text)
     names = [f"package-{number}" for number in range(30)]
-    for told in (
+    for text_shown in (
         printed(
             lambda console: collection_tables.print_collections("category", [one] * 2, console),
             width,
@@ -81,21 +81,21 @@ def test_no_line_is_wider_than_the_screen(text: str, width: int) -> None:
             width,
         ),
     ):
-        assert told
-        assert max(map(cell_len, told.splitlines())) <= width
-        assert not {"\x1b", "\x07", "\u202e"} & set(told)
+        assert text_shown
+        assert max(map(cell_len, text_shown.splitlines())) <= width
+        assert not {"\x1b", "\x07", "\u202e"} & set(text_shown)
 
 
 @pytest.mark.parametrize(
     ("count", "words"),
     [(0, "none"), (1, "1: p0"), (3, "3: p0, p1, p2"), (5, "5: p0, p1, p2, +2 more")],
 )
-def test_packages_by_name(count: int, words: str) -> None:
+def test_a_collection_names_its_first_packages(count: int, words: str) -> None:
     assert collection_tables.name_packages([f"p{number}" for number in range(count)], 3) == words
 
 
-def test_a_locked_grid_says_so() -> None:
-    told = printed(
+def test_a_locked_grid_is_marked() -> None:
+    text_shown = printed(
         lambda console: collection_tables.print_collections("grid", [grid("Apps")], console)
     )
-    assert "web-applications  locked  Apps" in told
+    assert "web-applications  locked  Apps" in text_shown

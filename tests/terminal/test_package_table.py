@@ -1,4 +1,4 @@
-"""Tables and sheets: what a person sees, at every width, in every encoding."""
+"""Cards and tables: what people see, at every width, in every encoding."""
 
 import datetime as dt
 import io
@@ -48,7 +48,7 @@ def printed(printer: Printer, width: int = 80, encoding: str = "utf-8", **option
         return raw.getvalue().decode(encoding)
 
 
-def sheet(*packages: Package, **options: Any) -> Printer:
+def card(*packages: Package, **options: Any) -> Printer:
     return lambda console: print_cards(packages, console, STYLE, **options)
 
 
@@ -57,7 +57,7 @@ def rows(*packages: Package, **options: Any) -> Printer:
 
 
 def unframed(text: str) -> str:
-    """Return the text of a sheet as if it had no frame and no line ends."""
+    """Return the text of a card as if it had no frame and no line ends."""
     return " ".join(re.sub(r"[│|╭╮╰╯]", " ", text).split())
 
 
@@ -91,8 +91,8 @@ def hostile(text: str = HOSTILE) -> Package:
 # ── one package ──────────────────────────────────────────────────────────────────────────
 
 
-def test_a_sheet_tells_what_a_person_asks() -> None:
-    text = unframed(printed(sheet(package(pypi_name="django_ltree"))))
+def test_a_card_shows_the_main_facts() -> None:
+    text = unframed(printed(card(package(pypi_name="django_ltree"))))
     for part in (
         "django-ltree",
         "Hierarchical tree-like data",
@@ -117,14 +117,14 @@ def test_a_sheet_tells_what_a_person_asks() -> None:
 
 def explained(**changes: Any) -> list[str]:
     """Return the lines that explain a score, the number first."""
-    text = printed(sheet(package(**changes), full=True), width=100)
+    text = printed(card(package(**changes), full=True), width=100)
     found = re.search(r"^│ (score .*\n(?:│ {10}.*\n)+)", text, re.MULTILINE)
     assert found
     lines = found[1].splitlines()
     return [" ".join(line.strip("│ ").split()) for line in lines]
 
 
-def test_a_score_is_explained_part_by_part() -> None:
+def test_a_card_explains_a_score_step_by_step() -> None:
     fetched = package().last_fetched
     assert fetched is not None
     old = {"pypi_requires_python": "<3", "pypi_classifiers": ()}
@@ -157,7 +157,7 @@ def test_a_score_is_explained_part_by_part() -> None:
     ]
 
 
-def test_a_score_of_no_stars_says_why_nothing_costs() -> None:
+def test_a_card_explains_the_score_of_a_package_without_stars() -> None:
     old = {"pypi_requires_python": "<3", "pypi_classifiers": (), "last_updated": None}
     assert explained(repo_watchers=0, **old) == [
         "score 0, as of the last fetch on 2026-02-15",
@@ -165,41 +165,41 @@ def test_a_score_of_no_stars_says_why_nothing_costs() -> None:
         "no cost for age: no stars",
         "no cost for Python: no stars",
     ]
-    untold = {"repo_forks": 0, "repo_id": None}
-    assert explained(repo_watchers=0, **untold, **old)[1] == "+0.0 number of stars unknown"
+    unstated = {"repo_forks": 0, "repo_id": None}
+    assert explained(repo_watchers=0, **unstated, **old)[1] == "+0.0 number of stars unknown"
 
 
-def test_a_score_without_a_fetch_is_as_of_the_last_change() -> None:
-    told = explained(last_fetched=None, fetches=())
-    assert told[0] == "score 72, as of the last change on 2026-01-28, never fetched"
+def test_a_card_dates_a_score_without_a_fetch_by_the_last_change() -> None:
+    stated = explained(last_fetched=None, fetches=())
+    assert stated[0] == "score 72, as of the last change on 2026-01-28, never fetched"
 
 
-def test_the_reasons_of_a_score_stand_in_one_column() -> None:
-    text = printed(sheet(package(), full=True), width=80)
+def test_a_card_aligns_the_reasons_of_a_score() -> None:
+    text = printed(card(package(), full=True), width=80)
     reasons = ("one point per", "no cost for age", "no cost for Py")
     starts = {line.index(why) for line in text.splitlines() for why in reasons if why in line}
     assert len(starts) == 1
 
 
-def test_downloads_are_told_once_and_not_where_they_are_not_known() -> None:
-    known = printed(sheet(package(), full=True), width=100)
+def test_a_card_shows_downloads_once_and_only_if_known() -> None:
+    known = printed(card(package(), full=True), width=100)
     assert len(re.findall(r"^│ downloads ", known, re.MULTILINE)) == 1
     without = package(downloads=None)
-    assert "downloads" not in printed(sheet(without))
-    assert re.search(rf"downloads +{DASH}", printed(sheet(without, full=True)))
+    assert "downloads" not in printed(card(without))
+    assert re.search(rf"downloads +{DASH}", printed(card(without, full=True)))
     none = package(downloads=Downloads(last_day=0, last_week=0, last_month=0))
-    assert "0 last month" in printed(sheet(none))
+    assert "0 last month" in printed(card(none))
 
 
-def test_the_ages_of_all_sources_stand_in_one_column() -> None:
-    lines = printed(sheet(package())).splitlines()
+def test_a_card_aligns_the_ages_of_all_sources() -> None:
+    lines = printed(card(package())).splitlines()
     starts = {line.index("fetched") for line in lines if re.search(r"^. \w+ data ", line)}
     labels = {line.index("id 4379") for line in lines if "id 4379" in line}
     assert starts == labels
 
 
-def test_the_bars_stand_above_the_first_and_the_last_day_of_their_weeks() -> None:
-    lines = printed(sheet(package())).splitlines()
+def test_a_card_aligns_the_sparkline_with_its_first_and_last_day() -> None:
+    lines = printed(card(package())).splitlines()
     number = next(number for number, line in enumerate(lines) if "█" in line)
     dates = re.fullmatch(r"│( +)2025-02-16 +2026-02-14 *│", lines[number + 1])
     assert dates
@@ -207,29 +207,29 @@ def test_the_bars_stand_above_the_first_and_the_last_day_of_their_weeks() -> Non
     assert lines[number].rindex(".") == lines[number + 1].rindex("4")
 
 
-def test_days_are_those_of_the_zone() -> None:
+def test_a_card_shows_days_in_the_chosen_zone() -> None:
     late = package(last_updated=dt.datetime(2026, 1, 1, 2, tzinfo=dt.UTC))
     west = OutputStyle(now=NOW, zone=dt.timezone(dt.timedelta(hours=-5)))
     assert "2025-12-31" in printed(lambda console: print_cards([late], console, west))
 
 
-def test_unknown_is_said_and_never_zero() -> None:
-    text = printed(sheet(NEVER))
+def test_a_card_shows_unknown_values_as_unknown_and_not_zero() -> None:
+    text = printed(card(NEVER))
     for label in ("stars", "last commit", "commits", "participants"):
         assert re.search(rf"{label} +unknown", text)
     assert "never fetched" in text
     assert not re.search(r"\b0\b", text)
 
 
-def test_figures_that_a_host_never_told_are_unknown() -> None:
-    untold = package(repo_watchers=0, repo_forks=0, repo_id=None)
-    assert re.search("stars +unknown", printed(sheet(untold)))
-    assert printed(rows(untold), width=160).splitlines()[1].split()[1:3] == [DASH, DASH]
-    zero = untold._replace(repo_id="7")
-    assert "★ 0, 0 forks" in printed(sheet(zero))
+def test_star_counts_that_a_host_never_stated_are_unknown() -> None:
+    unstated = package(repo_watchers=0, repo_forks=0, repo_id=None)
+    assert re.search("stars +unknown", printed(card(unstated)))
+    assert printed(rows(unstated), width=160).splitlines()[1].split()[1:3] == [DASH, DASH]
+    zero = unstated._replace(repo_id="7")
+    assert "★ 0, 0 forks" in printed(card(zero))
     assert printed(rows(zero), width=160).splitlines()[1].split()[1:3] == ["0", "0"]
-    imported = untold._replace(repo_forks=3)
-    assert "★ 0, 3 forks" in printed(sheet(imported))
+    imported = unstated._replace(repo_forks=3)
+    assert "★ 0, 3 forks" in printed(card(imported))
     assert printed(rows(imported), width=160).splitlines()[1].split()[1:3] == ["0", "3"]
 
 
@@ -241,45 +241,45 @@ def test_figures_that_a_host_never_told_are_unknown() -> None:
         (None, (), "id 4379"),
     ],
 )
-def test_category_and_grids_have_their_slugs(
+def test_a_card_shows_the_slugs_of_category_and_grids(
     category: str | None, grids: tuple[str, ...], words: str
 ) -> None:
-    text = printed(sheet(package(category_slug=category, grid_slugs=grids)))
+    text = printed(card(package(category_slug=category, grid_slugs=grids)))
     assert re.search(rf"catalog +{words} *│", text)
 
 
-def test_figures_of_an_import_were_told_by_whoever_fetched_them() -> None:
-    told = package(repo_id=None, repo_watchers=0, repo_forks=0, fetches=())
-    assert re.search("stars +★ 0, 0 forks", printed(sheet(told)))
-    for never in (told._replace(repo_url=""), told._replace(last_fetched=None)):
+def test_imported_star_counts_of_zero_are_known_if_they_were_fetched() -> None:
+    stated = package(repo_id=None, repo_watchers=0, repo_forks=0, fetches=())
+    assert re.search("stars +★ 0, 0 forks", printed(card(stated)))
+    for never in (stated._replace(repo_url=""), stated._replace(last_fetched=None)):
         assert not never.has_star_counts
 
 
-def test_a_year_of_rest_is_zeros_and_not_unknown() -> None:
-    text = printed(sheet(package(commits_over_52=(0,) * 52)))
+def test_a_card_shows_a_year_without_commits_as_zeros() -> None:
+    text = printed(card(package(commits_over_52=(0,) * 52)))
     assert "0 in 52 weeks" in text
     assert "." * 52 in text
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_a_status_is_said_in_words(status: Any) -> None:
+def test_a_status_is_shown_in_words(status: Any) -> None:
     gone = package(status=status, archived_at=NOW if status == "archived" else None)
-    said = re.search(rf"status +{status}", printed(sheet(gone)))
-    assert bool(said) == (status != "active")
+    shown = re.search(rf"status +{status}", printed(card(gone)))
+    assert bool(shown) == (status != "active")
     words = "failing" if status == "active" else f"{status}, failing"
     assert printed(rows(gone), width=140).endswith(f"  {words}\n")
     calm = package(status=status, fetches=())
     assert printed(rows(calm), width=140).endswith(f"  {status}\n")
 
 
-def test_where_there_is_no_project_it_says_what_was_tried() -> None:
-    text = printed(sheet(package(pypi_name=None, pypi_url="", pypi_lookup_note="django_ltree")))
+def test_a_card_without_a_pypi_project_shows_what_was_tried() -> None:
+    text = printed(card(package(pypi_name=None, pypi_url="", pypi_lookup_note="django_ltree")))
     assert re.search(r"PyPI +none; tried django_ltree", text)
 
 
-def test_where_there_is_a_project_it_says_what_is_the_matter_too() -> None:
+def test_a_card_shows_what_is_doubtful_about_a_pypi_project() -> None:
     shown = unframed(
-        printed(sheet(package(pypi_lookup_note="it links here no longer: not followed")))
+        printed(card(package(pypi_lookup_note="it links here no longer: not followed")))
     )
     assert (
         "https://pypi.org/project/django-ltree/ it links here no longer: not followed "
@@ -287,19 +287,19 @@ def test_where_there_is_a_project_it_says_what_is_the_matter_too() -> None:
     )
 
 
-def test_a_project_that_was_never_found_has_its_name() -> None:
+def test_a_card_shows_the_name_of_a_pypi_project_that_was_never_found() -> None:
     lost = package(pypi_name="no-such-thing", pypi_url="", pypi_version=None)
-    assert re.search(r"PyPI +no-such-thing, never found *│", printed(sheet(lost)))
+    assert re.search(r"PyPI +no-such-thing, never found *│", printed(card(lost)))
     new = lost._replace(fetches=())
-    assert re.search(r"PyPI +no-such-thing, not fetched yet *│", printed(sheet(new)))
+    assert re.search(r"PyPI +no-such-thing, not fetched yet *│", printed(card(new)))
     nameless = lost._replace(pypi_name=None)
-    assert re.search(r"PyPI +none *│", printed(sheet(nameless)))
+    assert re.search(r"PyPI +none *│", printed(card(nameless)))
 
 
 @pytest.mark.parametrize("width", [46, 50, 60, 80, 120])
 @pytest.mark.parametrize("options", [{}, {"full": True}, {"fields": FULL_FIELDS}])
-def test_addresses_stay_whole_where_they_fit(width: int, options: dict[str, Any]) -> None:
-    lines = printed(sheet(package(homepage="https://h.example/" + 22 * "x"), **options), width)
+def test_a_card_keeps_urls_whole_if_they_fit(width: int, options: dict[str, Any]) -> None:
+    lines = printed(card(package(homepage="https://h.example/" + 22 * "x"), **options), width)
     for url in (
         "https://github.com/mariocesar/django-ltree",
         "https://pypi.org/project/django-ltree/",
@@ -309,34 +309,34 @@ def test_addresses_stay_whole_where_they_fit(width: int, options: dict[str, Any]
         assert re.search(rf"[│ ]{re.escape(url)} *│", lines)
 
 
-def test_addresses_that_fit_stand_beside_their_labels() -> None:
-    lines = printed(sheet(package()), width=60)
+def test_a_card_shows_urls_that_fit_beside_their_labels() -> None:
+    lines = printed(card(package()), width=60)
     assert re.search(r"│ repository +│\n│   https://github.com/mariocesar/django-ltree +│", lines)
     assert re.search(r"│ PyPI           https://pypi.org/project/django-ltree/ +│", lines)
     assert re.search(r"│ documentation  https://django-ltree.readthedocs.io/ +│", lines)
 
 
-def test_an_address_that_fits_no_line_is_folded() -> None:
+def test_a_card_folds_a_url_that_fits_no_line() -> None:
     url = f"https://h.example/{'long/' * 30}"
-    lines = printed(sheet(package(repo_url=url)), width=60)
+    lines = printed(card(package(repo_url=url)), width=60)
     assert url in unframed(lines).replace(" ", "")
 
 
-def test_full_adds_all_the_rest() -> None:
-    text = printed(sheet(package(), full=True), width=100)
+def test_a_full_card_adds_every_other_field() -> None:
+    text = printed(card(package(), full=True), width=100)
     for field in FULL_FIELDS[len(RECORD_FIELDS) :]:
-        if field.name not in {"fetches", "pypi_name"}:  # told by the sheet itself
+        if field.name not in {"fetches", "pypi_name"}:  # shown by the card itself
             assert re.search(rf"\b{field.name}\b", text)
     assert "yanked: broken wheel" in text
 
 
-def test_full_shows_the_newest_versions_and_counts_the_others() -> None:
+def test_a_full_card_shows_the_newest_versions_and_counts_the_others() -> None:
     many = package(versions=package().versions * 20)
-    assert "+30 more" in printed(sheet(many, full=True))
+    assert "+30 more" in printed(card(many, full=True))
 
 
-def test_chosen_fields_and_no_others() -> None:
-    text = printed(sheet(package(), fields=choose_fields("repo_forks,archived,archived_at,topics")))
+def test_a_card_shows_exactly_the_chosen_fields() -> None:
+    text = printed(card(package(), fields=choose_fields("repo_forks,archived,archived_at,topics")))
     assert [line.strip("│ ").split(maxsplit=1) for line in text.splitlines()[1:-1]] == [
         ["repo_forks", "19"],
         ["archived", "no"],
@@ -345,15 +345,15 @@ def test_chosen_fields_and_no_others() -> None:
     ]
 
 
-def test_a_long_title_is_told_whole() -> None:
+def test_a_card_shows_a_long_title_in_full() -> None:
     title = "word " * 60 + "end"
-    assert title in unframed(printed(sheet(package(title=title))))
+    assert title in unframed(printed(card(package(title=title))))
 
 
 # ── many ─────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_line_for_each_package() -> None:
+def test_a_table_has_a_line_per_package() -> None:
     text = printed(rows(package(), NEVER), width=160)
     header, first, second = text.splitlines()
     assert " ".join(header.split()) == (
@@ -373,7 +373,7 @@ def test_a_line_for_each_package() -> None:
     assert re.split(r"  +", second) == [*("new", *[DASH] * 5, "unknown", "never", "active")]
 
 
-def test_narrow_screens_lose_the_least_important_columns() -> None:
+def test_a_narrow_table_omits_the_least_important_columns() -> None:
     calm = package(fetches=())
     headers = {
         width: printed(rows(calm), width=width).splitlines()[0].rstrip()
@@ -389,12 +389,12 @@ def test_narrow_screens_lose_the_least_important_columns() -> None:
 
 
 @pytest.mark.parametrize(("width", "cells"), [(80, 13), (110, 26), (140, 52)])
-def test_bars_are_as_many_as_fit_evenly(width: int, cells: int) -> None:
+def test_a_table_has_the_widest_sparkline_that_fits(width: int, cells: int) -> None:
     line = printed(rows(package(fetches=())), width=width).splitlines()[1]
     assert max(len(part) for part in re.findall("[.▁▂▃▄▅▆▇█]+", line)) == cells
 
 
-def test_a_status_that_is_not_everybodys_is_the_last_to_go() -> None:
+def test_a_narrow_table_keeps_an_unusual_status() -> None:
     text = printed(rows(package(status="gone", fetches=()), package(fetches=())), width=30)
     assert [line.split() for line in text.splitlines()] == [
         ["package", "stars", "status"],
@@ -404,7 +404,7 @@ def test_a_status_that_is_not_everybodys_is_the_last_to_go() -> None:
 
 
 @pytest.mark.parametrize("width", [36, 40, 50, 60, 80, 100, 126])
-def test_no_package_looks_well_that_is_not(width: int) -> None:
+def test_a_table_never_hides_that_a_package_is_gone_or_failing(width: int) -> None:
     long = "a-very-long-name-" * 6
     for ill, words in (
         (package(slug=long, title=long, status="gone", fetches=()), "gone"),
@@ -415,7 +415,7 @@ def test_no_package_looks_well_that_is_not(width: int) -> None:
         assert first.endswith(f"  {words}")
 
 
-def test_a_title_that_its_name_does_not_tell_is_shown() -> None:
+def test_a_table_shows_titles_that_differ_from_the_slug() -> None:
     alike = package(slug="django-tree-2", title="Django_Tree 2", fetches=())
     other = package(slug="zzz", title="All about trees", fetches=())
     assert "title" not in printed(rows(alike), width=160)
@@ -426,13 +426,13 @@ def test_a_title_that_its_name_does_not_tell_is_shown() -> None:
     assert "title" not in printed(rows(alike, other), width=40)
 
 
-def test_long_names_are_folded_and_never_cut() -> None:
+def test_a_table_folds_long_names_and_never_cuts_them() -> None:
     slug = "a-very-long-name-" * 6
     text = printed(rows(package(slug=slug)), width=80)
     assert "".join(line.split()[0] for line in text.splitlines()[1:]) == slug
 
 
-def test_chosen_fields_are_the_columns() -> None:
+def test_a_table_has_exactly_the_chosen_fields() -> None:
     text = printed(
         rows(package(), fields=choose_fields("slug,repo_forks,commits_over_52")), width=80
     )
@@ -443,22 +443,22 @@ def test_chosen_fields_are_the_columns() -> None:
 
 
 @pytest.mark.parametrize("width", range(40, 140, 5))
-def test_bars_are_whole_among_chosen_fields(width: int) -> None:
+def test_a_table_of_chosen_fields_never_cuts_a_sparkline(width: int) -> None:
     fields = choose_fields("slug,title,commits_over_52,participants")
     text = printed(rows(package(), fields=fields), width=width)
     drawn = max(re.findall("[.▁▂▃▄▅▆▇█]{9,}", text), key=len)
     assert len(drawn) == (52 if width >= 100 else 26 if width >= 60 else 13)
-    sheet_text = printed(sheet(package(), fields=FULL_FIELDS), width=width)
-    assert drawn in sheet_text
+    card_text = printed(card(package(), fields=FULL_FIELDS), width=width)
+    assert drawn in card_text
 
 
-def test_too_many_chosen_fields_make_a_sheet_each() -> None:
+def test_a_table_of_too_many_fields_becomes_cards() -> None:
     text = printed(rows(package(), package(), fields=FULL_FIELDS), width=80)
     assert text.count("╭") == 2
     assert all(re.search(rf"│ {field.name} ", text) for field in FULL_FIELDS)
 
 
-def test_nothing_to_list_is_one_line() -> None:
+def test_a_table_of_no_packages_is_one_line() -> None:
     assert printed(rows(), width=80).count("\n") == 1
     assert printed(rows(fields=FULL_FIELDS), width=80).count("\n") == 1
 
@@ -467,46 +467,46 @@ def test_nothing_to_list_is_one_line() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1", "cp437"])
-def test_hostile_text_is_only_text(encoding: str) -> None:
+def test_hostile_text_is_only_text_in_cards_and_tables(encoding: str) -> None:
     for printer in (
-        sheet(hostile(), full=True),
-        sheet(hostile(), fields=FULL_FIELDS),
+        card(hostile(), full=True),
+        card(hostile(), fields=FULL_FIELDS),
         rows(hostile()),
         rows(hostile(), fields=choose_fields("title,participants")),
     ):
         text = printed(printer, width=100, encoding=encoding)
         assert not re.search(r"[\x00-\x09\x0b-\x1f]", text)
         assert not HIDDEN_CHARACTERS.search(text)
-    assert "[red]x[/red] :gear: \\x1b[31m" in unframed(printed(sheet(hostile()), 100, encoding))
+    assert "[red]x[/red] :gear: \\x1b[31m" in unframed(printed(card(hostile()), 100, encoding))
 
 
-def test_foreign_text_has_no_say_in_colours_and_links() -> None:
+def test_foreign_text_cannot_set_colors_or_links() -> None:
     shown = printed(
-        sheet(package(repo_description=HOSTILE)), force_terminal=True, color_system="truecolor"
+        card(package(repo_description=HOSTILE)), force_terminal=True, color_system="truecolor"
     )
     assert "\x1b]8;" not in shown, "a link"
     assert "[red]x[/red] :gear:" in re.sub(r"\x1b\[[0-9;]*m", "", shown)
     assert "\x1b[31m" not in shown, "red is for a package that is gone"
 
 
-def test_without_colour_nothing_is_lost() -> None:
+def test_a_card_without_colors_has_the_same_text() -> None:
     gone = package(status="gone")
-    coloured = printed(sheet(gone), force_terminal=True, color_system="truecolor")
-    assert "\x1b[" in coloured
-    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == printed(sheet(gone))
+    colored = printed(card(gone), force_terminal=True, color_system="truecolor")
+    assert "\x1b[" in colored
+    assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == printed(card(gone))
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437"])
-def test_screens_without_blocks_get_ascii(encoding: str) -> None:
+def test_a_console_without_block_characters_gets_ascii(encoding: str) -> None:
     foreign = package(repo_description="日本 café", title="x" * 200)
     for printer in (
-        sheet(foreign, full=True),
+        card(foreign, full=True),
         rows(foreign, NEVER),
         rows(foreign, fields=FULL_FIELDS),
     ):
         text = printed(printer, encoding=encoding)
         assert not set(text) & {*"█▁★…│╭", DASH}
-    assert "* 72, 19 forks" in printed(sheet(foreign), encoding=encoding)
+    assert "* 72, 19 forks" in printed(card(foreign), encoding=encoding)
 
 
 @settings(deadline=None, max_examples=60)
@@ -515,11 +515,13 @@ def test_screens_without_blocks_get_ascii(encoding: str) -> None:
     st.text(st.characters(), max_size=120),
     st.sampled_from(["utf-8", "ascii"]),
 )
-def test_no_line_is_wider_than_the_screen(width: int, text: str, encoding: str) -> None:
+def test_no_line_of_a_card_or_table_is_wider_than_the_screen(
+    width: int, text: str, encoding: str
+) -> None:
     wild = [hostile(text), package(slug="x" * 90, status="archived"), NEVER]
     for printer in (
-        sheet(*wild, full=True),
-        sheet(*wild, fields=FULL_FIELDS),
+        card(*wild, full=True),
+        card(*wild, fields=FULL_FIELDS),
         rows(*wild),
         rows(*wild, fields=choose_fields("title,repo_description,commits_over_52,versions")),
         rows(*wild, fields=choose_fields("slug,repo_forks")),
@@ -529,7 +531,7 @@ def test_no_line_is_wider_than_the_screen(width: int, text: str, encoding: str) 
 
 
 @pytest.mark.parametrize("width", range(40, 201, 20))
-def test_published_records_fit_every_screen(width: int) -> None:
+def test_a_table_of_published_records_fits_every_screen(width: int) -> None:
     packages: Sequence[Package] = [published(record) for record in published_records()]
     text = printed(rows(*packages or [package()]), width)
     assert max(map(cell_len, text.split("\n"))) <= width
@@ -537,7 +539,7 @@ def test_published_records_fit_every_screen(width: int) -> None:
     assert 0 <= text.count("\n") - 1 - len(packages or [0]) <= folded
 
 
-def test_a_pipe_is_wide_unless_columns_says_otherwise() -> None:
+def test_a_console_for_a_pipe_is_wide_unless_columns_is_set() -> None:
     assert open_console(io.StringIO(), {}).width == PIPE_WIDTH
     assert open_console(io.StringIO(), {"COLUMNS": "77"}).width == 77
     assert open_console(io.StringIO(), {"COLUMNS": "wide"}).width == PIPE_WIDTH

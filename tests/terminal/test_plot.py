@@ -1,4 +1,4 @@
-"""Figures drawn with characters."""
+"""Values over time drawn with characters."""
 
 import datetime as dt
 
@@ -16,7 +16,7 @@ def points(*values: int | None) -> list[Point]:
     return [Point(at=START + number * DAY, value=value) for number, value in enumerate(values)]
 
 
-def test_steps() -> None:
+def test_a_line_plot_has_steps() -> None:
     drawn = draw_line(points(0, 9, 4), width=30, ascii_only=True)
     assert drawn == [
         "9 |             **************",
@@ -33,14 +33,14 @@ def test_steps() -> None:
     ]
 
 
-def test_dots_are_eight_times_as_fine() -> None:
+def test_a_braille_plot_has_eight_dots_per_cell() -> None:
     drawn = draw_line(points(0, 1), width=12)
     assert len(drawn) == HEIGHT + 1
     assert drawn[0] == "1 |        ⢸"
     assert drawn[-2] == "0 |⣀⣀⣀⣀⣀⣀⣀⣀⣸"
 
 
-def test_a_figure_that_stands_is_a_line() -> None:
+def test_a_plot_of_a_constant_value_is_a_flat_line() -> None:
     drawn = draw_line(points(7), width=20, ascii_only=True)
     assert drawn == ["7 |*****************", "   2026-01-01"]
     assert draw_line(points(7, 7, 7), width=29) == [
@@ -53,13 +53,13 @@ def test_a_figure_that_stands_is_a_line() -> None:
     )  # from zero on
 
 
-def test_what_was_not_known_is_not_drawn() -> None:
+def test_a_plot_omits_unknown_values() -> None:
     assert draw_line([], width=40) == draw_line(points(None, None), width=40) == []
     drawn = draw_line(points(None, 5, None), width=13, ascii_only=True)
     assert drawn[-2] == "5 |     ****"
 
 
-def test_bars() -> None:
+def test_a_bar_plot_starts_at_zero() -> None:
     drawn = draw_bars([0, 10, 5], START.date(), START.date() + 14 * DAY, width=16, ascii_only=True)
     assert drawn[0] == "10 |    ****"
     assert drawn[5] == "   |    ********"
@@ -68,7 +68,7 @@ def test_bars() -> None:
     assert draw_bars([], START.date(), START.date(), width=16) == []
 
 
-def test_the_highest_of_many_is_seen() -> None:
+def test_a_bar_plot_shows_the_highest_of_many_counts() -> None:
     drawn = draw_bars(
         [0] * 400 + [1] + [0] * 400, START.date(), START.date(), width=20, ascii_only=True
     )
@@ -80,7 +80,7 @@ def test_the_highest_of_many_is_seen() -> None:
     st.integers(1, 200),
     st.booleans(),
 )
-def test_it_fits(values: list[int | None], width: int, ascii_only: bool) -> None:
+def test_a_plot_fits_its_width(values: list[int | None], width: int, ascii_only: bool) -> None:
     drawn = draw_line(points(*values), width=width, ascii_only=ascii_only)
     known = [value for value in values if value is not None]
     if known:
@@ -94,5 +94,5 @@ def test_it_fits(values: list[int | None], width: int, ascii_only: bool) -> None
 
 
 @pytest.mark.parametrize("width", [40, 41, 80])
-def test_the_width_is_used(width: int) -> None:
+def test_a_plot_uses_its_width(width: int) -> None:
     assert len(draw_line(points(1, 2, 3), width=width)[-1]) == width

@@ -105,7 +105,7 @@ class Package(NamedTuple):
     documentation_url: str | None
     """URL of its documentation; None if unknown."""
     repo_watchers: int
-    """Number of stars, which GitHub once called watchers; 0 if unknown (see ``has_star_counts``)."""
+    """Number of stars, once called watchers; 0 if unknown (see ``has_star_counts``)."""
     commits_over_52: tuple[int, ...]
     """Commits in each of 52 weeks, oldest first; empty if unknown."""
     participants: tuple[str, ...]
