@@ -1,5 +1,6 @@
 """Tokens: where they come from, where they go, and that nothing shows them."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,39 @@ def test_another_api_than_githubs() -> None:
     )
     assert header(credentials, "http://127.0.0.1:8000/api/graphql") == "Bearer one"
     assert header(credentials, API) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "sent"),
+    [
+        ("https://ghe.example.org/api/v3", True),
+        ("http://ghe.example.org/api/v3", False),
+        ("http://localhost.example.org", False),
+        ("http://127.0.0.1.example.org", False),
+        ("http://0.0.0.0:8000", False),
+        ("http://localhost:8000", True),
+        ("http://127.0.0.2:8000", True),
+        ("http://[::1]:8000", True),
+    ],
+)
+def test_a_token_goes_over_plain_http_to_this_machine_only(url: str, sent: bool) -> None:
+    credentials = Credentials.find([github_host(url)], {"GH_TOKEN": "one"})
+    assert header(credentials, url) == ("Bearer one" if sent else None)
+
+
+def test_two_hosts_at_one_origin_share_the_first_ones_token() -> None:
+    other = github_host(API)._replace(token_variables=("OTHER",))
+    environ = {"GH_TOKEN": "one", "OTHER": "two"}
+    assert header(Credentials.find([github_host(API), other], environ), API) == "Bearer one"
+    assert header(Credentials.find([other, github_host(API)], environ), API) == "Bearer two"
+
+
+def test_a_forge_may_have_a_header_of_its_own() -> None:
+    host = github_host(API)
+    assert host.forge.api is not None
+    api = dataclasses.replace(host.forge.api, authorization="token {token}")
+    host = host._replace(forge=dataclasses.replace(host.forge, api=api))
+    assert header(Credentials.find([host], {"GH_TOKEN": "one"}), API) == "token one"
 
 
 @pytest.mark.parametrize(

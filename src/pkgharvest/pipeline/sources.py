@@ -3,6 +3,7 @@
 How a forge is read is known to its source, which ``sources/registry.py`` finds.
 """
 
+import dataclasses
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path
 from pkgharvest.git.clones import CloneCache
 from pkgharvest.git.process import GitProcess
 from pkgharvest.model.clock import Clock
-from pkgharvest.model.errors import NotRecorded
+from pkgharvest.model.errors import LocatorError, NotFound, NotRecorded
 from pkgharvest.model.locators import Locator
 from pkgharvest.model.observations import Activity, FetchTarget, RepositoryResult
 from pkgharvest.model.origin import Origin
@@ -177,7 +178,7 @@ class _RepositorySources:
         if spec is None:
             return self._git
         options = self._options
-        return spec.open(
+        source = spec.open(
             SourceContext(
                 host=host,
                 client=self._client,
@@ -188,10 +189,29 @@ class _RepositorySources:
                 history=self._git if options.history == "git" else None,
             )
         )
+        return source if host.is_forges_own else _ConfiguredHostSource(source, host)
 
 
 def _has_token(host: ApiHost, credentials: Credentials) -> bool:
     return credentials.header(Origin.of(host.urls[0])) is not None
+
+
+class _ConfiguredHostSource:
+    """Applies the forge's rules to locators that were read without knowing the host's kind."""
+
+    def __init__(self, source: RepositorySource, host: ApiHost) -> None:
+        self._source = source
+        self._host = host
+
+    async def read(self, target: FetchTarget, today: dt.date) -> RepositoryResult:
+        """Read the repository; NotFound if its path is none that the forge allows."""
+        assert target.locator is not None
+        path = target.locator.path.removeprefix("~/")
+        try:
+            locator = self._host.locator(path, exact=False)
+        except LocatorError as error:
+            raise NotFound(f"{target.locator.url}: {error.message}") from error
+        return await self._source.read(dataclasses.replace(target, locator=locator), today)
 
 
 class _PastSource:

@@ -155,17 +155,18 @@ class ApiHost(NamedTuple):
         """
         return tuple(clean_url(url) for url in (self.api_url, self.graphql_url) if url is not None)
 
-    def locator(self, path: str) -> "Locator":
+    def locator(self, path: str, *, exact: bool = True) -> "Locator":
         """Return the locator of a repository on this host from its path, as its API returns it.
 
-        Raises LocatorError for a path that no repository of this forge can have.
+        With ``exact=False`` the path may be that of one of its pages. Raises LocatorError for a
+        path that no repository of this forge can have.
         """
         from pkgharvest.model.forges.base import LocatorRefused  # noqa: PLC0415 - not at start-up
         from pkgharvest.model.locators import Locator  # noqa: PLC0415
 
         server = urlsplit(f"//{self.host}")
         try:
-            path = self.forge.repository_path(path.split("/"), host=self.host, exact=True)
+            path = self.forge.repository_path(path.split("/"), host=self.host, exact=exact)
         except LocatorRefused as error:
             raise LocatorError(str(error)) from error
         # A web server with an API over plain HTTP is one for tests, at the same port.

@@ -18,7 +18,11 @@ from pkgharvest.transport.client import Client
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceContext:
-    """What a source of repositories is opened with."""
+    """What a source of repositories is opened with.
+
+    The locators that it will read are of ``host``, as `ApiHost.locator` returns them: without
+    ``.git``, and without what follows a repository's path in the address of one of its pages.
+    """
 
     host: ApiHost
     """The host that it reads: where its API is, and how its repositories are addressed."""

@@ -17,6 +17,7 @@ def _open(context: SourceContext) -> RepositorySource:
             clock=context.clock,
             history=context.history,
             charge=context.client.metrics.record_cost,
+            locate=context.host.locator,
         )
     from pkgharvest.sources.github.rest import GitHubRestSource  # noqa: PLC0415
 
@@ -26,6 +27,7 @@ def _open(context: SourceContext) -> RepositorySource:
         clock=context.clock,
         conditional=context.conditional,
         history=context.history,
+        locate=context.host.locator,
     )
 
 

@@ -261,6 +261,8 @@ def _decode_errors(
                     by_alias.setdefault(alias, Unresolved(message))
             case {"path": ["quota", *_]}:
                 continue
+            case {"extensions": {"code": "undefinedField"}}:
+                raise NoGraphqlApi  # an older GitHub Enterprise Server; REST is the same there
             case _ if kind in _TOO_LARGE:
                 return {}, BatchTooLarge()
             case _ if kind == "FORBIDDEN":
@@ -272,14 +274,14 @@ def _decode_errors(
     return by_alias, None
 
 
-def decode_facts(node: JsonNode) -> Facts:
+def decode_facts(node: JsonNode, locate: rest_decode.Locate | None = None) -> Facts:
     """Decode one repository of a query for facts. Raises Malformed with the path to the fault."""
     ref, license_ = node.get("defaultBranchRef"), node.get("licenseInfo")
     topics = node["repositoryTopics"].get("nodes")
     archived, archived_at = node["isArchived"].boolean(), node.get("archivedAt")
     repository = RepositoryFacts(
         repo_id=str(node["databaseId"].integer()),
-        locator=rest_decode.decode_locator(node["nameWithOwner"]),
+        locator=rest_decode.decode_locator(node["nameWithOwner"], locate),
         description=node.optional_text("description") or "",
         homepage=(node.optional_text("homepageUrl") or "").strip() or None,
         topics=tuple(

@@ -48,6 +48,7 @@ from pkgharvest.sources.github.rest import (
     moved_result,
     repository_name,
 )
+from pkgharvest.sources.github.rest_decode import Locate
 from pkgharvest.sources.json_api import MAX_PAGES
 from pkgharvest.transport.base import Request, Transport
 
@@ -60,8 +61,8 @@ class GitHubGraphqlSource:
     """A RepositorySource for many concurrent reads: the more there are, the fewer requests each.
 
     ``charge`` is called with the URL and the points of each query. ``history`` reads the commits
-    in place of GitHub's API. Not for recordings: which repositories share a query depends on
-    timing.
+    in place of GitHub's API. ``locate`` says where the repositories of the host are, where that is
+    not github.com. Not for recordings: which repositories share a query depends on timing.
     """
 
     def __init__(
@@ -73,12 +74,16 @@ class GitHubGraphqlSource:
         clock: Clock,
         history: HistorySource | None = None,
         charge: Callable[[str, int], None] = _ignore_cost,
+        locate: Locate | None = None,
     ) -> None:
+        self._locate = locate
         self._transport = transport
         self._url = graphql_url or default_graphql_url(api_url)
         self._charge = charge
         self._history = history
-        self._rest = GitHubRestSource(transport, api_url=api_url, clock=clock, history=history)
+        self._rest = GitHubRestSource(
+            transport, api_url=api_url, clock=clock, history=history, locate=locate
+        )
         self._has_graphql = True
         """False once the server has said that it has no GraphQL API."""
         self._pending_reads = 0
@@ -222,7 +227,7 @@ class GitHubGraphqlSource:
     async def _fetch_facts(self, paths: Sequence[str]) -> Sequence[Facts | Exception]:
         request = graphql.build_facts_request(self._url, paths)
         result = await self._send_query(request, len(paths))
-        return result.decode_each(graphql.decode_facts)
+        return result.decode_each(lambda node: graphql.decode_facts(node, self._locate))
 
     async def _fetch_commit_pages(
         self, queries: Sequence[CommitQuery]

@@ -108,7 +108,8 @@ class ResultBuilder:
 class GitHubRestSource:
     """A RepositorySource that sends every request for one repository.
 
-    ``history`` reads the commits in place of REST. ``conditional=False`` sends no validators and
+    ``history`` reads the commits in place of REST. ``locate`` says where the repositories of the
+    host are, where that is not github.com. ``conditional=False`` sends no validators and
     reads everything, for a recording that is replayed into an empty catalog. The methods below
     `read` read single parts; `GitHubGraphqlSource` uses them for what GraphQL cannot tell.
     """
@@ -121,7 +122,9 @@ class GitHubRestSource:
         clock: Clock,
         conditional: bool = True,
         history: HistorySource | None = None,
+        locate: rest_decode.Locate | None = None,
     ) -> None:
+        self._locate = locate
         self._api = JsonApi(
             transport,
             api_url,
@@ -146,7 +149,7 @@ class GitHubRestSource:
         repository: RepositoryFacts | None = None
         if response.status != HTTPStatus.NOT_MODIFIED:
             response = require_ok(response, repository_name(target))
-            repository = rest_decode.decode_repository(response)
+            repository = rest_decode.decode_repository(response, self._locate)
             if target.repo_id not in {None, repository.repo_id}:
                 return moved_result(target, repository)
             target = dataclasses.replace(target, locator=repository.locator)

@@ -7,6 +7,7 @@ Nothing is sent from here.
 
 import datetime as dt
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -23,6 +24,9 @@ from pkgharvest.model.json_node import DecodeError, JsonNode, parse_json
 from pkgharvest.model.locators import Locator, parse_locator
 from pkgharvest.model.observations import Contributor, RepositoryFacts
 from pkgharvest.transport.base import Response
+
+Locate = Callable[[str], Locator]
+"""Returns the locator of ``owner/name`` on the host that is read, or raises LocatorError."""
 
 API_VERSION = "2022-11-28"
 
@@ -47,13 +51,13 @@ class Commit:
     """The commit has a committer date, though perhaps one outside the calendar."""
 
 
-def decode_repository(response: Response) -> RepositoryFacts:
+def decode_repository(response: Response, locate: Locate | None = None) -> RepositoryFacts:
     """Decode ``GET /repos/{owner}/{repo}``. Raises Malformed with the path to the fault."""
     node = parse_json(response.body, "repository")
     license_ = node.get("license")
     return RepositoryFacts(
         repo_id=str(node["id"].integer()),
-        locator=decode_locator(node["full_name"]),
+        locator=decode_locator(node["full_name"], locate),
         description=node.optional_text("description") or "",
         homepage=(node.optional_text("homepage") or "").strip() or None,
         topics=node.texts("topics"),
@@ -166,15 +170,19 @@ def _error_member(response: Response, *keys: str) -> JsonNode | None:
 # ── values that REST and GraphQL have in common ──────────────────────────────────────────
 
 
-def decode_locator(full_name: JsonNode) -> Locator:
+def decode_locator(full_name: JsonNode, locate: Locate | None = None) -> Locator:
     """Decode ``owner/name``. Raises Malformed if it is anything else."""
     try:
-        locator = parse_locator(f"https://github.com/{full_name.text()}")
+        locator = (locate or _locate_on_github)(full_name.text())
     except LocatorError as error:
         raise DecodeError(full_name.path, "owner/name", full_name.value) from error
     if locator.path != full_name.text():
         raise DecodeError(full_name.path, "owner/name", full_name.value)
     return locator
+
+
+def _locate_on_github(full_name: str) -> Locator:
+    return parse_locator(f"https://github.com/{full_name}")
 
 
 def known_spdx_id(spdx_id: str | None) -> str | None:
