@@ -3,7 +3,9 @@
 import contextlib
 import dataclasses
 import datetime as dt
+import functools
 import sqlite3
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -129,10 +131,22 @@ class OpenCatalog:
         return [str(row[0]) for row in rows]
 
 
+@functools.cache
+def _empty_catalog() -> bytes:
+    """Return the file of an empty catalog: to run the migrations takes longer than most tests."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "empty.db"
+        with database.open_writer(path, create=True):
+            pass
+        return path.read_bytes()
+
+
 @contextlib.contextmanager
 def open_catalog(path: Path) -> Iterator[OpenCatalog]:
-    """Open the catalogue at ``path`` and begin a run; make it where it is missing."""
-    with database.open_writer(path, create=True) as connection:
+    """Open the catalog at ``path`` and begin a run; create it where it is missing."""
+    if not path.exists():
+        path.write_bytes(_empty_catalog())
+    with database.open_writer(path) as connection:
         yield OpenCatalog(connection, runs.begin_run(connection, NOW, whole=True, continues=None))
 
 
