@@ -14,6 +14,19 @@ from tests.support import graphql_case
 from tests.support.command_line import CommandLine
 from tests.support.hosts import Hosts, some
 
+HERE = Path(__file__).parent
+
+SLOW_FOLDERS = ("cli", "golden", "properties", "robustness", "sources/git")
+"""Below ``tests``: whole runs of the program, real git, or examples by the hundred."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of the slow folders; slow tests elsewhere carry the mark themselves."""
+    slow = tuple(HERE / folder for folder in SLOW_FOLDERS)
+    for item in items:
+        if any(item.path.is_relative_to(folder) for folder in slow):
+            item.add_marker(pytest.mark.slow)
+
 
 def pytest_configure() -> None:
     """Take SIGINT as usual, so that the processes tests start do too.

@@ -18,7 +18,7 @@ from pkgharvest.app.transfer.imports import Import, ImportResult
 from pkgharvest.catalog import database, maintenance, packages
 from pkgharvest.model.errors import Malformed
 from pkgharvest.model.json_node import DecodeError, JsonNode
-from tests.support.catalogs import NOW
+from tests.support.catalogs import NOW, empty_catalog
 
 BASE = "https://site.example"
 PLAIN = OutputStyle(now=NOW, base_url=BASE)
@@ -120,7 +120,9 @@ resources = st.one_of(resource_packages, resource_packages, categories, grids)
 @contextlib.contextmanager
 def place() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as directory:
-        yield Path(directory) / "catalogue.db"
+        path = Path(directory) / "catalog.db"
+        path.write_bytes(empty_catalog())
+        yield path
 
 
 def ignored(_: object) -> None:

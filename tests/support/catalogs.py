@@ -132,7 +132,7 @@ class OpenCatalog:
 
 
 @functools.cache
-def _empty_catalog() -> bytes:
+def empty_catalog() -> bytes:
     """Return the file of an empty catalog: to run the migrations takes longer than most tests."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "empty.db"
@@ -145,7 +145,7 @@ def _empty_catalog() -> bytes:
 def open_catalog(path: Path) -> Iterator[OpenCatalog]:
     """Open the catalog at ``path`` and begin a run; create it where it is missing."""
     if not path.exists():
-        path.write_bytes(_empty_catalog())
+        path.write_bytes(empty_catalog())
     with database.open_writer(path) as connection:
         yield OpenCatalog(connection, runs.begin_run(connection, NOW, whole=True, continues=None))
 
