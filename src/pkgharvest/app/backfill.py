@@ -122,7 +122,7 @@ class _Run:
         due = [package_id for package_id in package_ids if package_id not in self._results]
         listener(RunStarted(packages=len(due)))
         clones = CloneCache(clones_directory(cache))
-        git = GitSource(GitProcess(self._context.environ), clones, at_once=options.jobs)
+        git = GitSource(GitProcess(self._context.environ), clones, concurrency=options.jobs)
         engine = Engine(
             [Stage(source="repo", concurrency=options.jobs, timeout_seconds=_TIMEOUT_SECONDS)],
             # git reads them all, whatever API their hosts have.

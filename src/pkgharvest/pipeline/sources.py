@@ -121,7 +121,7 @@ def open_sources(
     # A recording and its replay must ask the same of a catalog that knows nothing.
     conditional = options.record is None and options.replay is None
     git_source = GitSource(
-        GitProcess(environ), CloneCache(clones_directory(cache)), at_once=options.jobs
+        GitProcess(environ), CloneCache(clones_directory(cache)), concurrency=options.jobs
     )
     git = _LocalOnly(git_source) if services.is_replay else git_source
     repositories: Callable[[Locator], RepositorySource]

@@ -1,8 +1,8 @@
-"""Any git repository, read by git itself: its commits per day, its authors, its newest commit.
+"""Any git repository, read with git: its commits per day, its authors, its newest commit.
 
-A local one is read where it is and never written to. Of a remote one a bare, treeless clone of a
-single branch is kept: the commits, without any file. That branch is called ``default`` whatever
-the remote calls its own, so that renamed branches and rewritten histories are nothing special.
+A local repository is read in place and never written to. For a remote one, a bare, treeless clone
+of the default branch is kept: the commits without any files. Its only branch is always called
+``default``, so a renamed branch or a rewritten history needs no special treatment.
 """
 
 import asyncio
@@ -22,34 +22,37 @@ from pkgharvest.model.observations import Activity, FetchTarget, RepositoryResul
 _BRANCH = "default"
 _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SHA256_DIGITS = 64
-_LONGEST_LIST = 1 << 16
-"""Bytes of a list of branches that tell whether there is more than one."""
+_MAX_LIST_BYTES = 1 << 16
+"""As much of a list of branches as is read, to tell whether it has more than one."""
 
-_FLUSHED = re.compile(r"\S+< 0{4}")
-"""A flush packet received: every version of the protocol ends its list of refs by one
-(gitprotocol-common), or the first has an object's id of zeros in it instead of any ref."""
+_FLUSH_PACKET = re.compile(r"\S+< 0{4}")
+"""A flush packet that was received. In every version of the protocol one ends the list of refs
+(gitprotocol-common); in the first, an object id of zeros may stand for an empty list."""
 
-_MOST_PACKS = 30
-"""Every fetch that brings something leaves a pack; more than so many are made one."""
+_MAX_PACKS = 30
+"""Each fetch of new commits adds a pack. More packs than this are combined into one."""
 
-_PARTIAL = r"^remote\..*\.promisor$|^extensions\.partialclone$"
+_PARTIAL_CLONE_KEYS = r"^remote\..*\.promisor$|^extensions\.partialclone$"
+"""Keys in the configuration of a partial clone, which lacks files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GitLimits:
-    """How long git may take, in seconds, and how large a clone may be, in bytes."""
+    """Time-outs for git, and the maximum size of a clone."""
 
-    probe: float = 60
-    """To ask a remote for its newest commit."""
-    fetch: float = 1800
-    read: float = 600
-    clone: int = 2 << 30
+    probe_seconds: float = 60
+    """For asking a remote for its newest commit."""
+    fetch_seconds: float = 1800
+    """For downloading commits."""
+    read_seconds: float = 600
+    """For reading a whole history."""
+    max_clone_bytes: int = 2 << 30
 
 
 class GitSource:
-    """The source of whole histories, and of repositories on hosts that are nothing but git.
+    """A HistorySource, and the RepositorySource for hosts without an API.
 
-    ``at_once`` repositories are worked on at one time.
+    It works on ``concurrency`` repositories at a time.
     """
 
     def __init__(
@@ -58,18 +61,17 @@ class GitSource:
         clones: CloneCache,
         *,
         limits: GitLimits | None = None,
-        at_once: int = 8,
+        concurrency: int = 8,
     ) -> None:
-        self._slots = asyncio.Semaphore(at_once)
+        self._slots = asyncio.Semaphore(concurrency)
         self._process = process
         self._clones = clones
         self._limits = limits or GitLimits()
 
     async def read(self, target: FetchTarget, today: dt.date) -> RepositoryResult:
-        """Read a repository of which git is all there is.
+        """Read a repository that has no API: its commits, authors and whether it is empty.
 
-        The days are those of its whole history, so ``today`` does not matter. Raises SourceError
-        where it cannot be read.
+        The whole history is read, so ``today`` does not matter. Raises SourceError.
         """
         history = await self.history(target, today)
         empty = history.activity is not None and history.activity.head is None
@@ -80,104 +82,104 @@ class GitSource:
         )
 
     async def history(self, target: FetchTarget, today: dt.date) -> RepositoryResult:
-        """Read the commits and authors of a repository, and say nothing else about it.
+        """Read only the commits and authors of a repository.
 
-        As with `read`, of all time, whatever is ``today``.
+        The whole history is read, so ``today`` does not matter. Raises SourceError.
         """
-        activity, contributors = await self._survey(target, None)
+        activity, contributors = await self._read_history(target, None)
         return RepositoryResult(activity=activity, contributors=contributors)
 
     async def history_at(self, target: FetchTarget, instant: dt.datetime) -> Activity:
-        """Read the activity as it was at ``instant``, an aware datetime.
+        """Return the activity as of ``instant``, an aware datetime.
 
-        The head of that time is the first one, on the way along first parents from today's, whose
-        committer date is not later; with none that old, the activity is empty.
+        The head of that time is the first commit, along first parents from today's head, whose
+        committer date is not later. If there is none, the activity is empty. Raises SourceError.
         """
-        activity, _ = await self._survey(target, instant)
+        activity, _ = await self._read_history(target, instant)
         return activity
 
-    async def _survey(self, target: FetchTarget, instant: dt.datetime | None) -> History:
+    async def _read_history(self, target: FetchTarget, instant: dt.datetime | None) -> History:
         locator = target.locator
         if locator is None:
             raise NotFound(f"{target.slug} has no repository")
         try:
             async with self._slots:
                 if locator.is_local:
-                    return await self._local(locator, instant)
-                return await self._remote(target, locator, instant)
+                    return await self._read_local(locator, instant)
+                return await self._read_remote(target, locator, instant)
         except GitError as error:
             signed_in = self._process.has_password_for(locator.host)
-            told = from_host(error, locator, signed_in=signed_in)
-            raise told or from_disk(error, locator) from error
+            host_error = from_host(error, locator, signed_in=signed_in)
+            raise host_error or from_disk(error, locator) from error
         except CloneTooLarge as error:
             raise Malformed(f"{locator.url} is too large: {error.message}") from error
 
-    # ── a directory of this machine ──────────────────────────────────────────────────────
+    # ── local repositories ───────────────────────────────────────────────────────────────
 
-    async def _local(self, locator: Locator, instant: dt.datetime | None) -> History:
+    async def _read_local(self, locator: Locator, instant: dt.datetime | None) -> History:
         repository = GitRepository(
-            process=self._process, seconds=self._limits.read, directory=_directory(locator)
+            process=self._process, seconds=self._limits.read_seconds, directory=_directory(locator)
         )
         if await repository.query("rev-parse", "--is-shallow-repository") == "true":
             raise Malformed(
-                f"{locator.path} is a shallow clone: its older commits are not there",
+                f"{locator.path} is a shallow clone without its older commits",
                 hint="git fetch --unshallow completes it",
             )
-        whole = await repository.query("config", "--get-regexp", _PARTIAL) is None
+        has_files = await repository.query("config", "--get-regexp", _PARTIAL_CLONE_KEYS) is None
         tip = await repository.tip()
         if tip.head is None:
             tip = await self._only_local_branch(repository, locator, tip)
-        return await repository.read_history(tip, instant, mailmap=whole)
+        return await repository.read_history(tip, instant, mailmap=has_files)
 
     async def _only_local_branch(
         self, repository: GitRepository, locator: Locator, unborn: Tip
     ) -> Tip:
-        """Return what there is where HEAD leads nowhere: a single branch, or no commit at all."""
-        form = "--format=%(objectname) %(refname)"
-        found = await repository.query("for-each-ref", "--count=2", form, "refs/heads")
-        branches = (found or "").splitlines()
+        """Return the tip if HEAD has no commit: that of the only branch, or ``unborn``."""
+        row_format = "--format=%(objectname) %(refname)"
+        output = await repository.query("for-each-ref", "--count=2", row_format, "refs/heads")
+        branches = (output or "").splitlines()
         if len(branches) > 1:
             raise Malformed(
-                f"{locator.path}: HEAD is on a branch that has no commit, but others have",
-                hint="git symbolic-ref HEAD refs/heads/BRANCH sets another",
+                f"{locator.path}: HEAD is on a branch without commits, unlike other branches",
+                hint="git symbolic-ref HEAD refs/heads/BRANCH selects another branch",
             )
         if not branches:
             return unborn
         head, _, ref = branches[0].partition(" ")
         return Tip(head=head, branch=branch_of(ref))
 
-    # ── a remote ─────────────────────────────────────────────────────────────────────────
+    # ── remote repositories ──────────────────────────────────────────────────────────────
 
-    async def _remote(
+    async def _read_remote(
         self, target: FetchTarget, locator: Locator, instant: dt.datetime | None
     ) -> History:
-        """Bring the clone up to date and read it; one that is damaged is made anew, once.
+        """Update the clone and read it. A damaged clone is replaced once.
 
-        A remote that had commits and has none is not believed: that repositories are emptied is
-        so rare, and what is known so dear, that a person should look.
+        A remote that had commits and now has none raises Malformed: repositories are emptied so
+        rarely, and the known history is so hard to get back, that a person should decide.
         """
-        tip = await self._tip_at(locator)
+        tip = await self._remote_tip(locator)
         if tip.head is None:
             if target.head is not None:
-                raise Malformed(f"{locator.url} has no commit any more")
+                raise Malformed(f"{locator.url} no longer has any commits")
             return Activity.empty(tip.branch), ()
-        async with self._clones.hold(locator, self._limits.fetch) as path:
-            fresh = not path.exists()
+        async with self._clones.hold(locator, self._limits.fetch_seconds) as path:
+            is_new = not path.exists()
             try:
-                return await self._cloned(locator, path, tip, instant)
+                return await self._read_clone(locator, path, tip, instant)
             except GitError as error:
-                if fresh or from_host(error, locator) is not None:
+                if is_new or from_host(error, locator) is not None:
                     raise
             except CloneTooLarge:
                 remove_path(path)
                 raise
             remove_path(path)
-            return await self._cloned(locator, path, tip, instant)
+            return await self._read_clone(locator, path, tip, instant)
 
-    async def _cloned(
+    async def _read_clone(
         self, locator: Locator, path: Path, tip: Tip, instant: dt.datetime | None
     ) -> History:
-        clone = GitRepository(process=self._process, seconds=self._limits.read, clone=path)
+        clone = GitRepository(process=self._process, seconds=self._limits.read_seconds, clone=path)
         known = await clone.tip() if _exists(path) else None
         if known is None or known.head != tip.head:
             await self._fetch(locator, clone, path, tip)
@@ -186,63 +188,70 @@ class GitSource:
             Tip(head=known.head, branch=tip.branch), instant, mailmap=False
         )
 
-    async def _tip_at(self, locator: Locator) -> Tip:
-        """Ask the remote of ``locator`` for its default branch and newest commit: one request."""
-        answer = await self._process.run(self._remotely(locator, "--symref", "HEAD"))
+    async def _remote_tip(self, locator: Locator) -> Tip:
+        """Return the default branch and newest commit of the remote. This is one request."""
+        output = await self._process.run(self._ls_remote(locator, "--symref", "HEAD"))
         head = branch = None
-        for line in answer.decode(errors="replace").splitlines():
+        for line in output.decode(errors="replace").splitlines():
             value, _, name = line.partition("\t")
-            if name != "HEAD":  # refs/remotes/origin/HEAD is listed too
+            if name != "HEAD":  # such as refs/remotes/origin/HEAD
                 continue
             if value.startswith("ref: "):
                 branch = branch_of(value.removeprefix("ref: "))
             elif _OID.fullmatch(value):
                 head = value
         if head is None:
-            return await self._only_branch(locator, branch)
+            return await self._only_remote_branch(locator, branch)
         return Tip(head=head, branch=branch)
 
-    async def _only_branch(self, locator: Locator, unborn: str | None) -> Tip:
-        """Return what there is where HEAD leads nowhere: a single branch, or no commit at all.
+    async def _only_remote_branch(self, locator: Locator, unborn: str | None) -> Tip:
+        """Return the tip if the remote's HEAD has no commit: that of the only branch, or none.
 
-        git takes any page without a line's end for the empty list of a web server that knows
-        nothing of git (gitprotocol-http, "dumb"), and there is no setting against it. So the
-        server's own packets are asked for. An empty repository behind a web server that knows
-        nothing of git is refused with them: nothing tells it from a page.
+        git accepts any page without a line break as the empty list of a "dumb" web server
+        (gitprotocol-http), and no setting prevents that. So an empty list counts only if it came
+        in packets of git's own protocol. An empty repository on a dumb server is therefore
+        Malformed too, as it cannot be told from a web page.
         """
-        question = replace(self._remotely(locator, "--heads"), trace_packets=True)
-        answer = b""
-        async with self._process.start(question) as running:
-            while len(answer) < _LONGEST_LIST and (chunk := await running.read()):
-                answer += chunk
-        branches = answer.decode(errors="replace").splitlines()
+        command = replace(self._ls_remote(locator, "--heads"), trace_packets=True)
+        output = b""
+        async with self._process.start(command) as running:
+            while len(output) < _MAX_LIST_BYTES and (chunk := await running.read()):
+                output += chunk
+        branches = output.decode(errors="replace").splitlines()
         if len(branches) > 1:
-            raise Malformed(f"{locator.url}: its HEAD is on a branch that has no commit")
+            raise Malformed(f"{locator.url}: HEAD is on a branch without commits")
         if branches:
             head, _, ref = branches[0].partition("\t")
             if _OID.fullmatch(head) is None:
-                raise Malformed(f"{locator.url}: its list of branches cannot be understood")
+                raise Malformed(f"{locator.url}: invalid list of branches")
             return Tip(head=head, branch=branch_of(ref))
-        if not any(_FLUSHED.match(packet) for packet in running.packets):
-            raise Malformed(f"{locator.url}: its host answers, but not as git does")
+        if not any(_FLUSH_PACKET.match(packet) for packet in running.packets):
+            raise Malformed(f"{locator.url}: the host answers, but not in git's protocol")
         return Tip(head=None, branch=unborn)
 
-    def _remotely(self, locator: Locator, option: str, *patterns: str) -> GitCommand:
+    def _ls_remote(self, locator: Locator, option: str, *patterns: str) -> GitCommand:
         return GitCommand(
             arguments=("ls-remote", option, "--", locator.clone_url, *patterns),
-            seconds=self._limits.probe,
+            seconds=self._limits.probe_seconds,
             protocol=locator.scheme,
         )
 
     async def _fetch(self, locator: Locator, clone: GitRepository, path: Path, tip: Tip) -> None:
-        """Make the clone of ``locator`` if need be, and bring it to the remote's HEAD.
+        """Create the clone if necessary, and fetch the remote's HEAD into it.
 
-        Killed at any point, all of it can be done again. The URL is not written into the clone:
-        no other command finds its way to the network by it.
+        If it is killed at any point, it can simply be run again. The URL is not written into the
+        clone, so no other command can reach the network through it.
         """
-        form = "sha256" if tip.head and len(tip.head) == _SHA256_DIGITS else "sha1"
+        object_format = "sha256" if tip.head and len(tip.head) == _SHA256_DIGITS else "sha1"
         branch = f"--initial-branch={_BRANCH}"
-        init = ("init", "--quiet", "--bare", "--template=", branch, f"--object-format={form}")
+        init = (
+            "init",
+            "--quiet",
+            "--bare",
+            "--template=",
+            branch,
+            f"--object-format={object_format}",
+        )
         await self._process.run(clone.command(*init))
         await self._process.run(clone.command("config", "core.repositoryFormatVersion", "1"))
         await self._process.run(clone.command("config", "extensions.partialClone", "origin"))
@@ -256,33 +265,33 @@ class GitSource:
         await self._process.run(
             GitCommand(
                 arguments=(*origin, "fetch", *options, "origin", f"+{ref}:refs/heads/{_BRANCH}"),
-                seconds=self._limits.fetch,
+                seconds=self._limits.fetch_seconds,
                 clone=path,
                 protocol=locator.scheme,
-                max_clone_bytes=self._limits.clone,
+                max_clone_bytes=self._limits.max_clone_bytes,
             )
         )
-        if _packs(path) > _MOST_PACKS:
+        if _count_packs(path) > _MAX_PACKS:
             repack = ("repack", "-a", "-d", "--quiet")
-            await self._process.run(clone.command(*repack, seconds=self._limits.read))
+            await self._process.run(clone.command(*repack, seconds=self._limits.read_seconds))
 
 
 def _directory(locator: Locator) -> Path:
-    """Return the directory that ``locator`` names, as it really is."""
+    """Return the directory of ``locator``, with symbolic links resolved."""
     try:
-        place = Path(locator.path).resolve(strict=True)
+        directory = Path(locator.path).resolve(strict=True)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise NotFound(f"{locator.path} does not exist") from error
-    except (OSError, RuntimeError) as error:  # no right to look, or links in a circle
+    except (OSError, RuntimeError) as error:  # no permission, or a loop of links
         raise Unavailable(f"{locator.path} cannot be read: {error}") from error
-    if not place.is_dir():
+    if not directory.is_dir():
         raise NotFound(f"{locator.path} is not a directory")
-    return place
+    return directory
 
 
 def _exists(path: Path) -> bool:
     return path.exists()
 
 
-def _packs(path: Path) -> int:
+def _count_packs(path: Path) -> int:
     return sum(1 for _ in path.glob("objects/pack/*.pack"))

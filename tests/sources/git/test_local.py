@@ -72,7 +72,7 @@ def test_a_head_on_a_branch_that_is_not_there_is_not_an_empty_repository(
     path = bench.make()
     chain(path, 2, "other")
     chain(path, 3, "another")
-    with pytest.raises(Malformed, match="HEAD is on a branch that has no commit"):
+    with pytest.raises(Malformed, match="HEAD is on a branch without commits"):
         bench.read(bench.remote() if remote else local(path))
 
 
