@@ -1,4 +1,4 @@
-"""``pkgharvest add``: which repositories it takes, and what it says of each."""
+"""``pkgharvest add``: which repositories it accepts, and what it prints for each."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ from tests.support.command_line import CommandLine
 from tests.support.histories import git
 from tests.support.hosts import Hosts, some
 
-FORMS = "accepted: owner/name, a GitHub URL"
+ACCEPTED_FORMS = "accepted: owner/name, a GitHub URL"
 
 
-def clone(shell: CommandLine, name: str, *options: str) -> Path:
+def make_repository(shell: CommandLine, name: str, *options: str) -> Path:
     path = shell.here / name
     path.mkdir(parents=True)
     git(path, "init", "-q", *options)
@@ -19,14 +19,14 @@ def clone(shell: CommandLine, name: str, *options: str) -> Path:
 
 
 def slugs(shell: CommandLine) -> list[str]:
-    listed = shell.ok("list", "--json", "--fields", "slug").json()
-    return [one["slug"] for one in listed]
+    records = shell.ok("list", "--json", "--fields", "slug").json()
+    return [record["slug"] for record in records]
 
 
-# ── what is said ──
+# ── output ──
 
 
-def test_a_line_for_each_package(shell: CommandLine) -> None:
+def test_add_prints_one_line_per_package(shell: CommandLine) -> None:
     result = shell.ok("add", "Octo/Cat", "https://github.com/octo/dog")
     assert result.out == (
         "added cat  https://github.com/Octo/Cat\nadded dog  https://github.com/octo/dog\n"
@@ -35,7 +35,7 @@ def test_a_line_for_each_package(shell: CommandLine) -> None:
     assert slugs(shell) == ["cat", "dog"]
 
 
-def test_what_is_new_is_a_whole_record(shell: CommandLine) -> None:
+def test_an_added_package_has_a_complete_record(shell: CommandLine) -> None:
     shell.ok("add", "Octo/Cat")
     assert shell.show("cat") == {
         "category": None,
@@ -74,7 +74,7 @@ def test_what_is_new_is_a_whole_record(shell: CommandLine) -> None:
         "pkg:github/octo/cat",
     ],
 )
-def test_two_spellings_are_one_package(shell: CommandLine, spelling: str) -> None:
+def test_two_spellings_of_a_url_are_one_package(shell: CommandLine, spelling: str) -> None:
     shell.ok("add", "octo/cat")
     before = shell.show("cat")
     result = shell.ok("add", spelling)
@@ -83,14 +83,14 @@ def test_two_spellings_are_one_package(shell: CommandLine, spelling: str) -> Non
     assert slugs(shell) == ["cat"]
 
 
-def test_json_has_exactly_these_keys(shell: CommandLine) -> None:
+def test_add_json_has_exactly_these_keys(shell: CommandLine) -> None:
     shell.ok("add", "octo/cat")
     result = shell.run("add", "octo/dog", "octo/cat", "word", "--json")
     assert result.code == 2
     added, exists, refused = result.json()
     url = "https://github.com/octo/"
     keys = ["input", "slug", "repo_url", "outcome", "message"]
-    assert [list(one) for one in (added, exists, refused)] == [keys] * 3
+    assert [list(entry) for entry in (added, exists, refused)] == [keys] * 3
     assert list(added.values()) == ["octo/dog", "dog", f"{url}dog", "added", ""]
     assert list(exists.values())[:4] == ["octo/cat", "cat", f"{url}cat", "exists"]
     assert exists["message"]
@@ -98,7 +98,7 @@ def test_json_has_exactly_these_keys(shell: CommandLine) -> None:
     assert "'word'" in refused["message"]
 
 
-def test_of_several_the_good_ones_are_added(shell: CommandLine) -> None:
+def test_add_skips_invalid_repositories_and_adds_the_others(shell: CommandLine) -> None:
     result = shell.run("add", "octo/cat", "word", "octo/dog", "-C")
     assert result.code == 2  # -C reads as an option
     result = shell.run("add", "octo/cat", "word", "octo/dog", "--", "-C")
@@ -106,7 +106,7 @@ def test_of_several_the_good_ones_are_added(shell: CommandLine) -> None:
     assert result.out.count("added ") == 2
     assert "error: 'word': " in result.err
     assert "error: '-C': " in result.err
-    assert FORMS in result.err.partition("\n\nhint: ")[2]
+    assert ACCEPTED_FORMS in result.err.partition("\n\nhint: ")[2]
     assert slugs(shell) == ["cat", "dog"]
 
 
@@ -124,7 +124,7 @@ def test_of_several_the_good_ones_are_added(shell: CommandLine) -> None:
         "./nowhere",
     ],
 )
-def test_a_refused_one_says_which_and_helps(shell: CommandLine, repository: str) -> None:
+def test_a_rejected_repository_is_an_error_with_a_hint(shell: CommandLine, repository: str) -> None:
     result = shell.run("add", "--", repository)
     assert result.code == 2
     assert result.out == ""
@@ -135,26 +135,26 @@ def test_a_refused_one_says_which_and_helps(shell: CommandLine, repository: str)
     assert not shell.db.exists()
 
 
-def test_quiet_says_nothing_and_adds(shell: CommandLine) -> None:
+def test_add_quiet_prints_nothing(shell: CommandLine) -> None:
     result = shell.ok("add", "octo/cat", "-q")
     assert (result.out, result.err) == ("", "")
     assert slugs(shell) == ["cat"]
 
 
-# ── a list that is read ──
+# ── a list on standard input ──
 
 
-def test_a_list_with_comments(shell: CommandLine) -> None:
+def test_add_reads_a_list_with_comments(shell: CommandLine) -> None:
     lines = b"# ours\nocto/cat\n\n  octo/dog   # the dog\r\nhttps://github.com/octo/owl#readme\n"
     assert shell.ok("add", "-", "octo/ant", stdin=lines).out.count("added ") == 4
     assert slugs(shell) == ["ant", "cat", "dog", "owl"]
 
 
-def test_a_list_of_nothing(shell: CommandLine) -> None:
+def test_add_reads_an_empty_list(shell: CommandLine) -> None:
     assert shell.ok("add", "-", "--json", stdin=b"# none yet\n").json() == []
 
 
-def test_a_list_that_is_not_utf8(shell: CommandLine) -> None:
+def test_add_rejects_a_line_that_is_not_utf8(shell: CommandLine) -> None:
     result = shell.process("add", "-", stdin=b"octo/caf\xe9\nocto/cat\n")
     assert result.code == 2
     assert result.error.startswith("'octo/caf")
@@ -164,14 +164,14 @@ def test_a_list_that_is_not_utf8(shell: CommandLine) -> None:
 # ── options ──
 
 
-def test_every_option(shell: CommandLine) -> None:
+def test_add_accepts_every_option(shell: CommandLine) -> None:
     shell.ok("add", "octo/zero")
-    when = "'2026-02-15T00:00:00.000000Z', '2026-02-15T00:00:00.000000Z'"
+    timestamps = "'2026-02-15T00:00:00.000000Z', '2026-02-15T00:00:00.000000Z'"
     for table in ("categories", "grids"):
         for slug in ("apps", "tools"):
             shell.write(
                 f"INSERT INTO {table} (title, slug, created, modified)"
-                f" VALUES ('x', '{slug}', {when})"
+                f" VALUES ('x', '{slug}', {timestamps})"
             )
     shell.ok(
         *("add", "octo/cat", "--title", "The Cat", "--slug", "kitty", "--pypi", "Kit.Ty"),
@@ -187,7 +187,7 @@ def test_every_option(shell: CommandLine) -> None:
 
 @pytest.mark.parametrize("option", ["--slug", "--title", "--pypi"])
 @pytest.mark.parametrize("repositories", [("octo/cat", "octo/dog"), ("-",)])
-def test_an_option_of_one_with_several(
+def test_an_option_for_one_package_is_rejected_with_several(
     shell: CommandLine, option: str, repositories: tuple[str, ...]
 ) -> None:
     result = shell.run("add", *repositories, option, "x", stdin=b"octo/cat\nocto/dog\n")
@@ -196,7 +196,7 @@ def test_an_option_of_one_with_several(
     assert not shell.db.exists()
 
 
-def test_pypi_and_no_pypi(shell: CommandLine) -> None:
+def test_pypi_and_no_pypi_exclude_each_other(shell: CommandLine) -> None:
     result = shell.run("add", "octo/cat", "--pypi", "cat", "--no-pypi")
     assert result.code == 2
     assert "--no-pypi" in result.error
@@ -204,7 +204,9 @@ def test_pypi_and_no_pypi(shell: CommandLine) -> None:
 
 @pytest.mark.parametrize("option", ["--category", "--grid"])
 @pytest.mark.parametrize("repository", ["octo/cat", "octo/new"])
-def test_an_unknown_category_or_grid(shell: CommandLine, option: str, repository: str) -> None:
+def test_add_rejects_an_unknown_category_or_grid(
+    shell: CommandLine, option: str, repository: str
+) -> None:
     shell.ok("add", "octo/cat")
     result = shell.run("add", repository, option, "nowhere")
     assert result.code == 1
@@ -213,7 +215,7 @@ def test_an_unknown_category_or_grid(shell: CommandLine, option: str, repository
 
 
 @pytest.mark.parametrize("slug", ["cat", "Upper", "42", "-x", "a b", ""])
-def test_a_slug_that_cannot_be(shell: CommandLine, slug: str) -> None:
+def test_add_rejects_an_invalid_slug(shell: CommandLine, slug: str) -> None:
     shell.ok("add", "octo/cat")
     result = shell.run("add", "octo/dog", f"--slug={slug}")
     assert result.code == 2
@@ -221,10 +223,10 @@ def test_a_slug_that_cannot_be(shell: CommandLine, slug: str) -> None:
     assert slugs(shell) == ["cat"]
 
 
-def test_a_slug_that_is_taken_gets_its_owner_then_a_number(shell: CommandLine) -> None:
+def test_a_taken_slug_gets_its_owner_then_a_number(shell: CommandLine) -> None:
     other = "https://git.example.org/two/my-cat"
     names = ("one/My.Cat", "two/my-cat", "three/42", other)
-    assert [one["slug"] for one in shell.ok("add", *names, "--json").json()] == [
+    assert [entry["slug"] for entry in shell.ok("add", *names, "--json").json()] == [
         "my-cat",
         "two-my-cat",
         "three-42",
@@ -232,19 +234,21 @@ def test_a_slug_that_is_taken_gets_its_owner_then_a_number(shell: CommandLine) -
     ]
 
 
-# ── repositories on this machine ──
+# ── local repositories ──
 
 
-def test_local_repositories(shell: CommandLine) -> None:
-    clone(shell, "work tree")
-    clone(shell, "bare.git", "--bare")
+def test_add_accepts_local_repositories(shell: CommandLine) -> None:
+    make_repository(shell, "work tree")
+    make_repository(shell, "bare.git", "--bare")
     shell.ok("add", "./work tree", "./nowhere/../bare.git")
     assert slugs(shell) == ["bare", "work-tree"]
     assert shell.show("work-tree")["title"] == "work tree"
 
 
-def test_one_repository_by_every_path(shell: CommandLine, tmp_path: Path) -> None:
-    path = clone(shell, "bare.git", "--bare")
+def test_every_path_to_a_local_repository_is_one_package(
+    shell: CommandLine, tmp_path: Path
+) -> None:
+    path = make_repository(shell, "bare.git", "--bare")
     (tmp_path / "link").symlink_to(path)
     result = shell.ok("add", "./bare.git", str(path), path.as_uri(), f"{path}/", f"{tmp_path}/link")
     assert result.out.count("added bare  ") == 1
@@ -252,14 +256,14 @@ def test_one_repository_by_every_path(shell: CommandLine, tmp_path: Path) -> Non
     assert shell.show("bare")["repo_url"] == path.as_uri()
 
 
-def test_home_is_where_the_person_lives(shell: CommandLine) -> None:
+def test_a_tilde_is_the_home_directory(shell: CommandLine) -> None:
     (shell.home / "mine").mkdir()
     git(shell.home / "mine", "init", "-q")
     shell.ok("add", "~/mine")
     assert shell.show("mine")["repo_url"] == (shell.home / "mine").as_uri()
 
 
-def test_a_directory_that_is_no_repository(shell: CommandLine) -> None:
+def test_add_rejects_a_directory_that_is_not_a_repository(shell: CommandLine) -> None:
     (shell.here / "plain").mkdir()
     result = shell.run("add", "./plain")
     assert result.code == 2
@@ -280,7 +284,7 @@ def test_a_directory_that_is_no_repository(shell: CommandLine) -> None:
         "https://github.com/octo/cat/?access_token=hunter22\x07",
     ],
 )
-def test_credentials_are_never_repeated(shell: CommandLine, repository: str) -> None:
+def test_add_never_prints_or_stores_credentials(shell: CommandLine, repository: str) -> None:
     for result in (
         shell.run("add", repository, "octo/dog", "--json"),
         shell.run("add", repository),
@@ -292,10 +296,10 @@ def test_credentials_are_never_repeated(shell: CommandLine, repository: str) -> 
     assert b"hunter22" not in shell.db.read_bytes()
 
 
-# ── at once ──
+# ── --fetch ──
 
 
-def test_fetch_at_once(shell: CommandLine) -> None:
+def test_add_fetch_fetches_what_was_added(shell: CommandLine) -> None:
     with Hosts(*some(2)) as hosts:
         shell.variables |= hosts.variables
         result = shell.run("add", "octo/r000", "octo/r001", "--fetch")
@@ -304,7 +308,7 @@ def test_fetch_at_once(shell: CommandLine) -> None:
     assert [shell.show(slug)["repo_watchers"] for slug in ("r000", "r001")] == [0, 1]
 
 
-def test_fetch_at_once_though_one_was_refused(shell: CommandLine) -> None:
+def test_add_fetch_continues_when_one_repository_is_rejected(shell: CommandLine) -> None:
     with Hosts(*some(2)) as hosts:
         shell.variables |= hosts.variables
         result = shell.run("add", "octo/r001", "word", "--fetch")
@@ -312,7 +316,7 @@ def test_fetch_at_once_though_one_was_refused(shell: CommandLine) -> None:
     assert shell.show("r001")["repo_watchers"] == 1
 
 
-def test_fetch_at_once_of_what_is_not_there(shell: CommandLine) -> None:
+def test_add_fetch_reports_a_missing_repository(shell: CommandLine) -> None:
     with Hosts() as hosts:
         shell.variables |= hosts.variables
         result = shell.run("add", "octo/none", "--fetch")
@@ -320,7 +324,7 @@ def test_fetch_at_once_of_what_is_not_there(shell: CommandLine) -> None:
     assert "not_found" in result.err
 
 
-def test_nothing_is_fetched_unasked(shell: CommandLine) -> None:
+def test_add_alone_fetches_nothing(shell: CommandLine) -> None:
     with Hosts(*some(1)) as hosts:
         shell.variables |= hosts.variables
         shell.ok("add", "octo/r000")

@@ -1,4 +1,4 @@
-"""``pkgharvest history backfill``: weekly commits back in time, from git, once."""
+"""``pkgharvest history backfill``: weekly commits of past years, read from git once."""
 
 import dataclasses
 import datetime as dt
@@ -22,19 +22,19 @@ from tests.support.hosts import Hosts, some
 WEEK = dt.timedelta(weeks=1)
 
 
-def as_it_was(slug: str) -> History:
-    """Return the history of a published record, as it was at the record's instant."""
+def history_at_fetch(slug: str) -> History:
+    """Return the commits that a published record could see when it was fetched."""
     history = load(slug)
     index = head_at(history, parse_instant(histories.record(slug)["last_fetched"]))
     assert index is not None
     kept = sorted(ancestors(history, index))
-    place = {old: new for new, old in enumerate(kept)}
+    new_index = {old: new for new, old in enumerate(kept)}
     return History(
         slug=slug,
         commits=tuple(
             dataclasses.replace(
                 history.commits[old],
-                parents=tuple(place[parent] for parent in history.commits[old].parents),
+                parents=tuple(new_index[parent] for parent in history.commits[old].parents),
             )
             for old in kept
         ),
@@ -42,55 +42,57 @@ def as_it_was(slug: str) -> History:
 
 
 def weekly(history: History, today: dt.date, count: int) -> list[int]:
-    """Count commits by author date in UTC, the plain way."""
-    days = [one.authored.astimezone(dt.UTC).date() for one in history.commits]
+    """Count commits per week by author date in UTC, without any shortcut."""
+    dates = [commit.authored.astimezone(dt.UTC).date() for commit in history.commits]
     starts = [today - number * WEEK for number in range(count, 0, -1)]
-    return [sum(start <= day < start + WEEK for day in days) for start in starts]
+    return [sum(start <= day < start + WEEK for day in dates) for start in starts]
 
 
 def weeks(shell: CommandLine, slug: str, count: int) -> list[int]:
-    found = shell.ok("history", slug, "--weeks", str(count), "--json").json()
-    return [one["commits"] for one in found]
+    rows = shell.ok("history", slug, "--weeks", str(count), "--json").json()
+    return [row["commits"] for row in rows]
 
 
 @pytest.fixture(scope="module")
-def truth(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
-    """A catalogue of the published histories, as they were; nothing was ever fetched."""
+def published(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
+    """Return a catalog of the published histories at their records' instants, never fetched."""
     directory = tmp_path_factory.mktemp("truth")
     for slug in SLUGS:
-        histories.build(as_it_was(slug), directory / f"{slug}.git")
+        histories.build(history_at_fetch(slug), directory / f"{slug}.git")
     shell = CommandLine(directory)
     shell.ok("add", "--no-pypi", *(str(directory / f"{slug}.git") for slug in SLUGS))
     return shell
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-def test_the_published_weeks_and_those_before(truth: CommandLine, slug: str) -> None:
-    facts = histories.record(slug)
-    instant = parse_instant(facts["last_fetched"])
-    truth.clock = FixedClock(instant)
-    truth.ok("history", "backfill", slug, "--weeks", "520")
-    found = weeks(truth, slug, 520)
-    assert found[-52:] == facts["commits_over_52"]
-    assert found == weekly(as_it_was(slug), instant.date(), 520)
+def test_backfill_counts_the_published_weeks_and_earlier_ones(
+    published: CommandLine, slug: str
+) -> None:
+    record = histories.record(slug)
+    instant = parse_instant(record["last_fetched"])
+    published.clock = FixedClock(instant)
+    published.ok("history", "backfill", slug, "--weeks", "520")
+    counts = weeks(published, slug, 520)
+    assert counts[-52:] == record["commits_over_52"]
+    assert counts == weekly(history_at_fetch(slug), instant.date(), 520)
 
 
-# ── once ──
+# ── reading once ──
 
 
 @pytest.fixture
 def ltree(shell: CommandLine) -> CommandLine:
-    """A catalogue with a local repository."""
+    """Return a catalog with one local repository."""
     histories.build(load("django-ltree"), shell.here / "ltree.git")
     shell.ok("add", "./ltree.git", "--no-pypi")
     return shell
 
 
-def test_what_is_known_is_not_read_again(ltree: CommandLine) -> None:
+def test_backfill_does_not_read_known_weeks_again(ltree: CommandLine) -> None:
     first = ltree.ok("history", "backfill", "ltree", "--weeks", "100")
     since = (NOW.date() - 100 * WEEK).isoformat()
     assert first.out == f"counted ltree  from {since} on\n"
-    (ltree.here / "ltree.git").rename(ltree.here / "away.git")  # nobody looks
+    (ltree.here / "ltree.git").rename(ltree.here / "away.git")  # it must not be read
     again = ltree.ok("history", "backfill", "ltree", "--weeks", "100")
     assert again.out == f"known already: ltree  from {since} on\n"
     ltree.ok("history", "backfill", "ltree", "--weeks", "52")
@@ -108,24 +110,24 @@ def test_what_is_known_is_not_read_again(ltree: CommandLine) -> None:
     assert len(weeks(ltree, "ltree", 400)) == 150
 
 
-def test_no_more_than_was_asked_for_is_kept(ltree: CommandLine) -> None:
+def test_backfill_keeps_only_the_requested_weeks(ltree: CommandLine) -> None:
     ltree.ok("history", "backfill", "ltree", "--weeks", "60")
     [(first,)] = ltree.rows("SELECT min(day) FROM commit_days")
     assert first >= (NOW.date() - 60 * WEEK).isoformat()
 
 
-def test_a_whole_history_is_known_to_its_beginning(ltree: CommandLine) -> None:
+def test_backfill_knows_when_it_reached_the_first_commit(ltree: CommandLine) -> None:
     ltree.ok("history", "backfill", "ltree", "--weeks", "2000")
     assert "known already" in ltree.ok("history", "backfill", "ltree", "--weeks", "5200").out
     assert sum(weeks(ltree, "ltree", 2000)) == sum(weekly(load("django-ltree"), NOW.date(), 2000))
 
 
-def test_what_git_fetched_is_known_already(ltree: CommandLine) -> None:
+def test_weeks_fetched_with_git_need_no_backfill(ltree: CommandLine) -> None:
     ltree.ok("fetch", "ltree")
     assert "known already" in ltree.ok("history", "backfill", "ltree").out
 
 
-def test_the_record_stays_as_it_is(ltree: CommandLine) -> None:
+def test_backfill_leaves_the_record_unchanged(ltree: CommandLine) -> None:
     before = ltree.show("ltree", "--full")
     ltree.ok("history", "backfill", "ltree")
     assert ltree.show("ltree", "--full") == before
@@ -134,62 +136,62 @@ def test_the_record_stays_as_it_is(ltree: CommandLine) -> None:
     assert after["commits_over_52"] == weeks(ltree, "ltree", 52)
 
 
-# ── once more ──
+# ── --again ──
 
 
 def rewritten(history: History) -> History:
-    """Return ``history`` with each commit three days later, and without the oldest."""
+    """Return ``history`` with every commit moved by three days, and without the oldest."""
     later = dt.timedelta(days=3)
     kept = range(len(history.commits) - 1)
     return History(
         slug=history.slug,
         commits=tuple(
             dataclasses.replace(
-                one,
-                authored=one.authored + later,
-                parents=tuple(parent for parent in one.parents if parent in kept),
+                commit,
+                authored=commit.authored + later,
+                parents=tuple(parent for parent in commit.parents if parent in kept),
             )
-            for one in history.commits[:-1]
+            for commit in history.commits[:-1]
         ),
     )
 
 
-def days(shell: CommandLine) -> dict[str, int]:
+def commits_per_day(shell: CommandLine) -> dict[str, int]:
     return dict(shell.rows("SELECT day, commits FROM commit_days"))
 
 
 def per_day(history: History, since: dt.date) -> dict[str, int]:
-    found = [one.authored.astimezone(dt.UTC).date() for one in history.commits]
-    return {day.isoformat(): found.count(day) for day in sorted(set(found)) if day >= since}
+    dates = [commit.authored.astimezone(dt.UTC).date() for commit in history.commits]
+    return {day.isoformat(): dates.count(day) for day in sorted(set(dates)) if day >= since}
 
 
-def test_a_history_that_was_rewritten_is_read_anew(ltree: CommandLine) -> None:
+def test_backfill_again_reads_a_rewritten_history(ltree: CommandLine) -> None:
     ltree.ok("history", "backfill", "ltree", "--weeks", "200")
-    before, since = days(ltree), NOW.date() - 200 * WEEK
+    before, since = commits_per_day(ltree), NOW.date() - 200 * WEEK
     assert before == per_day(load("django-ltree"), since)
     shutil.rmtree(ltree.here / "ltree.git")
     histories.build(rewritten(load("django-ltree")), ltree.here / "ltree.git")
     assert "known already" in ltree.ok("history", "backfill", "ltree", "--weeks", "200").out
-    assert days(ltree) == before
-    # Fewer weeks: what is older was rewritten too.
+    assert commits_per_day(ltree) == before
+    # Older weeks that are known already are read again, too.
     first = (NOW.date() - 60 * WEEK).isoformat()
     again = ltree.ok("history", "backfill", "ltree", "--weeks", "60", "--again")
     assert again.out == f"counted ltree  from {first} on\n"
-    assert days(ltree) == per_day(rewritten(load("django-ltree")), since) != before
+    assert commits_per_day(ltree) == per_day(rewritten(load("django-ltree")), since) != before
     assert len(weeks(ltree, "ltree", 400)) == 200
     ltree.ok("history", "backfill", "ltree", "--weeks", "300", "--again")
     assert weeks(ltree, "ltree", 300) == weekly(rewritten(load("django-ltree")), NOW.date(), 300)
 
 
-def test_a_whole_history_that_was_rewritten(ltree: CommandLine) -> None:
+def test_backfill_again_reads_a_rewritten_history_that_was_fetched(ltree: CommandLine) -> None:
     ltree.ok("fetch", "ltree")
     shutil.rmtree(ltree.here / "ltree.git")
     histories.build(rewritten(load("django-ltree")), ltree.here / "ltree.git")
     ltree.ok("history", "backfill", "--all", "--again", "--weeks", "5")
-    assert days(ltree) == per_day(rewritten(load("django-ltree")), dt.date.min)
+    assert commits_per_day(ltree) == per_day(rewritten(load("django-ltree")), dt.date.min)
 
 
-def test_a_remote_that_was_rewritten(tmp_path: Path, shell: CommandLine) -> None:
+def test_backfill_again_reads_a_rewritten_remote(tmp_path: Path, shell: CommandLine) -> None:
     served = tmp_path / "served" / "ltree.git"
     histories.build(load("django-ltree"), served)
     with GitServer(tmp_path / "served") as server:
@@ -201,24 +203,24 @@ def test_a_remote_that_was_rewritten(tmp_path: Path, shell: CommandLine) -> None
     assert weeks(shell, "ltree", 260) == weekly(rewritten(load("django-ltree")), NOW.date(), 260)
 
 
-def test_again_what_cannot_be_read_stays(ltree: CommandLine) -> None:
+def test_backfill_again_keeps_the_old_weeks_when_reading_fails(ltree: CommandLine) -> None:
     ltree.ok("history", "backfill", "ltree")
-    before = days(ltree)
+    before = commits_per_day(ltree)
     (ltree.here / "ltree.git").rename(ltree.here / "away.git")
     assert ltree.run("history", "backfill", "ltree", "--again").code == 3
-    assert days(ltree) == before
+    assert commits_per_day(ltree) == before
 
 
-# ── beside what the API tells ──
+# ── together with the API ──
 
 
-def test_a_later_fetch_leaves_what_is_older(shell: CommandLine) -> None:
+def test_a_later_fetch_keeps_backfilled_weeks(shell: CommandLine) -> None:
     with Hosts(*some(1)) as hosts:
         shell.variables |= hosts.variables
         shell.ok("add", "octo/r000")
         shell.ok("fetch", "r000")
         assert len(weeks(shell, "r000", 260)) < 60
-        # What a backfill leaves; git's way to github.com is not for a test.
+        # Write what a backfill would store: a test cannot clone from github.com.
         old, edge = NOW.date() - 200 * WEEK, NOW.date() - 260 * WEEK
         shell.write("INSERT INTO commit_days VALUES (1, ?, 5)", old.isoformat())
         shell.write("UPDATE packages SET days_from = ?", edge.isoformat())
@@ -233,18 +235,18 @@ def test_a_later_fetch_leaves_what_is_older(shell: CommandLine) -> None:
     assert len(after) == 260
 
 
-def test_github_is_read_with_git(shell: CommandLine) -> None:
-    shell.variables["HTTPS_PROXY"] = "http://127.0.0.1:1"  # git's way ends at this machine
+def test_backfill_reads_github_with_git(shell: CommandLine) -> None:
+    shell.variables["HTTPS_PROXY"] = "http://127.0.0.1:1"  # git cannot reach github.com
     shell.ok("add", "octo/cat")
     result = shell.run("history", "backfill", "cat", "--json")
     assert result.code == 3
-    [told] = result.json()
-    assert (told["outcome"], told["error"], told["since"]) == ("failed", "unavailable", None)
+    [entry] = result.json()
+    assert (entry["outcome"], entry["error"], entry["since"]) == ("failed", "unavailable", None)
     assert result.err.startswith("error: cat: ")
     assert shell.rows("SELECT days_from FROM packages") == [(None,)]
 
 
-def test_a_remote_is_cloned_once_for_both(tmp_path: Path, shell: CommandLine) -> None:
+def test_backfill_and_fetch_share_one_clone(tmp_path: Path, shell: CommandLine) -> None:
     histories.build(load("django-ltree"), tmp_path / "served" / "ltree.git")
     with GitServer(tmp_path / "served") as server:
         shell.ok("add", server.locator("ltree.git").url, "--no-pypi")
@@ -254,20 +256,23 @@ def test_a_remote_is_cloned_once_for_both(tmp_path: Path, shell: CommandLine) ->
     assert weeks(shell, "ltree", 300) == weekly(load("django-ltree"), NOW.date(), 300)
 
 
-# ── which, and what hinders ──
+# ── selection and failures ──
 
 
-def test_all_that_can_be_read(ltree: CommandLine) -> None:
+def test_backfill_all_skips_moved_and_gone_repositories(ltree: CommandLine) -> None:
     ltree.ok("add", "octo/gone", "octo/moved", "octo/kept")
     ltree.write("UPDATE packages SET status = slug WHERE slug IN ('gone', 'moved')")
     ltree.write(
         "UPDATE packages SET days_from = '0001-01-01', days_until = '2026-02-15' WHERE id=4"
     )
-    told = ltree.ok("history", "backfill", "--all", "--json").json()
-    assert [(one["slug"], one["outcome"]) for one in told] == [("kept", "known"), ("ltree", "read")]
+    entries = ltree.ok("history", "backfill", "--all", "--json").json()
+    assert [(entry["slug"], entry["outcome"]) for entry in entries] == [
+        ("kept", "known"),
+        ("ltree", "read"),
+    ]
 
 
-def test_what_moved_may_be_another(shell: CommandLine) -> None:
+def test_backfill_does_not_follow_a_moved_repository(shell: CommandLine) -> None:
     shell.ok("add", "octo/cat")
     shell.write("UPDATE packages SET status = 'moved'")
     result = shell.run("history", "backfill", "cat")
@@ -275,7 +280,7 @@ def test_what_moved_may_be_another(shell: CommandLine) -> None:
     assert result.error == "cat: its repository has moved, and cannot be followed"
 
 
-def test_some_fail_and_the_others_are_saved(ltree: CommandLine) -> None:
+def test_a_failed_backfill_does_not_affect_other_packages(ltree: CommandLine) -> None:
     (ltree.here / "x").mkdir()
     histories.git(ltree.here / "x", "init", "-q", "--bare")
     ltree.ok("add", "./x", "--no-pypi")
@@ -287,28 +292,28 @@ def test_some_fail_and_the_others_are_saved(ltree: CommandLine) -> None:
     assert len(weeks(ltree, "ltree", 260)) == 260
 
 
-def test_usage(ltree: CommandLine) -> None:
+def test_backfill_usage_errors(ltree: CommandLine) -> None:
     for arguments in ((), ("ltree", "--all"), ("ltree", "--weeks", "0")):
         assert ltree.run("history", "backfill", *arguments).code == 2
     assert ltree.run("history", "backfill", "nope").code == 1
     assert ltree.ok("history", "backfill", "ltree", "-q").out == ""
 
 
-def test_another_fetch_is_at_work(ltree: CommandLine) -> None:
+def test_backfill_fails_while_a_fetch_is_running(ltree: CommandLine) -> None:
     with ltree.locked():
         assert ltree.run("history", "backfill", "ltree").code == 6
     assert ltree.rows("SELECT count(*) FROM commit_days") == [(0,)]
 
 
-def test_an_interrupt(shell: CommandLine, tmp_path: Path) -> None:
-    """A git that does not come to an end is ended."""
-    fifo = tmp_path / "bin" / "git"
-    fifo.parent.mkdir()
+def test_an_interrupt_terminates_git(shell: CommandLine, tmp_path: Path) -> None:
+    """A git process that never ends is terminated."""
+    fake_git = tmp_path / "bin" / "git"
+    fake_git.parent.mkdir()
     started = tmp_path / "started"
-    fifo.write_text(f"#!/bin/sh\ntouch {started}\nexec sleep 60\n")
-    fifo.chmod(0o755)
+    fake_git.write_text(f"#!/bin/sh\ntouch {started}\nexec sleep 60\n")
+    fake_git.chmod(0o755)
     shell.ok("add", "octo/cat")
-    shell.variables["PATH"] = f"{fifo.parent}{os.pathsep}{shell.variables['PATH']}"
+    shell.variables["PATH"] = f"{fake_git.parent}{os.pathsep}{shell.variables['PATH']}"
     process = shell.start("history", "backfill", "cat")
     with process:
         deadline = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=20)

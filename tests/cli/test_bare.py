@@ -1,4 +1,4 @@
-"""Surroundings that lack what is usually there: a home directory, standard streams."""
+"""Environments without a home directory or without standard streams."""
 
 import pwd
 import subprocess
@@ -20,7 +20,7 @@ def shell(tmp_path: Path, hosts: Hosts) -> CommandLine:
     return CommandLine(tmp_path, hosts.variables)
 
 
-# ── no home ──
+# ── no home directory ──
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def homeless(shell: CommandLine) -> Iterator[CommandLine]:
         yield shell
 
 
-def test_a_named_catalogue_needs_no_home(homeless: CommandLine) -> None:
+def test_db_option_works_without_a_home_directory(homeless: CommandLine) -> None:
     db = ("--db", "mine.db")
     homeless.ok("add", "octo/r000", "octo/r001", *db)
     subprocess.run(("git", "init", "-q", "mine"), cwd=homeless.here, check=True)
@@ -49,7 +49,9 @@ def test_a_named_catalogue_needs_no_home(homeless: CommandLine) -> None:
 @pytest.mark.parametrize(
     "words", [("list",), ("add", "octo/cat"), ("db", "path"), ("fetch", "--all")]
 )
-def test_the_default_catalogue_needs_a_home(homeless: CommandLine, words: tuple[str, ...]) -> None:
+def test_the_default_catalog_needs_a_home_directory(
+    homeless: CommandLine, words: tuple[str, ...]
+) -> None:
     result = homeless.run(*words)
     assert result.code == 2
     assert "no home directory" in result.error
@@ -57,11 +59,11 @@ def test_the_default_catalogue_needs_a_home(homeless: CommandLine, words: tuple[
     assert list(homeless.here.iterdir()) == []
 
 
-def test_settings_are_shown_without_a_home(homeless: CommandLine) -> None:
+def test_config_show_works_without_a_home_directory(homeless: CommandLine) -> None:
     assert homeless.ok("config", "show", "--json").json()["tz"]["value"] == "UTC"
 
 
-def test_a_home_that_is_not_there_is_not_made_up(homeless: CommandLine) -> None:
+def test_a_tilde_is_rejected_without_a_home_directory(homeless: CommandLine) -> None:
     result = homeless.run("list", "--db", "~/mine.db")
     assert result.code == 2
     assert result.error.startswith("--db: ")
@@ -70,7 +72,7 @@ def test_a_home_that_is_not_there_is_not_made_up(homeless: CommandLine) -> None:
     assert "~/clone" in result.error
 
 
-def test_nobodys_home(shell: CommandLine) -> None:
+def test_the_home_directory_of_an_unknown_user_is_rejected(shell: CommandLine) -> None:
     result = shell.run("list", "--db", "~no-such-user/mine.db")
     assert result.code == 2
     assert "~no-such-user/mine.db" in result.error
@@ -80,7 +82,9 @@ def test_nobodys_home(shell: CommandLine) -> None:
 
 
 @pytest.mark.parametrize("closed", ["2>&-", "2>&- -v", "2>&- >&-", "<&- >&- 2>&-"])
-def test_a_fetch_without_standard_streams(shell: CommandLine, hosts: Hosts, closed: str) -> None:
+def test_fetch_works_without_standard_streams(
+    shell: CommandLine, hosts: Hosts, closed: str
+) -> None:
     shell.ok("add", "octo/r000", "octo/r001")
     hosts.github.fault("r000", Fault(status=404))
     result = shell.shell(f"pkgharvest fetch --all {closed}")
@@ -89,20 +93,20 @@ def test_a_fetch_without_standard_streams(shell: CommandLine, hosts: Hosts, clos
     shell.ok("db", "check")
 
 
-def test_data_without_standard_error(shell: CommandLine) -> None:
+def test_list_works_without_standard_error(shell: CommandLine) -> None:
     shell.ok("add", "octo/r000")
     result = shell.shell("pkgharvest list --fields slug --format csv 2>&-")
     assert (result.code, result.out) == (0, "slug\nr000\n")
 
 
-def test_an_error_without_standard_error(shell: CommandLine) -> None:
+def test_an_error_without_standard_error_sets_the_exit_code(shell: CommandLine) -> None:
     assert shell.shell("pkgharvest show nothing 2>&-").code == 1
 
 
 @pytest.mark.parametrize(
     "words", ["fetch --all --json", "list", "list --json", "status", "db path", "--help", "demo"]
 )
-def test_data_without_standard_output(shell: CommandLine, words: str) -> None:
+def test_commands_work_without_standard_output(shell: CommandLine, words: str) -> None:
     shell.ok("add", "octo/r000")
     result = shell.shell(f"pkgharvest {words} >&-")
     assert result.code == 0, result.err
@@ -110,17 +114,17 @@ def test_data_without_standard_output(shell: CommandLine, words: str) -> None:
     assert "fault" not in result.err
 
 
-def test_a_list_without_standard_input(shell: CommandLine) -> None:
+def test_add_reads_an_empty_list_without_standard_input(shell: CommandLine) -> None:
     result = shell.shell("pkgharvest add - --json <&-")
     assert (result.code, result.out, result.err) == (0, "[]\n", "")
 
 
-def test_removing_without_standard_input(shell: CommandLine) -> None:
+def test_remove_without_standard_input_needs_yes(shell: CommandLine) -> None:
     shell.ok("add", "octo/r000")
     assert shell.shell("pkgharvest remove r000 <&-").code == 2
 
 
-def test_git_without_standard_streams(shell: CommandLine) -> None:
+def test_git_works_without_standard_streams(shell: CommandLine) -> None:
     subprocess.run(
         ("git", "-c", "user.name=x", "-c", "user.email=x@y.test", "init", "-q", "mine"),
         cwd=shell.here,

@@ -7,7 +7,7 @@ import pytest
 from tests.support.command_line import CommandLine
 
 TOKEN = "ghp_" + "5ecre7" * 6 + "last"
-LONGER = "backoff_first (8d, PKGHARVEST_BACKOFF_FIRST) is longer than backoff_most"
+LONGER_THAN_MOST = "backoff_first (8d, PKGHARVEST_BACKOFF_FIRST) is longer than backoff_most"
 
 
 @pytest.fixture
@@ -16,85 +16,88 @@ def shell(shell: CommandLine) -> CommandLine:
     return shell
 
 
-def shown(shell: CommandLine, *arguments: str) -> Any:
+def show_settings(shell: CommandLine, *arguments: str) -> Any:
     return shell.ok("config", "show", "--json", *arguments).json()
 
 
-def pair(value: str | None, origin: str | None) -> dict[str, str | None]:
+def setting(value: str | None, origin: str | None) -> dict[str, str | None]:
     return {"value": value, "origin": origin}
 
 
-def test_defaults(shell: CommandLine) -> None:
-    told = shown(shell)
-    assert told["db"] == pair(str(shell.db), "default")
-    assert told["base_url"] == pair("", "default")
-    assert told["tz"] == pair("UTC", "default")
-    assert told["github_api_url"] == pair("https://api.github.com", "default")
-    assert told["github_graphql_url"] == pair("https://api.github.com/graphql", "default")
-    assert told["pypi_url"] == pair("https://pypi.org", "default")
-    assert told["pypistats_url"] == pair("https://pypistats.org", "default")
-    assert told["backoff_first"] == pair("1h", "default")
-    assert told["backoff_most"] == pair("7d", "default")
-    assert told["github_token"] == pair(None, None)
+def test_config_defaults(shell: CommandLine) -> None:
+    settings = show_settings(shell)
+    assert settings["db"] == setting(str(shell.db), "default")
+    assert settings["base_url"] == setting("", "default")
+    assert settings["tz"] == setting("UTC", "default")
+    assert settings["github_api_url"] == setting("https://api.github.com", "default")
+    assert settings["github_graphql_url"] == setting("https://api.github.com/graphql", "default")
+    assert settings["pypi_url"] == setting("https://pypi.org", "default")
+    assert settings["pypistats_url"] == setting("https://pypistats.org", "default")
+    assert settings["backoff_first"] == setting("1h", "default")
+    assert settings["backoff_most"] == setting("7d", "default")
+    assert settings["github_token"] == setting(None, None)
     assert not shell.db.parent.exists()
 
 
-def test_every_origin(shell: CommandLine) -> None:
-    users = shell.home / "config" / "pkgharvest" / "config.toml"
-    users.parent.mkdir(parents=True)
-    users.write_text('tz = "Asia/Tokyo"\nbase_url = "https://users.test"\n')
+def test_config_show_names_every_origin(shell: CommandLine) -> None:
+    user_config = shell.home / "config" / "pkgharvest" / "config.toml"
+    user_config.parent.mkdir(parents=True)
+    user_config.write_text('tz = "Asia/Tokyo"\nbase_url = "https://users.test"\n')
     (shell.here / "pkgharvest.toml").write_text('base_url = "https://project.test"\n')
     shell.variables["PKGHARVEST_PYPI_URL"] = "https://mirror.test"
     shell.variables["PKGHARVEST_BACKOFF_FIRST"] = "10m"
-    told = shown(shell, "--db", "a@b.db")
-    assert told["db"] == pair("a@b.db", "--db")
-    assert told["pypi_url"] == pair("https://mirror.test", "PKGHARVEST_PYPI_URL")
-    assert told["backoff_first"] == pair("10m", "PKGHARVEST_BACKOFF_FIRST")
-    assert told["base_url"]["value"] == "https://project.test"
-    assert told["base_url"]["origin"].endswith("pkgharvest.toml")
-    assert told["tz"] == pair("Asia/Tokyo", str(users))
+    settings = show_settings(shell, "--db", "a@b.db")
+    assert settings["db"] == setting("a@b.db", "--db")
+    assert settings["pypi_url"] == setting("https://mirror.test", "PKGHARVEST_PYPI_URL")
+    assert settings["backoff_first"] == setting("10m", "PKGHARVEST_BACKOFF_FIRST")
+    assert settings["base_url"]["value"] == "https://project.test"
+    assert settings["base_url"]["origin"].endswith("pkgharvest.toml")
+    assert settings["tz"] == setting("Asia/Tokyo", str(user_config))
 
 
-def test_an_address_that_follows_from_another_has_its_origin(shell: CommandLine) -> None:
+def test_a_derived_url_has_the_origin_of_its_source(shell: CommandLine) -> None:
     (shell.here / "pkgharvest.toml").write_text('github_graphql_url = "https://g.test/query"\n')
-    told = shown(shell)["github_graphql_url"]
-    assert (told["value"], told["origin"][-15:]) == ("https://g.test/query", "pkgharvest.toml")
+    graphql_url = show_settings(shell)["github_graphql_url"]
+    assert (graphql_url["value"], graphql_url["origin"][-15:]) == (
+        "https://g.test/query",
+        "pkgharvest.toml",
+    )
     (shell.here / "pkgharvest.toml").unlink()
     shell.variables["GITHUB_API_URL"] = "https://ghe.test/api/v3"
-    told = shown(shell)["github_graphql_url"]
-    assert told == pair("https://ghe.test/api/graphql", "GITHUB_API_URL")
+    graphql_url = show_settings(shell)["github_graphql_url"]
+    assert graphql_url == setting("https://ghe.test/api/graphql", "GITHUB_API_URL")
     shell.variables["GITHUB_GRAPHQL_URL"] = "https://ghe.test/query"
-    told = shown(shell)["github_graphql_url"]
-    assert told == pair("https://ghe.test/query", "GITHUB_GRAPHQL_URL")
+    graphql_url = show_settings(shell)["github_graphql_url"]
+    assert graphql_url == setting("https://ghe.test/query", "GITHUB_GRAPHQL_URL")
 
 
-def test_another_index_has_no_downloads(shell: CommandLine) -> None:
+def test_another_package_index_has_no_downloads_url(shell: CommandLine) -> None:
     shell.variables["PKGHARVEST_PYPI_URL"] = "https://mirror.test"
-    assert shown(shell)["pypistats_url"] == pair("", "default")
+    assert show_settings(shell)["pypistats_url"] == setting("", "default")
     shell.variables["PKGHARVEST_PYPISTATS_URL"] = "https://stats.test"
-    told = shown(shell)["pypistats_url"]
-    assert told == pair("https://stats.test", "PKGHARVEST_PYPISTATS_URL")
+    pypistats_url = show_settings(shell)["pypistats_url"]
+    assert pypistats_url == setting("https://stats.test", "PKGHARVEST_PYPISTATS_URL")
 
 
-def test_limits_of_hosts(shell: CommandLine) -> None:
-    users = shell.home / "config" / "pkgharvest" / "config.toml"
-    users.parent.mkdir(parents=True)
-    users.write_text('[hosts."api.github.com"]\nrequests_per_minute = 60\nconcurrency = 2\n')
-    projects = shell.here / "pkgharvest.toml"
-    projects.write_text(
+def test_config_show_lists_limits_of_hosts(shell: CommandLine) -> None:
+    user_config = shell.home / "config" / "pkgharvest" / "config.toml"
+    user_config.parent.mkdir(parents=True)
+    user_config.write_text('[hosts."api.github.com"]\nrequests_per_minute = 60\nconcurrency = 2\n')
+    project_config = shell.here / "pkgharvest.toml"
+    project_config.write_text(
         '[hosts."api.github.com"]\nrequests_per_minute = 0.5\n[hosts."git.test"]\nkind = "git"\n'
     )
-    told = shown(shell)
-    assert {name: row for name, row in told.items() if name.startswith("hosts")} == {
-        'hosts."api.github.com".concurrency': pair("2", str(users)),
-        'hosts."api.github.com".requests_per_minute': pair("0.5", str(projects)),
-        'hosts."git.test".kind': pair("git", str(projects)),
+    settings = show_settings(shell)
+    assert {name: row for name, row in settings.items() if name.startswith("hosts")} == {
+        'hosts."api.github.com".concurrency': setting("2", str(user_config)),
+        'hosts."api.github.com".requests_per_minute': setting("0.5", str(project_config)),
+        'hosts."git.test".kind': setting("git", str(project_config)),
     }
     lines = [" ".join(line.split()) for line in shell.ok("config", "show").out.splitlines()]
     assert any(line.startswith('hosts."api.github.com".concurrency 2 ') for line in lines)
 
 
-def test_table(shell: CommandLine) -> None:
+def test_config_show_prints_a_table(shell: CommandLine) -> None:
     shell.variables["GITHUB_TOKEN"] = TOKEN
     lines = [" ".join(line.split()) for line in shell.ok("config", "show").out.splitlines()]
     assert lines[0] == "setting value origin"
@@ -102,22 +105,22 @@ def test_table(shell: CommandLine) -> None:
     assert "github_token ***last GITHUB_TOKEN" in lines
 
 
-def test_which_token(shell: CommandLine) -> None:
+def test_config_show_names_the_origin_of_the_token(shell: CommandLine) -> None:
     netrc = shell.home / ".netrc"
     netrc.write_text(f"machine github.com login x password {TOKEN}\n")
     netrc.chmod(0o600)
-    assert shown(shell)["github_token"] == pair("***last", "netrc")
+    assert show_settings(shell)["github_token"] == setting("***last", "netrc")
     shell.variables["GITHUB_TOKEN"] = TOKEN[:-4] + "4444"
-    assert shown(shell)["github_token"] == pair("***4444", "GITHUB_TOKEN")
+    assert show_settings(shell)["github_token"] == setting("***4444", "GITHUB_TOKEN")
     shell.variables["GH_TOKEN"] = TOKEN[:-4] + "5555"
-    assert shown(shell)["github_token"] == pair("***5555", "GH_TOKEN")
+    assert show_settings(shell)["github_token"] == setting("***5555", "GH_TOKEN")
     shell.variables["GH_TOKEN"] = ""
-    assert shown(shell)["github_token"] == pair("***4444", "GITHUB_TOKEN")
+    assert show_settings(shell)["github_token"] == setting("***4444", "GITHUB_TOKEN")
     shell.variables["GITHUB_TOKEN"] = "short"
-    assert shown(shell)["github_token"] == pair("***", "GITHUB_TOKEN")
+    assert show_settings(shell)["github_token"] == setting("***", "GITHUB_TOKEN")
 
 
-def test_no_secret_is_shown(shell: CommandLine) -> None:
+def test_config_show_masks_secrets(shell: CommandLine) -> None:
     shell.variables |= {
         "GH_TOKEN": TOKEN,
         "GITHUB_API_URL": "https://me:hunter2@git.test/api",  # and GraphQL's, which follows
@@ -134,19 +137,19 @@ def test_no_secret_is_shown(shell: CommandLine) -> None:
         assert "https://***@stats.test" in out
 
 
-def test_what_is_long_and_harmless_is_whole(shell: CommandLine) -> None:
+def test_a_long_url_is_not_truncated(shell: CommandLine) -> None:
     address = "https://base.test/" + "a" * 100
     shell.variables["PKGHARVEST_BASE_URL"] = address
-    assert shown(shell)["base_url"]["value"] == address
+    assert show_settings(shell)["base_url"]["value"] == address
 
 
-def test_a_value_does_nothing_to_the_terminal(shell: CommandLine) -> None:
+def test_config_values_do_not_reach_the_terminal_raw(shell: CommandLine) -> None:
     for arguments in ((), ("--json",)):
         assert "\x1b" not in shell.ok("config", "show", "--db", "\x1b[2J", *arguments).out
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "said"),
+    ("variable", "value", "message"),
     [
         *(
             (variable, value, f"{variable}: the address is not an http or https URL")
@@ -161,26 +164,26 @@ def test_a_value_does_nothing_to_the_terminal(shell: CommandLine) -> None:
         ("GH_TOKEN", "a\nb", "the token for api.github.com holds characters that no token has"),
         ("PKGHARVEST_BACKOFF_MOST", "1", "PKGHARVEST_BACKOFF_MOST: '1' is not a duration"),
         ("PKGHARVEST_BACKOFF_MOST", "0d", "PKGHARVEST_BACKOFF_MOST: '0d' is no time at all"),
-        ("PKGHARVEST_BACKOFF_FIRST", "8d", f"{LONGER} (7d, default)"),
+        ("PKGHARVEST_BACKOFF_FIRST", "8d", f"{LONGER_THAN_MOST} (7d, default)"),
     ],
 )
 @pytest.mark.parametrize("arguments", [(), ("--json",)])
-def test_what_no_fetch_could_use(
-    shell: CommandLine, variable: str, value: str, said: str, arguments: tuple[str, ...]
+def test_config_show_rejects_settings_that_no_fetch_could_use(
+    shell: CommandLine, variable: str, value: str, message: str, arguments: tuple[str, ...]
 ) -> None:
     shell.variables["GH_TOKEN"] = TOKEN
     shell.variables[variable] = value
     result = shell.run("config", "show", *arguments)
-    assert (result.code, result.out, result.error) == (2, "", said)
+    assert (result.code, result.out, result.error) == (2, "", message)
 
 
-def test_a_back_off_that_is_none_hinders_nobody_else(shell: CommandLine) -> None:
+def test_an_invalid_backoff_does_not_affect_other_commands(shell: CommandLine) -> None:
     shell.variables["PKGHARVEST_BACKOFF_FIRST"] = "soon"
     shell.ok("add", "octo/cat")
     assert shell.show("cat")["slug"] == "cat"
 
 
-def test_a_table_that_cannot_be_understood(shell: CommandLine) -> None:
+def test_an_unknown_key_in_the_config_file_is_an_error(shell: CommandLine) -> None:
     (shell.here / "pkgharvest.toml").write_text('[hosts."api.github.com"]\nspeed = 3\n')
     result = shell.run("config", "show")
     assert result.code == 2
@@ -188,6 +191,6 @@ def test_a_table_that_cannot_be_understood(shell: CommandLine) -> None:
     assert result.hint.startswith("known: requests_per_minute, concurrency, ")
 
 
-def test_config_alone_shows_its_help(shell: CommandLine) -> None:
+def test_config_without_a_command_shows_its_help(shell: CommandLine) -> None:
     assert shell.run("config").code == 2
     assert "show" in shell.ok("config", "--help").out
