@@ -186,7 +186,8 @@ class _RepositorySources:
                 has_token=_has_token(host, self._credentials),
                 conditional=options.record is None and options.replay is None,
                 may_batch=options.may_batch,
-                history=self._git if options.history == "git" else None,
+                git=self._git,
+                prefers_git=options.history == "git",
             )
         )
         return source if host.is_forges_own else _ConfiguredHostSource(source, host)

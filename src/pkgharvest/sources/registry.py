@@ -34,8 +34,10 @@ class SourceContext:
     """Whether validators of earlier responses may be sent. A recording must not."""
     may_batch: bool
     """Whether one request may be for many repositories. A recording must not."""
-    history: HistorySource | None
-    """Reads the commits instead of the API, where a person wants that."""
+    git: HistorySource
+    """Reads commits and authors from the repository itself, for APIs that cannot tell them."""
+    prefers_git: bool
+    """Whether a person wants them from git even where the API can tell them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

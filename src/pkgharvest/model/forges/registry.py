@@ -43,12 +43,12 @@ class ForgeRegistry(NamedTuple):
 def find_forges() -> ForgeRegistry:
     """Import every forge, and return them.
 
-    >>> sorted(find_forges().by_kind)
-    ['bitbucket', 'forgejo', 'github', 'gitlab']
+    >>> find_forges().by_kind["github"].hosts
+    ('github.com',)
     """
     found = [
         module.FORGE
-        for entry in pkgutil.iter_modules(forges.__path__)
+        for entry in sorted(pkgutil.iter_modules(forges.__path__), key=lambda entry: entry.name)
         if hasattr(module := importlib.import_module(f"{forges.__name__}.{entry.name}"), "FORGE")
     ]
     return ForgeRegistry(

@@ -6,6 +6,7 @@ from pkgharvest.sources.registry import SourceContext, SourceSpec
 
 def _open(context: SourceContext) -> RepositorySource:
     api_url, *graphql_urls = context.host.urls
+    history = context.git if context.prefers_git else None
     if context.has_token and context.may_batch:
         # Here, as a replay and a run without a token do without it.
         from pkgharvest.sources.github.graphql_source import GitHubGraphqlSource  # noqa: PLC0415
@@ -15,7 +16,7 @@ def _open(context: SourceContext) -> RepositorySource:
             api_url=api_url,
             graphql_url=graphql_urls[0],
             clock=context.clock,
-            history=context.history,
+            history=history,
             charge=context.client.metrics.record_cost,
             locate=context.host.locator,
         )
@@ -26,7 +27,7 @@ def _open(context: SourceContext) -> RepositorySource:
         api_url=api_url,
         clock=context.clock,
         conditional=context.conditional,
-        history=context.history,
+        history=history,
         locate=context.host.locator,
     )
 
