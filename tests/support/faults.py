@@ -207,7 +207,12 @@ ROWS: tuple[Row, ...] = (
             "pypistats": "GitHub's alone",
         },
     ),
-    Row(name="401", fault=_said(401, {"message": "Bad credentials"}), end=_says(REFUSED, "refuse")),
+    Row(
+        name="401",
+        fault=_said(401, {"message": "Bad credentials"}),
+        end=_says(REFUSED, "reject"),
+        elsewhere=_at("pypi", "pypistats", end=_says(REFUSED, "refuse")),
+    ),
     Row(
         name="404",
         fault=_said(404, {"message": "Not Found"}),
@@ -316,7 +321,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         name="a redirect to nowhere",
         fault=Fault(status=302, headers={}),
-        end=_says(MALFORMED, "without saying where"),
+        end=_says(MALFORMED, "without a target"),
         # A POST is sent on by 307 and 308 only.
         elsewhere={"graphql": _API_ITSELF},
     ),
