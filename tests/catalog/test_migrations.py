@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pkgharvest.catalog import database, lookup, packages
-from pkgharvest.catalog.migrations import DOWNLOAD_COLUMNS, MIGRATIONS, SCHEMA_VERSION
+from pkgharvest.catalog.columns import DOWNLOAD_COLUMNS
+from pkgharvest.catalog.migrations import MIGRATIONS, SCHEMA_VERSION
 from pkgharvest.model.errors import CatalogError
 from tests.support.catalogs import downloads_result, make_catalog, make_first_catalog, open_catalog
 

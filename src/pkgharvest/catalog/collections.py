@@ -88,7 +88,7 @@ def add_collection(
     is there already stays as it is. Call inside a transaction. Raises InvalidValue for what is no
     slug.
     """
-    _require_slug(slug)
+    edits.require_slug(slug)
     if _id_of(connection, kind, slug) is not None:
         return False
     at = encode_instant(now)
@@ -128,7 +128,7 @@ def change_collection(
         return False
     slug = new.get("slug")
     if isinstance(slug, str):
-        _require_slug(slug)
+        edits.require_slug(slug)
         if _id_of(connection, kind, slug) is not None:
             raise InvalidValue(f"{slug!r} is taken", field="slug")
     update_row(connection, kind, number, {**new, "modified": encode_instant(now)})
@@ -170,7 +170,7 @@ def change_grid_members(
             "DELETE FROM grid_packages WHERE package_id = ? AND grid_id = ?", (package_id, number)
         )
     for package_id in (*came, *went):
-        edits.claim(connection, package_id, "grids")
+        edits.mark_user_field(connection, package_id, "grids")
     _touch(connection, "packages", (*came, *went), now)
     if came or went:
         _touch(connection, "grids", (number,), now)
@@ -206,17 +206,6 @@ def _touch(
     if table == "packages":
         for number in ids:
             package_update.refresh_score(connection, number)
-
-
-def _require_slug(slug: str) -> None:
-    from pkgharvest.model import slugs  # noqa: PLC0415 - no reader needs it
-
-    if not slugs.is_slug(slug):
-        raise InvalidValue(
-            f"{slug!r} is not a slug",
-            field="slug",
-            hint="lower-case letters, digits, - and _; not digits alone, and no - in front",
-        )
 
 
 def _id_of(connection: sqlite3.Connection, kind: CollectionTable, slug: str) -> int | None:

@@ -1,10 +1,11 @@
-"""How values stand in the tables: instants, days and lists as text, flags as 0 and 1."""
+"""How values are stored: instants, days and lists as text, flags as 0 and 1."""
 
 import datetime as dt
 import json
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
+from pkgharvest.catalog.columns import PACKAGE_COLUMNS, Kind, Owner
 from pkgharvest.model.errors import LocatorError
 
 if TYPE_CHECKING:
@@ -12,14 +13,18 @@ if TYPE_CHECKING:
 
 
 def encode_instant(moment: dt.datetime | None) -> str | None:
-    """Return UTC with six digits of microseconds, so that text sorts as time does."""
+    """Return an instant in UTC, always with six digits of microseconds: text sorts as time.
+
+    >>> encode_instant(dt.datetime(2026, 2, 15, 18, 30, tzinfo=dt.UTC))
+    '2026-02-15T18:30:00.000000Z'
+    """
     if moment is None:
         return None
     return moment.astimezone(dt.UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def decode_instant(text: str | None) -> dt.datetime | None:
-    """Return the instant that ``instant_text`` wrote."""
+    """Return the instant that ``encode_instant`` stored."""
     return None if text is None else dt.datetime.fromisoformat(text)
 
 
@@ -29,7 +34,7 @@ def decode_required_instant(text: str) -> dt.datetime:
 
 
 def decode_day(text: str | None) -> dt.date | None:
-    """Return the day that stands as ISO 8601."""
+    """Return the day of an ISO 8601 date."""
     return None if text is None else dt.date.fromisoformat(text)
 
 
@@ -44,13 +49,50 @@ def decode_strings(text: str) -> tuple[str, ...]:
 
 
 def decode_integers(text: str) -> tuple[int, ...]:
-    """Return a JSON list of whole numbers."""
+    """Return a JSON list of integers."""
     return tuple(json.loads(text))
 
 
+def _decode_flag(value: int | None) -> bool | None:
+    return None if value is None else bool(value)
+
+
+DECODERS: Mapping[Kind, Callable[[Any], Any]] = {
+    "flag": _decode_flag,
+    "instant": decode_instant,
+    "day": decode_day,
+    "strings": decode_strings,
+    "weeks": decode_integers,
+}
+"""By kind of column; values of other kinds are stored as they are."""
+
+_ENCODERS: Mapping[Kind, Callable[[Any], object]] = {"flag": int, "strings": encode_list}
+"""For the kinds that facts have."""
+
+_FACTS = {
+    owner: [
+        (column.name, column.fact, _ENCODERS.get(column.kind))
+        for column in PACKAGE_COLUMNS
+        if column.owner == owner and column.fact is not None
+    ]
+    for owner in ("repository", "project", "downloads")
+}
+
+
+def encode_facts(owner: Owner, facts: object) -> dict[str, object]:
+    """Return the columns of ``packages`` that ``facts`` fill, by the ``fact`` of each column.
+
+    ``facts`` is a ``RepositoryFacts``, ``Project`` or ``Downloads``, as ``owner`` says.
+    """
+    return {
+        name: getattr(facts, fact) if encode is None else encode(getattr(facts, fact))
+        for name, fact, encode in _FACTS[owner]
+    }
+
+
 def stored_locator(url: str) -> "Locator | None":
-    """Return where a repository is; None for "", and for what nobody can read."""
-    from pkgharvest.model.locators import parse_locator  # noqa: PLC0415 - not for show to pay
+    """Return the locator of a stored ``repo_url``; None if it is empty or not understood."""
+    from pkgharvest.model.locators import parse_locator  # noqa: PLC0415 - show needs none of it
 
     try:
         return parse_locator(url) if url else None

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pkgharvest.catalog.columns import PACKAGE_COLUMNS
 from pkgharvest.catalog.database import open_reader
 from pkgharvest.model.errors import CatalogError
-from pkgharvest.model.package import STATUSES
 
 _TABLES = (
     "packages",
@@ -22,6 +22,14 @@ _TABLES = (
     "validators",
     "runs",
 )
+
+_HAS_52_COUNTS = """
+    CASE WHEN json_valid({0}) THEN
+        json_array_length({0}) IN (0, 52) AND NOT EXISTS (
+            SELECT 1 FROM json_each({0}) WHERE type <> 'integer' OR value < 0
+        )
+    ELSE 1 END
+"""
 
 _INSTANT = "____-__-__T__:__:__.______Z"
 
@@ -58,34 +66,23 @@ def _problems(connection: sqlite3.Connection) -> Iterator[str]:
             yield str(found)
     for table, _, other, _ in connection.execute("PRAGMA foreign_key_check"):
         yield f"{table}: a row refers to a row of {other} that is not there"
-    for column in ("topics", "pypi_classifiers", "commits_over_52"):
-        yield from _not_so(
-            connection,
-            f"{column} is not a list",
-            f"CASE WHEN json_valid({column}) THEN json_type({column}) = 'array' ELSE 0 END",
-        )
-    yield from _not_so(
-        connection,
-        "commits_over_52 is not 52 counts",
-        """
-        CASE WHEN json_valid(commits_over_52) THEN
-            json_array_length(commits_over_52) IN (0, 52) AND NOT EXISTS (
-                SELECT 1 FROM json_each(commits_over_52) WHERE type <> 'integer' OR value < 0
-            )
-        ELSE 1 END
-        """,
-    )
-    statuses = ", ".join(f"'{status}'" for status in STATUSES)
-    yield from _not_so(connection, "its status is not one", f"status IN ({statuses})")
-    for column in ("created", "modified", "last_fetched", "last_updated", "archived_at"):
-        yield from _not_so(
-            connection,
-            f"{column} is not an instant",
-            f"{column} IS NULL OR {column} LIKE '{_INSTANT}'",
-        )
+    for name, kind in ((column.name, column.kind) for column in PACKAGE_COLUMNS):
+        if kind in {"strings", "weeks"}:
+            is_list = f"CASE WHEN json_valid({name}) THEN json_type({name}) = 'array' ELSE 0 END"
+            yield from _broken(connection, f"{name} is not a list", is_list)
+        if kind == "weeks":
+            yield from _broken(connection, f"{name} is not 52 counts", _HAS_52_COUNTS.format(name))
+        if kind == "instant":
+            is_instant = f"{name} IS NULL OR {name} LIKE '{_INSTANT}'"
+            yield from _broken(connection, f"{name} is not an instant", is_instant)
+    for column in PACKAGE_COLUMNS:
+        if column.choices:
+            choices = ", ".join(f"'{choice}'" for choice in column.choices)
+            problem = f"its {column.name} is not one"
+            yield from _broken(connection, problem, f"{column.name} IN ({choices})")
 
 
-def _not_so(connection: sqlite3.Connection, problem: str, promise: str) -> Iterator[str]:
+def _broken(connection: sqlite3.Connection, problem: str, promise: str) -> Iterator[str]:
     """Yield a line for each package that breaks ``promise``, an expression of SQL."""
     for (slug,) in connection.execute(f"SELECT slug FROM packages WHERE NOT ({promise})"):  # noqa: S608
         yield f"{slug}: {problem}"

@@ -36,8 +36,8 @@ def first_tables(db: "Database") -> None:
 @migration
 def downloads(db: "Database") -> None:
     """Make room for how often a package's PyPI project is downloaded; all null for unknown."""
-    for column in DOWNLOAD_COLUMNS:
-        db.execute(f"ALTER TABLE packages ADD COLUMN {column} INTEGER")
+    for period in ("day", "week", "month"):
+        db.execute(f"ALTER TABLE packages ADD COLUMN downloads_last_{period} INTEGER")
 
 
 @migration
@@ -81,9 +81,6 @@ def plain_names_and_identity(db: "Database") -> None:
     for statement in _PLAIN_NAMES_AND_IDENTITY:
         db.execute(statement)
 
-
-DOWNLOAD_COLUMNS = ("downloads_last_day", "downloads_last_week", "downloads_last_month")
-"""The columns of ``packages`` with the downloads."""
 
 _FIRST_TABLES = (
     """
@@ -257,15 +254,7 @@ _FIRST_TABLES = (
     """,
 )
 
-SEARCHED_COLUMNS = (
-    "title",
-    "slug",
-    "repo_description",
-    "topics",
-    "pypi_summary",
-    "participant_names",
-)
-"""The columns of ``packages`` that full-text search covers, the most telling first."""
+_SEARCHED = ("title", "slug", "repo_description", "topics", "pypi_summary")
 
 
 def _search_index(columns: tuple[str, ...]) -> tuple[str, ...]:
@@ -322,7 +311,7 @@ _SURROUNDINGS_AND_PAST = (
         SELECT group_concat(name, char(10)) FROM participants WHERE package_id = packages.id
     ), '')
     """,
-    *_search_index((*SEARCHED_COLUMNS[:-1], "people")),
+    *_search_index((*_SEARCHED, "people")),
     # The sum of commits_over_52, null for unknown: to sort by it, without reading all lists.
     "ALTER TABLE packages ADD COLUMN commits INTEGER",
     f"UPDATE packages SET commits = {_COMMITS.format('commits_over_52')}",  # noqa: S608 - ours
@@ -386,7 +375,7 @@ _PLAIN_NAMES_AND_IDENTITY = (
             ("packages", "pypi_choice", "pypi_source"),
         )
     ),
-    *_search_index(SEARCHED_COLUMNS),
+    *_search_index((*_SEARCHED, "participant_names")),
     "DROP INDEX packages_repo_key",
     "CREATE INDEX packages_repo_key ON packages(repo_key) WHERE repo_key IS NOT NULL",
     """

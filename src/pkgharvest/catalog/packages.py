@@ -1,4 +1,8 @@
-"""Records out of the tables, a few hundred packages at a time."""
+"""Reading packages: which ones a list shows, and their records.
+
+Adding and editing packages lives in ``edits``. Every ``show`` and ``list`` starts here, so heavy
+imports stay out.
+"""
 
 import contextlib
 import datetime as dt
@@ -11,29 +15,23 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from pkgharvest.catalog import releases
-from pkgharvest.catalog.encoding import (
-    decode_day,
-    decode_instant,
-    decode_integers,
-    decode_required_instant,
-    decode_strings,
-    encode_instant,
-)
+from pkgharvest.catalog.columns import DOWNLOAD_COLUMNS, PACKAGE_COLUMNS
+from pkgharvest.catalog.encoding import DECODERS, decode_instant, encode_instant
 from pkgharvest.model.package import Downloads, Package, Release, SourceState
 
-_CHUNK = 500
+_CHUNK_SIZE = 500
+"""Packages per query."""
 
-_Read = TypeVar("_Read")
+_Value = TypeVar("_Value")
 
 ALL_PARTS = frozenset({"grids", "participants", "previous_urls", "fetches", "versions"})
-"""What a package has that stands in tables of its own, by the names of the fields."""
+"""The parts of a package that have tables of their own."""
 
 RECORD_PARTS = ALL_PARTS - {"versions"}
-"""Without those of which some packages have thousands, and which few readers want."""
+"""Without the part that can have thousands of rows and that few readers need."""
 
-CARD_PARTS = RECORD_PARTS | {"shelves"}
-"""What persons are told: the slugs of category and grids too, which are no field's."""
+CARD_PARTS = RECORD_PARTS | {"collection_slugs"}
+"""What a card shows: also the slugs of the category and the grids, which no record has."""
 
 SortKey = Literal["name", "stars", "updated", "fetched", "commits", "score", "downloads"]
 SORT_KEYS: tuple[SortKey, ...] = (
@@ -67,15 +65,15 @@ _REVERSED: dict[str, str] = {
 
 
 class PackageFilter(NamedTuple):
-    """Which packages a list shows; all of them where nothing is said."""
+    """Which packages a list shows; all of them by default."""
 
     category: str | None = None
     grid: str | None = None
     status: str | None = None
     fetched_before: dt.datetime | None = None
-    """Only what was fetched earlier than that, or never."""
+    """Only packages that were last fetched before this instant, or never."""
     failing: bool = False
-    """Only what has a source that failed when it was last asked."""
+    """Only packages with a source whose last attempt failed."""
 
 
 def select_ids(
@@ -86,9 +84,10 @@ def select_ids(
     reverse: bool = False,
     limit: int | None = None,
 ) -> list[int]:
-    """Return the ids of the packages that ``wanted`` lets through, sorted; ties by slug.
+    """Return the ids of the packages that match, sorted; ties are sorted by slug.
 
-    Names ascend, figures and dates descend, ``reverse`` turns both; null comes last either way.
+    Names ascend, numbers and dates descend, and ``reverse`` turns that round. Null is last either
+    way.
     """
     conditions, values = ["1"], []
     if wanted.category is not None:
@@ -109,10 +108,10 @@ def select_ids(
     if wanted.failing:
         conditions.append("id IN (SELECT package_id FROM fetches WHERE consecutive_failures > 0)")
     order = (_REVERSED if reverse else _ORDER)[sort]
-    cut = -1 if limit is None else min(limit, sys.maxsize)
+    max_rows = -1 if limit is None else min(limit, sys.maxsize)
     rows = connection.execute(
         f"SELECT id FROM packages WHERE {' AND '.join(conditions)}"  # noqa: S608 - fixed pieces
-        f" ORDER BY {order}, slug LIMIT {cut:d}",
+        f" ORDER BY {order}, slug LIMIT {max_rows:d}",
         values,
     )
     return [int(row[0]) for row in rows]
@@ -121,75 +120,75 @@ def select_ids(
 def read_packages(
     connection: sqlite3.Connection, ids: Iterable[int], parts: Collection[str] = RECORD_PARTS
 ) -> Iterator[Package]:
-    """Yield the packages with ``ids``, in that order; ids that have gone meanwhile are left out.
+    """Yield the packages with these ids, in this order; ids that were removed are left out.
 
-    ``parts`` says what is read of other tables (other names in it mean nothing): a package has
-    nothing of the parts that were not asked for.
+    ``parts`` names what to read from other tables; unknown names are ignored. The other parts of
+    a package stay empty.
     """
     remaining = iter(ids)
-    while chunk := list(itertools.islice(remaining, _CHUNK)):
-        yield from _chunk(connection, chunk, parts)
+    while chunk := list(itertools.islice(remaining, _CHUNK_SIZE)):
+        yield from _read_chunk(connection, chunk, parts)
 
 
-def _chunk(
+def _read_chunk(
     connection: sqlite3.Connection, ids: Sequence[int], parts: Collection[str]
 ) -> Iterator[Package]:
-    these = json.dumps(ids)
+    ids_json = json.dumps(ids)
     among = "IN (SELECT value FROM json_each(?))"
 
-    def gather(
-        part: str, query: str, order: str, read: Callable[[sqlite3.Row], _Read]
-    ) -> dict[int, list[_Read]]:
-        """Run ``query`` over these packages; its first column says whose a row is."""
-        found: dict[int, list[_Read]] = defaultdict(list)
+    def read_part(
+        part: str, query: str, order: str, read: Callable[[sqlite3.Row], _Value]
+    ) -> dict[int, list[_Value]]:
+        """Return the rows of ``query`` by package id, which is its first column."""
+        values: dict[int, list[_Value]] = defaultdict(list)
         if part in parts:
-            whole = f"{query} WHERE package_id {among} ORDER BY package_id, {order}"
-            for row in connection.execute(whole, (these,)):
-                found[row[0]].append(read(row))
-        return found
+            query = f"{query} WHERE package_id {among} ORDER BY package_id, {order}"
+            for row in connection.execute(query, (ids_json,)):
+                values[row[0]].append(read(row))
+        return values
 
     second = operator.itemgetter(1)
-    with _one_moment(connection):
-        cursor = connection.execute(f"SELECT * FROM packages WHERE id {among}", (these,))  # noqa: S608
+    with _read_transaction(connection):
+        cursor = connection.execute(f"SELECT * FROM packages WHERE id {among}", (ids_json,))  # noqa: S608
         names = [column[0] for column in cursor.description]
-        # By name, which a row itself finds by looking through all of its many columns.
+        # A dict: a sqlite3.Row finds a name by comparing it with one column after the other.
         rows = {row["id"]: dict(zip(names, row, strict=True)) for row in cursor}
-        grids = gather("grids", "SELECT package_id, grid_id FROM grid_packages", "position", second)
-        people = gather(
+        grid_ids = read_part(
+            "grids", "SELECT package_id, grid_id FROM grid_packages", "position", second
+        )
+        participants = read_part(
             "participants", "SELECT package_id, name FROM participants", "position", second
         )
-        previous = gather(
+        previous_urls = read_part(
             "previous_urls", "SELECT package_id, url FROM previous_urls", "until", second
         )
-        fetches = gather(
+        fetches = read_part(
             "fetches",
             "SELECT package_id, * FROM fetches",
             "instr('repo pypi downloads', source)",
-            _freshness,
+            _source_state,
         )
-        versions = gather(
-            "versions", "SELECT package_id, * FROM versions", "position", releases.release_from_row
-        )
-        category_slugs = gather(
-            "shelves",
+        versions = read_part("versions", "SELECT package_id, * FROM versions", "position", _release)
+        category_slugs = read_part(
+            "collection_slugs",
             "SELECT packages.id AS package_id, categories.slug"
             " FROM packages JOIN categories ON categories.id = category_id",
             "category_id",
             second,
         )
-        grid_slugs = gather(
-            "shelves",
+        grid_slugs = read_part(
+            "collection_slugs",
             "SELECT package_id, slug FROM grid_packages JOIN grids ON grids.id = grid_id",
             "position",
             second,
         )
     for number in ids:
         if number in rows:
-            yield _package(
-                rows[number],
-                grid_ids=tuple(grids.get(number, ())),
-                participants=tuple(people.get(number, ())),
-                previous_urls=tuple(previous.get(number, ())),
+            yield Package(
+                **_stored_fields(rows[number]),
+                grid_ids=tuple(grid_ids.get(number, ())),
+                participants=tuple(participants.get(number, ())),
+                previous_urls=tuple(previous_urls.get(number, ())),
                 fetches=tuple(fetches.get(number, ())),
                 versions=tuple(versions.get(number, ())),
                 category_slug=next(iter(category_slugs.get(number, ())), None),
@@ -198,8 +197,8 @@ def _chunk(
 
 
 @contextlib.contextmanager
-def _one_moment(connection: sqlite3.Connection) -> Iterator[None]:
-    """Let all queries of the block see one state, so that a fetch at work leaves records whole."""
+def _read_transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Let all queries of the block see one state, even while a fetch is writing."""
     if connection.in_transaction:
         yield
         return
@@ -210,79 +209,39 @@ def _one_moment(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("ROLLBACK")
 
 
-def _package(
-    row: Mapping[str, Any],
-    *,
-    grid_ids: tuple[int, ...],
-    participants: tuple[str, ...],
-    previous_urls: tuple[str, ...],
-    fetches: tuple[SourceState, ...],
-    versions: tuple[Release, ...],
-    category_slug: str | None,
-    grid_slugs: tuple[str, ...],
-) -> Package:
-    documentation_url = row["documentation_url"]
-    return Package(
-        id=row["id"],
-        category_id=row["category_id"],
-        grid_ids=grid_ids,
-        title=row["title"],
-        slug=row["slug"],
-        last_updated=decode_instant(row["last_updated"]),
-        last_fetched=decode_instant(row["last_fetched"]),
-        repo_url=row["repo_url"],
-        pypi_version=row["pypi_version"],
-        created=decode_required_instant(row["created"]),
-        modified=decode_required_instant(row["modified"]),
-        repo_forks=row["repo_forks"],
-        repo_description=row["repo_description"],
-        pypi_url=row["pypi_url"],
-        documentation_url=(
-            row["pypi_documentation_url"] if documentation_url is None else documentation_url
-        ),
-        repo_watchers=row["repo_watchers"],
-        commits_over_52=decode_integers(row["commits_over_52"]),
-        commits_until=decode_day(row["commits_until"]),
-        participants=participants,
-        repo_host=row["repo_host"],
-        repo_id=row["repo_id"],
-        default_branch=row["default_branch"],
-        commit_count=row["commit_count"],
-        archived=None if row["archived"] is None else bool(row["archived"]),
-        archived_at=decode_instant(row["archived_at"]),
-        status=row["status"],
-        previous_urls=previous_urls,
-        topics=decode_strings(row["topics"]),
-        license=row["license"],
-        homepage=row["homepage"],
-        open_issues=row["open_issues"],
-        pypi_name=row["pypi_name"],
-        pypi_lookup_note=row["pypi_lookup_note"],
-        pypi_status=row["pypi_status"],
-        pypi_requires_python=row["pypi_requires_python"],
-        pypi_license=row["pypi_license"],
-        pypi_classifiers=decode_strings(row["pypi_classifiers"]),
-        pypi_summary=row["pypi_summary"],
-        versions=versions,
-        score=row["score"],
-        downloads=_downloads(row),
-        fetches=fetches,
-        category_slug=category_slug,
-        grid_slugs=grid_slugs,
+_STORED_FIELDS = tuple(
+    (column.name, DECODERS.get(column.kind))
+    for column in PACKAGE_COLUMNS
+    if column.name in Package._fields
+)
+"""The fields of ``Package`` that have a column of the same name, and how to decode it."""
+
+
+def _stored_fields(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of ``Package`` that a row of ``packages`` holds."""
+    fields = {
+        name: row[name] if decode is None else decode(row[name]) for name, decode in _STORED_FIELDS
+    }
+    if fields["documentation_url"] is None:
+        fields["documentation_url"] = row["pypi_documentation_url"]
+    has_downloads = row["downloads_last_month"] is not None
+    counts = [row[name] for name in DOWNLOAD_COLUMNS]
+    fields["downloads"] = Downloads(*counts) if has_downloads else None
+    return fields
+
+
+def _release(row: sqlite3.Row) -> Release:
+    return Release(
+        version=row["number"],
+        upload_time=decode_instant(row["upload_time"]),
+        yanked=bool(row["yanked"]),
+        yanked_reason=row["yanked_reason"],
+        requires_python=row["requires_python"],
+        is_prerelease=bool(row["is_prerelease"]),
     )
 
 
-def _downloads(row: Mapping[str, Any]) -> Downloads | None:
-    if row["downloads_last_month"] is None:
-        return None
-    return Downloads(
-        last_day=row["downloads_last_day"],
-        last_week=row["downloads_last_week"],
-        last_month=row["downloads_last_month"],
-    )
-
-
-def _freshness(row: sqlite3.Row) -> SourceState:
+def _source_state(row: sqlite3.Row) -> SourceState:
     return SourceState(
         source=row["source"],
         last_success=decode_instant(row["last_success"]),

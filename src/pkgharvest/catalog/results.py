@@ -1,4 +1,18 @@
-"""What a harvest brought goes into the catalogue: the fields that were read, and no others."""
+"""Saving what a fetch brought into its package.
+
+A source result may be partial: ``None`` means that the host did not say, so a field changes only
+when there is a new value for it. A failure therefore keeps every good value, and only its kind
+can change ``status``: 410 and 451 at once, 404 after three in a row, since a single 404 can be a
+passing fault of the host. Validators are stored in the same transaction as the data they belong
+to, and deleted as soon as that data is replaced another way. Otherwise the next 304 would vouch
+for values that the catalog does not hold.
+
+A fetch takes time, and users edit meanwhile. What was fetched for another repository or project
+than the package has now is dropped.
+
+How each source is doing is written by ``source_state``; runs and snapshots live in their own
+modules.
+"""
 
 import datetime as dt
 import sqlite3
@@ -6,19 +20,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from pkgharvest.catalog import (
-    commit_days,
-    package_update,
-    releases,
-    source_state,
+from pkgharvest.catalog import commit_days, source_state
+from pkgharvest.catalog.columns import RELEASE_COLUMNS
+from pkgharvest.catalog.database import find_row, update_row
+from pkgharvest.catalog.encoding import encode_facts, encode_instant, encode_list, stored_locator
+from pkgharvest.catalog.package_update import (
+    PackageUpdate,
+    locator_columns,
+    project_name_columns,
+    refresh_score,
 )
-from pkgharvest.catalog.database import update_row
-from pkgharvest.catalog.encoding import encode_instant, encode_list, stored_locator
-from pkgharvest.catalog.migrations import DOWNLOAD_COLUMNS
 from pkgharvest.model import activity
 from pkgharvest.model.errors import RateLimited
 from pkgharvest.model.instants import utc_day
-from pkgharvest.model.locators import Locator, normalize_name
+from pkgharvest.model.locators import normalize_name
 from pkgharvest.model.observations import (
     Activity,
     Contributor,
@@ -32,19 +47,23 @@ from pkgharvest.model.observations import (
     RepositoryResult,
     Skipped,
 )
-from pkgharvest.model.package import Status
+from pkgharvest.model.package import Release, Status
 
-_NOT_FOUND_MEANS_GONE = 3
-"""A 404 can be a passing fault of the host; three in a row are believed."""
+_MAX_NOT_FOUND = 3
+"""404 responses in a row that mark a repository as gone."""
+
+_INDEX_COLUMNS = frozenset({"pypi_url", "pypi_version", "pypi_status"})
+"""What PyPI's file index says of a project that has no description."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaveResult:
-    """What saving an outcome came to."""
+    """What saving an outcome changed."""
 
     changed: bool
-    """Something that the record shows is another than before (the window's moving on is not)."""
+    """Whether the record differs from before, apart from the 52 weeks moving on."""
     failure: Failure | None = None
+    """The failure to report, if any: one that the status already explains is not."""
 
 
 def save_outcome(
@@ -53,82 +72,75 @@ def save_outcome(
     run_id: int,
     backoff: source_state.Backoff = source_state.DEFAULT_BACKOFF,
 ) -> SaveResult:
-    """Write ``outcome`` into its package, all of it or nothing. Call inside a transaction.
+    """Save ``outcome`` into its package; call inside a transaction.
 
-    ``backoff``: how long a source that failed is left in peace.
-
-    A failure leaves every good value as it is. A package that was removed meanwhile, or whose
-    repository or project a person changed meanwhile, is left alone.
+    A package that was removed meanwhile, or whose repository or project a user changed meanwhile,
+    is left alone. ``backoff`` says when a source that failed is due again.
     """
-    begun = not isinstance(outcome.result, Skipped) or outcome.result.reason == "quota"
-    row = _row(connection, outcome.target) if begun else None
-    if row is None or _was_changed(connection, row, outcome):
+    result = outcome.result
+    was_asked = not isinstance(result, Skipped) or result.reason == "quota"
+    row = find_row(connection, "packages", outcome.target.package_id) if was_asked else None
+    if row is None or _is_outdated(connection, row, outcome):
         return SaveResult(changed=False)
-    saving = _Saving(connection, row, outcome, run_id, backoff)
-    match outcome.result:
-        case Skipped(message=words):
-            return saving.held_up(words)
-        case Failure() as failure:
-            return saving.fail(failure)
-        case RepositoryResult() as reading:
-            return saving.repository(reading)
-        case ProjectResult() as reading:
-            return saving.project(reading)
-        case DownloadsResult() as reading:
-            return saving.downloads(reading)
+    saver = _Saver(connection, row, outcome, run_id, backoff)
+    match result:
+        case Skipped(message=message):
+            return saver.save_rate_limited(message)
+        case Failure():
+            return saver.save_failure(result)
+        case RepositoryResult():
+            return saver.save_repository(result)
+        case ProjectResult():
+            return saver.save_project(result)
+        case DownloadsResult():
+            return saver.save_downloads(result)
         case _:
-            assert_never(outcome.result)
+            assert_never(result)
 
 
 def save_as_of(
     connection: sqlite3.Connection, target: FetchTarget, past: Activity, instant: dt.datetime
 ) -> None:
-    """Write the activity of ``instant``: the curve, the last commit, the count, nothing else.
+    """Save the commits as they were at ``instant``: the 52 weeks, the last commit and the count.
 
-    The validators that vouched for today's go, so that the next fetch reads those again.
-    Call inside a transaction.
+    Nothing else changes. The validators of today's data are deleted, so that the next fetch reads
+    it again. Call inside a transaction.
     """
-    row = _row(connection, target)
+    row = find_row(connection, "packages", target.package_id)
     if row is None or _has_other_repository(row, target):
         return
     today = utc_day(instant)
-    news = {
+    columns = {
         "commits_over_52": encode_list(activity.weekly_counts(past.days, today)),
         "commits_until": today.isoformat(),
         "last_updated": encode_instant(past.committed_at),
         "commit_count": past.commit_count,
         "head": None,
     }
-    update_row(connection, "packages", target.package_id, news)
-    package_update.refresh_score(connection, target.package_id)
+    update_row(connection, "packages", target.package_id, columns)
+    refresh_score(connection, target.package_id)
     source_state.delete_validators(connection, target.package_id, "repo")
 
 
-def _row(connection: sqlite3.Connection, target: FetchTarget) -> sqlite3.Row | None:
-    row: sqlite3.Row | None = connection.execute(
-        "SELECT * FROM packages WHERE id = ?", (target.package_id,)
-    ).fetchone()
-    return row
+def _is_outdated(connection: sqlite3.Connection, row: sqlite3.Row, outcome: FetchOutcome) -> bool:
+    """Tell whether the repository or project is another one than the fetch was asked for.
 
-
-def _was_changed(connection: sqlite3.Connection, row: sqlite3.Row, outcome: FetchOutcome) -> bool:
-    """Tell whether a person changed meanwhile what the outcome is about.
-
-    Be it that it was changed back: "nothing new" is no answer to what is known no longer.
+    A change that was undone meanwhile counts: "nothing new" says nothing about values that were
+    cleared.
     """
     target = outcome.target
     if outcome.source == "repo":
-        known = (row["repo_id"], row["head"])
-        return known != (target.repo_id, target.head) or _has_other_repository(row, target)
+        is_same = (row["repo_id"], row["head"]) == (target.repo_id, target.head)
+        return not is_same or _has_other_repository(row, target)
     key = None if target.pypi_name is None else normalize_name(target.pypi_name)
     if outcome.source == "downloads":
         return bool(row["pypi_key"] != key)
-    stands = (row["pypi_source"], row["pypi_key"], row["pypi_serial"])
-    if row["pypi_source"] == "none" or stands != (target.pypi_source, key, target.pypi_serial):
+    known = (row["pypi_source"], row["pypi_key"], row["pypi_serial"])
+    if row["pypi_source"] == "none" or known != (target.pypi_source, key, target.pypi_serial):
         return True
     if key is not None or not _has_other_repository(row, target):
         return False
-    # A project is looked for by the repository, which this very run may have found renamed.
+    # The project was searched by the repository, which this run may have followed to a new name.
     renamed = connection.execute(
         "SELECT 1 FROM previous_urls WHERE package_id = ? AND key = ?",
         (row["id"], target.locator and target.locator.key),
@@ -141,8 +153,8 @@ def _has_other_repository(row: sqlite3.Row, target: FetchTarget) -> bool:
     return target.locator is not None and (followed is None or followed.key != target.locator.key)
 
 
-class _Saving:
-    """One outcome on its way into one package; lives for the length of a ``save``."""
+class _Saver:
+    """Saves one outcome into one package."""
 
     def __init__(
         self,
@@ -157,252 +169,242 @@ class _Saving:
         self._id = int(row["id"])
         self._followed = outcome.target.locator
         self._source = outcome.source
-        self._at = outcome.at
-        self._run_id = run_id
-        self._backoff = backoff
-        self._changes = package_update.PackageUpdate(connection, row, outcome.at)
+        self._today = utc_day(outcome.at)
+        self._update = PackageUpdate(connection, row, outcome.at)
+        self._attempt = source_state.Attempt(
+            connection, self._id, outcome.source, outcome.at, run_id, backoff
+        )
 
     # ── the kinds of results ──
 
-    def held_up(self, words: str) -> SaveResult:
-        """Note that a quota kept the source from being read, wholly or in part: no failure."""
-        source_state.record_rate_limited(self._connection, self._id, self._source, self._at, words)
-        return SaveResult(changed=self._changes.made)
+    def save_rate_limited(self, message: str) -> SaveResult:
+        """Note that a rate limit left the source unread, in full or in part; no failure."""
+        self._attempt.record_rate_limited(message)
+        return SaveResult(changed=self._update.has_changed)
 
-    def fail(self, failure: Failure) -> SaveResult:
-        """Note a failure; it speaks about ``status`` alone, and only where the host was clear."""
-        not_found = self._note_failure(failure)
+    def save_failure(self, failure: Failure) -> SaveResult:
+        """Note a failure, and change ``status`` if the host was clear about it."""
+        not_found = self._attempt.record_failure(failure)
         if self._source != "repo":
             return SaveResult(changed=False, failure=failure)
         before: Status = self._row["status"]
         match failure.kind:
             case "gone":
-                self._changes.content["status"] = "gone"
+                self._update.content["status"] = "gone"
             case "blocked":
-                self._changes.content["status"] = "blocked"
-                # Whoever withholds it may say so by a flag of the repository too: when it is
-                # back it is to be read whole, and a 304 tells no flags.
+                self._update.content["status"] = "blocked"
+                # The host may also say so by a flag of the repository. A 304 has no flags, so
+                # the repository must be read in full once it is back.
                 source_state.delete_validators(self._connection, self._id, "repo")
-            case "not_found" if not_found >= _NOT_FOUND_MEANS_GONE:
-                self._changes.content["status"] = "gone"
+            case "not_found" if not_found >= _MAX_NOT_FOUND:
+                self._update.content["status"] = "gone"
             case _:
                 pass
-        self._changes.write()
-        known = (before == "gone" and failure.kind in {"not_found", "gone"}) or (
+        self._update.write()
+        is_known = (before == "gone" and failure.kind in {"not_found", "gone"}) or (
             before == "blocked" and failure.kind == "blocked"
         )
-        return SaveResult(changed=self._changes.made, failure=None if known else failure)
+        return SaveResult(changed=self._update.has_changed, failure=None if is_known else failure)
 
-    def repository(self, reading: RepositoryResult) -> SaveResult:
-        """Write what was read of a repository."""
-        if reading.repository is not None:
-            other = self._package_at(reading.repository.locator)
-            if other is not None:
-                return self._moved_onto(other, reading.repository.locator)
-            self._described(reading.repository)
-        if reading.activity is not None:
-            self._active(reading.activity)
-        if reading.contributors is not None:
-            self._contributed(reading.contributors)
-        if reading.contributors_asked:
-            self._changes.silent["contributors_read"] = encode_instant(self._at)
-        self._move_window(reading)
-        if reading.problem is None:
-            self._changes.silent["last_fetched"] = encode_instant(self._at)
-        self._changes.content["status"] = self._status(reading)
-        self._changes.write()
-        source_state.store_validators(self._connection, self._id, "repo", reading.validators)
-        if reading.problem is None:
-            self._note_success()
-            return SaveResult(changed=self._changes.made)
-        if isinstance(reading.problem, RateLimited):
-            return self.held_up(reading.problem.message)
-        failure = Failure(kind=reading.problem.kind, message=reading.problem.message)
-        self._note_failure(failure, found=True)
-        return SaveResult(changed=self._changes.made, failure=failure)
+    def save_repository(self, result: RepositoryResult) -> SaveResult:
+        """Save what was read of a repository."""
+        facts, problem = result.repository, result.problem
+        if facts is not None:
+            duplicate = self._find_duplicate(facts)
+            if duplicate is not None:
+                return self._save_duplicate(duplicate)
+            self._set_facts(facts)
+        if result.activity is not None:
+            self._set_activity(result.activity)
+        if result.contributors is not None:
+            self._set_contributors(result.contributors)
+        if result.contributors_asked:
+            self._update.state["contributors_read"] = self._update.at
+        self._move_window(result)
+        if problem is None:
+            self._update.state["last_fetched"] = self._update.at
+        self._update.content["status"] = self._next_status(result)
+        self._update.write()
+        source_state.store_validators(self._connection, self._id, "repo", result.validators)
+        if problem is None:
+            return self._save_success()
+        if isinstance(problem, RateLimited):
+            return self.save_rate_limited(problem.message)
+        failure = Failure(kind=problem.kind, message=problem.message)
+        self._attempt.record_failure(failure, found=True)
+        return SaveResult(changed=self._update.has_changed, failure=failure)
 
-    def project(self, reading: ProjectResult) -> SaveResult:
-        """Write what was read of a project at PyPI."""
-        self._changes.silent["pypi_lookup_note"] = reading.lookup_note
-        if reading.serial is not None:
-            self._changes.silent["pypi_serial"] = reading.serial
-        if reading.project is not None:
-            self._released(reading.project)
-            # All of it was read anew: nothing that vouched for what was before may stay.
+    def save_project(self, result: ProjectResult) -> SaveResult:
+        """Save what was read of a PyPI project."""
+        self._update.state["pypi_lookup_note"] = result.lookup_note
+        if result.serial is not None:
+            self._update.state["pypi_serial"] = result.serial
+        if result.project is not None:
+            self._set_project(result.project)
             source_state.delete_validators(self._connection, self._id, "pypi")
         if not self._row["repo_url"]:
-            self._changes.silent["last_fetched"] = encode_instant(self._at)
-        self._changes.write()
-        source_state.store_validators(self._connection, self._id, "pypi", reading.validators)
-        self._note_success()
-        return SaveResult(changed=self._changes.made)
+            self._update.state["last_fetched"] = self._update.at
+        self._update.write()
+        source_state.store_validators(self._connection, self._id, "pypi", result.validators)
+        return self._save_success()
 
-    def downloads(self, reading: DownloadsResult) -> SaveResult:
-        """Write how often the project was downloaded; without figures the last ones stay."""
+    def save_downloads(self, result: DownloadsResult) -> SaveResult:
+        """Save the download counts; without new ones, the last counts stay.
+
+        They change every day and the record has no key for them, so they do not change
+        ``modified``. A run still counts them as an update, because ``--full`` shows them.
+        """
         changed = False
-        if reading.downloads is not None:
-            # They move every day, as the window does, and no key of the record holds them: would
-            # they move ``modified``, it would tell nothing. A run counts them as an update still,
-            # for ``--full`` shows other figures than before.
-            news = dict(zip(DOWNLOAD_COLUMNS, reading.downloads, strict=True))
-            changed = any(self._row[column] != figure for column, figure in news.items())
-            self._changes.silent |= news
-            # All of it was read anew: nothing that vouched for what was before may stay.
+        if result.downloads is not None:
+            counts = encode_facts("downloads", result.downloads)
+            changed = any(self._row[column] != count for column, count in counts.items())
+            self._update.state |= counts
             source_state.delete_validators(self._connection, self._id, "downloads")
-        self._changes.write()
-        source_state.store_validators(self._connection, self._id, "downloads", reading.validators)
-        self._note_success()
+        self._update.write()
+        source_state.store_validators(self._connection, self._id, "downloads", result.validators)
+        self._attempt.record_success()
         return SaveResult(changed=changed)
+
+    def _save_success(self) -> SaveResult:
+        self._attempt.record_success()
+        return SaveResult(changed=self._update.has_changed)
 
     # ── the parts of a repository ──
 
-    def _package_at(self, place: Locator) -> str | None:
-        """Return the slug of another package that is followed there."""
+    def _find_duplicate(self, facts: RepositoryFacts) -> str | None:
+        """Return why the repository is another package's, if it is.
+
+        The host's own id finds a repository that two packages name differently, for example on
+        a host whose keys keep their case.
+        """
+        locator = facts.locator
         row = self._connection.execute(
-            "SELECT slug FROM packages WHERE repo_key = ? AND id <> ?", (place.key, self._id)
+            "SELECT slug FROM packages WHERE repo_key = ? AND id <> ?", (locator.key, self._id)
         ).fetchone()
-        return None if row is None else str(row["slug"])
+        if row is not None:
+            return f"the repository is now {locator.url}, which is the package {row['slug']}"
+        if facts.repo_id == self._row["repo_id"]:
+            return None
+        row = self._connection.execute(
+            "SELECT slug FROM packages WHERE repo_id = ? AND repo_host = ? AND id <> ?",
+            (facts.repo_id, locator.host, self._id),
+        ).fetchone()
+        return None if row is None else f"the repository is already followed as {row['slug']}"
 
-    def _moved_onto(self, other: str, place: Locator) -> SaveResult:
-        """Refuse to follow a rename to where another package is; nothing is taken over."""
-        failure = Failure(
-            kind="malformed",
-            message=f"the repository is now {place.url}, which is the package {other}",
-        )
-        self._changes.content["status"] = "moved"
-        self._changes.write()
-        self._note_failure(failure, found=True)
-        return SaveResult(changed=self._changes.made, failure=failure)
+    def _save_duplicate(self, message: str) -> SaveResult:
+        """Note that the repository is another package's, and take nothing over."""
+        failure = Failure(kind="malformed", message=message)
+        self._update.content["status"] = "moved"
+        self._update.write()
+        self._attempt.record_failure(failure, found=True)
+        return SaveResult(changed=self._update.has_changed, failure=failure)
 
-    def _described(self, repository: RepositoryFacts) -> None:
-        self._changes.content |= {
-            "repo_id": repository.repo_id,
-            "repo_url": repository.locator.url,
-            "repo_key": repository.locator.key,
-            "repo_host": repository.locator.host,
-            "repo_description": repository.description,
-            "homepage": repository.homepage,
-            "topics": encode_list(repository.topics),
-            "license": repository.license,
-            "repo_watchers": repository.stars,
-            "repo_forks": repository.forks,
-            "open_issues": repository.open_issues,
-            "default_branch": repository.default_branch,
-            "archived": int(repository.archived),
-        }
-        if not repository.archived:
-            self._changes.content["archived_at"] = None
-        elif repository.archived_at is not None:
-            self._changes.content["archived_at"] = encode_instant(repository.archived_at)
-        if repository.locator.url != self._row["repo_url"]:
-            # They vouch for answers under the old name, and are asked for under the new one.
+    def _set_facts(self, facts: RepositoryFacts) -> None:
+        locator, content = facts.locator, self._update.content
+        content |= encode_facts("repository", facts)
+        content |= {"repo_url": locator.url, **locator_columns(locator)}
+        if not facts.archived:
+            content["archived_at"] = None
+        elif facts.archived_at is not None:
+            content["archived_at"] = encode_instant(facts.archived_at)
+        if locator.url != self._row["repo_url"]:
+            # Their keys have the old name, and requests have the new one.
             source_state.delete_validators(self._connection, self._id, "repo")
-        if self._followed is not None and self._followed.key != repository.locator.key:
-            self._renamed(self._followed.key, repository.locator.key)
+        if self._followed is not None and self._followed.key != locator.key:
+            self._add_previous_url(self._followed.key, locator.key)
 
-    def _renamed(self, old: str, new: str) -> None:
-        """Remember under which URL the package was followed before."""
+    def _add_previous_url(self, old_key: str, new_key: str) -> None:
         self._connection.execute(
             "INSERT OR REPLACE INTO previous_urls (package_id, url, key, until)"
             " VALUES (?, ?, ?, ?)",
-            (self._id, self._row["repo_url"], old, encode_instant(self._at)),
+            (self._id, self._row["repo_url"], old_key, self._update.at),
         )
         self._connection.execute(
-            "DELETE FROM previous_urls WHERE package_id = ? AND key = ?", (self._id, new)
+            "DELETE FROM previous_urls WHERE package_id = ? AND key = ?", (self._id, new_key)
         )
 
-    def _active(self, news: Activity) -> None:
-        if commit_days.replace_days(self._connection, self._id, news):
-            self._changes.made = True
-        self._changes.silent |= {"head": news.head, "days_known": 1}
-        self._changes.silent["days_since"] = None if news.since is None else news.since.isoformat()
-        self._changes.silent |= commit_days.span_columns(self._row, news.since, utc_day(self._at))
-        self._changes.content["last_updated"] = encode_instant(news.committed_at)
-        if news.default_branch is not None:
-            self._changes.content["default_branch"] = news.default_branch
-        # A count is that of its head: of another head, it is not known until it is told.
-        if news.commit_count is not None or news.head != self._row["head"]:
-            self._changes.content["commit_count"] = news.commit_count
+    def _set_activity(self, commits: Activity) -> None:
+        if commit_days.replace_days(self._connection, self._id, commits):
+            self._update.has_changed = True
+        since = commits.since
+        self._update.state |= {
+            "head": commits.head,
+            "days_known": 1,
+            "days_since": None if since is None else since.isoformat(),
+            **commit_days.span_columns(self._row, since, self._today),
+        }
+        self._update.content["last_updated"] = encode_instant(commits.committed_at)
+        if commits.default_branch is not None:
+            self._update.content["default_branch"] = commits.default_branch
+        # A count belongs to its head: with a new head it is unknown until the host states it.
+        if commits.commit_count is not None or commits.head != self._row["head"]:
+            self._update.content["commit_count"] = commits.commit_count
 
-    def _contributed(self, contributors: Sequence[Contributor]) -> None:
-        self._changes.replace(
+    def _set_contributors(self, contributors: Sequence[Contributor]) -> None:
+        self._update.replace_rows(
             "participants",
             ("name", "commits"),
             [(person.name, person.commits) for person in contributors],
         )
-        self._changes.content["participant_names"] = "\n".join(
+        self._update.content["participant_names"] = "\n".join(
             person.name for person in contributors
         )
 
-    def _move_window(self, reading: RepositoryResult) -> None:
-        """Compute the 52 weeks that end today, from days that are sure to be today's."""
-        if reading.activity is None:
-            told_otherwise = reading.problem is not None or reading.status is not None
-            if told_otherwise or not self._row["days_known"]:
-                return
-        today = utc_day(self._at)
-        days = commit_days.read_days(self._connection, self._id, activity.window_start(today))
-        self._changes.silent |= {
-            "commits_over_52": encode_list(activity.weekly_counts(days, today)),
-            "commits_until": today.isoformat(),
-            "days_until": today.isoformat(),
+    def _move_window(self, result: RepositoryResult) -> None:
+        """Compute the 52 weeks that end today, if all their days are known.
+
+        The window moves every day without any commit. A response without new commits (a 304)
+        still completes the days until today.
+        """
+        if result.activity is None and (
+            result.problem is not None or result.status is not None or not self._row["days_known"]
+        ):
+            return
+        first = activity.window_start(self._today)
+        days = commit_days.read_days(self._connection, self._id, first)
+        until = self._today.isoformat()
+        self._update.state |= {
+            "commits_over_52": encode_list(activity.weekly_counts(days, self._today)),
+            "commits_until": until,
+            "days_until": until,
         }
 
-    def _status(self, reading: RepositoryResult) -> Status:
+    def _next_status(self, result: RepositoryResult) -> Status:
         before: Status = self._row["status"]
-        news = reading.repository
-        if reading.status is not None:
-            return reading.status
-        if news is None and (reading.problem is not None or before == "blocked"):
-            return before  # not told, or as it was
-        if news is not None and news.disabled:
+        facts = result.repository
+        if result.status is not None:
+            return result.status
+        if facts is None and (result.problem is not None or before == "blocked"):
+            return before
+        if facts is not None and facts.disabled:
             return "blocked"
-        if self._changes.content.get("archived", self._row["archived"]):
+        if self._update.content.get("archived", self._row["archived"]):
             return "archived"
-        if reading.activity is not None:
-            return "active" if reading.activity.head else "empty"
+        if result.activity is not None:
+            return "active" if result.activity.head else "empty"
         return "empty" if before == "empty" else "active"
 
     # ── the parts of a project ──
 
-    def _released(self, project: Project) -> None:
-        key = normalize_name(project.name)
-        if key != self._row["pypi_key"]:
-            package_update.clear_downloads(self._connection, self._id, self._changes)
-        self._changes.content |= {
-            "pypi_name": project.name,
-            "pypi_key": key,
-            "pypi_url": project.url,
-            "pypi_version": project.version,
-            "pypi_status": project.status,
-        }
-        if project.described:
-            self._changes.content |= {
-                "pypi_requires_python": project.requires_python,
-                "pypi_license": project.license,
-                "pypi_classifiers": encode_list(project.classifiers),
-                "pypi_summary": project.summary,
-                "pypi_documentation_url": project.documentation_url,
-            }
-        self._changes.replace(
-            "versions", releases.RELEASE_COLUMNS, list(map(releases.release_row, project.releases))
-        )
+    def _set_project(self, project: Project) -> None:
+        columns = project_name_columns(project.name)
+        if columns["pypi_key"] != self._row["pypi_key"]:
+            self._update.clear_downloads()
+        facts = encode_facts("project", project)
+        if not project.described:
+            facts = {name: value for name, value in facts.items() if name in _INDEX_COLUMNS}
+        self._update.content |= columns | facts
+        releases = [_release_columns(release) for release in project.releases]
+        self._update.replace_rows("versions", RELEASE_COLUMNS, releases)
 
-    # ── how the source is doing ──
 
-    def _note_success(self) -> None:
-        source_state.record_success(
-            self._connection, self._id, self._source, self._at, self._run_id
-        )
-
-    def _note_failure(self, failure: Failure, *, found: bool = False) -> int:
-        return source_state.record_failure(
-            self._connection,
-            self._id,
-            self._source,
-            self._at,
-            self._run_id,
-            failure,
-            found=found,
-            backoff=self._backoff,
-        )
+def _release_columns(release: Release) -> tuple[object, ...]:
+    """Return the values of ``RELEASE_COLUMNS``."""
+    return (
+        release.version,
+        encode_instant(release.upload_time),
+        int(release.yanked),
+        release.yanked_reason,
+        int(release.is_prerelease),
+        release.requires_python,
+    )

@@ -18,21 +18,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pkgharvest.catalog import packages
+from pkgharvest.catalog.columns import SEARCH_WEIGHTS
 from pkgharvest.catalog.encoding import decode_instant
-from pkgharvest.catalog.migrations import SEARCHED_COLUMNS
 from pkgharvest.model.package import Package
 from pkgharvest.model.search_text import SearchHit, fold, unique_words
-
-_WEIGHTS: Mapping[str, int] = {
-    "title": 100,
-    "slug": 100,
-    "repo_description": 4,
-    "topics": 8,
-    "pypi_summary": 4,
-    "participant_names": 2,
-}
-"""How much a word counts in each column. In names so much that the length of all the rest, by
-which BM25 divides, is nothing beside it: who has many participants is not the worse for it."""
 
 _NAMES = ("title", "slug")
 _CALLED_SO = 100
@@ -55,7 +44,7 @@ def search(connection: sqlite3.Connection, text: str, *, limit: int) -> list[Sea
     if not wanted or not limit:
         return []
     found = {hit.number: hit for hit in _called_so(connection, text, list(wanted))}
-    for columns, base in ((_NAMES, _IN_NAMES), (SEARCHED_COLUMNS, _ANYWHERE)):
+    for columns, base in ((_NAMES, _IN_NAMES), (tuple(SEARCH_WEIGHTS), _ANYWHERE)):
         if len(found) < limit:
             for hit in _matching(connection, list(wanted.values()), columns, base, limit):
                 found.setdefault(hit.number, hit)
@@ -97,7 +86,7 @@ def _matching(
     # A word stands in quotes and holds none: nothing of it is syntax. It is not folded here: the
     # index does that by its own rules.
     prefixes = " ".join(f'"{word}"*' for word in wanted)
-    weights = ", ".join(str(_WEIGHTS[column]) for column in SEARCHED_COLUMNS)
+    weights = ", ".join(map(str, SEARCH_WEIGHTS.values()))
     rows = connection.execute(
         f"""
         WITH hit AS MATERIALIZED (

@@ -1,4 +1,9 @@
-"""How each source of each package is doing: when it last succeeded, how often it failed since."""
+"""How each source of each package is doing, and the validators its responses came with.
+
+The table ``fetches`` has the last success, the failures since, and when a source is due again.
+The table ``validators`` has what a host gave for conditional requests (RFC 9110, section 8.8).
+Which sources a run picks is decided in ``selection``.
+"""
 
 import datetime as dt
 import sqlite3
@@ -9,122 +14,125 @@ from pkgharvest.catalog.encoding import encode_instant
 from pkgharvest.model.errors import ErrorKind
 from pkgharvest.model.observations import Failure, SourceName, Validator
 
-_DOUBLINGS = 64
-"""So many make the longest of a microsecond; more change nothing."""
+_MAX_DOUBLINGS = 64
+"""Enough to reach the longest timedelta from one microsecond."""
 
-_NOT_ITS_FAULT: frozenset[ErrorKind] = frozenset({"unauthorized", "not_recorded"})
-"""What says nothing of the package: with another token, or live, it is due at once."""
+_WITHOUT_BACKOFF: frozenset[ErrorKind] = frozenset({"unauthorized", "not_recorded"})
+"""Failures that are not the package's: with another token, or live, it is due at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """How long a source that failed is left in peace: longer with each failure in a row."""
+    """How long to leave a failing source alone; each failure in a row doubles the wait.
+
+    >>> Backoff().wait(failures=3)
+    datetime.timedelta(seconds=14400)
+    """
 
     first: dt.timedelta = dt.timedelta(hours=1)
-    """After one failure; each further one doubles it."""
+    """The wait after one failure."""
     most: dt.timedelta = dt.timedelta(days=7)
-    """Never longer than that."""
+    """The longest wait."""
 
     def wait(self, failures: int) -> dt.timedelta:
-        """Return how long to wait after so many failures in a row, the last one included."""
-        doubled = 1 << min(max(0, failures - 1), _DOUBLINGS)
-        # Divided, for the product may be more than a timedelta holds.
+        """Return the wait after so many failures in a row, including the last one."""
+        doubled = 1 << min(max(0, failures - 1), _MAX_DOUBLINGS)
+        # Dividing avoids a product that overflows timedelta.
         return self.most if self.first > self.most // doubled else self.first * doubled
 
 
 DEFAULT_BACKOFF = Backoff()
 
 
-def record_success(
-    connection: sqlite3.Connection,
-    package_id: int,
-    source: SourceName,
-    at: dt.datetime,
-    run_id: int,
-) -> None:
-    """Note a success, which clears every failure before it."""
-    connection.execute(
+class Attempt:
+    """One attempt to fetch one source of one package, whose end is yet to be recorded."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        package_id: int,
+        source: SourceName,
+        at: dt.datetime,
+        run_id: int,
+        backoff: Backoff = DEFAULT_BACKOFF,
+    ) -> None:
+        self._connection = connection
+        self._at = at
+        self._backoff = backoff
+        self._values: dict[str, object] = {
+            "package_id": package_id,
+            "source": source,
+            "at": encode_instant(at),
+            "run_id": run_id,
+        }
+
+    def record_success(self) -> None:
+        """Record a success, which clears the failures before it."""
+        self._connection.execute(
+            """
+            INSERT OR REPLACE INTO fetches (package_id, source, last_success, last_attempt, run_id)
+            VALUES (:package_id, :source, :at, :at, :run_id)
+            """,
+            self._values,
+        )
+
+    def record_failure(self, failure: Failure, *, found: bool = False) -> int:
+        """Record a failure and when to retry; return the number of 404 responses in a row.
+
+        ``found``: the source exists, and a part of it failed.
         """
-        INSERT OR REPLACE INTO fetches (package_id, source, last_success, last_attempt, run_id)
-        VALUES (:package_id, :source, :at, :at, :run_id)
-        """,
-        {"package_id": package_id, "source": source, "at": encode_instant(at), "run_id": run_id},
-    )
+        known = self._connection.execute(
+            """
+            SELECT last_success, consecutive_failures, not_found_in_a_row FROM fetches
+            WHERE package_id = :package_id AND source = :source
+            """,
+            self._values,
+        ).fetchone()
+        last_success, failures, not_found = known or (None, 0, 0)
+        not_found = not_found + 1 if failure.kind == "not_found" and not found else 0
+        has_backoff = failure.kind not in _WITHOUT_BACKOFF
+        wait = self._backoff.wait(failures + 1) if has_backoff else dt.timedelta(0)
+        self._connection.execute(
+            """
+            INSERT OR REPLACE INTO fetches (
+                package_id, source, last_success, last_attempt, last_error, message,
+                consecutive_failures, not_found_in_a_row, next_due, run_id
+            ) VALUES (
+                :package_id, :source, :last_success, :at, :last_error, :message,
+                :failures, :not_found, :next_due, :run_id
+            )
+            """,
+            self._values
+            | {
+                "last_success": last_success,
+                "last_error": failure.kind,
+                "message": failure.message,
+                "failures": failures + 1,
+                "not_found": not_found,
+                "next_due": encode_instant(self._at + wait),
+            },
+        )
+        return int(not_found)
 
+    def record_rate_limited(self, message: str) -> None:
+        """Record that the host's rate limit left the source unread, which is not its failure.
 
-def record_failure(
-    connection: sqlite3.Connection,
-    package_id: int,
-    source: SourceName,
-    at: dt.datetime,
-    run_id: int,
-    failure: Failure,
-    *,
-    found: bool = False,
-    backoff: Backoff = DEFAULT_BACKOFF,
-) -> int:
-    """Note a failure, and when it is worth to try again; return how many 404s came in a row.
-
-    ``found``: the source was there, and a part of it failed.
-    """
-    known = connection.execute(
+        ``run_id`` stays, so that the source is still due when the run is continued.
         """
-        SELECT last_success, consecutive_failures, not_found_in_a_row FROM fetches
-        WHERE package_id = ? AND source = ?
-        """,
-        (package_id, source),
-    ).fetchone()
-    last_success, failures, not_found = known or (None, 0, 0)
-    not_found = not_found + 1 if failure.kind == "not_found" and not found else 0
-    wait = dt.timedelta(0) if failure.kind in _NOT_ITS_FAULT else backoff.wait(failures + 1)
-    connection.execute(
-        """
-        INSERT OR REPLACE INTO fetches (
-            package_id, source, last_success, last_attempt, last_error, message,
-            consecutive_failures, not_found_in_a_row, next_due, run_id
-        ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-        """,
-        (
-            package_id,
-            source,
-            last_success,
-            encode_instant(at),
-            failure.kind,
-            failure.message,
-            failures + 1,
-            not_found,
-            encode_instant(at + wait),
-            run_id,
-        ),
-    )
-    return int(not_found)
-
-
-def record_rate_limited(
-    connection: sqlite3.Connection,
-    package_id: int,
-    source: SourceName,
-    at: dt.datetime,
-    message: str,
-) -> None:
-    """Note that a host out of quota left the source unread: it says nothing of the source.
-
-    It stays due, and to be done by whoever goes on with the run.
-    """
-    connection.execute(
-        """
-        INSERT INTO fetches (package_id, source, last_attempt, last_error, message)
-        VALUES (:package_id, :source, :at, 'rate_limited', :message)
-        ON CONFLICT (package_id, source) DO UPDATE SET
-            last_attempt = excluded.last_attempt, last_error = excluded.last_error,
-            message = excluded.message
-        """,
-        {"package_id": package_id, "source": source, "at": encode_instant(at), "message": message},
-    )
+        self._connection.execute(
+            """
+            INSERT INTO fetches (package_id, source, last_attempt, last_error, message)
+            VALUES (:package_id, :source, :at, 'rate_limited', :message)
+            ON CONFLICT (package_id, source) DO UPDATE SET
+                last_attempt = excluded.last_attempt, last_error = excluded.last_error,
+                message = excluded.message
+            """,
+            self._values | {"message": message},
+        )
 
 
 def clear_source_state(connection: sqlite3.Connection, package_id: int, source: SourceName) -> None:
-    """Let the source be one that was never asked."""
+    """Forget all attempts, as if the source had never been fetched."""
     connection.execute(
         "DELETE FROM fetches WHERE package_id = ? AND source = ?", (package_id, source)
     )
@@ -136,9 +144,9 @@ def store_validators(
     source: SourceName,
     validators: Iterable[Validator],
 ) -> None:
-    """Keep what vouches for what was read just now, in place of what did before."""
+    """Store the validators of the data that was just read, replacing those of the same paths."""
     for validator in validators:
-        # One path is one thing that was asked; its query moves with the window.
+        # A path is one resource; its query moves with the window of commits.
         path = validator.key.partition("?")[0]
         connection.execute(
             "DELETE FROM validators WHERE package_id = ? AND source = ?"
@@ -146,7 +154,7 @@ def store_validators(
             (package_id, source, path, len(path) + 1, path + "?"),
         )
         if validator.etag is None and validator.last_modified is None:
-            continue  # nothing to ask with
+            continue
         connection.execute(
             "INSERT INTO validators (package_id, source, key, etag, last_modified, parser)"
             " VALUES (?, ?, ?, ?, ?, ?)",
@@ -162,7 +170,7 @@ def store_validators(
 
 
 def delete_validators(connection: sqlite3.Connection, package_id: int, source: SourceName) -> None:
-    """Forget them: the next fetch reads the whole source again."""
+    """Delete the validators, so that the next fetch reads the whole source again."""
     connection.execute(
         "DELETE FROM validators WHERE package_id = ? AND source = ?", (package_id, source)
     )

@@ -1,1 +1,1 @@
-"""Dumps, restores and imports into the catalog."""
+"""Bringing catalogs in and out: dumps, restores, and imports of API v4 resources."""

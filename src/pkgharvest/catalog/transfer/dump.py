@@ -1,8 +1,9 @@
-"""The whole catalogue as lines of JSON: what one catalogue tells another, and loses nothing by.
+"""Dumps: the whole catalog as lines of JSON, written and read.
 
-A line is a category, a grid, or a package with all that hangs on it, so that a package is whole
-or not there at all. The names are those of the tables and their columns. Left out is what follows
-from the rest (keys, what is searched), what vouches for answers, and the runs.
+A line is a category, a grid, or a package with its child rows, so that a package is restored
+completely or not at all. Keys are the names of tables and columns, and ``catalog.columns`` says how
+each is read. A dump leaves out what is derived from the rest, the validators and the runs.
+Writing what was read into the tables is done by ``restore``.
 """
 
 import datetime as dt
@@ -14,19 +15,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pkgharvest.api_v4 import decode
+from pkgharvest.catalog.columns import COLUMNS, PACKAGE_COLUMNS, Column, Kind
 from pkgharvest.catalog.database import Table
 from pkgharvest.catalog.encoding import encode_instant, encode_list
 from pkgharvest.catalog.transfer.upsert import NOUNS
 from pkgharvest.model.json_node import DecodeError, JsonNode
-from pkgharvest.model.package import STATUSES
 
 DUMP_VERSION = 3
-"""Of the lines; raised when an older program could not read them rightly."""
+"""The version of the format; raised when older programs could not read it correctly."""
 
-_CHUNK = 200
+_CHUNK_SIZE = 200
+"""Packages per query."""
 
-DERIVED_COLUMNS = frozenset({"repo_key", "pypi_key", "participant_names", "commits", "score"})
-"""Columns of ``packages`` that follow from others."""
+_HEADER_TYPE = "catalogue"
+"""The ``type`` of a dump's first line, fixed by the format."""
+
+_NOT_DUMPED = frozenset(column.name for column in PACKAGE_COLUMNS if not column.is_dumped)
+"""Columns of ``packages`` that are derived from others."""
 
 _RENAMED = {
     "edited": "user_fields",
@@ -34,10 +39,10 @@ _RENAMED = {
     "pypi_tried": "pypi_lookup_note",
     "pypi_choice": "pypi_source",
 }
-"""Columns of dumps of version 2, and what they are called now."""
+"""Column names of dumps of version 2, and their names since version 3."""
 
-_NOT_TOLD = frozenset({"package_id", "position", "run_id"})
-"""Columns of the tables below that say whose a row is, where it stands, and what made it."""
+_LINK_COLUMNS = frozenset({"package_id", "position", "run_id"})
+"""Columns of child tables that a line states by its structure, or not at all."""
 
 CHILD_TABLES: Mapping[str, str] = {
     "previous_urls": "until, key",
@@ -47,167 +52,159 @@ CHILD_TABLES: Mapping[str, str] = {
     "snapshots": "at",
     "fetches": "source",
 }
-"""The tables of which a package has rows, and their order."""
+"""The tables with rows of a package, and the order of the rows."""
 
 ORDERED_TABLES = frozenset({"participants", "versions"})
-"""Those of them with a ``position``."""
-
-_INSTANTS = frozenset(
-    {
-        *("created", "modified", "last_fetched", "last_updated", "archived_at"),
-        *("contributors_read", "upload_time", "until", "at"),
-        *("last_success", "last_attempt", "next_due"),
-    }
-)
-_LISTS = frozenset({"topics", "pypi_classifiers", "user_fields"})
-_JSON = _LISTS | {"commits_over_52", "extra"}
-_CHOICES: Mapping[tuple[str, str], tuple[str, ...]] = {
-    ("packages", "status"): STATUSES,
-    ("packages", "pypi_source"): ("auto", "set", "none"),
-    ("fetches", "source"): ("repo", "pypi", "downloads"),
-}
+"""The child tables that have a ``position``."""
 
 
 class DumpLine(NamedTuple):
-    """A line that was read: what is to stand in the tables."""
+    """A line that was read, as it is to be stored."""
 
     table: Table
     id: int
     slug: str
     columns: Mapping[str, object]
-    """As they are stored, ``id`` aside; without those that are derived."""
+    """Stored values by column, without ``id`` and what is derived."""
     grids: tuple[int, ...]
-    """Of a package: its grids, in order."""
-    hanging: Mapping[str, Sequence[Mapping[str, object]]]
-    """Of a package: its rows of other tables."""
+    """The ids of a package's grids, in order."""
+    child_rows: Mapping[str, Sequence[Mapping[str, object]]]
+    """The rows of a package in other tables, by table."""
 
 
-# ── out ──
+# ── writing ──
 
 
 def dump_lines(connection: sqlite3.Connection, package_ids: Iterable[int]) -> Iterator[str]:
-    """Yield the lines: what they are, all categories, all grids, these packages.
+    """Yield a header line, all categories, all grids, and these packages.
 
-    To be read in one transaction, lest they are of different moments.
+    Call inside a transaction, so that all lines are of one state.
     """
-    yield _text({"type": "catalogue", "version": DUMP_VERSION})
+    yield _encode_line({"type": _HEADER_TYPE, "version": DUMP_VERSION})
     tables: tuple[Table, ...] = ("categories", "grids")
     for table in tables:
-        for row in _rows(connection, f"SELECT * FROM {table} ORDER BY id"):  # noqa: S608
-            yield _text({"type": NOUNS[table]} | _told(row, _NOT_TOLD))
+        for row in _select(connection, f"SELECT * FROM {table} ORDER BY id"):  # noqa: S608
+            yield _encode_line({"type": NOUNS[table]} | _decode_row(table, row))
     remaining = iter(package_ids)
-    while chunk := list(itertools.islice(remaining, _CHUNK)):
-        yield from _packages(connection, chunk)
+    while chunk := list(itertools.islice(remaining, _CHUNK_SIZE)):
+        yield from _package_lines(connection, chunk)
 
 
-def _packages(connection: sqlite3.Connection, ids: Sequence[int]) -> Iterator[str]:
-    these = json.dumps(ids)
+def _package_lines(connection: sqlite3.Connection, ids: Sequence[int]) -> Iterator[str]:
+    ids_json = json.dumps(ids)
     among = "IN (SELECT value FROM json_each(?))"
 
-    def gather(table: str, order: str) -> dict[int, list[dict[str, object]]]:
-        found: dict[int, list[dict[str, object]]] = defaultdict(list)
+    def rows_by_package(table: str, order: str) -> dict[int, list[dict[str, object]]]:
+        rows: dict[int, list[dict[str, object]]] = defaultdict(list)
         query = f"SELECT * FROM {table} WHERE package_id {among} ORDER BY package_id, {order}"  # noqa: S608
-        for row in _rows(connection, query, these):
-            found[row["package_id"]].append(row)
-        return found
+        for row in _select(connection, query, ids_json):
+            rows[row["package_id"]].append(row)
+        return rows
 
-    grids = gather("grid_packages", "position")
-    hanging = {table: gather(table, order) for table, order in CHILD_TABLES.items()}
+    grids = rows_by_package("grid_packages", "position")
+    children = {table: rows_by_package(table, order) for table, order in CHILD_TABLES.items()}
     query = f"SELECT * FROM packages WHERE id {among}"  # noqa: S608 - fixed pieces
-    rows = {row["id"]: row for row in _rows(connection, query, these)}
+    packages = {row["id"]: row for row in _select(connection, query, ids_json)}
     for number in ids:
-        line = {"type": "package"} | _told(rows[number], DERIVED_COLUMNS)
+        line = {"type": "package"} | _decode_row("packages", packages[number])
         line["grids"] = [row["grid_id"] for row in grids.get(number, ())]
-        for table, found in hanging.items():
+        for table, rows in children.items():
             line[table] = [
                 {
                     name: value
                     for name, value in row.items()
-                    if value is not None and name not in _NOT_TOLD
+                    if value is not None and name not in _LINK_COLUMNS
                 }
-                for row in found.get(number, ())
+                for row in rows.get(number, ())
             ]
-        yield _text(line)
+        yield _encode_line(line)
 
 
-def _rows(connection: sqlite3.Connection, query: str, *values: object) -> Iterator[dict[str, Any]]:
-    """Yield what ``query`` finds, by the names of the columns."""
+def _select(
+    connection: sqlite3.Connection, query: str, *values: object
+) -> Iterator[dict[str, Any]]:
     cursor = connection.execute(query, values)
     names = [column[0] for column in cursor.description]
     for row in cursor:
         yield dict(zip(names, row, strict=True))
 
 
-def _told(row: Mapping[str, Any], left_out: frozenset[str]) -> dict[str, object]:
-    """Return what a line tells of a category, a grid or a package."""
+def _decode_row(table: Table, row: Mapping[str, Any]) -> dict[str, object]:
+    """Return the values of a row as JSON, without what a dump leaves out."""
+    columns = COLUMNS[table]
     return {
-        name: json.loads(value) if name in _JSON else value
+        name: json.loads(value) if _is_json(columns.get(name)) else value
         for name, value in row.items()
-        if name not in left_out
+        if table != "packages" or name not in _NOT_DUMPED
     }
 
 
-def _text(line: Mapping[str, object]) -> str:
-    # ASCII: nothing in it acts on a terminal, and half characters come through.
+def _is_json(column: Column | None) -> bool:
+    return column is not None and column.kind in {"strings", "weeks", "object"}
+
+
+def _encode_line(line: Mapping[str, object]) -> str:
+    # ASCII: no text can control a terminal, and lone surrogates survive.
     return json.dumps(line) + "\n"
 
 
-# ── in ──
-
-
-def is_newer_dump(node: JsonNode) -> bool:
-    """Tell whether ``node`` says that what follows was written by a newer program."""
-    version = node.value.get("version") if isinstance(node.value, dict) else None
-    return is_dump_line(node) and isinstance(version, int) and version > DUMP_VERSION
+# ── reading ──
 
 
 def is_dump_line(node: JsonNode) -> bool:
-    """Tell whether ``node`` is a line of an export, by what it says of itself."""
+    """Tell whether ``node`` is a line of a dump, by its ``type``."""
     return isinstance(node.value, dict) and node.value.get("type") in {
-        "catalogue",
+        _HEADER_TYPE,
         *NOUNS.values(),
     }
 
 
+def is_newer_dump(node: JsonNode) -> bool:
+    """Tell whether ``node`` is the header of a dump that a newer program wrote."""
+    version = node.value.get("version") if isinstance(node.value, dict) else None
+    return is_dump_line(node) and isinstance(version, int) and version > DUMP_VERSION
+
+
 class DumpReader:
-    """Reads lines into what the tables of ``connection`` can hold."""
+    """Reads lines into values that the tables of ``connection`` can store."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._columns = {
+        self._schema = {
             table: [
-                column
-                for column in connection.execute(
+                (name, kind, required, default)
+                for name, kind, required, default in connection.execute(
                     'SELECT name, type, "notnull", dflt_value FROM pragma_table_info(?)', (table,)
-                ).fetchall()
-                if column[0] not in {"id", *(DERIVED_COLUMNS if table == "packages" else _NOT_TOLD)}
+                )
+                if name != "id"
+                and name not in (_NOT_DUMPED if table == "packages" else _LINK_COLUMNS)
             ]
             for table in (*NOUNS, *CHILD_TABLES)
         }
 
     def read(self, node: JsonNode) -> DumpLine | None:
-        """Read a line; None for the one that says what the lines are.
+        """Read a line; return None for the header.
 
-        Raises DecodeError, with the path to the fault.
+        Raises DecodeError with the path to what is wrong.
         """
-        kind = node["type"].text()
-        if kind == "catalogue":
+        line_type = node["type"].text()
+        if line_type == _HEADER_TYPE:
             node["version"].integer()
             return None
-        table = next(table for table, noun in NOUNS.items() if noun == kind)
-        beside = {"type", "id"} | (
-            {"grids"} | CHILD_TABLES.keys() if table == "packages" else set()
-        )
+        table = next(table for table, noun in NOUNS.items() if noun == line_type)
+        is_package = table == "packages"
+        structure = {"type", "id"} | ({"grids"} | CHILD_TABLES.keys() if is_package else set())
         members = {
-            _RENAMED.get(key, key): member for key, member in node.items() if key not in beside
+            _RENAMED.get(key, key): member for key, member in node.items() if key not in structure
         }
-        columns = self._row(table, members, node.path)
-        hanging: dict[str, list[dict[str, object]]] = {}
+        columns = self._read_row(table, members, node.path)
+        child_rows: dict[str, list[dict[str, object]]] = {}
         grids: tuple[int, ...] = ()
-        if table == "packages":
+        if is_package:
             grids = tuple(dict.fromkeys(decode.decode_id(item) for item in _items(node, "grids")))
-            for name in CHILD_TABLES:
-                hanging[name] = [
-                    self._row(name, dict(item.items()), item.path) for item in _items(node, name)
+            for child in CHILD_TABLES:
+                child_rows[child] = [
+                    self._read_row(child, dict(item.items()), item.path)
+                    for item in _items(node, child)
                 ]
         return DumpLine(
             table=table,
@@ -215,61 +212,50 @@ class DumpReader:
             slug=str(columns["slug"]),
             columns=columns,
             grids=grids,
-            hanging=hanging,
+            child_rows=child_rows,
         )
 
-    def _row(self, table: str, members: Mapping[str, JsonNode], path: str) -> dict[str, object]:
-        """Read the columns of a row: every one that has no default, and no others."""
+    def _read_row(
+        self, table: str, members: Mapping[str, JsonNode], path: str
+    ) -> dict[str, object]:
+        """Read the columns of a row: all that have no default, and no unknown ones."""
         columns: dict[str, object] = {}
-        left = dict(members)
-        for name, kind, required, default in self._columns[table]:
-            member = left.pop(name, None)
+        unread = dict(members)
+        for name, sqlite_type, required, default in self._schema[table]:
+            member = unread.pop(name, None)
             if member is not None and member.value is not None:
-                columns[name] = _read_value(table, name, kind, member)
+                columns[name] = _read_value(COLUMNS.get(table, {}).get(name), sqlite_type, member)
             elif not required:
                 columns[name] = None
             elif member is not None or default is None:
                 raise DecodeError(f"{path}.{name}", "a value", None)
-        for key, member in left.items():
+        for key, member in unread.items():
             raise DecodeError(member.path, "a key of this version", key)
         return columns
 
 
 def _items(node: JsonNode, key: str) -> list[JsonNode]:
-    found = node.get(key)
-    return [] if found is None else found.sequence()
+    member = node.get(key)
+    return [] if member is None else member.sequence()
 
 
-def _read_value(table: str, name: str, kind: str, member: JsonNode) -> object:
-    if name in _READERS:
-        return _READERS[name](member)
-    if kind == "INTEGER":
+def _read_value(column: Column | None, sqlite_type: str, member: JsonNode) -> object:
+    if column is not None and column.kind in _READERS:
+        return _READERS[column.kind](member)
+    if sqlite_type == "INTEGER":
         return member.integer()
     text = member.text()
-    choices = _CHOICES.get((table, name))
-    if choices is not None and text not in choices:
-        raise DecodeError(member.path, f"one of {', '.join(choices)}", text)
+    if column is not None and column.choices and text not in column.choices:
+        raise DecodeError(member.path, f"one of {', '.join(column.choices)}", text)
     return text
 
 
-def _instant(member: JsonNode) -> str | None:
-    return encode_instant(decode.decode_instant(member))
-
-
-def _list(member: JsonNode) -> str:
-    return encode_list(decode.decode_texts(member))
-
-
-def _weeks(member: JsonNode) -> str:
-    return encode_list(decode.decode_weeks(member))
-
-
-def _object(member: JsonNode) -> str:
+def _read_object(member: JsonNode) -> str:
     decode.require_json(member)
-    return json.dumps({key: each.value for key, each in member.items()})
+    return json.dumps({key: value.value for key, value in member.items()})
 
 
-def _day(member: JsonNode) -> str:
+def _read_day(member: JsonNode) -> str:
     text = member.text()
     try:
         return dt.date.fromisoformat(text).isoformat()
@@ -277,14 +263,13 @@ def _day(member: JsonNode) -> str:
         raise DecodeError(member.path, "an ISO 8601 day", text) from error
 
 
-_READERS: Mapping[str, Callable[[JsonNode], object]] = {
-    **dict.fromkeys(_INSTANTS, _instant),
-    **dict.fromkeys(("day", "days_since", "days_from", "days_until", "commits_until"), _day),
-    **dict.fromkeys(_LISTS, _list),
+_READERS: Mapping[Kind, Callable[[JsonNode], object]] = {
+    "instant": lambda member: encode_instant(decode.decode_instant(member)),
+    "day": _read_day,
+    "strings": lambda member: encode_list(decode.decode_texts(member)),
+    "weeks": lambda member: encode_list(decode.decode_weeks(member)),
+    "object": _read_object,
     "slug": decode.decode_slug,
-    "commits_over_52": _weeks,
-    "extra": _object,
-    "repo_url": decode.decode_url,
     "url": decode.decode_url,
 }
-"""By column, where its type does not say it all."""
+"""By kind of column, where its SQLite type does not say enough."""
