@@ -303,7 +303,7 @@ def test_a_full_disk_can_be_read_and_is_named(tmp_path: Path) -> None:
         with pytest.raises(CatalogError) as refused, database.open_writer(path):
             pass
     assert refused.value.message == f"no space left for {path}"
-    assert refused.value.hint == "what was saved before is whole; make room and run again"
+    assert refused.value.hint == "nothing is lost; free some space and run again"
     assert path.read_bytes() == before
     with database.open_writer(path):
         pass

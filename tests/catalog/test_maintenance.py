@@ -73,7 +73,7 @@ def test_every_status_is_one(path: Path) -> None:
         ("commits_over_52 = '[1,'", "cat: commits_over_52 is not a list"),
         ("topics = '{}'", "cat: topics is not a list"),
         ("pypi_classifiers = ''", "cat: pypi_classifiers is not a list"),
-        ("status = 'asleep'", "cat: its status is not one"),
+        ("status = 'asleep'", "cat: unknown status"),
         ("modified = 'yesterday'", "cat: modified is not an instant"),
         ("last_fetched = '2026-02-15'", "cat: last_fetched is not an instant"),
     ],

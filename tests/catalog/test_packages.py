@@ -33,7 +33,9 @@ def catalog(catalog: OpenCatalog) -> OpenCatalog:
     known = ((2, "cat", 5, 9), (3, "Ant", 9, 300), (4, "bee", 7, 900))
     for package_id, name, commits, age in known:
         news = repository_result(
-            repository=repository_facts(f"octo/{name}", stars=10 * package_id),
+            repository=repository_facts(
+                f"octo/{name}", repo_id=str(package_id), stars=10 * package_id
+            ),
             activity=activity({TODAY - DAY: commits}, committed_at=NOW - age * DAY),
         )
         catalog.save(news, NOW + package_id * HOUR, package_id=package_id)

@@ -131,3 +131,43 @@ def test_a_removed_package_takes_its_former_names_along(cat: OpenCatalog) -> Non
     with pytest.raises(UnknownPackage):
         lookup.find_package(cat.connection, "octo/cat")
     assert cat.add("octo/cat") == 2
+
+
+# ── one repository under two names ──
+
+SELF_HOSTED = "https://git.example/Octo/Cat"
+
+
+def test_a_repository_that_another_package_follows_by_the_hosts_id_is_not_taken_over(
+    catalog: OpenCatalog,
+) -> None:
+    catalog.add(SELF_HOSTED)
+    catalog.save(repository_result(repository=repository_facts(SELF_HOSTED)))
+    duplicate = catalog.add(SELF_HOSTED.lower(), slug="again")  # its keys keep their case
+    result = repository_result(repository=repository_facts(SELF_HOSTED.lower(), stars=99))
+    saved = catalog.save(result, NOW + DAY, package_id=duplicate)
+    assert saved == results.SaveResult(
+        changed=True,
+        failure=Failure(kind="malformed", message="the repository is already followed as cat"),
+    )
+    package = catalog.package(duplicate)
+    assert (package.status, package.repo_watchers, package.repo_id) == ("moved", 0, None)
+    assert catalog.validator_keys("repo", duplicate) == []
+    edits.remove_package(catalog.connection, 1)
+    assert catalog.save(result, NOW + DAY, package_id=duplicate).failure is None
+    assert catalog.package(duplicate).status == "active"
+
+
+def test_the_same_id_on_another_host_is_another_repository(cat: OpenCatalog) -> None:
+    other = cat.add(SELF_HOSTED, slug="other")
+    result = repository_result(repository=repository_facts(SELF_HOSTED))
+    assert cat.save(result, package_id=other).failure is None
+    assert cat.package(other).repo_id == cat.package().repo_id
+
+
+def test_packages_that_share_a_repository_id_already_stay_fetched(cat: OpenCatalog) -> None:
+    other = cat.add("octo/lion")
+    cat.connection.execute("UPDATE packages SET repo_id = 42 WHERE id = ?", (other,))
+    result = repository_result(repository=repository_facts("octo/lion"))
+    assert cat.save(result, package_id=other).failure is None
+    assert cat.save(repository_result()).failure is None

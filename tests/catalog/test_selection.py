@@ -43,7 +43,7 @@ def select(
 def succeed(catalog: OpenCatalog, package_id: int, *, repo: float, pypi: float) -> None:
     """Note successes so many hours ago."""
     name = catalog.package(package_id).slug
-    reading = repository_result(repository=repository_facts(f"octo/{name}"))
+    reading = repository_result(repository=repository_facts(f"octo/{name}", repo_id=name))
     catalog.save(reading, NOW - repo * HOUR, package_id=package_id)
     catalog.save(project_result(name), NOW - pypi * HOUR, package_id=package_id)
 
@@ -119,7 +119,9 @@ def test_a_limit_counts_packages(catalog: OpenCatalog, limit: int, count: int) -
 
 def test_a_run_goes_on_where_another_ended(catalog: OpenCatalog) -> None:
     succeed(catalog, 1, repo=0, pypi=0)
-    catalog.save(repository_result(repository=repository_facts("octo/two")), package_id=2)
+    catalog.save(
+        repository_result(repository=repository_facts("octo/two", repo_id="2")), package_id=2
+    )
     catalog.save(TIMEOUT, package_id=3)
     going_on = dataclasses.replace(EVERY, sources=BOTH, continues=(catalog.run,))
     assert select(catalog, going_on) == [(2, ("pypi",)), (3, ("pypi",))]

@@ -291,7 +291,7 @@ def test_gains_are_sorted_and_cut(cat: OpenCatalog, monkeypatch: pytest.MonkeyPa
     assert ranked("gained", reverse=True) == [4, 2, 1, 3]
     assert ranked("percent") == [2, 3, 1, 4]
     assert ranked("percent", limit=2) == [2, 3]
-    monkeypatch.setattr(snapshots, "_MANY_TIMES", 1)
+    monkeypatch.setattr(snapshots, "_FILTER_FACTOR", 1)
     for limit in range(6):  # of the most starred first, then of those that can be among the best
         assert ranked("gained", limit=limit) == [1, 3, 2, 4][:limit]
     assert [one.package_id for one in gains(cat, ids=(4, 1))] == [4, 1]

@@ -258,7 +258,7 @@ def test_a_run_that_ends_or_begins_meanwhile(
             run(cat, NOW)
         return False
 
-    monkeypatch.setattr(runs, "_is_held", asked)
+    monkeypatch.setattr(runs, "_is_locked", asked)
     states = [one.state for one in last(cat, path)]
     assert states == (["finished"] if ends else ["at_work", "killed"])
 
@@ -285,7 +285,7 @@ def test_the_newest_report_that_tells_it(cat: OpenCatalog) -> None:
     run(cat, NOW + 3 * DAY)
     [quota] = runs.quotas(cat.connection)
     assert (quota.host, quota.remaining) == ("api.github.com", 50)
-    assert quota.told == NOW + DAY + HOUR
+    assert quota.reported == NOW + DAY + HOUR
     reset = dt.datetime(2026, 2, 15, 19, tzinfo=dt.UTC)
     assert quota.reset == reset
     assert not quota.is_renewed(reset - dt.timedelta(seconds=1))

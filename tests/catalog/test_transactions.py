@@ -28,7 +28,7 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     with pytest.raises(CatalogError) as refused:
         fill()
     assert refused.value.message == f"no space left for {path}"
-    assert refused.value.hint == "what was saved before is whole; make room and run again"
+    assert refused.value.hint == "nothing is lost; free some space and run again"
     with open_catalog(path) as cat:
         assert next(packages.read_packages(cat.connection, [1])) == before
         assert cat.connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"

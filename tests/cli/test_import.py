@@ -303,7 +303,7 @@ def test_the_slug_of_what_is_known_by_number_may_be_taken(shell: CommandLine) ->
 def test_categories_and_grids_before_their_packages(shell: CommandLine) -> None:
     told = imported(shell, grid(), category(), record())
     assert outcomes(told) == ["added"] * 3
-    assert told[0]["message"] == "1 of its packages are not in the catalogue"
+    assert told[0]["message"] == "1 of its packages are not in the catalog"
     query = "SELECT title, description, is_locked, header, created, modified FROM grids"
     assert shell.rows(f"{query} WHERE slug = 'cms'") == [
         ("CMS", "Compared", 0, 1, "2010-08-14T22:47:52.000000Z", "2022-03-04T12:18:15.544000Z")

@@ -85,7 +85,7 @@ def test_a_full_disk(shell: CommandLine, hosts: Hosts, monkeypatch: pytest.Monke
             assert result.code == 1
             assert result.out == ""
             assert result.error == f"no space left for {shell.db}"
-            assert result.hint == "what was saved before is whole; make room and run again"
+            assert result.hint == "nothing is lost; free some space and run again"
     expect_to_go_on(shell, hosts)
 
 

@@ -1,4 +1,6 @@
-"""The SQLite file: schema and migrations, packages, harvests, runs, upkeep.
+"""The catalog: one SQLite file with packages, categories, grids, history and runs.
 
-Reading needs nothing but sqlite3, so that ``show`` starts fast; sqlite-utils is loaded to write.
+``migrations`` makes the tables and ``columns`` describes them. Every function takes an open
+``sqlite3.Connection``; ``database`` opens it and begins transactions. Reading needs nothing but
+sqlite3, so that ``show`` starts fast. Nothing here knows of commands, HTTP or output.
 """

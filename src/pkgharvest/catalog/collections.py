@@ -1,4 +1,8 @@
-"""Categories and grids: what packages are sorted into, and compared in."""
+"""Categories and grids: reading, adding, changing and removing them, and a grid's members.
+
+"Collection" means either. A package has one category at most, and any number of grids. What
+imports may do with collections is decided in ``transfer.upsert``.
+"""
 
 import datetime as dt
 import re
@@ -8,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Literal
 
 from pkgharvest.catalog import edits, lookup, package_update
-from pkgharvest.catalog.database import as_sqlite_utils, update_row
+from pkgharvest.catalog.database import as_sqlite_utils, find_row, update_row
 from pkgharvest.catalog.encoding import (
     decode_required_instant,
     decode_strings,
@@ -19,58 +23,66 @@ from pkgharvest.model.collections import Category, Grid
 from pkgharvest.model.errors import GridLocked, InvalidValue, UnknownCategory, UnknownGrid
 
 CollectionTable = Literal["categories", "grids"]
-"""The table."""
+"""The table of a collection, which says what kind it is."""
 
 _ORDER = "title COLLATE NOCASE, slug"
 
-_ON: Mapping[CollectionTable, str] = {
+_MEMBERS: Mapping[CollectionTable, str] = {
     "categories": "category_id = ?",
     "grids": "id IN (SELECT package_id FROM grid_packages WHERE grid_id = ?)",
 }
-"""Which packages are on a shelf."""
+"""The condition that a package is in a collection."""
 
 
 def list_categories(connection: sqlite3.Connection) -> list[Category]:
     """Return all categories, by title."""
-    return list(_categories(connection))
+    return list(_select_categories(connection))
 
 
 def get_category(connection: sqlite3.Connection, name: str) -> Category:
-    """Return the category with the slug, or else the id, ``name``; raises UnknownCategory."""
-    for found in _categories(connection, collection_id(connection, "categories", name)):
-        return found
+    """Return the category with the slug ``name``, or else with that id.
+
+    Raises UnknownCategory.
+    """
+    number = collection_id(connection, "categories", name)
+    for category in _select_categories(connection, number):
+        return category
     raise UnknownCategory(name)  # it was removed meanwhile
 
 
 def list_grids(connection: sqlite3.Connection) -> list[Grid]:
     """Return all grids, by title."""
-    return list(_grids(connection))
+    return list(_select_grids(connection))
 
 
 def get_grid(connection: sqlite3.Connection, name: str) -> Grid:
-    """Return the grid with the slug, or else the id, ``name``; raises UnknownGrid."""
-    for found in _grids(connection, collection_id(connection, "grids", name)):
-        return found
+    """Return the grid with the slug ``name``, or else with that id.
+
+    Raises UnknownGrid.
+    """
+    number = collection_id(connection, "grids", name)
+    for grid in _select_grids(connection, number):
+        return grid
     raise UnknownGrid(name)  # it was removed meanwhile
 
 
 def collection_id(connection: sqlite3.Connection, kind: CollectionTable, name: str) -> int:
-    """Return the id of what has the slug, or else the id, ``name``.
+    """Return the id of the collection with the slug ``name``, or else with that id.
 
     Raises UnknownCategory, UnknownGrid.
     """
-    if re.fullmatch("[0-9]{1,18}", name):  # 64 bits
+    if re.fullmatch("[0-9]{1,18}", name):  # fits into 64 bits
         query = f"SELECT id FROM {kind} WHERE slug = ? OR id = ? ORDER BY slug <> ?"  # noqa: S608
         row = connection.execute(query, (name, int(name), name)).fetchone()
         if row is not None:
             return int(row[0])
-    look = lookup.category_id if kind == "categories" else lookup.grid_id
-    return look(connection, name)
+    find = lookup.category_id if kind == "categories" else lookup.grid_id
+    return find(connection, name)
 
 
 def member_slugs(connection: sqlite3.Connection, kind: CollectionTable, number: int) -> list[str]:
-    """Return the slugs of the packages that are on a shelf, in order."""
-    query = f"SELECT slug FROM packages WHERE {_ON[kind]} ORDER BY slug"  # noqa: S608
+    """Return the slugs of a collection's packages, sorted."""
+    query = f"SELECT slug FROM packages WHERE {_MEMBERS[kind]} ORDER BY slug"  # noqa: S608
     return [str(row[0]) for row in connection.execute(query, (number,))]
 
 
@@ -82,25 +94,23 @@ def add_collection(
     values: Mapping[str, object],
     now: dt.datetime,
 ) -> bool:
-    """Make a category or a grid with these columns; say whether it is new.
+    """Add a category or a grid; return False if one with the slug exists, which stays as it is.
 
-    ``values`` are what a person said, and theirs; ``title`` is for where they say none. One that
-    is there already stays as it is. Call inside a transaction. Raises InvalidValue for what is no
-    slug.
+    ``values`` are the columns that the user sets; ``title`` is the default if they have none.
+    Call inside a transaction. Raises InvalidValue for an invalid slug.
     """
     edits.require_slug(slug)
-    if _id_of(connection, kind, slug) is not None:
+    if _find_id(connection, kind, slug) is not None:
         return False
-    at = encode_instant(now)
-    edited = encode_list(sorted(values))
+    now_text = encode_instant(now)
     as_sqlite_utils(connection).table(kind).insert(
         {
             "slug": slug,
             "title": title,
             **values,
-            "user_fields": edited,
-            "created": at,
-            "modified": at,
+            "user_fields": encode_list(sorted(values)),
+            "created": now_text,
+            "modified": now_text,
         }
     )
     return True
@@ -114,24 +124,25 @@ def change_collection(
     now: dt.datetime,
     reset: Collection[str] = (),
 ) -> bool:
-    """Give a category or a grid other columns, and leave the rest; say whether anything changed.
+    """Set columns of a category or a grid; return whether a value changed.
 
-    The columns are the person's who set them: no import brings others. Those of ``reset`` are it
-    no longer, and stay as they are until one does. Call inside a transaction. Raises InvalidValue
-    for a slug that is none, or that is taken.
+    No import overwrites the columns of ``values`` afterwards. Those of ``reset`` are released:
+    they keep their value until an import brings another. Call inside a transaction. Raises
+    InvalidValue for a slug that is invalid or taken.
     """
-    [there] = connection.execute(f"SELECT * FROM {kind} WHERE id = ?", (number,))  # noqa: S608
-    edited = (set(decode_strings(there["user_fields"])) | values.keys()) - set(reset)
-    update_row(connection, kind, number, {"user_fields": encode_list(sorted(edited))})
-    new = {name: value for name, value in values.items() if there[name] != value}
-    if not new:
+    row = find_row(connection, kind, number)
+    assert row is not None
+    user_fields = (set(decode_strings(row["user_fields"])) | values.keys()) - set(reset)
+    update_row(connection, kind, number, {"user_fields": encode_list(sorted(user_fields))})
+    changed = {name: value for name, value in values.items() if row[name] != value}
+    if not changed:
         return False
-    slug = new.get("slug")
+    slug = changed.get("slug")
     if isinstance(slug, str):
         edits.require_slug(slug)
-        if _id_of(connection, kind, slug) is not None:
+        if _find_id(connection, kind, slug) is not None:
             raise InvalidValue(f"{slug!r} is taken", field="slug")
-    update_row(connection, kind, number, {**new, "modified": encode_instant(now)})
+    update_row(connection, kind, number, {**changed, "modified": encode_instant(now)})
     return True
 
 
@@ -142,50 +153,50 @@ def change_grid_members(
     unwanted: Iterable[int],
     now: dt.datetime,
 ) -> tuple[list[int], list[int]]:
-    """Put packages into a grid, and take others out; return those that came, and those that went.
+    """Add packages to a grid and remove others; return the ids that were added and removed.
 
-    Content of theirs, and of the grid, changes by that; in which grids they are is the person's
-    word from then on. Call inside a transaction. Raises GridLocked.
+    This modifies the packages and the grid, and no import changes the grids of these packages
+    afterwards. Call inside a transaction. Raises GridLocked.
     """
-    slug, locked = connection.execute(
+    slug, is_locked = connection.execute(
         "SELECT slug, is_locked FROM grids WHERE id = ?", (number,)
     ).fetchone()
     query = "SELECT package_id FROM grid_packages WHERE grid_id = ?"
-    there = {int(row[0]) for row in connection.execute(query, (number,))}
-    came = [one for one in dict.fromkeys(wanted) if one not in there]
-    went = [one for one in dict.fromkeys(unwanted) if one in there]
-    if locked and (came or went):
+    members = {int(row[0]) for row in connection.execute(query, (number,))}
+    added = [package_id for package_id in dict.fromkeys(wanted) if package_id not in members]
+    removed = [package_id for package_id in dict.fromkeys(unwanted) if package_id in members]
+    if is_locked and (added or removed):
         raise GridLocked(slug)
-    for package_id in came:
-        connection.execute(
-            """
-            INSERT INTO grid_packages (package_id, grid_id, position)
-            SELECT :package, :grid, coalesce(max(position), -1) + 1 FROM grid_packages
-            WHERE package_id = :package
-            """,
-            {"package": package_id, "grid": number},
-        )
-    for package_id in went:
-        connection.execute(
-            "DELETE FROM grid_packages WHERE package_id = ? AND grid_id = ?", (package_id, number)
-        )
-    for package_id in (*came, *went):
+    connection.executemany(
+        """
+        INSERT INTO grid_packages (package_id, grid_id, position)
+        SELECT :package, :grid, coalesce(max(position), -1) + 1 FROM grid_packages
+        WHERE package_id = :package
+        """,
+        [{"package": package_id, "grid": number} for package_id in added],
+    )
+    connection.executemany(
+        "DELETE FROM grid_packages WHERE package_id = ? AND grid_id = ?",
+        [(package_id, number) for package_id in removed],
+    )
+    for package_id in (*added, *removed):
         edits.mark_user_field(connection, package_id, "grids")
-    _touch(connection, "packages", (*came, *went), now)
-    if came or went:
-        _touch(connection, "grids", (number,), now)
-    return came, went
+    _set_modified(connection, "packages", (*added, *removed), now)
+    if added or removed:
+        _set_modified(connection, "grids", (number,), now)
+    return added, removed
 
 
 def remove_collection(
     connection: sqlite3.Connection, kind: CollectionTable, number: int, now: dt.datetime
 ) -> None:
-    """Take a category or a grid away; the packages that were on it stay, without it.
+    """Remove a category or a grid; its packages stay.
 
     Call inside a transaction.
     """
-    query = f"SELECT id FROM packages WHERE {_ON[kind]}"  # noqa: S608
-    _touch(connection, "packages", [row[0] for row in connection.execute(query, (number,))], now)
+    query = f"SELECT id FROM packages WHERE {_MEMBERS[kind]}"  # noqa: S608
+    members = [row[0] for row in connection.execute(query, (number,))]
+    _set_modified(connection, "packages", members, now)
     if kind == "categories":
         connection.execute(
             "UPDATE packages SET category_id = NULL WHERE category_id = ?", (number,)
@@ -193,7 +204,7 @@ def remove_collection(
     connection.execute(f"DELETE FROM {kind} WHERE id = ?", (number,))  # noqa: S608
 
 
-def _touch(
+def _set_modified(
     connection: sqlite3.Connection,
     table: Literal["packages", "grids"],
     ids: Collection[int],
@@ -204,22 +215,24 @@ def _touch(
         [(encode_instant(now), number) for number in ids],
     )
     if table == "packages":
-        for number in ids:
+        for number in ids:  # a score may depend on modified
             package_update.refresh_score(connection, number)
 
 
-def _id_of(connection: sqlite3.Connection, kind: CollectionTable, slug: str) -> int | None:
+def _find_id(connection: sqlite3.Connection, kind: CollectionTable, slug: str) -> int | None:
     query = f"SELECT id FROM {kind} WHERE slug = ?"  # noqa: S608
     row = connection.execute(query, (slug,)).fetchone()
     return None if row is None else int(row[0])
 
 
-def _categories(connection: sqlite3.Connection, number: int | None = None) -> Iterator[Category]:
-    one = "" if number is None else "WHERE id = :id"
+def _select_categories(
+    connection: sqlite3.Connection, number: int | None = None
+) -> Iterator[Category]:
+    condition = "" if number is None else "WHERE id = :id"
     rows = connection.execute(
         f"""
         SELECT *, (SELECT count(*) FROM packages WHERE category_id = categories.id) AS size
-        FROM categories {one} ORDER BY {_ORDER}
+        FROM categories {condition} ORDER BY {_ORDER}
         """,  # noqa: S608
         {"id": number},
     )
@@ -237,22 +250,22 @@ def _categories(connection: sqlite3.Connection, number: int | None = None) -> It
         )
 
 
-def _grids(connection: sqlite3.Connection, number: int | None = None) -> Iterator[Grid]:
-    one = "" if number is None else "WHERE grids.id = :id"
+def _select_grids(connection: sqlite3.Connection, number: int | None = None) -> Iterator[Grid]:
+    condition = "" if number is None else "WHERE grids.id = :id"
     rows = connection.execute(
-        f"SELECT * FROM grids {one} ORDER BY {_ORDER}",  # noqa: S608
+        f"SELECT * FROM grids {condition} ORDER BY {_ORDER}",  # noqa: S608
         {"id": number},
     ).fetchall()
-    its = "" if number is None else "WHERE grid_id = :id"
-    inside: dict[int, list[int]] = defaultdict(list)
+    condition = "" if number is None else "WHERE grid_id = :id"
+    members: dict[int, list[int]] = defaultdict(list)
     for grid_id, package_id in connection.execute(
         f"""
         SELECT grid_id, package_id FROM grid_packages JOIN packages ON packages.id = package_id
-        {its} ORDER BY {_ORDER}
+        {condition} ORDER BY {_ORDER}
         """,  # noqa: S608
         {"id": number},
     ):
-        inside[grid_id].append(package_id)
+        members[grid_id].append(package_id)
     for row in rows:
         yield Grid(
             id=row["id"],
@@ -260,7 +273,7 @@ def _grids(connection: sqlite3.Connection, number: int | None = None) -> Iterato
             slug=row["slug"],
             description=row["description"],
             is_locked=bool(row["is_locked"]),
-            package_ids=tuple(inside.get(row["id"], ())),
+            package_ids=tuple(members.get(row["id"], ())),
             header=bool(row["header"]),
             created=decode_required_instant(row["created"]),
             modified=decode_required_instant(row["modified"]),

@@ -1,8 +1,8 @@
-"""The commits of each day: what the 52 weeks of a package are computed from.
+"""Commits per day, from which the 52 weeks of a package are computed.
 
-What was read once stays: a host's API tells the last year, and leaves what is older as it is. So
-``days_from`` and ``days_until`` of a package say for which days all its readings together are
-complete, and ``days_since`` from which day on the last one was.
+Days are never discarded: a host's API only covers the last year, and what was read earlier is
+still right. ``days_from`` and ``days_until`` of a package say for which days all readings together
+are complete; ``days_since`` says where the last reading began.
 """
 
 import datetime as dt
@@ -12,14 +12,12 @@ from typing import NamedTuple
 from pkgharvest.model import activity
 from pkgharvest.model.observations import Activity
 
-_ALL_TIME = dt.date.min
-
 
 class Span(NamedTuple):
     """The days of which all commits are known."""
 
     start: dt.date
-    """``date.min`` where it is the whole history."""
+    """The first day; ``date.min`` if the whole history is known."""
     end: dt.date
     """The day after the last."""
 
@@ -27,7 +25,7 @@ class Span(NamedTuple):
 def read_days(
     connection: sqlite3.Connection, package_id: int, since: dt.date | None = None
 ) -> dict[dt.date, int]:
-    """Return the commits per UTC day of a package, from the day ``since`` on, or of all time."""
+    """Return the commits per UTC day of a package, from ``since`` on if given."""
     return {
         dt.date.fromisoformat(day): commits
         for day, commits in connection.execute(
@@ -37,27 +35,27 @@ def read_days(
     }
 
 
-def replace_days(connection: sqlite3.Connection, package_id: int, news: Activity) -> bool:
-    """Replace what ``news`` is complete for; tell whether anything changed."""
-    known = read_days(connection, package_id, news.since)
-    days = activity.merge_days(known, news.days, news.since)
+def replace_days(connection: sqlite3.Connection, package_id: int, commits: Activity) -> bool:
+    """Replace the days that ``commits`` is complete for; return whether anything changed."""
+    stored = read_days(connection, package_id, commits.since)
+    days = activity.merge_days(stored, commits.days, commits.since)
     connection.executemany(
         "DELETE FROM commit_days WHERE package_id = ? AND day = ?",
-        [(package_id, day.isoformat()) for day in known.keys() - days.keys()],
+        [(package_id, day.isoformat()) for day in stored.keys() - days.keys()],
     )
     connection.executemany(
         "INSERT OR REPLACE INTO commit_days (package_id, day, commits) VALUES (?, ?, ?)",
         [
-            (package_id, day.isoformat(), commits)
-            for day, commits in days.items()
-            if known.get(day) != commits
+            (package_id, day.isoformat(), count)
+            for day, count in days.items()
+            if stored.get(day) != count
         ],
     )
-    return days != known
+    return days != stored
 
 
 def known_span(row: sqlite3.Row) -> Span | None:
-    """Return the days that are known of a package, a row of ``packages``; None for none."""
+    """Return the known days of a package from its row of ``packages``; None if there are none."""
     if row["days_from"] is None or row["days_until"] is None:
         return None
     start, end = (dt.date.fromisoformat(row[name]) for name in ("days_from", "days_until"))
@@ -65,19 +63,22 @@ def known_span(row: sqlite3.Row) -> Span | None:
 
 
 def span_columns(row: sqlite3.Row, since: dt.date | None, today: dt.date) -> dict[str, str]:
-    """Return what to write of the span into ``row`` after a reading from ``since`` on."""
-    known, start = known_span(row), since or _ALL_TIME
-    if known is not None and start <= known.end:  # else there is a gap that nobody has read
-        start = min(start, known.start)
+    """Return the columns of the span after a reading that began at ``since``.
+
+    If days are unknown between the stored span and the reading, only the reading counts.
+    """
+    stored, start = known_span(row), since or dt.date.min
+    if stored is not None and start <= stored.end:
+        start = min(start, stored.start)
     return {"days_from": start.isoformat(), "days_until": today.isoformat()}
 
 
 def weekly_commits(
     connection: sqlite3.Connection, package_id: int, known: Span, count: int
 ) -> list[tuple[dt.date, int]]:
-    """Return first days and commits of the last ``count`` weeks, oldest first.
+    """Return the first days and the commits of the last ``count`` weeks, oldest first.
 
-    The last one ends where the days that are known do, and none begins before those.
+    The last week ends with the known days, and no week begins before them.
     """
     week = dt.timedelta(weeks=1)
     count = min(count, (known.end - known.start) // week)

@@ -1,4 +1,7 @@
-"""Opening a catalogue, for reading or for writing, and what can go wrong with its file."""
+"""The catalog's file: opening, locking, transactions and single rows.
+
+Errors of SQLite about the file become CatalogError here. The tables are made in ``migrations``.
+"""
 
 import contextlib
 import os
@@ -18,29 +21,28 @@ if TYPE_CHECKING:
 Table = Literal["categories", "grids", "packages"]
 
 MIN_SQLITE_VERSION = (3, 37, 0)
-"""The first with STRICT tables."""
+"""The first version with STRICT tables."""
 
 BUSY_SECONDS = 30.0
-"""How long to wait for another writer; a fetch holds the file for milliseconds at a time."""
+"""The longest wait for another writer; a fetch writes for milliseconds at a time."""
 
-_NO_ROOM = ("no space left for {path}", "what was saved before is whole; make room and run again")
+_DISK_FULL = ("no space left for {path}", "nothing is lost; free some space and run again")
 
-_PRIMARY = 0xFF
-"""The part of an extended result code that says what kind it is."""
+_PRIMARY_CODE_MASK = 0xFF
+"""The primary result code in an extended one."""
 
-_IS_BUSY = frozenset({sqlite3.SQLITE_BUSY})
-"""What SQLite says where another program holds the file. (SQLITE_LOCKED is said of one's own
-connection, where waiting does not help.)"""
+_BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY})
+"""Another connection holds the file. (SQLITE_LOCKED means this connection: waiting is no use.)"""
 
-_MAY_NOT_WRITE = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
-"""What SQLite says where a file, or its directory, is read-only."""
+_READ_ONLY_CODES = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
+"""The file or its directory is read-only."""
 
-_HAS_NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
-"""What it says of a full disk; the second where not even the 32 kB of a -shm file fit."""
+_DISK_FULL_CODES = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
+"""The disk is full; the second code if not even the 32 kB of a -shm file fit."""
 
-_SAYINGS: dict[int, tuple[str, str | Advice | None]] = {
-    sqlite3.SQLITE_FULL: _NO_ROOM,
-    sqlite3.SQLITE_IOERR_SHMSIZE: _NO_ROOM,
+_MESSAGES: dict[int, tuple[str, str | Advice | None]] = {
+    sqlite3.SQLITE_FULL: _DISK_FULL,
+    sqlite3.SQLITE_IOERR_SHMSIZE: _DISK_FULL,
     sqlite3.SQLITE_READONLY: ("{path} is read-only", None),
     sqlite3.SQLITE_NOTADB: ("{path} is not a database", Advice("choose_other_catalog")),
     sqlite3.SQLITE_CANTOPEN: (
@@ -48,30 +50,30 @@ _SAYINGS: dict[int, tuple[str, str | Advice | None]] = {
         "check the permissions of the file and its directory",
     ),
     sqlite3.SQLITE_CORRUPT: (
-        "{path} is damaged: {said}",
+        "{path} is damaged: {error}",
         Advice("restore_backup"),
     ),
 }
-"""Result codes (https://sqlite.org/rescode.html), in words, and what to do."""
+"""By result code (https://sqlite.org/rescode.html): what is wrong, and what to do."""
 
 
 @contextlib.contextmanager
 def open_reader(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open the catalogue at ``path`` to read from it; one in an older schema is migrated first.
+    """Open the catalog at ``path`` for reading; an older schema is migrated first.
 
-    A read-only file, or one in a read-only directory or on a full disk, can be read too: if its
-    schema is older, from a copy in memory.
-    Raises CatalogError where it is missing, foreign, damaged or made by a newer program.
+    A read-only file can be read too, and so can one in a read-only directory or on a full disk.
+    If its schema is older, a copy in memory is migrated. Raises CatalogError if the file is
+    missing, damaged, another program's, or written by a newer version.
     """
     require_sqlite_version()
-    if not _is_there(path):
+    if not _exists(path):
         raise _missing(path)
     with translate_sqlite_errors(path):
         connection = _open_read_only(path)
         try:
-            if _version(connection, path) != SCHEMA_VERSION:
+            if _schema_version(connection, path) != SCHEMA_VERSION:
                 connection.close()
-                connection = _migrated(path)
+                connection = _open_migrated(path)
             connection.row_factory = sqlite3.Row
             yield connection
         finally:
@@ -82,31 +84,31 @@ def open_reader(path: Path) -> Iterator[sqlite3.Connection]:
 def open_writer(
     path: Path, *, create: bool = False, busy_seconds: float = BUSY_SECONDS
 ) -> Iterator[sqlite3.Connection]:
-    """Open the catalogue at ``path`` to write to it, and bring its schema up to date.
+    """Open the catalog at ``path`` for writing, and migrate an older schema.
 
-    With ``create`` a missing file is made (its directory must be there). Another writer is waited
-    for, ``busy_seconds`` each time. Raises CatalogError as ``reading`` does, and where the file
-    cannot be written.
+    ``create``: make a missing file; its directory must exist. ``busy_seconds``: the longest wait
+    for another writer. Raises CatalogError as ``open_reader`` does, and if the file cannot be
+    written.
     """
     require_sqlite_version()
-    if not _is_there(path):
+    if not _exists(path):
         if not create:
             raise _missing(path)
         if not path.parent.is_dir():
             raise CatalogError(f"no directory {path.parent}", advice=Advice("choose_directory"))
     else:
-        # A file that is refused is not written to, not even by the checkpoint of a last closing.
+        # A refused file must stay unchanged, even by the checkpoint of the last close.
         with translate_sqlite_errors(path), contextlib.closing(_open_read_only(path)) as connection:
-            _version(connection, path, empty_is_fine=create)
+            _schema_version(connection, path, allow_empty=create)
     with translate_sqlite_errors(path):
         connection = _connect(path, "rwc" if create else "rw", busy_seconds)
         try:
-            version = _version(connection, path, empty_is_fine=create)
+            version = _schema_version(connection, path, allow_empty=create)
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA foreign_keys = ON")
             if version != SCHEMA_VERSION:
                 _migrate(connection, path)
-            _write_ahead(connection, busy_seconds)
+            _enable_wal(connection, busy_seconds)
             yield connection
         finally:
             connection.close()
@@ -121,11 +123,10 @@ def as_sqlite_utils(connection: sqlite3.Connection) -> "Database":
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Do all of the block, or none of it.
+    """Run the block in a transaction, which an exception rolls back.
 
-    The write lock is taken at once (a deferred one waits for the first write), so that nothing
-    that the block reads goes stale before it writes. Raises CatalogBusy where another program
-    keeps it.
+    It takes the write lock at once, so that nothing the block reads is outdated when it writes.
+    Raises CatalogBusy if another program holds the lock too long.
     """
     try:
         connection.execute("BEGIN IMMEDIATE")
@@ -136,22 +137,22 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
             connection.rollback()
             raise
     except sqlite3.OperationalError as error:
-        if _says(error, _IS_BUSY):
+        if _has_code(error, _BUSY_CODES):
             raise CatalogBusy from error
         raise
 
 
 def set_busy_timeout(connection: sqlite3.Connection, seconds: float) -> None:
-    """Let SQLite wait so long for other writers from now on, deaf to signals while it does."""
+    """Set how long SQLite waits for other writers; it ignores signals while it waits."""
     connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
 
 
 @contextlib.contextmanager
 def fetch_lock(path: Path) -> Iterator[None]:
-    """Hold the fetch lock of the catalogue at ``path``.
+    """Hold the fetch lock of the catalog at ``path``: one fetch at a time.
 
-    Raises HarvestLocked at once where another process holds it. The lock is the operating
-    system's, on a file beside the catalogue: a killed process leaves nothing held.
+    Raises FetchLocked at once if another process holds it. The lock is the operating system's, on
+    a file beside the catalog, so a killed process releases it.
     """
     from filelock import FileLock, Timeout  # noqa: PLC0415 - only a fetch needs it
 
@@ -203,7 +204,7 @@ def update_row(
 
 @contextlib.contextmanager
 def translate_sqlite_errors(path: Path) -> Iterator[None]:
-    """Turn what SQLite says of the file at ``path`` into a CatalogError of one clear line."""
+    """Turn SQLite's errors about the file at ``path`` into CatalogError."""
     try:
         yield
     except CatalogBusy as error:
@@ -211,19 +212,19 @@ def translate_sqlite_errors(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", None)
         if code is None:
-            raise  # Python's own module says it: the fault is in a call, not in the file
-        if _says(error, _IS_BUSY):
+            raise  # Python's sqlite3 module raised it, because of a wrong call
+        if _has_code(error, _BUSY_CODES):
             raise CatalogBusy(path) from error
-        saying = _SAYINGS.get(code) or _SAYINGS.get(code & _PRIMARY)
-        message, remedy = saying or ("{path}: {said}", None)
-        text = message.format(path=path, said=error)
+        known = _MESSAGES.get(code) or _MESSAGES.get(code & _PRIMARY_CODE_MASK)
+        message, remedy = known or ("{path}: {error}", None)
+        text = message.format(path=path, error=error)
         if isinstance(remedy, Advice):
             raise CatalogError(text, advice=remedy) from error
         raise CatalogError(text, hint=remedy) from error
 
 
 def require_sqlite_version(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> None:
-    """Refuse a SQLite that has no STRICT tables."""
+    """Raise CatalogError if SQLite has no STRICT tables."""
     if version < MIN_SQLITE_VERSION:
         has, needs = ".".join(map(str, version)), ".".join(map(str, MIN_SQLITE_VERSION))
         raise CatalogError(
@@ -232,18 +233,18 @@ def require_sqlite_version(version: tuple[int, ...] = sqlite3.sqlite_version_inf
         )
 
 
-def _says(error: BaseException | None, codes: frozenset[int]) -> bool:
-    """Tell whether SQLite says one of ``codes``, which may be primary or extended ones."""
+def _has_code(error: BaseException | None, codes: frozenset[int]) -> bool:
+    """Tell whether ``error`` has one of ``codes``, as its extended or primary result code."""
     code = getattr(error, "sqlite_errorcode", 0)
-    return code in codes or code & _PRIMARY in codes
+    return code in codes or code & _PRIMARY_CODE_MASK in codes
 
 
 def _missing(path: Path) -> CatalogError:
     return CatalogError(f"no catalog at {path}", advice=Advice("add_package"))
 
 
-def _is_there(path: Path) -> bool:
-    """Tell whether there is a file at ``path``; CatalogError for a directory and the like."""
+def _exists(path: Path) -> bool:
+    """Tell whether ``path`` is a file; raise CatalogError for a directory and the like."""
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -256,12 +257,16 @@ def _is_there(path: Path) -> bool:
     return True
 
 
-def _connect(path: Path, how: str, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
-    # Absolute: sqlite3 reads :memory: and the like as something else than a file.
+def _connect(path: Path, mode: str, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
+    # Absolute, because :memory: and the like have a special meaning.
     name = os.fsencode(path.absolute())
-    for special in (b"%", b"?", b"#"):  # https://sqlite.org/uri.html; urllib costs every start
+    for special in (
+        b"%",
+        b"?",
+        b"#",
+    ):  # https://sqlite.org/uri.html; urllib.parse would slow every start
         name = name.replace(special, b"%%%02X" % ord(special))
-    uri = b"file:%s?mode=%s" % (name, how.encode())
+    uri = b"file:%s?mode=%s" % (name, mode.encode())
     return sqlite3.connect(uri, uri=True, timeout=busy_seconds, isolation_level=None)
 
 
@@ -271,12 +276,12 @@ def _open_read_only(path: Path) -> sqlite3.Connection:
         connection.execute("SELECT 1 FROM sqlite_schema")
     except sqlite3.DatabaseError as error:
         connection.close()
-        if not _says(error, _MAY_NOT_WRITE | _HAS_NO_ROOM):
+        if not _has_code(error, _READ_ONLY_CODES | _DISK_FULL_CODES):
             raise
-        # A WAL database needs a place for its -shm file. Where there is none, and nothing waits
-        # in a log, the file itself is all there is (https://sqlite.org/wal.html#readonly).
-        if _is_unsettled(path):
-            if _says(error, _HAS_NO_ROOM):
+        # Reading a WAL database needs a -shm file. If it cannot be made and the log is empty, the
+        # file itself is complete (https://sqlite.org/wal.html#readonly).
+        if _has_log(path):
+            if _has_code(error, _DISK_FULL_CODES):
                 raise
             raise CatalogError(
                 f"{path} cannot be read: what is in its log must be written into it first",
@@ -286,16 +291,18 @@ def _open_read_only(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _is_unsettled(path: Path) -> bool:
-    """Tell whether commits wait in the write-ahead log, or a broken-off one in the journal."""
+def _has_log(path: Path) -> bool:
+    """Tell whether the write-ahead log has commits, or the journal an unfinished one."""
     real = path.resolve()
     logs = (real.with_name(real.name + suffix) for suffix in ("-wal", "-journal"))
     return any(log.exists() and log.stat().st_size for log in logs)
 
 
-def _version(connection: sqlite3.Connection, path: Path, *, empty_is_fine: bool = False) -> int:
-    """Return the schema's version, having made sure that the file is a catalogue."""
-    # One statement sees one state: another process may be making the catalogue just now.
+def _schema_version(
+    connection: sqlite3.Connection, path: Path, *, allow_empty: bool = False
+) -> int:
+    """Return the schema's version; raise CatalogError if the file is not a catalog."""
+    # One statement sees one state, even if another process is making the catalog.
     application, version, tables = connection.execute(
         """
         SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
@@ -303,7 +310,7 @@ def _version(connection: sqlite3.Connection, path: Path, *, empty_is_fine: bool 
         """
     ).fetchone()
     if application == 0 and version == 0 and tables == 0:
-        if empty_is_fine:
+        if allow_empty:
             return 0
         raise CatalogError(f"{path} is empty", advice=Advice("add_package"))
     if application != APPLICATION_ID:
@@ -322,8 +329,8 @@ def _version(connection: sqlite3.Connection, path: Path, *, empty_is_fine: bool 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     db = as_sqlite_utils(connection)
     with transaction(connection):
-        # Again, now that nobody else can write: another process may just have done it.
-        version = _version(connection, path, empty_is_fine=True)
+        # Another process may have migrated it before this one got the lock.
+        version = _schema_version(connection, path, allow_empty=True)
         for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
             step(db)
             connection.execute(f"PRAGMA user_version = {number}")
@@ -334,13 +341,13 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-def _migrated(path: Path) -> sqlite3.Connection:
-    """Bring the schema up to date, and open the catalogue to read from it."""
+def _open_migrated(path: Path) -> sqlite3.Connection:
+    """Migrate the schema, and open the catalog for reading."""
     try:
         with open_writer(path):
-            pass  # opening migrates
+            pass  # opening it migrates it
     except CatalogError as error:
-        if not _says(error.__cause__, _MAY_NOT_WRITE | _HAS_NO_ROOM):
+        if not _has_code(error.__cause__, _READ_ONLY_CODES | _DISK_FULL_CODES):
             raise
     else:
         return _open_read_only(path)
@@ -356,22 +363,22 @@ def _migrated(path: Path) -> sqlite3.Connection:
     return copy
 
 
-def _write_ahead(connection: sqlite3.Connection, busy_seconds: float) -> None:
-    """Let readers read while one writes (WAL), and keep every commit when the process dies.
+def _enable_wal(connection: sqlite3.Connection, busy_seconds: float) -> None:
+    """Enable the write-ahead log, so that others can read while one process writes.
 
-    A power cut may cost the last commits, never the file (https://sqlite.org/pragma.html,
-    synchronous).
+    A killed process loses no commit. A power failure may lose the last ones, but never damages
+    the file (https://sqlite.org/pragma.html#pragma_synchronous).
     """
-    patience = time.monotonic() + busy_seconds
+    deadline = time.monotonic() + busy_seconds
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             break
         except sqlite3.OperationalError as error:
-            # SQLite itself does not wait here, where two processes make one catalogue at once.
-            if not _says(error, _IS_BUSY):
+            # SQLite does not wait here if two processes make the catalog at once.
+            if not _has_code(error, _BUSY_CODES):
                 raise
-            if time.monotonic() > patience:
+            if time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
     connection.execute("PRAGMA synchronous = NORMAL")

@@ -1,4 +1,4 @@
-"""What a name means: packages, categories and grids are found by what people call them."""
+"""Finding packages, categories and grids by the names that users give them."""
 
 import contextlib
 import re
@@ -17,29 +17,30 @@ from pkgharvest.model.errors import (
 if TYPE_CHECKING:
     from pkgharvest.model.locators import Locator
 
-_MOST_COMPARED = 10_000
-"""Slugs that are looked through for near names: of a larger catalogue those of like length."""
+_MAX_COMPARED_SLUGS = 10_000
+"""Slugs to compare for suggestions; of more, those of similar length."""
 
 
 def find_package(connection: sqlite3.Connection, name: str) -> int:
-    """Return the id of the package that answers to ``name``.
+    """Return the id of the package that ``name`` means.
 
-    A slug, the id, the repository's URL in any spelling, now or before a rename, or the name of
-    the PyPI project in any spelling of PEP 503. Raises UnknownPackage, with names that are near.
+    ``name`` is a slug, an id, the name of the PyPI project in any spelling of PEP 503, or the
+    repository's URL in any spelling, present or from before a rename. Raises UnknownPackage with
+    similar slugs.
     """
     if not name.isprintable():
-        raise UnknownPackage(name)  # half a character is no text to SQLite
-    for found in _ids(connection, name):
-        if found is not None:
-            return int(found[0])
-    from pkgharvest.model.locators import redact  # noqa: PLC0415 - as in _ids
+        raise UnknownPackage(name)  # SQLite refuses lone surrogates
+    for row in _candidates(connection, name):
+        if row is not None:
+            return int(row[0])
+    from pkgharvest.model.locators import redact  # noqa: PLC0415 - as in _candidates
 
     raise UnknownPackage(redact(name), suggest_slugs(connection, "packages", name))
 
 
 def find_by_repository(connection: sqlite3.Connection, locator: "Locator") -> str | None:
-    """Return the slug of the package whose repository this is, or was; None where there is none."""
-    row = _at(connection, locator)
+    """Return the slug of the package that follows or followed this repository, if any."""
+    row = _find_follower(connection, locator)
     return None if row is None else str(row["slug"])
 
 
@@ -60,7 +61,7 @@ def grid_id(connection: sqlite3.Connection, slug: str) -> int:
 
 
 def open_grid_id(connection: sqlite3.Connection, slug: str) -> int:
-    """Return the id of a grid whose packages may be changed; raises UnknownGrid, GridLocked."""
+    """Return the id of a grid that is not locked; raises UnknownGrid, GridLocked."""
     number = grid_id(connection, slug)
     query = "SELECT is_locked FROM grids WHERE id = ?"
     if connection.execute(query, (number,)).fetchone()[0]:
@@ -68,13 +69,13 @@ def open_grid_id(connection: sqlite3.Connection, slug: str) -> int:
     return number
 
 
-def _ids(connection: sqlite3.Connection, name: str) -> Iterator[sqlite3.Row | None]:
-    """Look ``name`` up as each of the things that it may be."""
+def _candidates(connection: sqlite3.Connection, name: str) -> Iterator[sqlite3.Row | None]:
+    """Look ``name`` up as each kind of name, the most likely first."""
     by_slug = "SELECT id FROM packages WHERE slug = ?"
     yield connection.execute(by_slug, (name,)).fetchone()
-    if re.fullmatch("[0-9]{1,18}", name):  # 64 bits
+    if re.fullmatch("[0-9]{1,18}", name):  # fits into 64 bits
         yield connection.execute("SELECT id FROM packages WHERE id = ?", (int(name),)).fetchone()
-    # A slug is what nearly everybody gives; what reads other names is loaded for them alone.
+    # Nearly all names are slugs; only other names need these modules.
     from pkgharvest.model import locators, slugs  # noqa: PLC0415
 
     yield connection.execute(
@@ -82,11 +83,11 @@ def _ids(connection: sqlite3.Connection, name: str) -> Iterator[sqlite3.Row | No
     ).fetchone()
     yield connection.execute(by_slug, (slugs.slugify(name),)).fetchone()
     with contextlib.suppress(LocatorError):
-        yield _at(connection, locators.parse_locator(name))
+        yield _find_follower(connection, locators.parse_locator(name))
 
 
-def _at(connection: sqlite3.Connection, locator: "Locator") -> sqlite3.Row | None:
-    """Return id and slug of the package that is, or else was, followed under ``locator``."""
+def _find_follower(connection: sqlite3.Connection, locator: "Locator") -> sqlite3.Row | None:
+    """Return id and slug of the package that follows ``locator``, or else that followed it."""
     row: sqlite3.Row | None = connection.execute(
         """
         SELECT id, slug FROM packages WHERE repo_key = :key
@@ -101,11 +102,11 @@ def _at(connection: sqlite3.Connection, locator: "Locator") -> sqlite3.Row | Non
 def suggest_slugs(
     connection: sqlite3.Connection, table: Literal["packages", "categories", "grids"], name: str
 ) -> tuple[str, ...]:
-    """Return up to three slugs of ``table`` that look like ``name``, the likest first."""
-    import difflib  # noqa: PLC0415 - only where a name is wrong
+    """Return up to three slugs of ``table`` that are similar to ``name``, the closest first."""
+    import difflib  # noqa: PLC0415 - only wrong names need it
 
     rows = connection.execute(
         f"SELECT slug FROM {table} ORDER BY abs(length(slug) - ?), slug LIMIT ?",  # noqa: S608
-        (len(name), _MOST_COMPARED),
+        (len(name), _MAX_COMPARED_SLUGS),
     )
     return tuple(difflib.get_close_matches(name.lower(), [str(row[0]) for row in rows], n=3))

@@ -1,4 +1,4 @@
-"""Looking after the file: is it whole, a copy of it, and its size."""
+"""Maintaining the file: checking it, copying it, compacting it, and its size."""
 
 import contextlib
 import sqlite3
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pkgharvest.catalog.columns import PACKAGE_COLUMNS
+from pkgharvest.catalog.columns import PACKAGE_COLUMNS, Column
 from pkgharvest.catalog.database import open_reader
 from pkgharvest.model.errors import CatalogError
 
@@ -36,71 +36,71 @@ _INSTANT = "____-__-__T__:__:__.______Z"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """What a check of the file found."""
+    """The result of a check."""
 
     problems: tuple[str, ...]
-    """A line each; empty where all is well."""
+    """One line each; empty if there are none."""
     rows: dict[str, int]
-    """How many rows each table has."""
+    """The number of rows of each table."""
     size: int
-    """Bytes of the file and of its write-ahead log."""
+    """Bytes of the file and its write-ahead log."""
 
 
 def check_catalog(connection: sqlite3.Connection, path: Path) -> CheckResult:
-    """Check the file's pages, its references, and what its records promise."""
+    """Check the file's pages, its foreign keys, and the values of packages."""
     problems: list[str] = []
     rows: dict[str, int] = {}
     try:
-        problems.extend(_problems(connection))
+        problems.extend(_find_problems(connection))
         for table in _TABLES:
             count = connection.execute(f"SELECT count(*) FROM {table}")  # noqa: S608 - our own
             rows[table] = int(count.fetchone()[0])
-    except sqlite3.DatabaseError as error:  # so damaged that it cannot be looked at
+    except sqlite3.DatabaseError as error:  # too damaged to read
         problems.append(str(error))
     return CheckResult(problems=tuple(problems), rows=rows, size=file_size(path))
 
 
-def _problems(connection: sqlite3.Connection) -> Iterator[str]:
-    for (found,) in connection.execute("PRAGMA integrity_check"):
-        if found != "ok":
-            yield str(found)
+def _find_problems(connection: sqlite3.Connection) -> Iterator[str]:
+    for (message,) in connection.execute("PRAGMA integrity_check"):
+        if message != "ok":
+            yield str(message)
     for table, _, other, _ in connection.execute("PRAGMA foreign_key_check"):
-        yield f"{table}: a row refers to a row of {other} that is not there"
-    for name, kind in ((column.name, column.kind) for column in PACKAGE_COLUMNS):
-        if kind in {"strings", "weeks"}:
-            is_list = f"CASE WHEN json_valid({name}) THEN json_type({name}) = 'array' ELSE 0 END"
-            yield from _broken(connection, f"{name} is not a list", is_list)
-        if kind == "weeks":
-            yield from _broken(connection, f"{name} is not 52 counts", _HAS_52_COUNTS.format(name))
-        if kind == "instant":
-            is_instant = f"{name} IS NULL OR {name} LIKE '{_INSTANT}'"
-            yield from _broken(connection, f"{name} is not an instant", is_instant)
+        yield f"{table}: a row refers to a row of {other} that does not exist"
     for column in PACKAGE_COLUMNS:
-        if column.choices:
-            choices = ", ".join(f"'{choice}'" for choice in column.choices)
-            problem = f"its {column.name} is not one"
-            yield from _broken(connection, problem, f"{column.name} IN ({choices})")
+        for problem, condition in _requirements(column):
+            rows = connection.execute(f"SELECT slug FROM packages WHERE NOT ({condition})")  # noqa: S608
+            for (slug,) in rows:
+                yield f"{slug}: {problem}"
 
 
-def _broken(connection: sqlite3.Connection, problem: str, promise: str) -> Iterator[str]:
-    """Yield a line for each package that breaks ``promise``, an expression of SQL."""
-    for (slug,) in connection.execute(f"SELECT slug FROM packages WHERE NOT ({promise})"):  # noqa: S608
-        yield f"{slug}: {problem}"
+def _requirements(column: Column) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong if a column of ``packages`` does not meet a condition in SQL."""
+    name = column.name
+    if column.kind in {"strings", "weeks"}:
+        is_list = f"CASE WHEN json_valid({name}) THEN json_type({name}) = 'array' ELSE 0 END"
+        yield f"{name} is not a list", is_list
+    if column.kind == "weeks":
+        yield f"{name} is not 52 counts", _HAS_52_COUNTS.format(name)
+    if column.kind == "instant":
+        yield f"{name} is not an instant", f"{name} IS NULL OR {name} LIKE '{_INSTANT}'"
+    if column.choices:
+        choices = ", ".join(f"'{choice}'" for choice in column.choices)
+        yield f"unknown {name}", f"{name} IN ({choices})"
 
 
 def file_size(path: Path) -> int:
-    """Return the bytes of the file and of its write-ahead log."""
+    """Return the bytes of the file and its write-ahead log."""
     total = path.stat().st_size
-    with contextlib.suppress(FileNotFoundError):  # the last to close it takes it away
+    with contextlib.suppress(FileNotFoundError):  # the last connection to close removes it
         total += path.with_name(path.name + "-wal").stat().st_size
     return total
 
 
 def backup(path: Path, copy: Path, *, compact: bool = False) -> int:
-    """Copy the catalogue to ``copy`` while others use it; return the copy's size in bytes.
+    """Copy the catalog to ``copy`` while others use it; return the copy's size in bytes.
 
-    The copy appears whole or not at all; a ``compact`` one has no unused pages, and was checked.
-    Raises CatalogError where it cannot be written, or where a file of that name is there already.
+    The copy appears complete or not at all. A ``compact`` one has no unused pages and was checked.
+    Raises CatalogError if it cannot be written, or if a file of that name exists.
     """
     try:
         if copy.exists():
@@ -109,9 +109,9 @@ def backup(path: Path, copy: Path, *, compact: bool = False) -> int:
             raise CatalogError(f"no directory {copy.parent}")
         with (
             open_reader(path) as source,
-            tempfile.TemporaryDirectory(prefix=".pkgharvest-", dir=copy.parent) as aside,
+            tempfile.TemporaryDirectory(prefix=".pkgharvest-", dir=copy.parent) as directory,
         ):
-            part = Path(aside) / "copy"
+            part = Path(directory) / "copy"
             _copy(source, part, copy, compact=compact)
             part.rename(copy)
     except OSError as error:
@@ -126,11 +126,11 @@ def _copy(source: sqlite3.Connection, part: Path, copy: Path, *, compact: bool) 
             source.execute("VACUUM INTO ?", (str(part),))
         else:
             source.backup(target)
-        # A copy is one file: without this it would want a -wal beside it.
+        # In WAL mode, reading the copy would need a second file beside it.
         target.execute("PRAGMA journal_mode = DELETE")
-        found = target.execute("PRAGMA quick_check").fetchone()[0] if compact else "ok"
-        if found != "ok":
-            raise CatalogError(f"the catalogue is damaged: {found}")
+        message = target.execute("PRAGMA quick_check").fetchone()[0] if compact else "ok"
+        if message != "ok":
+            raise CatalogError(f"the catalog is damaged: {message}")
     except sqlite3.Error as error:
         raise CatalogError(f"{copy} cannot be written: {error}") from error
     finally:
@@ -138,6 +138,6 @@ def _copy(source: sqlite3.Connection, part: Path, copy: Path, *, compact: bool) 
 
 
 def vacuum_catalog(connection: sqlite3.Connection) -> None:
-    """Give back the space that removed packages left."""
+    """Return the space of removed packages to the file system."""
     connection.execute("VACUUM")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -1,8 +1,9 @@
-"""The tables, and the migrations that lead to them.
+"""The tables, and the migrations that make them.
 
-The schema's version is ``PRAGMA user_version``; each migration takes it one further, in one
-transaction. Names are plain, so that Datasette or ``sqlite-utils`` show sense at first sight.
-Instants are ISO 8601 in UTC, always with six digits of microseconds, so that text sorts as time.
+``PRAGMA user_version`` is the number of migrations that have run; all pending ones run in one
+transaction. Names are plain, so that the file makes sense in Datasette or ``sqlite-utils``. A
+released migration never changes, so none uses the registry in ``columns``. A new column needs a
+migration here and an entry there.
 """
 
 from collections.abc import Callable
@@ -12,48 +13,48 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 APPLICATION_ID = 0x706B6768
-"""``PRAGMA application_id`` of a catalogue: "pkgh"."""
+"""``PRAGMA application_id`` of a catalog: "pkgh"."""
 
 Migration = Callable[["Database"], None]
 
 MIGRATIONS: list[Migration] = []
-"""In order; the schema's version is how many of them have run."""
+"""In order; the version of the schema is the number of those that have run."""
 
 
 def migration(step: Migration) -> Migration:
-    """Register ``step`` as the next migration. One that was released is never edited."""
+    """Register ``step`` as the next migration."""
     MIGRATIONS.append(step)
     return step
 
 
 @migration
 def first_tables(db: "Database") -> None:
-    """Make the tables of packages, what surrounds them, and what is known of their fetches."""
+    """Make the tables of packages, collections, fetches and runs."""
     for statement in _FIRST_TABLES:
         db.execute(statement)
 
 
 @migration
 def downloads(db: "Database") -> None:
-    """Make room for how often a package's PyPI project is downloaded; all null for unknown."""
+    """Add download counts of PyPI projects; null is unknown."""
     for period in ("day", "week", "month"):
         db.execute(f"ALTER TABLE packages ADD COLUMN downloads_last_{period} INTEGER")
 
 
 @migration
-def surroundings_and_past(db: "Database") -> None:
-    """Make room for what persons set, what imports bring, what is searched, and the past."""
-    for statement in _SURROUNDINGS_AND_PAST:
+def user_fields_search_and_history(db: "Database") -> None:
+    """Add user fields, values that only imports have, full-text search, and history."""
+    for statement in _USER_FIELDS_SEARCH_AND_HISTORY:
         db.execute(statement)
 
 
 @migration
-def scores_and_edited_shelves(db: "Database") -> None:
-    """Make room for scores, for what persons set of shelves, and an index of what is asked."""
+def scores_and_user_fields_of_collections(db: "Database") -> None:
+    """Add scores, user fields of collections, and an index for selecting what to fetch."""
     for table in ("categories", "grids"):
-        # Names of the columns that a person set, a JSON list: those are theirs.
+        # Names of the columns that a user has set, as a JSON list.
         db.execute(f"ALTER TABLE {table} ADD COLUMN edited TEXT NOT NULL DEFAULT '[]'")
-        # An import spoke of it by its number, and none has said yet what it is.
+        # An import has used its id, and none has described it yet.
         db.execute(f"ALTER TABLE {table} ADD COLUMN by_number INTEGER NOT NULL DEFAULT 0")
         noun = "category" if table == "categories" else "grid"
         db.execute(
@@ -61,7 +62,7 @@ def scores_and_edited_shelves(db: "Database") -> None:
             f" WHERE slug = '{noun}-' || id OR slug LIKE '{noun}-' || id || '-%'"
         )
     db.execute("ALTER TABLE packages ADD COLUMN score INTEGER NOT NULL DEFAULT 0")
-    # More licences are told by an SPDX id than before: every project is to be read once more.
+    # More licenses have an SPDX id than before, so every project must be read again.
     db.execute("UPDATE packages SET pypi_serial = NULL")
     db.execute("CREATE INDEX packages_score ON packages(score)")
     db.execute(
@@ -75,7 +76,7 @@ def plain_names_and_identity(db: "Database") -> None:
     """Give five columns their plain names, and let packages share a repository.
 
     A package is identified by its repository and its PyPI project together, so that a monorepo
-    can hold several packages. No value is rewritten; only the search index is built anew, because
+    can hold several packages. No value is rewritten; only the search index is rebuilt, because
     the columns of an FTS5 table cannot be renamed.
     """
     for statement in _PLAIN_NAMES_AND_IDENTITY:
@@ -84,7 +85,7 @@ def plain_names_and_identity(db: "Database") -> None:
 
 _FIRST_TABLES = (
     """
-    CREATE TABLE properties (   -- of the catalogue itself
+    CREATE TABLE properties (   -- of the catalog itself
         name TEXT PRIMARY KEY,
         value TEXT NOT NULL
     ) STRICT
@@ -123,9 +124,9 @@ _FIRST_TABLES = (
         modified TEXT NOT NULL,
         last_fetched TEXT,
         repo_url TEXT NOT NULL DEFAULT '',
-        repo_key TEXT,              -- what all spellings of repo_url have in common
+        repo_key TEXT,              -- the same for all spellings of repo_url
         repo_host TEXT,
-        repo_id TEXT,               -- the host's own id, which stays through renames
+        repo_id TEXT,               -- the host's own id, which survives renames
         repo_description TEXT NOT NULL DEFAULT '',
         repo_watchers INTEGER NOT NULL DEFAULT 0,
         repo_forks INTEGER NOT NULL DEFAULT 0,
@@ -141,13 +142,13 @@ _FIRST_TABLES = (
         last_updated TEXT,
         commit_count INTEGER,
         days_known INTEGER NOT NULL DEFAULT 0,
-        days_since TEXT,            -- commit_days were last read from this day on; null: whole
+        days_since TEXT,            -- the last reading of commit_days began here; null: complete
         commits_over_52 TEXT NOT NULL DEFAULT '[]',
-        commits_until TEXT,         -- the day before which those weeks end
+        commits_until TEXT,         -- the day after those weeks
         contributors_read TEXT,
         pypi_choice TEXT NOT NULL DEFAULT 'auto',
         pypi_name TEXT,
-        pypi_key TEXT,              -- pypi_name, normalised by PEP 503
+        pypi_key TEXT,              -- pypi_name, normalized by PEP 503
         pypi_url TEXT NOT NULL DEFAULT '',
         pypi_version TEXT,
         pypi_serial TEXT,
@@ -158,7 +159,7 @@ _FIRST_TABLES = (
         pypi_classifiers TEXT NOT NULL DEFAULT '[]',
         pypi_summary TEXT,
         pypi_documentation_url TEXT,
-        documentation_url TEXT      -- what a person set
+        documentation_url TEXT      -- set by a user
     ) STRICT
     """,
     "CREATE UNIQUE INDEX packages_repo_key ON packages(repo_key) WHERE repo_key IS NOT NULL",
@@ -168,7 +169,7 @@ _FIRST_TABLES = (
     CREATE TABLE grid_packages (
         package_id INTEGER NOT NULL REFERENCES packages(id) ON DELETE CASCADE,
         grid_id INTEGER NOT NULL REFERENCES grids(id) ON DELETE CASCADE,
-        position INTEGER NOT NULL,  -- the package's grids in the order it was put into them
+        position INTEGER NOT NULL,  -- the package's grids, in the order it was added to them
         PRIMARY KEY (package_id, grid_id)
     ) STRICT, WITHOUT ROWID
     """,
@@ -217,8 +218,8 @@ _FIRST_TABLES = (
     CREATE TABLE runs (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         started TEXT NOT NULL,
-        finished TEXT,              -- null: it was killed, or it is at work
-        whole INTEGER NOT NULL,     -- it was asked for every package
+        finished TEXT,              -- null: it was killed, or is at work
+        whole INTEGER NOT NULL,     -- it is for every package
         continues INTEGER REFERENCES runs(id) ON DELETE SET NULL,
         stopped TEXT,
         report TEXT
@@ -245,10 +246,10 @@ _FIRST_TABLES = (
     CREATE TABLE validators (
         package_id INTEGER NOT NULL REFERENCES packages(id) ON DELETE CASCADE,
         source TEXT NOT NULL,
-        key TEXT NOT NULL,          -- the URL that was asked
+        key TEXT NOT NULL,          -- the requested URL
         etag TEXT,
         last_modified TEXT,
-        parser INTEGER NOT NULL,    -- revision of the code that read the answer
+        parser INTEGER NOT NULL,    -- revision of the code that read the response
         PRIMARY KEY (package_id, source, key)
     ) STRICT, WITHOUT ROWID
     """,
@@ -258,7 +259,7 @@ _SEARCHED = ("title", "slug", "repo_description", "topics", "pypi_summary")
 
 
 def _search_index(columns: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the statements that create ``packages_fts``, fill it, and keep it in step."""
+    """Return the statements that create ``packages_fts``, fill it, and keep it up to date."""
     listed = ", ".join(columns)
     old, new = (", ".join(f"{row}.{column}" for column in columns) for row in ("old", "new"))
     delete = (
@@ -283,20 +284,20 @@ def _search_index(columns: tuple[str, ...]) -> tuple[str, ...]:
 
 
 _COMMITS = "(SELECT sum(value) FROM json_each(CASE WHEN json_valid({0}) THEN {0} END))"
-_OTHER_WEEKS = (
+_CHANGED_WEEKS = (
     "UPDATE OF commits_over_52 ON packages WHEN new.commits_over_52 <> old.commits_over_52"
 )
 
-_SURROUNDINGS_AND_PAST = (
-    # Licences are read by other rules than before: every project is to be read once more.
+_USER_FIELDS_SEARCH_AND_HISTORY = (
+    # The rules for licenses have changed, so every project must be read again.
     "UPDATE packages SET pypi_serial = NULL",
-    # Names of the fields that a person set with edit, a JSON list: those are theirs.
+    # Names of the fields that a user has set, as a JSON list.
     "ALTER TABLE packages ADD COLUMN edited TEXT NOT NULL DEFAULT '[]'",
-    # What an import told that has no column, a JSON object.
+    # Values of imports that have no column, as a JSON object.
     "ALTER TABLE packages ADD COLUMN extra TEXT NOT NULL DEFAULT '{}'",
     "ALTER TABLE categories ADD COLUMN extra TEXT NOT NULL DEFAULT '{}'",
     "ALTER TABLE grids ADD COLUMN extra TEXT NOT NULL DEFAULT '{}'",
-    # All commit_days from the one to the day before the other are known; 0001-01-01: of all time.
+    # All commit_days from the first to the day before the second are known; 0001-01-01: all.
     "ALTER TABLE packages ADD COLUMN days_from TEXT",
     "ALTER TABLE packages ADD COLUMN days_until TEXT",
     """
@@ -304,7 +305,7 @@ _SURROUNDINGS_AND_PAST = (
     SET days_from = coalesce(days_since, '0001-01-01'), days_until = commits_until
     WHERE days_known
     """,
-    # The names of the participants, one a line, as they are searched.
+    # The names of the participants for full-text search, one on each line.
     "ALTER TABLE packages ADD COLUMN people TEXT NOT NULL DEFAULT ''",
     """
     UPDATE packages SET people = coalesce((
@@ -312,7 +313,7 @@ _SURROUNDINGS_AND_PAST = (
     ), '')
     """,
     *_search_index((*_SEARCHED, "people")),
-    # The sum of commits_over_52, null for unknown: to sort by it, without reading all lists.
+    # The sum of commits_over_52, null for unknown, to sort by it without reading the lists.
     "ALTER TABLE packages ADD COLUMN commits INTEGER",
     f"UPDATE packages SET commits = {_COMMITS.format('commits_over_52')}",  # noqa: S608 - ours
     *(
@@ -324,7 +325,7 @@ _SURROUNDINGS_AND_PAST = (
         """  # noqa: S608 - ours
         for name, event in (
             ("counted", "INSERT ON packages"),
-            ("recounted", _OTHER_WEEKS),
+            ("recounted", _CHANGED_WEEKS),
         )
     ),
     *(
@@ -340,19 +341,19 @@ _SURROUNDINGS_AND_PAST = (
         )
     ),
     "CREATE INDEX fetches_failing ON fetches(package_id) WHERE consecutive_failures > 0",
-    # It was for every package, but for so many at most, or for some of their sources.
+    # It is for every package, but limited to some of them or to some sources.
     "ALTER TABLE runs ADD COLUMN partial INTEGER NOT NULL DEFAULT 0",
     """
-    CREATE TABLE snapshots (        -- one where something had changed since the one before
+    CREATE TABLE snapshots (        -- one for each change
         package_id INTEGER NOT NULL REFERENCES packages(id) ON DELETE CASCADE,
         at TEXT NOT NULL,
-        repo_id TEXT,               -- another one is another repository: no growth
+        repo_id TEXT,               -- different: another repository, no growth
         stars INTEGER,
         forks INTEGER,
         open_issues INTEGER,
         commits INTEGER,            -- of the 52 weeks before
         version TEXT,
-        downloads INTEGER,          -- of the month before
+        downloads INTEGER,          -- of the 30 days before
         status TEXT,
         PRIMARY KEY (package_id, at)
     ) STRICT, WITHOUT ROWID
@@ -382,7 +383,7 @@ _PLAIN_NAMES_AND_IDENTITY = (
     CREATE UNIQUE INDEX packages_identity ON packages(repo_key, coalesce(pypi_key, ''))
     WHERE repo_key IS NOT NULL
     """,
-    # The host's own id finds one repository under two names.
+    # The host's own id finds a repository that two packages name differently.
     "CREATE INDEX packages_repo_id ON packages(repo_id, repo_host) WHERE repo_id IS NOT NULL",
 )
 

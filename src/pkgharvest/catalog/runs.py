@@ -1,4 +1,18 @@
-"""The runs of ``fetch``: begun, ended, and gone on with where one did not end."""
+"""The runs of ``fetch``: beginning and ending them, continuing unfinished ones, and past reports.
+
+A run for every package can be killed or stopped early. The next such run continues it: it leaves
+out the packages that the earlier one has done. Which run to continue follows from three rules.
+
+- Only the last run for every package counts. If it finished, nothing is left to continue, whatever
+  came before it. Runs for some packages neither continue nor replace it.
+- A run may have continued another one, which in turn may have continued a third. What each of
+  them has done is done, so all of them are left out.
+- ``fetch --limit`` and the like do a part of what was left, and finish. Such a ``partial`` run
+  does not end what it continued. One that continued nothing is simply done.
+
+After twelve hours a package is due again anyway, so older runs are not continued. A run without an
+end was killed, or is at work right now: only the fetch lock knows which.
+"""
 
 import datetime as dt
 import sqlite3
@@ -12,8 +26,8 @@ from pkgharvest.catalog.encoding import decode_instant, decode_required_instant,
 from pkgharvest.model.errors import CatalogError, FetchLocked, Malformed
 from pkgharvest.model.json_node import JsonNode, parse_json
 
-_STILL_FRESH = dt.timedelta(hours=12)
-"""What an unfinished run fetched longer ago than this is fetched again."""
+_MAX_RUN_AGE = dt.timedelta(hours=12)
+"""Runs that began earlier are not continued."""
 
 
 def begin_run(
@@ -24,10 +38,10 @@ def begin_run(
     continues: int | None,
     partial: bool = False,
 ) -> int:
-    """Note that a run begins; return its id.
+    """Record the beginning of a run; return its id.
 
-    ``whole``: it was asked for every package; ``partial``: and then for so many of them only, or
-    for some of their sources.
+    ``whole``: the run is for every package. ``partial``: of those it fetches a limited number, or
+    some sources only. ``continues``: the unfinished run that it continues.
     """
     cursor = connection.execute(
         "INSERT INTO runs (started, whole, partial, continues) VALUES (?, ?, ?, ?)",
@@ -45,7 +59,7 @@ def end_run(
     stopped: str | None,
     report: str,
 ) -> None:
-    """Note that a run has ended, why it was stopped, and its report (JSON)."""
+    """Record the end of a run, why it was stopped early, and its report as JSON."""
     connection.execute(
         "UPDATE runs SET finished = ?, stopped = ?, report = ? WHERE id = ?",
         (encode_instant(now), stopped, report, run_id),
@@ -53,11 +67,10 @@ def end_run(
 
 
 def unfinished_runs(connection: sqlite3.Connection, now: dt.datetime) -> tuple[int, ...]:
-    """Return the runs that a run for every package goes on with, newest first.
+    """Return the ids of the runs that a run for every package continues, newest first.
 
-    The last such run, where it was killed or stopped early lately, or did a part of what another
-    had left, and those it went on with itself. Call it while holding the fetch lock: a run at work
-    looks like a killed one.
+    See the top of this module for the rules. Call while holding the fetch lock, because a run at
+    work looks like a killed one.
     """
     rows = connection.execute(
         """
@@ -74,21 +87,21 @@ def unfinished_runs(connection: sqlite3.Connection, now: dt.datetime) -> tuple[i
         )
         SELECT id FROM chain WHERE started > ? ORDER BY depth
         """,
-        (encode_instant(now - _STILL_FRESH),),
+        (encode_instant(now - _MAX_RUN_AGE),),
     )
     return tuple(int(row[0]) for row in rows)
 
 
-_REPORTS = 50
-"""How many are looked through for quotas: what an older one tells has begun anew long since."""
+_MAX_REPORTS = 50
+"""Reports to search for rate limits; those in older ones have reset long since."""
 
 RunState = Literal["finished", "at_work", "killed", "unfinished"]
-"""``unfinished``: the lock cannot be asked, so killed or at work."""
+"""``unfinished``: killed or at work, as the fetch lock cannot be tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFigures:
-    """What a finished run reported."""
+    """The numbers in the report of a finished run."""
 
     selected: int
     updated: int
@@ -100,61 +113,61 @@ class RunFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastRun:
-    """One run, the newest of which may not be past."""
+    """One run; the newest may still be at work."""
 
     id: int
     started: dt.datetime
     finished: dt.datetime | None
     state: RunState
     stopped: str | None
-    """Why it was stopped early."""
+    """Why the run was stopped early."""
     figures: RunFigures | None
-    """None where it has no report, or one that cannot be read."""
+    """None without a report that can be read."""
     saved: int | None
-    """Of a run without an end: packages of which it has saved something."""
+    """For a run without an end: the number of packages it has saved something of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostQuota:
-    """What a host had left when a run ended."""
+    """A host's rate limit when a run ended."""
 
     host: str
     remaining: int
     reset: dt.datetime | None
-    """When that began, or begins, anew."""
-    told: dt.datetime
-    """When the run ended that tells it."""
+    """When it resets, or has reset."""
+    reported: dt.datetime
+    """When the run ended."""
 
     def is_renewed(self, now: dt.datetime) -> bool:
-        """Tell whether the quota has begun anew since: then it is full, whatever was left."""
+        """Tell whether the limit has reset since, so that all requests are available again."""
         return self.reset is not None and self.reset <= now
 
 
 def past_runs(connection: sqlite3.Connection, path: Path, *, limit: int) -> tuple[PastRun, ...]:
-    """Return the last runs of the catalogue at ``path``, newest first."""
+    """Return the last runs of the catalog at ``path``, newest first."""
     rows = _rows(connection, limit)
     if not rows or rows[0]["finished"] is not None:
         return tuple(_run(connection, row, "killed") for row in rows)
-    held = _is_held(path)
-    suspect = rows[0]["id"]
-    # It may have ended, or another have begun, before the lock was looked at.
+    held = _is_locked(path)
+    unfinished_id = rows[0]["id"]
+    # The run may have ended, and another one begun, before the lock was tried.
     rows = _rows(connection, limit)
     newest: RunState
     if held is None:
         newest = "unfinished"
     else:
-        begun_since = any(row["id"] > suspect for row in rows)
-        newest = "at_work" if held or begun_since else "killed"
-    # One run at a time: all but the newest that did not end were killed.
+        has_newer = any(row["id"] > unfinished_id for row in rows)
+        newest = "at_work" if held or has_newer else "killed"
+    # Only one run is at work at a time, so every older one without an end was killed.
     return tuple(
         _run(connection, row, "killed" if number else newest) for number, row in enumerate(rows)
     )
 
 
-def _is_held(path: Path) -> bool | None:
-    """Tell whether a fetch is at work; None where the lock cannot be asked.
+def _is_locked(path: Path) -> bool | None:
+    """Tell whether a fetch is at work; None if the lock cannot be tried.
 
-    To ask is to take it for an instant: the operating system has no other question.
+    The only way to know is to take the lock for an instant.
     """
     try:
         with fetch_lock(path):
@@ -166,26 +179,26 @@ def _is_held(path: Path) -> bool | None:
 
 
 def quotas(connection: sqlite3.Connection) -> tuple[HostQuota, ...]:
-    """Return what each host had left, by the newest report that tells it; by host."""
-    found: dict[str, HostQuota] = {}
+    """Return the rate limit of each host from the newest report that has it, sorted by host."""
+    newest: dict[str, HostQuota] = {}
     reports = connection.execute(
         f"""
         SELECT finished, {_SHORT_REPORT} AS report FROM runs
         WHERE finished IS NOT NULL AND report IS NOT NULL ORDER BY id DESC LIMIT ?
         """,  # noqa: S608 - ours
-        (_REPORTS,),
+        (_MAX_REPORTS,),
     )
     for finished, report in reports:
         try:
             for quota in _quotas(report, decode_required_instant(finished)):
-                found.setdefault(quota.host, quota)
-        except Malformed:  # somebody wrote into the catalogue: others may be readable
+                newest.setdefault(quota.host, quota)
+        except Malformed:  # another program wrote it; other reports may be readable
             continue
-    return tuple(found[host] for host in sorted(found))
+    return tuple(newest[host] for host in sorted(newest))
 
 
 _SHORT_REPORT = "CASE WHEN json_valid(report) THEN json_remove(report, '$.failures') ELSE '' END"
-"""Thousands may have failed, and nobody asks here which."""
+"""Reports without their failures, which may be thousands."""
 
 
 def _rows(connection: sqlite3.Connection, limit: int) -> list[sqlite3.Row]:
@@ -218,32 +231,32 @@ def _saved(connection: sqlite3.Connection, run_id: int) -> int:
 
 def _figures(report: str) -> RunFigures | None:
     try:
-        whole = _parsed(report)
-        packages = whole["packages"]
+        node = _parse_report(report)
+        packages = node["packages"]
         return RunFigures(
             selected=packages["selected"].integer(),
             updated=packages["updated"].integer(),
             unchanged=packages["unchanged"].integer(),
             failed=packages["failed"].integer(),
             deferred=packages["deferred"].integer(),
-            requests=whole["requests"]["total"].integer(),
+            requests=node["requests"]["total"].integer(),
         )
     except Malformed:
         return None
 
 
-def _quotas(report: str, told: dt.datetime) -> Iterator[HostQuota]:
-    for host, traffic in _parsed(report)["requests"]["by_host"].items():
-        remaining = traffic.get("remaining")
-        reset = traffic.get("reset")
+def _quotas(report: str, reported: dt.datetime) -> Iterator[HostQuota]:
+    for host, metrics in _parse_report(report)["requests"]["by_host"].items():
+        remaining = metrics.get("remaining")
+        reset = metrics.get("reset")
         if remaining is not None:
             yield HostQuota(
                 host=host,
                 remaining=remaining.integer(),
                 reset=None if reset is None else reset.instant(),
-                told=told,
+                reported=reported,
             )
 
 
-def _parsed(report: str) -> JsonNode:
+def _parse_report(report: str) -> JsonNode:
     return parse_json(report.encode(), "report")

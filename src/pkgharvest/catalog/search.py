@@ -1,61 +1,63 @@
-"""Packages and grids by words: full text over what is told of them, best first.
+"""Full-text search for packages and grids, the best hits first.
 
-Each word of a query must be found, as a word or as the beginning of one. All else in it (quotes,
-operators, stars) separates words, so that there is no text that cannot be searched for. Packages
-are found by SQLite's index ``packages_fts``; grids are few and are looked through.
+A hit has every word of the query, or a word that begins with it. Everything else in a query
+(quotes, operators, asterisks) only separates words, so that any text can be searched for. Packages
+are found by SQLite's index ``packages_fts``; grids are few and are all compared.
 
-A weight of 0 to 100 says how good a hit is: 100 is called so, 55 to 95 have all words in their
-names, 5 to 45 in all that is told of them. Within these bands packages follow BM25
-(https://sqlite.org/fts5.html, section 5.1.1) in steps of 5: of what is about as near, more stars
-come first.
+A weight from 0 to 100 says how good a hit is: 100 has exactly this name, 55 to 95 has all words in
+its names, 5 to 45 in any searched column. Within these ranges packages are ranked by BM25
+(https://sqlite.org/fts5.html, section 5.1.1) in steps of 5, so that among equally good hits the
+one with more stars comes first. The weights of the columns are in ``columns``.
 """
 
 import datetime as dt
 import json
 import sqlite3
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from pkgharvest.catalog import packages
 from pkgharvest.catalog.columns import SEARCH_WEIGHTS
 from pkgharvest.catalog.encoding import decode_instant
-from pkgharvest.model.package import Package
 from pkgharvest.model.search_text import SearchHit, fold, unique_words
 
-_NAMES = ("title", "slug")
-_CALLED_SO = 100
-_IN_NAMES, _ANYWHERE = 50, 0
-_STEP, _STEPS = 5, 9
+_NAME_COLUMNS = ("title", "slug")
+_EXACT_WEIGHT = 100
+_NAMES_BASE_WEIGHT, _ANYWHERE_BASE_WEIGHT = 50, 0
+_STEP_WEIGHT, _STEPS = 5, 9
 
 
 class _Hit(NamedTuple):
     weight: int
-    number: int
-    """The package's id."""
+    package_id: int
 
 
 def search(connection: sqlite3.Connection, text: str, *, limit: int) -> list[SearchHit]:
-    """Return the ``limit`` best that ``text`` finds, the best first; nothing where it has no words.
+    """Return the ``limit`` best hits for ``text``, the best first; none if it has no words.
 
-    Of one weight grids come first, then packages with more stars, then by slug.
+    With equal weights, grids come first, then packages with more stars, then by slug.
     """
-    wanted = unique_words(text)
-    if not wanted or not limit:
+    words = unique_words(text)
+    if not words or not limit:
         return []
-    found = {hit.number: hit for hit in _called_so(connection, text, list(wanted))}
-    for columns, base in ((_NAMES, _IN_NAMES), (tuple(SEARCH_WEIGHTS), _ANYWHERE)):
-        if len(found) < limit:
-            for hit in _matching(connection, list(wanted.values()), columns, base, limit):
-                found.setdefault(hit.number, hit)
-    hits = _packages(connection, sorted(found.values(), key=lambda hit: -hit.weight)[:limit])
-    both = [*_grids(connection, text, list(wanted)), *hits]
-    return sorted(both, key=lambda one: -one.weight)[:limit]
+    hits = {hit.package_id: hit for hit in _exact_hits(connection, text, list(words))}
+    for columns, base_weight in (
+        (_NAME_COLUMNS, _NAMES_BASE_WEIGHT),
+        (tuple(SEARCH_WEIGHTS), _ANYWHERE_BASE_WEIGHT),
+    ):
+        if len(hits) < limit:
+            for hit in _word_hits(connection, list(words.values()), columns, base_weight, limit):
+                hits.setdefault(hit.package_id, hit)
+    best = sorted(hits.values(), key=lambda hit: -hit.weight)[:limit]
+    found = [*_search_grids(connection, text, list(words)), *_read_hits(connection, best)]
+    return sorted(found, key=lambda hit: -hit.weight)[:limit]
 
 
-def _called_so(connection: sqlite3.Connection, text: str, wanted: Sequence[str]) -> Iterator[_Hit]:
+def _exact_hits(connection: sqlite3.Connection, text: str, words: Sequence[str]) -> Iterator[_Hit]:
     """Yield the packages that have this title, slug or PyPI project."""
-    # Each by its own index, which an OR over all three would not use.
+    # One query for each index: SQLite would not use them for an OR.
+    name = text.strip().encode("utf-8", "replace").decode("utf-8")  # SQLite refuses surrogates
     rows = connection.execute(
         """
         SELECT id FROM packages WHERE id IN (
@@ -64,28 +66,22 @@ def _called_so(connection: sqlite3.Connection, text: str, wanted: Sequence[str])
             UNION ALL SELECT id FROM packages WHERE pypi_key = :dashed
         ) ORDER BY repo_watchers DESC, slug
         """,
-        {"title": _text(text), "slug": _text(text).lower(), "dashed": "-".join(wanted)},
+        {"title": name, "slug": name.lower(), "dashed": "-".join(words)},
     )
     for row in rows:
-        yield _Hit(_CALLED_SO, int(row[0]))
+        yield _Hit(_EXACT_WEIGHT, int(row[0]))
 
 
-def _text(text: str) -> str:
-    """Return ``text`` without the edges, and without the halves of characters SQLite refuses."""
-    return text.strip().encode("utf-8", "replace").decode("utf-8")
-
-
-def _matching(
+def _word_hits(
     connection: sqlite3.Connection,
-    wanted: Sequence[str],
+    words: Sequence[str],
     columns: Sequence[str],
-    base: int,
+    base_weight: int,
     limit: int,
 ) -> Iterator[_Hit]:
-    """Yield the best packages that have all words in ``columns``; more than ``limit`` if alike."""
-    # A word stands in quotes and holds none: nothing of it is syntax. It is not folded here: the
-    # index does that by its own rules.
-    prefixes = " ".join(f'"{word}"*' for word in wanted)
+    """Yield the best packages that have all words in ``columns``, up to twice the ``limit``."""
+    # Quoted words contain no syntax. They are not folded here: the index does that its own way.
+    prefixes = " ".join(f'"{word}"*' for word in words)
     weights = ", ".join(map(str, SEARCH_WEIGHTS.values()))
     rows = connection.execute(
         f"""
@@ -99,16 +95,16 @@ def _matching(
         """,  # noqa: S608 - numbers of ours
         (f"{{{' '.join(columns)}}} : ({prefixes})", _STEPS, min(2 * limit, sys.maxsize)),
     )
-    for number, step in rows:
-        yield _Hit(base + _STEP * max(1, step or 0), int(number))
+    for package_id, step in rows:
+        yield _Hit(base_weight + _STEP_WEIGHT * max(1, step or 0), int(package_id))
 
 
-def _packages(connection: sqlite3.Connection, hits: Iterable[_Hit]) -> Iterator[SearchHit]:
-    weights = {hit.number: hit.weight for hit in hits}
-    released = _released(connection, list(weights))
-    found = list(packages.read_packages(connection, weights))
-    categories = _titles(connection, [package.category_id for package in found])
-    for package in found:
+def _read_hits(connection: sqlite3.Connection, hits: Iterable[_Hit]) -> Iterator[SearchHit]:
+    weights = {hit.package_id: hit.weight for hit in hits}
+    uploaded = _upload_times(connection, list(weights))
+    hit_packages = list(packages.read_packages(connection, weights))
+    categories = _category_titles(connection, [package.category_id for package in hit_packages])
+    for package in hit_packages:
         yield SearchHit(
             item_type="package",
             title=package.title,
@@ -124,11 +120,13 @@ def _packages(connection: sqlite3.Connection, hits: Iterable[_Hit]) -> Iterator[
             topics=package.topics,
             summary=package.pypi_summary or "",
             last_committed=package.last_updated,
-            last_released=_when(package, released),
+            last_released=uploaded.get((package.id, package.pypi_version or "")),
         )
 
 
-def _titles(connection: sqlite3.Connection, ids: Sequence[int | None]) -> dict[int | None, str]:
+def _category_titles(
+    connection: sqlite3.Connection, ids: Sequence[int | None]
+) -> dict[int | None, str]:
     """Return the titles of these categories, by id."""
     rows = connection.execute(
         "SELECT id, title FROM categories WHERE id IN (SELECT value FROM json_each(?))",
@@ -137,10 +135,10 @@ def _titles(connection: sqlite3.Connection, ids: Sequence[int | None]) -> dict[i
     return dict(rows.fetchall())
 
 
-def _released(
+def _upload_times(
     connection: sqlite3.Connection, ids: Sequence[int]
 ) -> dict[tuple[int, str], dt.datetime | None]:
-    """Return when each version of these packages was uploaded, by package and number."""
+    """Return the upload times of these packages' releases, by package and version."""
     rows = connection.execute(
         "SELECT package_id, number, upload_time FROM versions"
         " WHERE package_id IN (SELECT value FROM json_each(?))",
@@ -149,35 +147,35 @@ def _released(
     return {(number, version): decode_instant(at) for number, version, at in rows}
 
 
-def _when(
-    package: Package, released: Mapping[tuple[int, str], dt.datetime | None]
-) -> dt.datetime | None:
-    return released.get((package.id, package.pypi_version or ""))
+def _search_grids(
+    connection: sqlite3.Connection, text: str, words: Sequence[str]
+) -> list[SearchHit]:
+    """Return the grids that have all words.
 
-
-def _grids(connection: sqlite3.Connection, text: str, wanted: Sequence[str]) -> list[SearchHit]:
-    """Return the grids that have all words, the best first: whose title is hardly more."""
-    found = []
+    The larger the share of the title that the words make up, the higher the weight.
+    """
+    hits = []
     for row in connection.execute("SELECT title, slug, description FROM grids ORDER BY slug"):
         title, slug, description = row
-        in_title = unique_words(title)
-        names = [*in_title, *unique_words(slug)]
-        if not _all_begin(wanted, [*names, *unique_words(description)]):
+        title_words = unique_words(title)
+        names = [*title_words, *unique_words(slug)]
+        if not _all_begin(words, [*names, *unique_words(description)]):
             continue
-        if list(in_title) == list(wanted) or fold(text.strip()) == slug:
-            weight = _CALLED_SO
-        elif _all_begin(wanted, names):
-            share = len(wanted) / max(len(wanted), len(in_title))
-            weight = _IN_NAMES + _STEP * max(1, int(_STEPS * share))
+        if list(title_words) == list(words) or fold(text.strip()) == slug:
+            weight = _EXACT_WEIGHT
+        elif _all_begin(words, names):
+            share = len(words) / max(len(words), len(title_words))
+            weight = _NAMES_BASE_WEIGHT + _STEP_WEIGHT * max(1, int(_STEPS * share))
         else:
-            weight = _ANYWHERE + _STEP
-        found.append(
+            weight = _ANYWHERE_BASE_WEIGHT + _STEP_WEIGHT
+        hits.append(
             SearchHit(
                 item_type="grid", title=title, slug=slug, description=description, weight=weight
             )
         )
-    return found
+    return hits
 
 
-def _all_begin(wanted: Sequence[str], told: Sequence[str]) -> bool:
-    return all(any(word.startswith(one) for word in told) for one in wanted)
+def _all_begin(prefixes: Sequence[str], words: Sequence[str]) -> bool:
+    """Tell whether each prefix begins a word."""
+    return all(any(word.startswith(prefix) for word in words) for prefix in prefixes)

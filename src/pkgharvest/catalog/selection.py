@@ -1,4 +1,8 @@
-"""What a fetch is to do: which packages, which of their sources, in which order."""
+"""What a fetch reads: which packages, which of their sources, and in which order.
+
+What is known of each package travels with it as a ``FetchTarget``. Which runs are continued is
+decided in ``runs``.
+"""
 
 import datetime as dt
 import itertools
@@ -9,44 +13,47 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pkgharvest.catalog.encoding import decode_instant, encode_instant, stored_locator
+from pkgharvest.catalog.encoding import decode_day, decode_instant, encode_instant, stored_locator
 from pkgharvest.model.locators import Locator
 from pkgharvest.model.observations import SOURCES, FetchTarget, SourceName, Validator
 
-_CHUNK = 200
+_CHUNK_SIZE = 200
+"""Packages per query."""
 
 HAS_SOURCE: dict[SourceName, str] = {
     "repo": "p.repo_key IS NOT NULL",
     "pypi": "p.pypi_source <> 'none'",
     "downloads": "p.pypi_key IS NOT NULL",
 }
+"""The condition that a package ``p`` has a source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSelection:
-    """Which packages a fetch was asked for."""
+    """Which packages and sources to fetch."""
 
     package_ids: tuple[int, ...] | None
-    """None: every package, less those in back-off and those that ``continues`` has done."""
+    """None: every package, except those in back-off and those that ``continues`` has done."""
     sources: tuple[SourceName, ...] = SOURCES
     older_than: Mapping[SourceName, dt.datetime] = field(default_factory=dict)
-    """Of these sources only those that last succeeded before that, or never."""
+    """Fetch these sources only if they last succeeded before the instant, or never."""
     retry_failed: bool = False
     limit: int | None = None
     continues: tuple[int, ...] = ()
-    """The unfinished runs that this one goes on with."""
+    """The unfinished runs that this one continues."""
 
 
 Selected = tuple[int, tuple[SourceName, ...]]
+"""A package's id and the sources to fetch."""
 
 
 def select_due(
     connection: sqlite3.Connection, wanted: SourceSelection, now: dt.datetime
 ) -> list[Selected]:
-    """Return ids with the sources that are due: never fetched first, then the oldest.
+    """Return the packages that are due and their due sources: never fetched first, then the oldest.
 
-    Downloads hold up nothing: packages of which no more than those is due come last. What is
-    noted of the future was noted by a wrong clock, and puts nothing off.
+    Packages of which only downloads are due come last. Instants in the future were written by a
+    wrong clock, and postpone nothing.
     """
     values: dict[str, object] = {"now": encode_instant(now), "limit": -1}
     conditions = ["1"]
@@ -54,11 +61,9 @@ def select_due(
         conditions.append("p.id IN (SELECT value FROM json_each(:ids))")
         values["ids"] = json.dumps(wanted.package_ids)
     elif not wanted.retry_failed:
-        conditions.append(
-            "(f.next_due IS NULL OR f.next_due <= :now OR f.last_attempt > :now)"  # a wrong clock's
-        )
+        conditions.append("(f.next_due IS NULL OR f.next_due <= :now OR f.last_attempt > :now)")
     if wanted.continues:
-        # Its failures too, even with retry_failed: else every run would begin with those.
+        # Failures of those runs too, even with retry_failed: they would come first in every run.
         conditions.append(
             "(f.run_id IS NULL OR f.run_id NOT IN (SELECT value FROM json_each(:runs)))"
         )
@@ -66,10 +71,10 @@ def select_due(
     if wanted.limit is not None:
         values["limit"] = min(wanted.limit, sys.maxsize)
 
-    def due_for(source: SourceName) -> str:
-        own = [HAS_SOURCE[source], *conditions]
+    def select_source(source: SourceName) -> str:
+        source_conditions = [HAS_SOURCE[source], *conditions]
         if source in wanted.older_than:
-            own.append(
+            source_conditions.append(
                 f"(f.last_success IS NULL OR f.last_success < :older_than_{source}"
                 " OR f.last_success > :now)"
             )
@@ -78,10 +83,10 @@ def select_due(
             SELECT p.id, '{source}' AS source, coalesce(f.last_success, '') AS age
             FROM packages AS p
             LEFT JOIN fetches AS f ON f.package_id = p.id AND f.source = '{source}'
-            WHERE {" AND ".join(own)}
+            WHERE {" AND ".join(source_conditions)}
         """  # noqa: S608 - fixed pieces
 
-    due = " UNION ALL ".join(map(due_for, wanted.sources))
+    due = " UNION ALL ".join(map(select_source, wanted.sources))
     rows = connection.execute(
         f"""
         SELECT id, group_concat(source) AS sources FROM ({due})
@@ -100,37 +105,39 @@ def select_due(
 def fetch_targets(
     connection: sqlite3.Connection, selected: Iterable[Selected]
 ) -> Iterator[FetchTarget]:
-    """Yield the targets of ``selected``, read a few hundred at a time.
+    """Yield the targets of ``selected``, reading a few hundred at a time.
 
-    What was removed meanwhile is left out: a package, or that it has a project.
+    Packages that were removed meanwhile are left out, and so are PyPI projects.
     """
     remaining = iter(selected)
-    while chunk := list(itertools.islice(remaining, _CHUNK)):
-        yield from _chunk(connection, chunk)
+    while chunk := list(itertools.islice(remaining, _CHUNK_SIZE)):
+        yield from _read_targets(connection, chunk)
 
 
-def _chunk(connection: sqlite3.Connection, selected: Sequence[Selected]) -> Iterator[FetchTarget]:
-    these = json.dumps([package_id for package_id, _ in selected])
+def _read_targets(
+    connection: sqlite3.Connection, selected: Sequence[Selected]
+) -> Iterator[FetchTarget]:
+    ids_json = json.dumps([package_id for package_id, _ in selected])
     among = "(SELECT value FROM json_each(?))"
     rows = {
         row["id"]: row
         for row in connection.execute(
             f"SELECT * FROM packages WHERE id IN {among}",  # noqa: S608
-            (these,),
+            (ids_json,),
         )
     }
     previous: dict[int, list[Locator]] = defaultdict(list)
     for row in connection.execute(
         f"SELECT package_id, url FROM previous_urls WHERE package_id IN {among}",  # noqa: S608
-        (these,),
+        (ids_json,),
     ):
-        former = stored_locator(row["url"])
-        if former is not None:
-            previous[row["package_id"]].append(former)
+        locator = stored_locator(row["url"])
+        if locator is not None:
+            previous[row["package_id"]].append(locator)
     validators: dict[int, dict[str, Validator]] = defaultdict(dict)
     for row in connection.execute(
         f"SELECT * FROM validators WHERE package_id IN {among}",  # noqa: S608
-        (these,),
+        (ids_json,),
     ):
         validators[row["package_id"]][row["key"]] = Validator(
             key=row["key"],
@@ -142,13 +149,12 @@ def _chunk(connection: sqlite3.Connection, selected: Sequence[Selected]) -> Iter
         row = rows.get(package_id)
         if row is None:
             continue
-        # It is a while since the sources were selected: a person may have said meanwhile that
-        # there is no project.
-        without = {"pypi", "downloads"} if row["pypi_source"] == "none" else set()
-        if left := tuple(source for source in sources if source not in without):
+        # A user may have said meanwhile that there is no project.
+        removed = {"pypi", "downloads"} if row["pypi_source"] == "none" else set()
+        if present := tuple(source for source in sources if source not in removed):
             yield _target(
                 row,
-                sources=left,
+                sources=present,
                 previous=tuple(previous[package_id]),
                 validators=validators[package_id],
             )
@@ -161,7 +167,6 @@ def _target(
     previous: tuple[Locator, ...],
     validators: dict[str, Validator],
 ) -> FetchTarget:
-    days_since = row["days_since"]
     return FetchTarget(
         package_id=row["id"],
         slug=row["slug"],
@@ -171,7 +176,7 @@ def _target(
         repo_id=row["repo_id"],
         default_branch=row["default_branch"],
         head=row["head"],
-        days_since=None if days_since is None else dt.date.fromisoformat(days_since),
+        days_since=decode_day(row["days_since"]),
         contributors_known=row["contributors_read"] is not None,
         contributors_read=decode_instant(row["contributors_read"]),
         pypi_source=row["pypi_source"],

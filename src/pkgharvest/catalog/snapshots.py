@@ -1,4 +1,13 @@
-"""The past of each package: a row of ``snapshots`` for every run that changed something of it."""
+"""The history of packages: a snapshot for every run that changed something, and what follows.
+
+Whether the stars of a package grew is not stored anywhere. ``star_deltas`` compares its stars now
+with the last snapshot before the period, or with the first one in it if there is none before.
+That costs an index seek for every package, which is too slow for a catalog with many. To find the
+top N, it therefore looks at the ``10 * N`` most-starred packages first, at most 10,000. The N-th
+best of those gained some number of stars, and a package with fewer stars than that cannot have
+gained more, so the second pass leaves it out. The result is exact: the first pass is only a
+filter.
+"""
 
 import datetime as dt
 import json
@@ -9,12 +18,12 @@ from typing import Literal, NamedTuple
 
 from pkgharvest.catalog.encoding import decode_required_instant, encode_instant
 
-_COLUMNS = "repo_id, stars, forks, open_issues, commits, version, downloads, status"
+_SNAPSHOT_COLUMNS = "repo_id, stars, forks, open_issues, commits, version, downloads, status"
 
-_STATE = """
+_SELECT_STATE = """
     SELECT
         repo_id,
-        -- 0 stands in these also for what no host ever told.
+        -- Without a host's answer, 0 means unknown.
         CASE WHEN repo_id IS NULL THEN nullif(repo_watchers, 0) ELSE repo_watchers END,
         CASE WHEN repo_id IS NULL THEN nullif(repo_forks, 0) ELSE repo_forks END,
         open_issues,
@@ -25,79 +34,83 @@ _STATE = """
     FROM packages WHERE id = ?
 """
 
-_UNKNOWN = (None,) * 7 + ("active",)
-"""What a package is before its first snapshot."""
+_FIRST_STATE = (None,) * 7 + ("active",)
+"""The state of a package before its first snapshot."""
 
-_INSTANT = 27
-"""Characters of an instant in a column."""
+_INSTANT_CHARACTERS = 27
+"""The length of a stored instant."""
 
 StarDeltaKey = Literal["gained", "percent"]
 STAR_DELTA_KEYS: tuple[StarDeltaKey, ...] = ("gained", "percent")
 
-_MANY_TIMES, _MOST_STARRED = 10, 1000
-"""Of so many times as many as are wanted the most gained is looked for first; of no more."""
+_FILTER_FACTOR = 10
+_MAX_FILTER_PACKAGES = 10_000
+"""Pre-filter for top-N: look at the ``10 * limit`` most-starred packages first, up to this."""
 
-_A_MOMENT = dt.timedelta(microseconds=1)
+_RESOLUTION = dt.timedelta(microseconds=1)
+"""The smallest difference between two stored instants."""
 
 
 class Snapshot(NamedTuple):
-    """What a package was from an instant on; None for what was not known."""
+    """The state of a package from an instant on; None for unknown values."""
 
     at: dt.datetime
-    """When the run that found it began."""
+    """The start of the run that read it."""
     stars: int | None
     forks: int | None
     commits: int | None
-    """Of the 52 weeks before."""
+    """Commits of the 52 weeks before."""
     version: str | None
     downloads: int | None
-    """Of the month before."""
+    """Downloads of the 30 days before."""
     open_issues: int | None
     status: str
 
 
 class StarDelta(NamedTuple):
-    """How the stars of one package went, for as long as it was the same repository."""
+    """How many stars a package gained while it was the same repository."""
 
     package_id: int
     slug: str
     stars: int
     gained: int
-    """Negative where it lost some."""
+    """Negative if it lost stars."""
     percent: float | None
-    """Of what it had; None where it had none."""
+    """Gained stars as a percentage of those before; None if there were none."""
     since: dt.datetime
+    """The start of the period, or of its known part."""
 
 
 def take_snapshot(connection: sqlite3.Connection, package_id: int, run_id: int) -> bool:
-    """Note what the package is now, where that is another than before; tell whether it is.
+    """Store a snapshot if the package differs from its last one; return whether it does.
 
-    A run leaves one snapshot of a package, however often it saves it, at the instant of its
-    beginning. By a clock that is behind the last snapshot's, as a replay's is, it comes right
-    after that one, so that the order is that of the runs. Call it in the transaction of the save.
+    A run has one snapshot of a package, however often it saves the package, at the instant the
+    run began. If the clock is behind the last snapshot, as in a replay, the new one comes right
+    after it, so that snapshots are in the order of the runs. Call in the transaction of the save.
     """
-    state = connection.execute(_STATE, (package_id,)).fetchone()
-    if state is None:  # removed meanwhile
+    state = connection.execute(_SELECT_STATE, (package_id,)).fetchone()
+    if state is None:  # the package was removed meanwhile
         return False
-    begun = connection.execute("SELECT started FROM runs WHERE id = ?", (run_id,)).fetchone()
-    at = str(begun["started"])
+    [started] = connection.execute("SELECT started FROM runs WHERE id = ?", (run_id,)).fetchone()
+    at = str(started)
     before = connection.execute(
-        f"SELECT at, {_COLUMNS} FROM snapshots WHERE package_id = ?"  # noqa: S608 - our own names
+        f"SELECT at, {_SNAPSHOT_COLUMNS} FROM snapshots WHERE package_id = ?"  # noqa: S608 - our own names
         " ORDER BY at DESC LIMIT 2",
         (package_id,),
     ).fetchall()
-    is_again = bool(before) and before[0]["at"] == at
-    if is_again:
+    is_same_run = bool(before) and before[0]["at"] == at
+    if is_same_run:
         del before[0]
-    if tuple(state) == (tuple(before[0])[1:] if before else _UNKNOWN):
-        if is_again:  # back to what it was when the run began
-            place = "package_id = ? AND at = ?"
-            connection.execute(f"DELETE FROM snapshots WHERE {place}", (package_id, at))  # noqa: S608
+    if tuple(state) == (tuple(before[0])[1:] if before else _FIRST_STATE):
+        if is_same_run:  # back to the state before the run
+            connection.execute(
+                "DELETE FROM snapshots WHERE package_id = ? AND at = ?", (package_id, at)
+            )
         return False
     if before and before[0]["at"] >= at:
-        at = str(encode_instant(decode_required_instant(before[0]["at"]) + _A_MOMENT))
+        at = str(encode_instant(decode_required_instant(before[0]["at"]) + _RESOLUTION))
     connection.execute(
-        f"INSERT OR REPLACE INTO snapshots (package_id, at, {_COLUMNS})"  # noqa: S608
+        f"INSERT OR REPLACE INTO snapshots (package_id, at, {_SNAPSHOT_COLUMNS})"  # noqa: S608
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (package_id, at, *state),
     )
@@ -136,37 +149,35 @@ def star_deltas(
     reverse: bool = False,
     limit: int | None = None,
 ) -> list[StarDelta]:
-    """Return how the stars of ``ids`` went since ``then``, of those that have other ones now.
+    """Return how many stars packages gained since ``then``, without those that gained none.
 
-    None is all packages. They come by ``sort``, the most first and ties by slug, or as ``ids``
-    are. Where less is known it is since the first that is known. Only what was the same
-    repository by its host's id is compared, and what has moved is left out.
+    ``ids``: only these packages; None for all. ``sort``: the highest first and ties by slug; None
+    keeps the order of ``ids``. Only snapshots of the same repository, by its host's id, are
+    compared, and moved repositories are left out.
     """
     if sort == "gained" and not reverse and limit:
-        return _most_gained(connection, ids, then, limit)
-    return _gains(connection, ids, then, sort=sort, reverse=reverse, limit=limit)
+        return _top_gains(connection, ids, then, limit)
+    return _select_deltas(connection, ids, then, sort=sort, reverse=reverse, limit=limit)
 
 
-def _most_gained(
+def _top_gains(
     connection: sqlite3.Connection, ids: Sequence[int] | None, then: dt.datetime, limit: int
 ) -> list[StarDelta]:
-    """Return the ``limit`` that gained most, without a look at the past of all.
-
-    None gained more than the stars that it has. So of those with most stars the last of the best
-    few tells how many stars it takes at least.
-    """
-    few = min(limit, _MOST_STARRED)
-    among = "" if ids is None else "WHERE id IN (SELECT value FROM json_each(:ids))"
-    starred = connection.execute(
-        f"SELECT id FROM packages {among} ORDER BY repo_watchers DESC LIMIT :some",  # noqa: S608
-        {"ids": json.dumps(ids), "some": _MANY_TIMES * few},
+    """Return the ``limit`` packages that gained most; see the top of this module."""
+    condition = "" if ids is None else "WHERE id IN (SELECT value FROM json_each(:ids))"
+    most_starred = connection.execute(
+        f"""
+        SELECT id FROM packages {condition} ORDER BY repo_watchers DESC LIMIT :count
+        """,  # noqa: S608
+        {"ids": json.dumps(ids), "count": min(_FILTER_FACTOR * limit, _MAX_FILTER_PACKAGES)},
     )
-    first = _gains(connection, [row[0] for row in starred], then, sort="gained", limit=limit)
-    fewest = first[-1].gained if len(first) == limit else 0
-    return _gains(connection, ids, then, sort="gained", limit=limit, fewest=max(fewest, 0))
+    filter_ids = [row[0] for row in most_starred]
+    best = _select_deltas(connection, filter_ids, then, sort="gained", limit=limit)
+    min_stars = max(best[-1].gained, 0) if len(best) == limit else 0
+    return _select_deltas(connection, ids, then, sort="gained", limit=limit, min_stars=min_stars)
 
 
-def _gains(
+def _select_deltas(
     connection: sqlite3.Connection,
     ids: Sequence[int] | None,
     then: dt.datetime,
@@ -174,13 +185,13 @@ def _gains(
     sort: StarDeltaKey | None,
     reverse: bool = False,
     limit: int | None,
-    fewest: int = 0,
+    min_stars: int = 0,
 ) -> list[StarDelta]:
-    """Return what ``gains`` does, of those that have ``fewest`` stars or more."""
-    among = "" if ids is None else "id IN (SELECT value FROM json_each(:ids)) AND"
+    """Return the deltas of packages that have at least ``min_stars`` stars."""
+    condition = "" if ids is None else "id IN (SELECT value FROM json_each(:ids)) AND"
     order = "slug" if sort is None else f"{sort} {'' if reverse else 'DESC'} NULLS LAST, slug"
-    # An instant and a figure come in one piece, as one seek brings them: of 100,000 packages each
-    # seek counts, and so does each row that is made an object.
+    # Instant and stars are read as one text, because one seek finds both: with 100,000 packages
+    # every seek counts, and so does every row that becomes an object.
     rows = connection.execute(
         f"""
         WITH known AS MATERIALIZED (
@@ -199,10 +210,11 @@ def _gains(
                 )
             ) AS first
             FROM packages
-            WHERE {among} repo_watchers >= :fewest AND repo_id IS NOT NULL AND status <> 'moved'
+            WHERE {condition} repo_watchers >= :min_stars
+                AND repo_id IS NOT NULL AND status <> 'moved'
         ), compared AS MATERIALIZED (
-            SELECT id, slug, stars, max(:then, substr(first, 1, {_INSTANT})) AS since,
-                CAST(substr(first, {_INSTANT + 1}) AS INTEGER) AS had
+            SELECT id, slug, stars, max(:then, substr(first, 1, {_INSTANT_CHARACTERS})) AS since,
+                CAST(substr(first, {_INSTANT_CHARACTERS + 1}) AS INTEGER) AS had
             FROM known WHERE first IS NOT NULL
         )
         SELECT id, slug, stars, stars - had AS gained,
@@ -212,12 +224,12 @@ def _gains(
         {
             "ids": json.dumps(ids),
             "then": encode_instant(then),
-            "fewest": fewest,
+            "min_stars": min_stars,
             "limit": -1 if limit is None or sort is None else min(limit, sys.maxsize),
         },
     )
     start = encode_instant(then)
-    found = [
+    deltas = [
         StarDelta(
             package_id=package_id,
             slug=slug,
@@ -229,6 +241,6 @@ def _gains(
         for package_id, slug, stars, gained, percent, since in rows
     ]
     if sort is None and ids is not None:
-        place = {package_id: number for number, package_id in enumerate(ids)}
-        found.sort(key=lambda gain: place[gain.package_id])
-    return found[:limit]
+        positions = {package_id: position for position, package_id in enumerate(ids)}
+        deltas.sort(key=lambda delta: positions[delta.package_id])
+    return deltas[:limit]

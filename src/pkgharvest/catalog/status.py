@@ -1,8 +1,8 @@
-"""The catalogue at a glance: how many packages, how fresh each source is, and what keeps failing.
+"""The state of the catalog: how many packages, how fresh each source is, and what keeps failing.
 
-What counts are the sources that packages have and that may still answer. A repository that is
-known to be gone or blocked, and says so each time it is asked, is counted by its status and is
-neither stale nor failing.
+Only sources that can still answer count. A repository that is gone or blocked, and whose last
+response said so, is counted by its status and is neither stale nor failing. ``results`` does not
+report such a failure either.
 """
 
 import contextlib
@@ -19,24 +19,24 @@ from pkgharvest.model.package import STATUSES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageTotals:
-    """Packages, each counted once by what is true of any of its sources."""
+    """Numbers of packages; one with any such source counts once."""
 
     packages: int
     by_status: Mapping[str, int]
-    """Every status, those that no package has too."""
+    """Every status, with 0 for those that no package has."""
     never_fetched: int
-    """No source of theirs ever succeeded."""
+    """Packages with no source that ever succeeded."""
     stale: int
-    """A source that succeeded before did so too long ago."""
+    """Packages with a source whose last success is too long ago."""
     failing: int
-    """A source failed when it was last asked."""
+    """Packages with a source whose last attempt failed."""
     backing_off: int
-    """A source that failed is not due yet."""
+    """Packages with a failing source that is not due yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSummary:
-    """How one source is doing over all packages that have it."""
+    """One source over all packages that have it."""
 
     source: SourceName
     packages: int
@@ -45,21 +45,21 @@ class SourceSummary:
     failing: int
     backing_off: int
     oldest: dt.datetime | None
-    """The oldest of the last successes."""
+    """The oldest last success."""
     median: dt.datetime | None
-    """Half of the last successes are older than that one, or as old."""
+    """The median of the last successes; of an even number, the earlier one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailingSource:
-    """A source of a package that failed when it was last asked."""
+    """A source of a package whose last attempt failed."""
 
     slug: str
     source: SourceName
     error: str
     message: str
     failures: int
-    """How many came in a row."""
+    """Failures in a row."""
     last_success: dt.datetime | None
     last_attempt: dt.datetime | None
     next_due: dt.datetime | None
@@ -67,34 +67,35 @@ class FailingSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogStatus:
-    """The catalogue as it is at one moment."""
+    """The state of the catalog at one moment."""
 
     totals: PackageTotals
     sources: tuple[SourceSummary, ...]
     worst: tuple[FailingSource, ...]
-    """Most failures in a row first, then the longest without a success."""
+    """The most failures in a row first, then the longest time without a success."""
 
 
 def catalog_status(
     connection: sqlite3.Connection, now: dt.datetime, *, older_than: dt.datetime, worst: int
 ) -> CatalogStatus:
-    """Read the overview. ``older_than``: what last succeeded before that is stale.
+    """Return the state of the catalog.
 
-    ``worst``: so many failing sources are named.
+    ``older_than``: sources that last succeeded before this instant are stale.
+    ``worst``: how many failing sources to list.
     """
     values = {"now": encode_instant(now), "older_than": encode_instant(older_than), "worst": worst}
-    with _one_moment(connection):
-        totals, sources = _figures(connection, values)
+    with _read_transaction(connection):
+        totals, sources = _count(connection, values)
         return CatalogStatus(
             totals=totals,
             sources=sources,
-            worst=tuple(_worst(connection, values)),
+            worst=tuple(_worst_sources(connection, values)),
         )
 
 
 @contextlib.contextmanager
-def _one_moment(connection: sqlite3.Connection) -> Iterator[None]:
-    """Let all counts be of one state, whatever a fetch commits meanwhile."""
+def _read_transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Let all queries of the block see one state, even while a fetch is writing."""
     connection.execute("BEGIN")
     try:
         yield
@@ -102,11 +103,13 @@ def _one_moment(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("ROLLBACK")
 
 
-def _asked(source: SourceName, fetch: str) -> str:
-    """Return the condition that ``source`` counts of a package ``p`` of which ``fetch`` is told."""
+def _counts(source: SourceName, fetch: str) -> str:
+    """Return the condition that ``source`` of a package ``p`` counts.
+
+    ``fetch`` is the alias of its row of ``fetches``.
+    """
     if source != "repo":
         return HAS_SOURCE[source]
-    # What is left out is what a run does not report as a failure either: see harvests.
     return f"""
         {HAS_SOURCE[source]} AND NOT (
             p.status = 'gone' AND coalesce({fetch}.last_error, '') IN ('not_found', 'gone')
@@ -116,48 +119,50 @@ def _asked(source: SourceName, fetch: str) -> str:
 
 
 _SUCCESS: Mapping[SourceName, str] = {
-    # What was imported was fetched by somebody else, and is as old as that.
+    # An imported package was fetched by another program at that time.
     "repo": "coalesce(repo.last_success, p.last_fetched)",
     "pypi": "pypi.last_success",
     "downloads": "downloads.last_success",
 }
 
 
-def _of_source(source: SourceName) -> str:
-    """Return the columns of one source: whether it counts, and if so how it is doing."""
-    asked = _asked(source, source)
-    failing = f"{asked} AND {source}.consecutive_failures > 0"
+def _source_columns(source: SourceName) -> str:
+    """Return the columns of one source: whether it counts, and its state if it does."""
+    counts = _counts(source, source)
+    failing = f"{counts} AND {source}.consecutive_failures > 0"
     return ", ".join(
         (
-            f"{asked} AS {source}_asked",
-            f"CASE WHEN {asked} THEN {_SUCCESS[source]} END AS {source}_success",
+            f"{counts} AS {source}_counts",
+            f"CASE WHEN {counts} THEN {_SUCCESS[source]} END AS {source}_success",
             f"{failing} AS {source}_failing",
             f"{failing} AND {source}.next_due > :now AS {source}_backing_off",
         )
     )
 
 
-def _any(condition: str) -> str:
-    """Return that ``condition`` is true of any source, which stands in it as ``{0}``."""
+def _any_source(condition: str) -> str:
+    """Return ``condition`` for any source, whose name replaces ``{0}`` in it."""
     return " OR ".join(condition.format(source) for source in SOURCES)
 
 
-def _counted(*conditions: str) -> list[str]:
+def _count_columns(*conditions: str) -> list[str]:
     return [f"count(*) FILTER (WHERE {condition})" for condition in conditions]
 
 
-_FIGURES_OF_ALL = _counted(
-    f"({_any('{0}_asked')}) AND NOT ({_any('{0}_success IS NOT NULL')})",
-    _any("{0}_success < :older_than"),
-    _any("{0}_failing"),
-    _any("{0}_backing_off"),
+_TOTAL_COLUMNS = _count_columns(
+    f"({_any_source('{0}_counts')}) AND NOT ({_any_source('{0}_success IS NOT NULL')})",
+    _any_source("{0}_success < :older_than"),
+    _any_source("{0}_failing"),
+    _any_source("{0}_backing_off"),
 )
-_FIGURES_OF_SOURCES = [
-    figure.format(source)
+_SOURCE_COLUMNS = [
+    column.format(source)
     for source in SOURCES
-    for figure in (
-        *_counted("{0}_asked", "{0}_success < :older_than", "{0}_failing", "{0}_backing_off"),
-        # All of them in one text: Python finds the median in it sooner than SQLite sorts them.
+    for column in (
+        *_count_columns(
+            "{0}_counts", "{0}_success < :older_than", "{0}_failing", "{0}_backing_off"
+        ),
+        # As one text: Python finds the median in it faster than SQLite sorts the instants.
         "group_concat({0}_success)",
     )
 ]
@@ -167,20 +172,20 @@ _JOINED = " ".join(
     for source in SOURCES
 )
 
-_FIGURES = f"""
-    SELECT {", ".join([*_FIGURES_OF_ALL, *_FIGURES_OF_SOURCES])}
-    FROM (SELECT {", ".join(map(_of_source, SOURCES))} FROM packages AS p {_JOINED})
+_COUNT_QUERY = f"""
+    SELECT {", ".join([*_TOTAL_COLUMNS, *_SOURCE_COLUMNS])}
+    FROM (SELECT {", ".join(map(_source_columns, SOURCES))} FROM packages AS p {_JOINED})
 """  # noqa: S608 - fixed pieces
-"""All figures, read in one pass over the packages."""
+"""Everything is counted in one pass over the packages."""
 
 
-def _figures(
+def _count(
     connection: sqlite3.Connection, values: Mapping[str, object]
 ) -> tuple[PackageTotals, tuple[SourceSummary, ...]]:
     rows = connection.execute("SELECT status, count(*) FROM packages GROUP BY status")
     statuses = {str(status): int(count) for status, count in rows}
-    counts = tuple(connection.execute(_FIGURES, values).fetchone())
-    never_fetched, stale, failing, backing_off = counts[: len(_FIGURES_OF_ALL)]
+    counts = tuple(connection.execute(_COUNT_QUERY, values).fetchone())
+    never_fetched, stale, failing, backing_off = counts[: len(_TOTAL_COLUMNS)]
     totals = PackageTotals(
         packages=sum(statuses.values()),
         by_status={status: statuses.get(status, 0) for status in STATUSES},
@@ -189,45 +194,46 @@ def _figures(
         failing=failing,
         backing_off=backing_off,
     )
-    each = len(_FIGURES_OF_SOURCES) // len(SOURCES)
+    width = len(_SOURCE_COLUMNS) // len(SOURCES)
+    starts = range(len(_TOTAL_COLUMNS), len(counts), width)
     return totals, tuple(
-        _state(source, *counts[first : first + each])
-        for source, first in zip(
-            SOURCES, range(len(_FIGURES_OF_ALL), len(counts), each), strict=True
-        )
+        _summarize(source, *counts[start : start + width])
+        for source, start in zip(SOURCES, starts, strict=True)
     )
 
 
-def _state(
+def _summarize(
     source: SourceName,
     packages: int,
     stale: int,
     failing: int,
     backing_off: int,
-    successes: str | None,
+    successes_text: str | None,
 ) -> SourceSummary:
-    fetched = sorted(successes.split(",")) if successes else []
+    successes = sorted(successes_text.split(",")) if successes_text else []
     return SourceSummary(
         source=source,
         packages=packages,
-        never_fetched=packages - len(fetched),
+        never_fetched=packages - len(successes),
         stale=stale,
         failing=failing,
         backing_off=backing_off,
-        oldest=decode_instant(fetched[0]) if fetched else None,
-        median=decode_instant(fetched[(len(fetched) - 1) // 2]) if fetched else None,
+        oldest=decode_instant(successes[0]) if successes else None,
+        median=decode_instant(successes[(len(successes) - 1) // 2]) if successes else None,
     )
 
 
-def _worst(connection: sqlite3.Connection, values: Mapping[str, object]) -> Iterator[FailingSource]:
-    # CROSS JOIN begins with what fails, by its own index: SQLite thinks that as many as succeed.
+def _worst_sources(
+    connection: sqlite3.Connection, values: Mapping[str, object]
+) -> Iterator[FailingSource]:
+    # CROSS JOIN makes SQLite begin with the index of failing sources, which are few.
     rows = connection.execute(
         f"""
         SELECT slug, source, last_error, message, consecutive_failures, last_success,
                last_attempt, next_due
         FROM fetches AS f CROSS JOIN packages AS p ON p.id = f.package_id
         WHERE consecutive_failures > 0 AND CASE source {
-            " ".join(f"WHEN '{source}' THEN {_asked(source, 'f')}" for source in SOURCES)
+            " ".join(f"WHEN '{source}' THEN {_counts(source, 'f')}" for source in SOURCES)
         } END
         ORDER BY consecutive_failures DESC, last_success, slug, source LIMIT :worst
         """,  # noqa: S608 - fixed pieces

@@ -161,7 +161,7 @@ def _document(view: _View) -> dict[str, object]:
             one.host: {
                 "remaining": one.remaining,
                 "reset": when(one.reset),
-                "told": when(one.told),
+                "told": when(one.reported),
                 "renewed": one.is_renewed(view.chosen.now),
             }
             for one in view.quotas
@@ -271,7 +271,7 @@ def _quota(one: "HostQuota", view: _View) -> tuple[str, ...]:
         f"{_ago(one.reset, view)}, {one.remaining:,} were left"
         if renewed
         else _ago(one.reset, view),
-        _ago(one.told, view),
+        _ago(one.reported, view),
     )
 
 
