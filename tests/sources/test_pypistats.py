@@ -74,7 +74,7 @@ def read(line: Line, target: FetchTarget, *, conditional: bool = True) -> Downlo
 
 
 @pytest.mark.parametrize("name", ["django-ltree", "Django_LTree", "django.ltree", "django-_.ltree"])
-def test_figures_by_any_spelling(name: str) -> None:
+def test_downloads_are_read_under_any_spelling(name: str) -> None:
     line = Line(FakePyPIStats(SEED))
     reading = read(line, named(name))
     assert reading == DownloadsResult(downloads=Downloads(last_day=7, last_week=60, last_month=300))
@@ -82,24 +82,24 @@ def test_figures_by_any_spelling(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [None, "", "two words", "../x", "x/y", "é"])
-def test_without_a_project_nothing_is_asked(name: str | None) -> None:
+def test_without_a_project_no_downloads_are_requested(name: str | None) -> None:
     line = Line(FakePyPIStats(SEED))
     assert read(line, named(name)) == DownloadsResult()
     assert line.asked == []
 
 
-def test_a_404_is_no_figures_and_no_failure() -> None:
+def test_a_404_means_no_downloads_and_is_not_a_failure() -> None:
     line = Line(FakePyPIStats())
     assert read(line, named("unheard-of")) == DownloadsResult()
     assert line.asked == [("/api/packages/unheard-of/recent", 404)]
 
 
-def test_zero_is_a_figure() -> None:
+def test_zero_downloads_are_a_count() -> None:
     reading = read(Line(FakePyPIStats({"x": (0, 0, 3)})), named("x"))
     assert reading.downloads == Downloads(last_day=0, last_week=0, last_month=3)
 
 
-def test_where_the_host_gives_validators_they_are_used() -> None:
+def test_validators_of_pypistats_are_used() -> None:
     stats = FakePyPIStats(SEED, etags=True)
     line = Line(stats)
     (validator,) = read(line, named("django-ltree")).validators
@@ -132,7 +132,7 @@ def test_where_the_host_gives_validators_they_are_used() -> None:
         (400, Malformed),
     ],
 )
-def test_refusals(status: int, error: type[SourceError]) -> None:
+def test_statuses_of_pypistats_become_errors(status: int, error: type[SourceError]) -> None:
     line = Line(FakePyPIStats(), Reply(status=status, body=b"<html>"))
     with pytest.raises(error) as caught:
         read(line, named("x"))
@@ -160,7 +160,7 @@ GOOD: dict[str, object] = {"data": FIGURES, "package": "x", "type": "recent_down
         (GOOD | {"data": FIGURES | {"last_month": 2**63}}, "pypistats/x.data.last_month"),
     ],
 )
-def test_wrong_shapes_say_where(page: object, where: str) -> None:
+def test_downloads_of_the_wrong_shape_are_malformed_with_the_path(page: object, where: str) -> None:
     line = Line(FakePyPIStats(), Reply(status=200, body=json.dumps(page).encode()))
     with pytest.raises(Malformed) as caught:
         read(line, named("x"))
@@ -168,7 +168,7 @@ def test_wrong_shapes_say_where(page: object, where: str) -> None:
 
 
 @given(st.binary() | st.recursive(st.none() | st.integers(), st.lists).map(json.dumps))
-def test_any_body_is_read_or_malformed(body: bytes | str) -> None:
+def test_any_downloads_body_is_read_or_malformed(body: bytes | str) -> None:
     encoded = body.encode() if isinstance(body, str) else body
     with pytest.raises(Malformed):
         read(Line(FakePyPIStats(), Reply(status=200, body=encoded)), named("x"))
@@ -179,7 +179,7 @@ def test_any_body_is_read_or_malformed(body: bytes | str) -> None:
 
 @pytest.mark.usefixtures("no_proxy")
 @pytest.mark.parametrize("paced", [True, False])
-def test_a_hundred_projects_at_the_hosts_pace(*, paced: bool) -> None:
+def test_a_hundred_projects_keep_to_the_rate_limit(*, paced: bool) -> None:
     clock = FixedClock(START)
     stats = FakePyPIStats({f"p{number}": (1, 2, 3) for number in range(100)}, now=clock.monotonic)
 
@@ -210,7 +210,7 @@ def test_a_hundred_projects_at_the_hosts_pace(*, paced: bool) -> None:
 
 
 @pytest.mark.usefixtures("no_proxy")
-def test_with_wait_a_refusal_without_headers_is_sat_out() -> None:
+def test_with_wait_a_429_without_headers_is_waited_out() -> None:
     clock = FixedClock(START)
     heard: list[Event] = []
     stats = FakePyPIStats(SEED, now=clock.monotonic)
@@ -237,7 +237,7 @@ def test_with_wait_a_refusal_without_headers_is_sat_out() -> None:
     ]
 
 
-def test_a_replay_is_not_paced() -> None:
+def test_a_replay_has_no_rate_limit() -> None:
     url = f"{BASE}/api/packages/x/recent"
     entry = HarEntry(
         request=Request(url=url), response=Response(status=404, headers={}, body=b"404", url=url)

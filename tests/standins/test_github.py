@@ -18,7 +18,7 @@ def github(github: GitHubStandIn) -> GitHubStandIn:
     return github
 
 
-def test_names_are_found_in_any_case(http: httpx.Client) -> None:
+def test_repository_names_ignore_case(http: httpx.Client) -> None:
     assert http.get("/repos/octo/CAT").json()["full_name"] == "Octo/Cat"
     assert http.get("/repositories/7").json()["full_name"] == "Octo/Cat"
     assert http.get("/repos/octo/cat/").status_code == 404
@@ -39,7 +39,7 @@ def test_a_validator_is_weak_in_a_200_and_strong_in_a_304(http: httpx.Client) ->
     assert other.status_code == 200
 
 
-def test_a_304_is_free_for_a_token_only(github: GitHubStandIn, http: httpx.Client) -> None:
+def test_a_304_is_free_only_with_a_token(github: GitHubStandIn, http: httpx.Client) -> None:
     etag = http.get("/repos/octo/cat").headers["etag"]
     left = github.quota.remaining
 
@@ -51,7 +51,7 @@ def test_a_304_is_free_for_a_token_only(github: GitHubStandIn, http: httpx.Clien
 
 
 @pytest.mark.parametrize("status", [403, 429])
-def test_a_quota_empties_and_fills_again(status: int) -> None:
+def test_a_quota_is_used_up_and_resets(status: int) -> None:
     now = EPOCH
     with GitHubStandIn([repository()], now=lambda: now) as github:
         github.quota = Quota(limit=2, remaining=2, spent_status=status)
@@ -70,7 +70,9 @@ def test_a_quota_empties_and_fills_again(status: int) -> None:
     assert told.json()["resources"]["core"]["remaining"] == 0
 
 
-def test_who_asks_and_how(github: GitHubStandIn, http: httpx.Client) -> None:
+def test_tokens_versions_and_user_agents_are_checked(
+    github: GitHubStandIn, http: httpx.Client
+) -> None:
     github.tokens = {"good"}
     github.retired = {"2022-11-28"}
     url = "/repos/octo/cat"
@@ -84,7 +86,9 @@ def test_who_asks_and_how(github: GitHubStandIn, http: httpx.Client) -> None:
     assert http.get(url, headers={"x-github-api-version": "1999-01-01"}).status_code == 400
 
 
-def test_links_lead_through_all_pages_by_id(github: GitHubStandIn, http: httpx.Client) -> None:
+def test_link_headers_lead_through_all_pages_by_id(
+    github: GitHubStandIn, http: httpx.Client
+) -> None:
     github.add(repository(id=8, name="Dog", commits=commits(*[1.0] * 25)))
     base = f"{github.url}/repositories/8/commits?per_page=10&page="
 
@@ -102,7 +106,7 @@ def test_links_lead_through_all_pages_by_id(github: GitHubStandIn, http: httpx.C
     assert http.get("/repos/octo/cat/commits").links == {}
 
 
-def test_a_rename_leads_on_with_path_and_query(github: GitHubStandIn, http: httpx.Client) -> None:
+def test_a_rename_redirects_with_path_and_query(github: GitHubStandIn, http: httpx.Client) -> None:
     repo = github.add(repository(id=8, name="Dog"))
     github.rename(repo, "a/b")
 
@@ -115,7 +119,7 @@ def test_a_rename_leads_on_with_path_and_query(github: GitHubStandIn, http: http
     assert http.get("/repos/octo/dog").json()["id"] == 9
 
 
-def test_since_and_sha_choose_commits(github: GitHubStandIn, http: httpx.Client) -> None:
+def test_since_and_sha_select_commits(github: GitHubStandIn, http: httpx.Client) -> None:
     old, new = "0" * 40, "1" * 40
     then = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
     github.add(
@@ -139,7 +143,7 @@ def test_since_and_sha_choose_commits(github: GitHubStandIn, http: httpx.Client)
     assert http.get(f"{url}?sha=none").status_code == 404
 
 
-def test_anonymous_contributors_are_listed_where_asked(
+def test_anonymous_contributors_are_listed_on_request(
     github: GitHubStandIn, http: httpx.Client
 ) -> None:
     nobody = FakeContributor(name="N N", contributions=1, anonymous=True)
@@ -149,7 +153,7 @@ def test_anonymous_contributors_are_listed_where_asked(
     assert http.get("/repos/octo/dog/contributors?anon=1").json()[0]["type"] == "Anonymous"
 
 
-def test_faults_befall_what_they_are_meant_for(github: GitHubStandIn, http: httpx.Client) -> None:
+def test_faults_apply_to_matching_requests(github: GitHubStandIn, http: httpx.Client) -> None:
     github.fault("/commits", Fault(status=502, headers={"x": "y"}, body=b"oh"), times=1, skip=1)
     github.fault("/contributors", Fault(drop=True), times=1)
     github.fault("/octo/cat$", Fault(cut=10), times=1)

@@ -56,24 +56,28 @@ def expect_published(slug: str, at: Callable[[dt.datetime], Activity]) -> None:
     assert activity.default_branch == "main"
 
 
-def test_all_histories_are_here() -> None:
+def test_all_published_histories_are_there() -> None:
     assert len(histories.SLUGS) == 20
 
 
 @pytest.mark.parametrize("slug", histories.SLUGS)
-def test_in_place(slug: str, repositories: Path, git: GitSource) -> None:
+def test_a_published_history_is_read_in_place(
+    slug: str, repositories: Path, git: GitSource
+) -> None:
     here = target(Locator(scheme="file", host="", path=str(repositories / f"{slug}.git")))
     expect_published(slug, lambda instant: asyncio.run(git.history_at(here, instant)))
 
 
 @pytest.mark.parametrize("slug", histories.SLUGS)
-def test_through_a_clone(slug: str, server: GitServer, git: GitSource) -> None:
+def test_a_published_history_is_read_through_a_clone(
+    slug: str, server: GitServer, git: GitSource
+) -> None:
     there = target(server.locator(f"{slug}.git"))
     expect_published(slug, lambda instant: asyncio.run(git.history_at(there, instant)))
 
 
 @pytest.mark.parametrize("slug", ["django-ltree", "dj-stripe"])
-def test_everything_that_is_known_of_a_history(
+def test_a_published_history_has_all_commits_and_authors(
     slug: str, repositories: Path, git: GitSource
 ) -> None:
     here = target(Locator(scheme="file", host="", path=str(repositories / f"{slug}.git")))

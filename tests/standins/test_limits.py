@@ -68,7 +68,7 @@ def call(method: str = "GET", path: str = "/repos/octo/cat") -> Call:
 # ── secondary limits ─────────────────────────────────────────────────────────────────────
 
 
-def test_too_many_in_a_minute_are_refused_as_github_refuses_them(
+def test_too_many_requests_a_minute_are_refused_as_by_github(
     github: GitHubGraphQL, http: httpx.Client, watch: Watch
 ) -> None:
     statuses = []
@@ -84,7 +84,9 @@ def test_too_many_in_a_minute_are_refused_as_github_refuses_them(
     assert github.quota.limit - github.quota.remaining == 3
 
 
-def test_minutes_slide(github: GitHubGraphQL, http: httpx.Client, watch: Watch) -> None:
+def test_the_minute_of_a_limit_slides(
+    github: GitHubGraphQL, http: httpx.Client, watch: Watch
+) -> None:
     statuses = []
     for watch.seconds in (0, 20, 30, 59, 60, 61, 80, 90):
         statuses.append(http.get("/repos/octo/cat").status_code)
@@ -93,7 +95,7 @@ def test_minutes_slide(github: GitHubGraphQL, http: httpx.Client, watch: Watch) 
     assert github.refused.total() == 2
 
 
-def test_each_api_has_its_own_points(github: GitHubGraphQL, http: httpx.Client) -> None:
+def test_each_api_has_its_own_limit(github: GitHubGraphQL, http: httpx.Client) -> None:
     queries = [http.post("/graphql", content=QUERY).status_code for _ in range(3)]
     reads = [http.get("/repos/octo/cat").status_code for _ in range(3)]
 
@@ -101,7 +103,7 @@ def test_each_api_has_its_own_points(github: GitHubGraphQL, http: httpx.Client) 
     assert github.refused == {"GraphQL points a minute": 1}
 
 
-def test_what_writes_costs_five_points_and_a_query_one() -> None:
+def test_writes_cost_five_points_and_queries_one() -> None:
     limits = SecondaryLimits(rest=6, graphql=2, now=Watch())
 
     told = [limits.excess(call(method), 1) for method in ("POST", "HEAD", "GET")]
@@ -110,7 +112,7 @@ def test_what_writes_costs_five_points_and_a_query_one() -> None:
     assert [excess is None for excess in told] == [True, True, False]
 
 
-def test_both_apis_together_have_a_limit_at_once() -> None:
+def test_concurrent_requests_are_limited_across_both_apis() -> None:
     limits = SecondaryLimits(at_once=2, now=Watch())
 
     assert limits.excess(call(), 2) is None
@@ -120,7 +122,7 @@ def test_both_apis_together_have_a_limit_at_once() -> None:
         assert excess.limit == "requests at once"
 
 
-def test_requests_at_once_are_counted_while_they_are_answered() -> None:
+def test_concurrent_requests_are_counted_while_they_are_answered() -> None:
     def handler(_call: Call) -> Reply:
         return Reply(status=200, body=str(server.busy).encode())
 
@@ -168,11 +170,11 @@ def refusals(pace: RateLimit | None, requests: int) -> Counter[str]:
         return github.refused
 
 
-def test_the_program_is_never_refused_where_it_knows_the_pace() -> None:
+def test_the_transport_is_never_refused_if_it_knows_the_limit() -> None:
     assert refusals(RateLimit(27, burst=3), 100) == {}
 
 
-def test_the_program_takes_a_secondary_limit_for_what_it_is() -> None:
+def test_the_transport_recognizes_a_secondary_limit() -> None:
     assert refusals(None, 100) == {"REST points a minute": 1}
 
 
@@ -190,7 +192,7 @@ def statuses_of(seed: int, share: float = 0.3) -> list[int]:
     return statuses
 
 
-def test_a_seed_decides_which_requests_fail() -> None:
+def test_the_seed_decides_which_requests_fail() -> None:
     first, again, other = statuses_of(1), statuses_of(1), statuses_of(2)
 
     assert first == again != other
@@ -198,7 +200,7 @@ def test_a_seed_decides_which_requests_fail() -> None:
         assert 6 <= statuses.count(502) <= 30
 
 
-def test_a_share_may_be_none_or_all() -> None:
+def test_a_fault_may_apply_to_no_request_or_to_all() -> None:
     assert set(statuses_of(1, 0.0)) == {200}
     assert set(statuses_of(1, 1.0)) == {502}
 
@@ -206,7 +208,7 @@ def test_a_share_may_be_none_or_all() -> None:
 # ── made as they are asked for ───────────────────────────────────────────────────────────
 
 
-def test_repositories_can_be_made_as_they_are_asked_for() -> None:
+def test_repositories_can_be_made_on_request() -> None:
     def make(key: str) -> FakeRepository | None:
         return repository(id=42, name="lazy") if key in {"octo/lazy", "42"} else None
 
@@ -229,7 +231,7 @@ def test_repositories_can_be_made_as_they_are_asked_for() -> None:
     assert told == [{"databaseId": 42}, None, {"databaseId": 1}]
 
 
-def test_projects_can_be_made_as_they_are_asked_for() -> None:
+def test_projects_can_be_made_on_request() -> None:
     asked = []
 
     def make(name: str) -> FakeProject | None:

@@ -13,7 +13,7 @@ from tests.support.git_bench import NOON, TODAY, Bench, Spy, chain, commit, loca
 from tests.support.histories import git
 
 
-def test_a_bare_repository_in_place(bench: Bench) -> None:
+def test_a_bare_repository_is_read_in_place(bench: Bench) -> None:
     path = bench.make()
     oids = chain(path, 30)
     before = snapshot(path)
@@ -31,7 +31,7 @@ def test_a_bare_repository_in_place(bench: Bench) -> None:
     assert not bench.clones.directory.exists()
 
 
-def test_a_working_clone_in_place(bench: Bench, tmp_path: Path) -> None:
+def test_a_working_tree_is_read_in_place(bench: Bench, tmp_path: Path) -> None:
     chain(bench.make(), 3)
     git(tmp_path, "clone", "-q", str(bench.served / "x.git"), "work")
     (tmp_path / "work" / "new").touch()
@@ -42,7 +42,7 @@ def test_a_working_clone_in_place(bench: Bench, tmp_path: Path) -> None:
     assert bench.activity(local(tmp_path / "link")).commit_count == 3
 
 
-def test_history_says_nothing_of_the_status(bench: Bench) -> None:
+def test_history_does_not_set_the_status(bench: Bench) -> None:
     chain(bench.make(), 1)
     where = target(local(bench.served / "x.git"))
     reading = asyncio.run(bench.git.history(where, TODAY))
@@ -53,7 +53,7 @@ def test_history_says_nothing_of_the_status(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("remote", [False, True])
-def test_an_empty_repository(remote: bool, bench: Bench) -> None:
+def test_a_repository_without_commits_is_empty(remote: bool, bench: Bench) -> None:
     path = bench.make()
     reading = bench.read(bench.remote() if remote else local(path))
     activity = reading.activity
@@ -66,9 +66,7 @@ def test_an_empty_repository(remote: bool, bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("remote", [False, True])
-def test_a_head_on_a_branch_that_is_not_there_is_not_an_empty_repository(
-    remote: bool, bench: Bench
-) -> None:
+def test_a_head_on_a_missing_branch_is_not_an_empty_repository(remote: bool, bench: Bench) -> None:
     path = bench.make()
     chain(path, 2, "other")
     chain(path, 3, "another")
@@ -77,7 +75,7 @@ def test_a_head_on_a_branch_that_is_not_there_is_not_an_empty_repository(
 
 
 @pytest.mark.parametrize("remote", [False, True])
-def test_a_single_branch_is_the_default_wherever_head_is(remote: bool, bench: Bench) -> None:
+def test_the_only_branch_is_the_default_wherever_head_points(remote: bool, bench: Bench) -> None:
     path = bench.make()
     chain(path, 2, "feature/other")
     activity = bench.read(bench.remote() if remote else local(path)).activity
@@ -95,7 +93,7 @@ def test_a_broken_head_is_not_an_empty_repository(remote: bool, content: str, be
         bench.read(bench.remote() if remote else local(path))
 
 
-def test_what_is_no_repository(bench: Bench, tmp_path: Path) -> None:
+def test_a_directory_that_is_not_a_repository_is_an_error(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "plain").mkdir()
     for name, words in {
@@ -110,7 +108,7 @@ def test_what_is_no_repository(bench: Bench, tmp_path: Path) -> None:
         asyncio.run(bench.git.read(target(None), TODAY))
 
 
-def test_a_directory_inside_a_repository_is_none(bench: Bench, tmp_path: Path) -> None:
+def test_a_directory_inside_a_repository_is_not_a_repository(bench: Bench, tmp_path: Path) -> None:
     chain(bench.make(), 1)
     git(tmp_path, "clone", "-q", str(bench.served / "x.git"), "work")
     (tmp_path / "work" / "inside").mkdir()
@@ -118,7 +116,7 @@ def test_a_directory_inside_a_repository_is_none(bench: Bench, tmp_path: Path) -
         bench.read(local(tmp_path / "work" / "inside"))
 
 
-def test_a_shallow_clone_is_refused(bench: Bench, tmp_path: Path) -> None:
+def test_a_shallow_clone_is_malformed(bench: Bench, tmp_path: Path) -> None:
     chain(bench.make(), 3)
     url = f"file://{bench.served}/x.git"
     git(tmp_path, "clone", "-q", "--depth=1", url, "shallow")
@@ -128,7 +126,7 @@ def test_a_shallow_clone_is_refused(bench: Bench, tmp_path: Path) -> None:
     assert "--unshallow" in caught.value.hint
 
 
-def test_a_repository_of_somebody_else(bench: Bench, tmp_path: Path) -> None:
+def test_a_repository_owned_by_another_user_is_unavailable(bench: Bench, tmp_path: Path) -> None:
     chain(bench.make(), 1)
     script = tmp_path / "git"
     real = shutil.which("git")
@@ -143,7 +141,7 @@ def test_a_repository_of_somebody_else(bench: Bench, tmp_path: Path) -> None:
     assert "safe.directory" in caught.value.hint
 
 
-def test_a_hostile_configuration_runs_nothing(bench: Bench, tmp_path: Path) -> None:
+def test_a_hostile_git_configuration_runs_nothing(bench: Bench, tmp_path: Path) -> None:
     commit(bench.make(), signed=True)
     elsewhere = tmp_path / "mailmap"
     elsewhere.write_text("Mallory <ann@example.invalid>\n", encoding="utf-8")
@@ -180,9 +178,7 @@ def test_a_hostile_configuration_runs_nothing(bench: Bench, tmp_path: Path) -> N
     assert not trap.exists()
 
 
-def test_a_partial_clone_of_somebody_is_read_without_its_remote(
-    bench: Bench, tmp_path: Path
-) -> None:
+def test_a_partial_clone_is_read_without_its_remote(bench: Bench, tmp_path: Path) -> None:
     oid = chain(bench.make(), 2)[-1]
     url = f"file://{bench.served}/x.git"
     git(tmp_path, "clone", "-q", "--bare", "--filter=tree:0", url, "partial")
@@ -190,7 +186,7 @@ def test_a_partial_clone_of_somebody_is_read_without_its_remote(
     assert bench.activity(local(tmp_path / "partial")).head == oid
 
 
-def test_the_mailmap_of_a_local_repository_counts(bench: Bench) -> None:
+def test_the_mailmap_of_a_local_repository_is_used(bench: Bench) -> None:
     path = bench.make()
     first = commit(path, name="annie", email="old@example.invalid")
     blob = git(

@@ -31,7 +31,7 @@ from tests.support.git_server import PAGES
 from tests.support.histories import git
 
 
-def test_a_clone_is_bare_and_holds_commits_alone(bench: Bench) -> None:
+def test_a_clone_is_bare_and_holds_only_commits(bench: Bench) -> None:
     path = bench.make()
     oids = chain(path, 3)
     assert bench.activity(bench.remote()).head == oids[-1]
@@ -42,7 +42,7 @@ def test_a_clone_is_bare_and_holds_commits_alone(bench: Bench) -> None:
     assert bench.server.locator("x").url not in (clone / "config").read_text("utf-8")
 
 
-def test_nothing_new_is_one_question(bench: Bench) -> None:
+def test_an_unchanged_remote_takes_one_request(bench: Bench) -> None:
     path = bench.make()
     oids = chain(path, 2)
     first = bench.read(bench.remote())
@@ -54,7 +54,7 @@ def test_nothing_new_is_one_question(bench: Bench) -> None:
     assert bench.spy.networked[3:] == ["ls-remote", "fetch"]
 
 
-def test_a_renamed_branch(bench: Bench) -> None:
+def test_a_renamed_branch_is_followed(bench: Bench) -> None:
     path = bench.make()
     oids = chain(path, 2)
     bench.read(bench.remote())
@@ -69,7 +69,7 @@ def test_a_renamed_branch(bench: Bench) -> None:
         assert activity.commit_count == len(oids)
 
 
-def test_a_rewritten_history(bench: Bench) -> None:
+def test_a_rewritten_history_replaces_the_clones(bench: Bench) -> None:
     path = bench.make()
     oids = chain(path, 5)
     bench.read(bench.remote())
@@ -80,7 +80,7 @@ def test_a_rewritten_history(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("remote", [False, True])
-def test_a_head_on_no_branch(remote: bool, bench: Bench) -> None:
+def test_a_detached_remote_head_is_read(remote: bool, bench: Bench) -> None:
     path = bench.make()
     oids = chain(path, 3)
     (path / "HEAD").write_text(oids[1] + "\n", encoding="utf-8")
@@ -89,7 +89,7 @@ def test_a_head_on_no_branch(remote: bool, bench: Bench) -> None:
     assert activity.commit_count == 2
 
 
-def test_a_server_without_filters(bench: Bench) -> None:
+def test_a_server_without_filters_sends_a_full_clone(bench: Bench) -> None:
     path = bench.make()
     chain(path, 3)
     git(path, "config", "uploadpack.allowFilter", "false")
@@ -97,7 +97,7 @@ def test_a_server_without_filters(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("remote", [False, True])
-def test_a_repository_by_sha256(remote: bool, bench: Bench) -> None:
+def test_a_sha256_repository_is_read(remote: bool, bench: Bench) -> None:
     path = bench.make("x.git", "--object-format=sha256")
     oids = chain(path, 3)
     activity = bench.activity(bench.remote() if remote else local(path))
@@ -106,7 +106,7 @@ def test_a_repository_by_sha256(remote: bool, bench: Bench) -> None:
     assert activity.commit_count == 3
 
 
-def test_a_repository_made_anew_by_another_hash(bench: Bench) -> None:
+def test_a_repository_recreated_with_another_hash_is_read(bench: Bench) -> None:
     chain(bench.make(), 2)
     bench.read(bench.remote())
     shutil.rmtree(bench.served / "x.git")
@@ -114,7 +114,9 @@ def test_a_repository_made_anew_by_another_hash(bench: Bench) -> None:
     assert bench.activity(bench.remote()).commit_count == 3
 
 
-def test_packs_do_not_pile_up(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packs_are_combined_when_there_are_too_many(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("pkgharvest.sources.git._MAX_PACKS", 2)
     path = bench.make()
     oids = chain(path, 2)
@@ -128,7 +130,7 @@ def test_packs_do_not_pile_up(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     "left", ["shallow.lock", "HEAD.lock", "config.lock", "refs/heads/default.lock"]
 )
-def test_locks_of_the_dead_hold_nobody_up(left: str, bench: Bench) -> None:
+def test_lock_files_of_a_killed_git_do_not_block(left: str, bench: Bench) -> None:
     path = bench.make()
     oids = chain(path, 2)
     bench.read(bench.remote())
@@ -151,7 +153,7 @@ def test_locks_of_the_dead_hold_nobody_up(left: str, bench: Bench) -> None:
         ("a file", False),
     ],
 )
-def test_a_damaged_clone_is_made_anew(damage: str, news: bool, bench: Bench) -> None:
+def test_a_damaged_clone_is_replaced(damage: str, news: bool, bench: Bench) -> None:
     path = bench.make()
     oids = chain(path, 5)
     bench.read(bench.remote())
@@ -177,7 +179,7 @@ def test_a_damaged_clone_is_made_anew(damage: str, news: bool, bench: Bench) -> 
     assert bench.activity(bench.remote()).commit_count == 5 + news
 
 
-def test_killed_at_any_instant_the_next_run_repairs(bench: Bench) -> None:
+def test_a_fetch_killed_at_any_instant_is_repaired_by_the_next(bench: Bench) -> None:
     path = bench.make()
     oids = chain(path, 3)
 
@@ -195,13 +197,13 @@ def test_killed_at_any_instant_the_next_run_repairs(bench: Bench) -> None:
     assert bench.activity(bench.remote()).commit_count == 15
 
 
-def test_a_remote_that_is_not_there(bench: Bench) -> None:
+def test_a_missing_remote_is_not_found(bench: Bench) -> None:
     with pytest.raises(NotFound, match="not found, or private"):
         bench.read(bench.remote("nothing.git"))
     assert not bench.clones.directory.exists()
 
 
-def test_a_remote_that_vanished_costs_no_clone(bench: Bench) -> None:
+def test_a_remote_that_vanished_keeps_its_clone(bench: Bench) -> None:
     chain(bench.make(), 1)
     bench.read(bench.remote())
     (bench.served / "x.git").rename(bench.served / "y.git")
@@ -210,7 +212,7 @@ def test_a_remote_that_vanished_costs_no_clone(bench: Bench) -> None:
     assert bench.clone().exists()
 
 
-def test_a_host_that_does_not_answer(bench: Bench) -> None:
+def test_a_host_that_does_not_respond_is_unavailable(bench: Bench) -> None:
     closed = Locator(scheme="git", host="127.0.0.1", port=1, path="x.git")
     with pytest.raises(Unavailable, match="cannot be reached"):
         bench.read(closed)
@@ -228,26 +230,28 @@ def test_a_host_that_does_not_answer(bench: Bench) -> None:
         (503, Unavailable),
     ],
 )
-def test_what_a_host_may_answer(status: int, error: type[SourceError], bench: Bench) -> None:
+def test_statuses_of_a_git_host_become_errors(
+    status: int, error: type[SourceError], bench: Bench
+) -> None:
     with pytest.raises(error):
         bench.read(bench.server.locator(f"status/{status}/x.git"))
     assert bench.spy.networked == ["ls-remote"]
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_is_neither_an_empty_repository_nor_none(page: str, bench: Bench) -> None:
+def test_a_web_page_is_not_an_empty_repository(page: str, bench: Bench) -> None:
     error = Unavailable if page == "advertisement" else Malformed
     with pytest.raises(error):
         bench.read(bench.server.locator(f"page/{page}/x.git"))
 
 
-def test_an_empty_repository_of_an_old_server(bench: Bench) -> None:
+def test_an_empty_repository_on_an_old_server_is_empty(bench: Bench) -> None:
     bench.make()
     old = replace(bench.remote(), path=f"old/{bench.remote().path}")
     assert bench.read(old).status == "empty"
 
 
-def test_an_empty_repository_of_a_git_daemon(bench: Bench) -> None:
+def test_an_empty_repository_on_a_git_daemon_is_empty(bench: Bench) -> None:
     bench.make()
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(20)
@@ -269,7 +273,7 @@ def _serve_twice(server: socket.socket, directory: Path) -> None:
             subprocess.run(("git", "daemon", *options), stdin=there, stdout=there, check=False)
 
 
-def test_what_was_there_is_not_taken_for_emptied(bench: Bench) -> None:
+def test_a_remote_that_lost_its_commits_is_malformed(bench: Bench) -> None:
     bench.make()
     known = replace(target(bench.remote()), head="a" * 40)
     with pytest.raises(Malformed, match="no longer has any commits"):
@@ -291,7 +295,7 @@ def test_what_was_there_is_not_taken_for_emptied(bench: Bench) -> None:
         (None, NotFound),
     ],
 )
-def test_a_password_that_is_refused(
+def test_a_rejected_password_is_unauthorized(
     entry: str | None, error: type[SourceError], bench: Bench, tmp_path: Path
 ) -> None:
     if entry is not None:
@@ -303,13 +307,13 @@ def test_a_password_that_is_refused(
     assert "s3cret" not in caught.value.message
 
 
-def test_a_repository_that_moved_is_followed(bench: Bench) -> None:
+def test_a_redirect_of_a_remote_is_followed(bench: Bench) -> None:
     chain(bench.make(), 2)
     moved = replace(bench.remote(), path=f"moved/{bench.remote().path}")
     assert bench.activity(moved).commit_count == 2
 
 
-def test_a_clone_that_is_too_large_is_not_kept(bench: Bench) -> None:
+def test_a_clone_that_is_too_large_is_removed(bench: Bench) -> None:
     chain(bench.make(), 50)
     small = GitSource(bench.spy, bench.clones, limits=GitLimits(max_clone_bytes=1000))
     with pytest.raises(Malformed, match="too large"):
@@ -317,7 +321,7 @@ def test_a_clone_that_is_too_large_is_not_kept(bench: Bench) -> None:
     assert not bench.clone().exists()
 
 
-def test_a_fetch_has_its_time(bench: Bench) -> None:
+def test_a_git_command_times_out(bench: Bench) -> None:
     chain(bench.make(), 5)
     hurried = GitSource(bench.spy, bench.clones, limits=GitLimits(probe_seconds=0.0001))
     with pytest.raises(TimedOut):

@@ -10,7 +10,7 @@ from tests.support.git_bench import NOON, Bench, chain, commit, local, target
 from tests.support.histories import git
 
 
-def test_merges_and_all_that_is_reachable_are_counted(bench: Bench) -> None:
+def test_merges_and_all_reachable_commits_are_counted(bench: Bench) -> None:
     path = bench.make()
     root = commit(path)
     left = commit(path, parents=(root,), at=NOON + 1)
@@ -22,7 +22,7 @@ def test_merges_and_all_that_is_reachable_are_counted(bench: Bench) -> None:
     assert bench.activity(bench.remote()).commit_count == 5
 
 
-def test_skewed_clocks_lose_no_commit(bench: Bench) -> None:
+def test_commits_with_skewed_clocks_are_counted(bench: Bench) -> None:
     path = bench.make()
     day, oids = 86_400, list[str]()
     for at in (NOON, NOON - 4000 * day, NOON + 2000 * day, 0, NOON + day):
@@ -34,7 +34,7 @@ def test_skewed_clocks_lose_no_commit(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("at", ["9" * 17, "9" * 60, "-5", "yesterday", ""])
-def test_author_dates_that_are_none(at: str, bench: Bench) -> None:
+def test_invalid_author_dates_are_left_out_of_the_days(at: str, bench: Bench) -> None:
     path = bench.make()
     root = commit(path)
     commit(path, at=at, committed=NOON, parents=(root,))
@@ -44,14 +44,14 @@ def test_author_dates_that_are_none(at: str, bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("committed", ["9" * 17, "9" * 60, "x"])
-def test_a_head_with_a_date_that_is_none(committed: str, bench: Bench) -> None:
+def test_a_head_with_an_invalid_date_is_malformed(committed: str, bench: Bench) -> None:
     path = bench.make()
     commit(path, committed=committed)
     with pytest.raises(Malformed, match="outside the calendar"):
         bench.read(local(path))
 
 
-def test_names_of_all_kinds(bench: Bench) -> None:
+def test_author_names_of_all_kinds_are_read(bench: Bench) -> None:
     path = bench.make()
     names = ["Émile Zółw 花子 😀", "a|b;c\t%x00%n\x1b[31m", "-o--x", "x" * 3000, "ann@x.org"]
     oids: list[str] = []
@@ -64,20 +64,20 @@ def test_names_of_all_kinds(bench: Bench) -> None:
     assert bench.names(bench.remote()) == wanted
 
 
-def test_names_in_an_old_encoding(bench: Bench) -> None:
+def test_author_names_in_an_old_encoding_are_read(bench: Bench) -> None:
     path = bench.make()
     commit(path, name="José", encoding="iso-8859-1")
     assert bench.names(local(path)) == ["José"]
 
 
-def test_a_name_longer_than_any_is_not_held(bench: Bench) -> None:
+def test_an_endless_author_name_is_malformed(bench: Bench) -> None:
     path = bench.make()
     commit(path, name="x" * 2_000_000)
     with pytest.raises(Malformed, match="bytes of author data"):
         bench.read(local(path))
 
 
-def test_names_that_look_like_options(bench: Bench) -> None:
+def test_branch_names_that_look_like_options_are_harmless(bench: Bench) -> None:
     path = bench.make("-x/--upload-pack=touch pwned.git")
     chain(path, 2, "--exec=x")
     (path / "HEAD").write_text("ref: refs/heads/--exec=x\n", encoding="utf-8")
@@ -97,7 +97,9 @@ def test_replacements_and_grafts_do_not_change_history(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("remote", [False, True])
-def test_as_of(remote: bool, bench: Bench) -> None:
+def test_history_at_an_instant_starts_from_the_head_of_that_time(
+    remote: bool, bench: Bench
+) -> None:
     path = bench.make()
     root = commit(path, at=NOON, committed=NOON)
     late = commit(path, at=NOON, committed=NOON + 500, parents=(root,))
@@ -120,7 +122,7 @@ def test_as_of(remote: bool, bench: Bench) -> None:
     assert at(10**9)[1] == 5
 
 
-def test_as_of_in_a_long_history_reads_no_more_than_it_needs(bench: Bench) -> None:
+def test_history_at_an_instant_stops_reading_early(bench: Bench) -> None:
     path = bench.make()
     oids = chain(path, 40)
     instant = dt.datetime.fromtimestamp(NOON + 20 * 3600, dt.UTC)

@@ -70,7 +70,7 @@ async def run(
         return [outcome async for outcome in engine.outcomes(targets)]
 
 
-def test_what_a_package_costs_the_first_time_and_when_nothing_is_new(
+def test_requests_per_package_the_first_time_and_unchanged(
     github: GitHubGraphQL,
 ) -> None:
     every = [replace(one, package_id=n) for n, one in enumerate(crowd(github, 200))]
@@ -90,7 +90,7 @@ def test_what_a_package_costs_the_first_time_and_when_nothing_is_new(
     assert len(github.log) - cost <= 0.04 * 200
 
 
-def test_a_run_that_is_stopped_leaves_nothing_behind(github: GitHubGraphQL) -> None:
+def test_a_stopped_run_leaves_no_tasks_behind(github: GitHubGraphQL) -> None:
     targets = crowd(github, 60, commits=commits(1, 500))
     github.latency = 1.0
 
@@ -113,7 +113,7 @@ def test_a_run_that_is_stopped_leaves_nothing_behind(github: GitHubGraphQL) -> N
     assert {type(outcome.result) for outcome in outcomes} == {Skipped}
 
 
-def test_the_token_goes_to_graphql_wherever_that_is() -> None:
+def test_the_token_is_sent_to_the_graphql_url() -> None:
     api, graphql_url = "https://api.example", "https://graphql.example/graphql"
     known = Credentials.find([github_host(api, graphql_url)], {"GH_TOKEN": "a-token"})
 

@@ -52,7 +52,7 @@ def all_whole(readings: list[Any]) -> bool:
 
 
 @pytest.mark.parametrize("status", [502, 504])
-def test_a_query_that_times_out_goes_in_halves(github: GitHubGraphQL, status: int) -> None:
+def test_a_query_that_times_out_is_halved(github: GitHubGraphQL, status: int) -> None:
     targets = crowd(github, 50)
     github.breaks_above, github.broken_status = 13, status
 
@@ -65,7 +65,7 @@ def test_a_query_that_times_out_goes_in_halves(github: GitHubGraphQL, status: in
 
 
 @pytest.mark.parametrize("says_where", [True, False])
-def test_resources_that_run_out(github: GitHubGraphQL, says_where: bool) -> None:
+def test_a_query_out_of_resources_is_halved(github: GitHubGraphQL, says_where: bool) -> None:
     targets = crowd(github, 30)
     github.runs_out_above, github.says_where = 10, says_where
 
@@ -76,7 +76,9 @@ def test_resources_that_run_out(github: GitHubGraphQL, says_where: bool) -> None
 
 
 @pytest.mark.parametrize("manner", ["breaks_above", "runs_out_above"])
-def test_what_cannot_be_had_even_alone_comes_by_rest(github: GitHubGraphQL, manner: str) -> None:
+def test_a_repository_too_large_for_a_query_is_read_over_rest(
+    github: GitHubGraphQL, manner: str
+) -> None:
     targets = crowd(github, 3)
     setattr(github, manner, 0)
 
@@ -86,7 +88,7 @@ def test_what_cannot_be_had_even_alone_comes_by_rest(github: GitHubGraphQL, mann
     assert len(github.requests("/repos/")) == 9
 
 
-def test_a_history_that_cannot_be_had_comes_by_rest_alone(github: GitHubGraphQL) -> None:
+def test_a_history_too_large_for_a_query_is_read_over_rest(github: GitHubGraphQL) -> None:
     github.add(repository())
     github.fault("/graphql", Fault(status=502), skip=1)
 
@@ -103,7 +105,7 @@ def test_a_history_that_cannot_be_had_comes_by_rest_alone(github: GitHubGraphQL)
 # ── one of many ──────────────────────────────────────────────────────────────────────────
 
 
-def test_what_the_token_may_not_see_is_that_ones_and_rest_is_asked(github: GitHubGraphQL) -> None:
+def test_a_forbidden_repository_is_read_over_rest(github: GitHubGraphQL) -> None:
     targets = crowd(github, 5)
     github._by_name["octo/cat2"].blocked = True
     github.forbidden.add("octo/cat3")
@@ -118,7 +120,7 @@ def test_what_the_token_may_not_see_is_that_ones_and_rest_is_asked(github: GitHu
     assert len(github.requests("/cat5")) == 1
 
 
-def test_a_commit_that_is_null_is_looked_up_by_rest(github: GitHubGraphQL) -> None:
+def test_a_null_commit_is_read_over_rest(github: GitHubGraphQL) -> None:
     first, second = crowd(github, 2)
     history = github._by_name["octo/cat1"].commits
     history[0] = type(history[0])(sha="e" * 40, authored=None, committed=NOW)
@@ -131,7 +133,7 @@ def test_a_commit_that_is_null_is_looked_up_by_rest(github: GitHubGraphQL) -> No
 
 
 @pytest.mark.parametrize("status", [404, 405, 501])
-def test_where_there_is_no_graphql_rest_is_asked(github: GitHubGraphQL, status: int) -> None:
+def test_a_server_without_graphql_is_read_over_rest(github: GitHubGraphQL, status: int) -> None:
     targets = crowd(github, 60)
     github.fault("/graphql", Fault(status=status, body=b'{"message": "Not Found"}'))
 
@@ -163,7 +165,7 @@ def test_where_there_is_no_graphql_rest_is_asked(github: GitHubGraphQL, status: 
         (Fault(body=b'{"data": {}, "errors": 3}'), Malformed),
     ],
 )
-def test_what_becomes_of_the_query_becomes_of_each(
+def test_a_failed_query_fails_every_repository(
     github: GitHubGraphQL, fault: Fault, kind: type[SourceError]
 ) -> None:
     targets = crowd(github, 3)
@@ -184,7 +186,7 @@ def test_what_becomes_of_the_query_becomes_of_each(
         ({"message": "Field 'x' is missing", "path": ["query", "r0", "x"]}, Unavailable),
     ],
 )
-def test_an_error_without_a_repository_is_everybodys(
+def test_an_error_without_a_path_fails_every_repository(
     github: GitHubGraphQL, error: dict[str, object], kind: type[SourceError]
 ) -> None:
     targets = crowd(github, 2)
@@ -202,7 +204,7 @@ def test_an_error_without_a_repository_is_everybodys(
         "We couldn't respond to your request in time. Sorry about that.",
     ],
 )
-def test_a_query_that_took_too_long_is_asked_in_halves(github: GitHubGraphQL, message: str) -> None:
+def test_a_query_that_took_too_long_is_halved(github: GitHubGraphQL, message: str) -> None:
     targets = crowd(github, 40)
     body = json.dumps({"data": None, "errors": [{"message": message}]}).encode()
     github.fault("/graphql", Fault(status=200, body=body), times=1)
@@ -211,7 +213,7 @@ def test_a_query_that_took_too_long_is_asked_in_halves(github: GitHubGraphQL, me
     assert sorted(query.repositories for query in github.queries)[-3:] == [20, 20, 40]
 
 
-def test_a_history_that_fails_is_a_part_that_fails(github: GitHubGraphQL) -> None:
+def test_a_failed_history_is_the_problem_of_the_result(github: GitHubGraphQL) -> None:
     github.add(repository())
     github.fault("/graphql", Fault(status=500), skip=1)
 
@@ -223,7 +225,7 @@ def test_a_history_that_fails_is_a_part_that_fails(github: GitHubGraphQL) -> Non
     assert reading.activity is None
 
 
-def test_contributors_that_fail_are_a_part_that_fails(github: GitHubGraphQL) -> None:
+def test_failed_contributors_are_the_problem_of_the_result(github: GitHubGraphQL) -> None:
     github.add(repository())
     github.fault("/contributors", Fault(status=500, body=b"{}"))
 
@@ -247,7 +249,7 @@ async def transport(github: GitHubGraphQL) -> AsyncIterator[Client]:
         yield client
 
 
-def test_a_quota_in_points_that_is_used_up_is_told_as_such(github: GitHubGraphQL) -> None:
+def test_a_used_up_graphql_quota_is_rate_limited(github: GitHubGraphQL) -> None:
     targets = crowd(github, 100)
     github.graphql_quota = Quota(remaining=2)
 
@@ -268,7 +270,7 @@ def test_a_quota_in_points_that_is_used_up_is_told_as_such(github: GitHubGraphQL
     assert len(github.queries) <= 2
 
 
-def test_points_are_counted(github: GitHubGraphQL) -> None:
+def test_points_of_queries_are_counted(github: GitHubGraphQL) -> None:
     targets = crowd(github, 50)
 
     async def act() -> None:
@@ -325,13 +327,13 @@ def told_history() -> dict[str, Any]:
 
 
 @given(st.sampled_from(sorted(told_facts())), JSON)
-def test_whatever_a_fact_holds_is_read_or_malformed(member: str, value: object) -> None:
+def test_any_facts_are_read_or_malformed(member: str, value: object) -> None:
     with contextlib.suppress(Malformed):
         module.decode_facts(JsonNode(told_facts() | {member: value}, "r0"))
 
 
 @given(st.sampled_from(["oid", "committedDate", "total", "recent"]), JSON)
-def test_whatever_a_history_holds_is_read_or_malformed(member: str, value: object) -> None:
+def test_any_commit_page_is_read_or_malformed(member: str, value: object) -> None:
     told = told_history()
     told["defaultBranchRef"]["target"][member] = value
     with contextlib.suppress(Malformed):
@@ -339,7 +341,7 @@ def test_whatever_a_history_holds_is_read_or_malformed(member: str, value: objec
 
 
 @given(JSON, JSON)
-def test_whatever_an_answer_holds_is_an_outcome_for_each(data: object, errors: object) -> None:
+def test_any_graphql_response_gives_a_result_for_each(data: object, errors: object) -> None:
     body = json.dumps({"data": {"r0": data}, "errors": errors}).encode()
     with contextlib.suppress(SourceError, BatchTooLarge):
         assert (
@@ -348,7 +350,7 @@ def test_whatever_an_answer_holds_is_an_outcome_for_each(data: object, errors: o
         )
 
 
-def test_a_repository_of_the_wrong_shape_is_that_ones_and_says_where() -> None:
+def test_facts_of_the_wrong_shape_fail_one_repository_with_the_path() -> None:
     data = {"r0": told_facts(), "r1": told_facts() | {"defaultBranchRef": {"name": 3}}, "r2": None}
 
     first, second, third = module.decode_response(
@@ -362,7 +364,7 @@ def test_a_repository_of_the_wrong_shape_is_that_ones_and_says_where() -> None:
 
 
 @pytest.mark.parametrize("member", sorted(told_facts()))
-def test_a_fact_that_is_left_out(member: str) -> None:
+def test_missing_facts_are_malformed(member: str) -> None:
     told = told_facts()
     del told[member]
     optional = {"description", "homepageUrl", "archivedAt", "pushedAt", "licenseInfo"}

@@ -51,7 +51,7 @@ def requests(number: int) -> list[Request]:
 
 
 @pytest.mark.parametrize("number", [1, 2, 50])
-def test_every_query_is_one_that_github_understands(number: int) -> None:
+def test_queries_are_valid_in_githubs_schema(number: int) -> None:
     for request in requests(number):
         text, variables = query_of(request)
         document = graphql.parse(text)
@@ -68,7 +68,7 @@ def test_every_query_is_one_that_github_understands(number: int) -> None:
         assert declared == set(variables)
 
 
-def test_every_query_that_leaves_is_one_that_github_understands() -> None:
+def test_queries_that_are_sent_are_valid_in_githubs_schema() -> None:
     with stand_in() as github:
         targets = crowd(github, 30, commits=commits(*[1.0] * 120))
         read_all(github, targets)
@@ -78,7 +78,7 @@ def test_every_query_that_leaves_is_one_that_github_understands() -> None:
         assert graphql.validate(schema(), graphql.parse(query.text)) == []
 
 
-def test_a_query_that_is_wrong_would_be_noticed() -> None:
+def test_a_wrong_query_is_invalid_in_githubs_schema() -> None:
     (text, _), *_ = map(query_of, requests(1))
     wrong = graphql.parse(text.replace("stargazerCount", "stars"))
 
@@ -86,7 +86,7 @@ def test_a_query_that_is_wrong_would_be_noticed() -> None:
 
 
 @pytest.mark.parametrize("hostile", ['a"b', "$o0", "}\n{", "\\"])
-def test_values_never_come_into_a_query(hostile: str) -> None:
+def test_values_are_never_part_of_a_query(hostile: str) -> None:
     for request in (
         module.build_facts_request(URL, [f"{hostile}/{hostile}"]),
         module.build_commits_request(
@@ -98,7 +98,7 @@ def test_values_never_come_into_a_query(hostile: str) -> None:
         assert hostile in variables.values()
 
 
-def test_how_a_query_is_sent() -> None:
+def test_a_query_is_a_post_with_githubs_headers() -> None:
     for request in requests(1):
         assert (request.method, request.url) == ("POST", URL)
         assert request.headers["X-GitHub-Api-Version"] == "2022-11-28"
@@ -116,7 +116,7 @@ def test_how_a_query_is_sent() -> None:
         ("https://ghe.example/proxy/v3", "https://ghe.example/proxy/v3/graphql"),
     ],
 )
-def test_where_graphql_is_asked(api: str, expected: str) -> None:
+def test_the_graphql_url_follows_from_the_api_url(api: str, expected: str) -> None:
     assert graphql_url(api) == expected
 
 
@@ -129,7 +129,7 @@ def test_the_schema_is_pruned_to_what_queries_reach() -> None:
 # ── the stand-in ─────────────────────────────────────────────────────────────────────────
 
 
-def test_the_stand_in_serves_a_part_of_githubs_schema() -> None:
+def test_the_stand_ins_schema_is_part_of_githubs() -> None:
     whole, part = schema(), graphql.build_schema(SDL)
     for name, served in part.type_map.items():
         there = whole.type_map.get(name)
@@ -154,7 +154,7 @@ def post(github: GitHubGraphQL, text: str, token: str = "t") -> httpx.Response:
         return http.post(f"{github.url}/graphql", json=body, headers=headers)
 
 
-def test_costs_are_counted_as_documented() -> None:
+def test_the_stand_in_counts_costs_as_documented() -> None:
     # 1 request for the first connection, 50 for the second, 3,000 for the third.
     one = 'repository(owner: "octo", name: "cat") { defaultBranchRef { target { ... on Commit {'
     third = "history(first: 1) { totalCount }"
@@ -176,7 +176,7 @@ def test_costs_are_counted_as_documented() -> None:
         ('{ repository(owner: "o", name: "r") { issues(first: 101) { totalCount } } }', "1..100"),
     ],
 )
-def test_a_query_that_github_refuses_is_refused(text: str, words: str) -> None:
+def test_the_stand_in_rejects_invalid_queries(text: str, words: str) -> None:
     with stand_in() as github:
         told = post(github, text).json()
 
@@ -184,14 +184,14 @@ def test_a_query_that_github_refuses_is_refused(text: str, words: str) -> None:
     assert words in told["errors"][0]["message"]
 
 
-def test_nobody_asks_without_a_token() -> None:
+def test_the_stand_in_requires_a_token_for_graphql() -> None:
     with stand_in() as github:
         assert post(github, "{ rateLimit { cost } }", token="").status_code == 401
         github.tokens = {"other"}
         assert post(github, "{ rateLimit { cost } }").status_code == 401
 
 
-def test_an_error_of_one_repository_has_githubs_shape() -> None:
+def test_errors_of_the_stand_in_have_githubs_shape() -> None:
     with stand_in() as github:
         told = post(github, '{ a: repository(owner: "o", name: "r") { isEmpty } }').json()
 

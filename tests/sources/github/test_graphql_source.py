@@ -26,7 +26,7 @@ def whole(reading: object) -> RepositoryResult:
 # ── a first look ─────────────────────────────────────────────────────────────────────────
 
 
-def test_many_at_once_cost_few_queries_and_their_contributors(github: GitHubGraphQL) -> None:
+def test_many_repositories_take_few_queries_and_their_contributors(github: GitHubGraphQL) -> None:
     targets = crowd(github, 60)
 
     readings = read_all(github, targets)
@@ -41,7 +41,7 @@ def test_many_at_once_cost_few_queries_and_their_contributors(github: GitHubGrap
         assert told.locator.path == f"Octo/cat{number}"
 
 
-def test_all_that_is_told_of_one(github: GitHubGraphQL) -> None:
+def test_graphql_reads_everything_of_a_repository(github: GitHubGraphQL) -> None:
     github.add(
         repository(
             description="a cat",
@@ -78,7 +78,7 @@ def test_all_that_is_told_of_one(github: GitHubGraphQL) -> None:
     )
 
 
-def test_the_token_s_costs_are_told(github: GitHubGraphQL) -> None:
+def test_the_cost_of_queries_is_reported(github: GitHubGraphQL) -> None:
     costs: list[tuple[str, int]] = []
 
     read_all(github, crowd(github, 50), charge=lambda url, points: costs.append((url, points)))
@@ -91,7 +91,7 @@ def test_the_token_s_costs_are_told(github: GitHubGraphQL) -> None:
 # ── a second look ────────────────────────────────────────────────────────────────────────
 
 
-def test_nothing_new_is_one_query_for_fifty(github: GitHubGraphQL) -> None:
+def test_fifty_unchanged_repositories_take_one_query(github: GitHubGraphQL) -> None:
     targets = crowd(github, 50)
     known = [
         learned(target, whole(reading), NOW)
@@ -109,7 +109,7 @@ def test_nothing_new_is_one_query_for_fifty(github: GitHubGraphQL) -> None:
     assert "history" not in github.queries[-1].text
 
 
-def test_only_what_moved_is_read(github: GitHubGraphQL) -> None:
+def test_only_moved_heads_are_read(github: GitHubGraphQL) -> None:
     targets = crowd(github, 3)
     known = [
         learned(target, whole(reading), NOW)
@@ -157,7 +157,7 @@ def younger_days(target: FetchTarget) -> FetchTarget:
 
 
 @pytest.mark.parametrize("doubt", [forget_head, older_head, younger_days])
-def test_commits_are_read_where_those_known_may_not_be_all(
+def test_commits_are_read_if_the_known_days_are_incomplete(
     github: GitHubGraphQL, doubt: Callable[[FetchTarget], FetchTarget]
 ) -> None:
     github.add(repository())
@@ -169,7 +169,7 @@ def test_commits_are_read_where_those_known_may_not_be_all(
     assert reading.activity.since == ANCHOR
 
 
-def test_the_whole_history_needs_no_day_from_which_it_is_known(github: GitHubGraphQL) -> None:
+def test_a_complete_history_is_not_read_again(github: GitHubGraphQL) -> None:
     github.add(repository())
     _, known = read_one_and_learn(github, new_target())
 
@@ -191,7 +191,7 @@ def test_contributors_read_right_after_a_push_are_read_again(github: GitHubGraph
 # ── commits ──────────────────────────────────────────────────────────────────────────────
 
 
-def test_more_commits_than_a_page_are_paged_on_together(github: GitHubGraphQL) -> None:
+def test_next_pages_of_commits_are_batched(github: GitHubGraphQL) -> None:
     targets = crowd(github, 3, commits=commits(*(n / 2 for n in range(1, 252))))
 
     readings = read_all(github, targets)
@@ -203,7 +203,7 @@ def test_more_commits_than_a_page_are_paged_on_together(github: GitHubGraphQL) -
     assert github.queries[-1].variables["a0"] == f"{0:040x} 200"
 
 
-def test_a_push_while_pages_are_turned_counts_nothing_twice(github: GitHubGraphQL) -> None:
+def test_a_push_between_pages_counts_no_commit_twice(github: GitHubGraphQL) -> None:
     repo = github.add(repository(commits=commits(*[1.0] * 150)))
     news = commits(*[0.5] * 10, start=5000)
 
@@ -218,7 +218,9 @@ def test_a_push_while_pages_are_turned_counts_nothing_twice(github: GitHubGraphQ
     assert reading.activity.days == {TODAY - DAY: 150}
 
 
-def test_pages_that_do_not_end(github: GitHubGraphQL, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_pages_of_commits_are_malformed(
+    github: GitHubGraphQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
     github.add(repository(commits=commits(*[1.0] * 450)))
     monkeypatch.setattr("pkgharvest.sources.github.graphql_source.MAX_PAGES", 3)
 
@@ -229,7 +231,7 @@ def test_pages_that_do_not_end(github: GitHubGraphQL, monkeypatch: pytest.Monkey
     assert len(github.queries) == 1 + 4
 
 
-def test_another_repository_in_the_middle_of_it(github: GitHubGraphQL) -> None:
+def test_a_repository_replaced_between_queries_is_malformed(github: GitHubGraphQL) -> None:
     repo = github.add(repository())
 
     def swap(_url: str, _points: int) -> None:
@@ -266,7 +268,7 @@ class Git:
         raise NotImplementedError
 
 
-def test_commits_by_git_only_where_the_head_moved(github: GitHubGraphQL) -> None:
+def test_git_reads_commits_only_if_the_head_moved(github: GitHubGraphQL) -> None:
     github.add(repository(renamed_from=["old/name"]))
     git = Git()
 
@@ -283,7 +285,7 @@ def test_commits_by_git_only_where_the_head_moved(github: GitHubGraphQL) -> None
     assert git.asked == ["Octo/Cat"]
 
 
-def test_commits_that_were_there_are_not_taken_for_gone(github: GitHubGraphQL) -> None:
+def test_lost_commits_are_confirmed_over_rest(github: GitHubGraphQL) -> None:
     """A default branch that is told as null for once must not empty a package."""
     repo = github.add(repository())
     _, target = read_one_and_learn(github, new_target())
@@ -297,7 +299,7 @@ def test_commits_that_were_there_are_not_taken_for_gone(github: GitHubGraphQL) -
     assert isinstance(reading.problem, Unavailable)
 
 
-def test_what_says_that_it_is_empty_is_believed(github: GitHubGraphQL) -> None:
+def test_an_empty_repository_is_believed(github: GitHubGraphQL) -> None:
     repo = github.add(repository())
     _, target = read_one_and_learn(github, new_target())
     repo.empty, repo.commits = True, []

@@ -10,7 +10,7 @@ from pkgharvest.model import activity
 from pkgharvest.model.errors import SourceError
 from pkgharvest.model.instants import utc_day
 from pkgharvest.model.observations import Activity, RepositoryResult
-from tests.sources.github.test_truth import published
+from tests.sources.github.test_published_records import published
 from tests.standins.github import FakeCommit, FakeContributor, FakeRepository
 from tests.standins.github_graphql import GitHubGraphQL
 from tests.support import github_case
@@ -111,7 +111,7 @@ def comparable(found: RepositoryResult | tuple[str, str]) -> object:
 
 
 @pytest.mark.parametrize("kind", MADE_UP)
-def test_both_ways_give_one_record(kind: str) -> None:
+def test_rest_and_graphql_give_the_same_record(kind: str) -> None:
     with stand_in() as github:
         repo = github.add(MADE_UP[kind]())
 
@@ -128,7 +128,7 @@ def test_both_ways_give_one_record(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", MADE_UP)
-def test_after_either_way_the_other_finds_nothing_new(kind: str) -> None:
+def test_after_rest_or_graphql_the_other_finds_nothing_new(kind: str) -> None:
     with stand_in() as github:
         github.add(MADE_UP[kind]())
         rest = result(lambda: by_rest(github, "octo/cat"))
@@ -154,7 +154,7 @@ def days_from(news: Activity) -> object:
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-def test_both_ways_give_the_published_record(slug: str) -> None:
+def test_rest_and_graphql_give_the_published_record(slug: str) -> None:
     repo, facts, instant = published(slug)
     now = instant.astimezone(dt.UTC)
     with GitHubGraphQL([repo], now=lambda: int(now.timestamp())) as github:

@@ -98,7 +98,7 @@ BLOCK = {"message": "Repository access blocked", "block": {"reason": "dmca"}}
         (599, [], Unavailable, "599"),
     ],
 )
-def test_what_a_status_means(
+def test_statuses_of_github_become_errors(
     status: int, body: object, kind: type[SourceError], words: str
 ) -> None:
     client = Canned({REPO: response(REPO, json.dumps(body).encode(), status)})
@@ -114,12 +114,12 @@ def test_what_a_status_means(
 @pytest.mark.parametrize(
     ("status", "kind"), [(403, Unauthorized), (451, Blocked), (503, Unavailable)]
 )
-def test_a_refusal_needs_no_body(body: bytes, status: int, kind: type[SourceError]) -> None:
+def test_an_error_status_needs_no_body(body: bytes, status: int, kind: type[SourceError]) -> None:
     with pytest.raises(kind):
         reading(Canned({REPO: response(REPO, body, status)}), new_target())
 
 
-def test_what_a_host_says_stays_one_short_printable_line() -> None:
+def test_a_quoted_message_is_one_short_printable_line() -> None:
     message = "a\x1b[31m\r\nb\u2028c\u202e" + "x" * 5_000
     body = json.dumps({"message": message}).encode()
 
@@ -132,20 +132,20 @@ def test_what_a_host_says_stays_one_short_printable_line() -> None:
 
 
 @pytest.mark.parametrize("error", [RateLimited("h", None), NotRecorded("no"), BudgetSpent()])
-def test_what_the_transport_raises_passes_through(error: Exception) -> None:
+def test_errors_of_the_transport_pass_through(error: Exception) -> None:
     with pytest.raises(type(error)):
         reading(Canned({REPO: error}), new_target())
 
 
 @pytest.mark.parametrize("part", [COMMITS, CONTRIBUTORS])
-def test_a_spent_budget_and_a_cancelled_task_are_nobodys_problem(part: str) -> None:
+def test_a_spent_budget_and_a_cancellation_pass_through(part: str) -> None:
     for error in (BudgetSpent(), asyncio.CancelledError()):
         with pytest.raises(type(error)):
             reading(Canned(served() | {part: error}), new_target())
 
 
 @pytest.mark.parametrize("part", [COMMITS, CONTRIBUTORS])
-def test_what_a_replay_does_not_hold_is_that_parts_problem(part: str) -> None:
+def test_a_part_missing_from_a_replay_is_the_problem(part: str) -> None:
     error = NotRecorded("not in the archive")
 
     news = reading(Canned(served() | {part: error}), new_target())
@@ -187,7 +187,9 @@ def test_what_a_replay_does_not_hold_is_that_parts_problem(part: str) -> None:
         ("pushed_at", 0),
     ],
 )
-def test_a_repository_of_the_wrong_shape_says_where(member: str, value: object) -> None:
+def test_a_repository_of_the_wrong_shape_is_malformed_with_the_path(
+    member: str, value: object
+) -> None:
     client = Canned(served(told() | {member: value}))
 
     with pytest.raises(Malformed, match=rf"repository\.{member}"):
@@ -198,7 +200,7 @@ def test_a_repository_of_the_wrong_shape_says_where(member: str, value: object) 
 @pytest.mark.parametrize(
     "member", ["id", "full_name", "stargazers_count", "forks_count", "archived", "default_branch"]
 )
-def test_a_repository_that_lacks_a_member_says_which(member: str) -> None:
+def test_a_missing_member_of_a_repository_is_named(member: str) -> None:
     body = told()
     del body[member]
 
@@ -206,7 +208,7 @@ def test_a_repository_that_lacks_a_member_says_which(member: str) -> None:
         reading(Canned(served(body)), new_target())
 
 
-def test_a_repository_may_lack_what_github_may_leave_out() -> None:
+def test_a_repository_may_lack_optional_members() -> None:
     body = told() | {"license": {"key": "other", "spdx_id": None}, "pushed_at": None}
     del body["topics"]
 
@@ -228,7 +230,7 @@ def test_a_repository_may_lack_what_github_may_leave_out() -> None:
         ([{**commit(), "sha": None}], r"commits\[0\]\.sha"),
     ],
 )
-def test_commits_of_the_wrong_shape_cost_the_commits_alone(commits: object, place: str) -> None:
+def test_commits_of_the_wrong_shape_fail_only_the_commits(commits: object, place: str) -> None:
     news = reading(Canned(served(commits=commits)), new_target())
 
     with pytest.raises(Malformed, match=place):
@@ -247,7 +249,9 @@ def test_commits_of_the_wrong_shape_cost_the_commits_alone(commits: object, plac
         ([{"login": "a", "contributions": "1"}], r"contributors\[0\]\.contributions"),
     ],
 )
-def test_contributors_of_the_wrong_shape_cost_themselves_alone(people: object, place: str) -> None:
+def test_contributors_of_the_wrong_shape_fail_only_the_contributors(
+    people: object, place: str
+) -> None:
     news = reading(Canned(served(contributors=people)), new_target())
 
     with pytest.raises(Malformed, match=place):
@@ -257,7 +261,7 @@ def test_contributors_of_the_wrong_shape_cost_themselves_alone(people: object, p
     assert news.activity is not None
 
 
-def test_contributors_without_a_login_or_named_twice() -> None:
+def test_contributors_without_a_login_or_listed_twice_are_dropped() -> None:
     people = [
         bodies.contributor(FakeContributor(name="a", contributions=9), API),
         bodies.contributor(FakeContributor(name="N N", contributions=5, anonymous=True), API),
@@ -279,14 +283,14 @@ _ANYTHING = st.recursive(
 
 
 @given(st.sampled_from(sorted(told())), _ANYTHING)
-def test_whatever_a_member_holds_is_read_or_malformed(member: str, value: object) -> None:
+def test_any_repository_member_is_read_or_malformed(member: str, value: object) -> None:
     body = json.dumps(told() | {member: value}).encode()
     with contextlib.suppress(Malformed):
         rest_decode.decode_repository(response(REPO, body))
 
 
 @given(_ANYTHING, _ANYTHING, _ANYTHING)
-def test_whatever_a_commit_holds_is_read_or_malformed(a: object, b: object, c: object) -> None:
+def test_any_commit_is_read_or_malformed(a: object, b: object, c: object) -> None:
     items = [{"sha": a, "commit": {"author": {"date": b}, "committer": c}}]
     with contextlib.suppress(Malformed):
         rest_decode.decode_commits(response(COMMITS, json.dumps(items).encode()))
@@ -306,7 +310,7 @@ def recorded(name: str) -> Response:
     )
 
 
-def test_a_recorded_repository() -> None:
+def test_a_recorded_repository_is_read() -> None:
     base = f"{API}/repos/django/deps"
     first = recorded("commits")
     commits = f"{base}/commits?since={SINCE}T00:00:00Z&per_page=100"
@@ -346,7 +350,7 @@ def test_a_recorded_repository() -> None:
     }
 
 
-def test_a_recorded_archived_repository() -> None:
+def test_a_recorded_archived_repository_is_read() -> None:
     told = rest_decode.decode_repository(recorded("archived_repository"))
     people = rest_decode.decode_contributors(recorded("archived_contributors"))
 
@@ -355,7 +359,7 @@ def test_a_recorded_archived_repository() -> None:
     assert all(person is not None and person.commits > 0 for person in people)
 
 
-def test_a_recorded_repository_that_does_not_exist() -> None:
+def test_a_recorded_missing_repository_is_not_found() -> None:
     client = Canned({f"{API}/repos/djangopackages/does-not-exist": recorded("missing_repository")})
 
     with pytest.raises(NotFound):

@@ -94,7 +94,7 @@ def github(github: GitHubStandIn) -> GitHubStandIn:
 
 
 @pytest.mark.parametrize("name", ["full", "large", "odd", "empty", "quiet", "old", "huge"])
-def test_what_is_asked_is_described(github: GitHubStandIn, name: str) -> None:
+def test_requests_match_githubs_description(github: GitHubStandIn, name: str) -> None:
     read(github, new_target(f"octo/{name}"))
 
     assert len(github.log) >= 2
@@ -117,7 +117,7 @@ def test_what_is_asked_is_described(github: GitHubStandIn, name: str) -> None:
         "/repos/octo/large/contributors?anon=1&per_page=100&page=2",
     ],
 )
-def test_what_the_stand_in_says_is_described(http: httpx.Client, target: str) -> None:
+def test_bodies_of_the_stand_in_match_githubs_description(http: httpx.Client, target: str) -> None:
     answer = http.get(target)
 
     known = operation(answer.url.path)["responses"].get(str(answer.status_code))
@@ -130,7 +130,7 @@ def test_what_the_stand_in_says_is_described(http: httpx.Client, target: str) ->
         check(answer.json(), known["content"]["application/json"]["schema"])
 
 
-def test_a_wrong_body_would_be_noticed() -> None:
+def test_a_wrong_body_does_not_match_githubs_description() -> None:
     schema = operation("/repos/o/r")["responses"]["200"]["content"]["application/json"]["schema"]
     with pytest.raises(jsonschema.ValidationError):
         check({"id": 1}, schema)

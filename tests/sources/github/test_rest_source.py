@@ -25,7 +25,7 @@ from tests.support.targets import new_target
 # ── a first look ─────────────────────────────────────────────────────────────────────────
 
 
-def test_a_package_that_was_never_seen_costs_three_requests(github: GitHubStandIn) -> None:
+def test_a_new_package_takes_three_requests(github: GitHubStandIn) -> None:
     github.add(repository(description="a cat", homepage="", license="MIT", topics=["a", "b"]))
 
     reading = read(github, new_target())
@@ -60,7 +60,7 @@ def test_a_package_that_was_never_seen_costs_three_requests(github: GitHubStandI
     assert len(reading.validators) == 3
 
 
-def test_what_is_sent_along(github: GitHubStandIn) -> None:
+def test_rest_requests_have_githubs_headers(github: GitHubStandIn) -> None:
     github.add(repository())
 
     read(github, new_target())
@@ -71,7 +71,7 @@ def test_what_is_sent_along(github: GitHubStandIn) -> None:
         assert "if-none-match" not in logged.headers
 
 
-def test_nulls_and_unknown_licences(github: GitHubStandIn) -> None:
+def test_nulls_and_unknown_licenses_are_read(github: GitHubStandIn) -> None:
     github.add(repository(license="NOASSERTION", homepage="https://cat.example", archived=True))
 
     told = read(github, new_target()).repository
@@ -85,7 +85,7 @@ def test_nulls_and_unknown_licences(github: GitHubStandIn) -> None:
 
 
 @pytest.mark.parametrize("days", [0, 1, 27, 28])
-def test_nothing_new_costs_two_requests(github: GitHubStandIn, days: int) -> None:
+def test_an_unchanged_repository_takes_two_requests(github: GitHubStandIn, days: int) -> None:
     github.add(repository())
     _, known = read_and_learn(github, new_target())
     again: list[RepositoryResult] = []
@@ -99,7 +99,7 @@ def test_nothing_new_costs_two_requests(github: GitHubStandIn, days: int) -> Non
     assert again == [RepositoryResult()]
 
 
-def test_an_anchor_that_is_four_weeks_old_is_weighed_anew(github: GitHubStandIn) -> None:
+def test_a_since_that_is_four_weeks_old_is_renewed(github: GitHubStandIn) -> None:
     github.add(repository())
     _, known = read_and_learn(github, new_target())
     later = NOW + 29 * DAY
@@ -137,7 +137,7 @@ def older_code(target: FetchTarget) -> FetchTarget:
 @pytest.mark.parametrize(
     "doubt", [forget_head, forget_days, other_branch, younger_days, older_code]
 )
-def test_a_validator_that_vouches_for_nothing_is_not_sent(
+def test_an_outdated_commits_validator_is_not_sent(
     github: GitHubStandIn, doubt: Callable[[FetchTarget], FetchTarget]
 ) -> None:
     repo = github.add(repository())
@@ -155,7 +155,7 @@ def test_a_validator_that_vouches_for_nothing_is_not_sent(
     assert "if-none-match" not in sent.headers
 
 
-def test_a_recording_sends_no_validators_and_asks_for_everything(github: GitHubStandIn) -> None:
+def test_a_recording_sends_no_validators_and_requests_everything(github: GitHubStandIn) -> None:
     github.add(repository())
     _, known = read_and_learn(github, new_target(), NOW - DAY)
 
@@ -189,7 +189,7 @@ def test_a_new_commit_comes_with_its_author(github: GitHubStandIn) -> None:
     assert [person.name for person in reading.contributors] == ["mona", "hubot", "newcomer"]
 
 
-def test_a_new_star_does_not_ask_for_contributors(github: GitHubStandIn) -> None:
+def test_a_new_star_does_not_request_contributors(github: GitHubStandIn) -> None:
     repo = github.add(repository())
     _, known = read_and_learn(github, new_target())
     repo.stars += 1
@@ -202,7 +202,7 @@ def test_a_new_star_does_not_ask_for_contributors(github: GitHubStandIn) -> None
     assert (reading.contributors, reading.contributors_asked) == (None, False)
 
 
-def test_contributors_read_right_after_a_push_are_read_again_until_they_settle(
+def test_contributors_read_right_after_a_push_are_read_again_until_final(
     github: GitHubStandIn,
 ) -> None:
     repo = github.add(repository(pushed_at=days_ago(0.1)))
@@ -218,7 +218,9 @@ def test_contributors_read_right_after_a_push_are_read_again_until_they_settle(
     assert [status for _, status in requests] == [304, 304]
 
 
-def test_contributors_that_failed_after_a_push_are_asked_next_time(github: GitHubStandIn) -> None:
+def test_contributors_that_failed_after_a_push_are_requested_next_time(
+    github: GitHubStandIn,
+) -> None:
     repo = github.add(repository())
     _, known = read_and_learn(github, new_target())
     repo.pushed_at = repo.updated_at = NOW + DAY
@@ -257,7 +259,7 @@ def test_a_rename_is_followed(github: GitHubStandIn) -> None:
     assert requests[0] == ("/repos/New-Owner/New.Name", 200)
 
 
-def test_a_rename_shows_even_where_the_host_finds_nothing_modified(github: GitHubStandIn) -> None:
+def test_a_rename_is_noticed_even_in_a_304(github: GitHubStandIn) -> None:
     repo = github.add(repository())
     _, known = read_and_learn(github, new_target())
     undated = {k: replace(v, etag=None) for k, v in known.validators.items()}
@@ -287,7 +289,7 @@ def test_another_repository_at_the_old_name_is_left_alone(github: GitHubStandIn)
     assert replace(reading, status=None, problem=None) == RepositoryResult()
 
 
-def test_a_repository_that_went_away_costs_one_request(github: GitHubStandIn) -> None:
+def test_a_missing_repository_takes_one_request(github: GitHubStandIn) -> None:
     repo = github.add(repository())
     _, known = read_and_learn(github, new_target())
     github.remove(repo)

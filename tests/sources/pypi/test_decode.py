@@ -14,12 +14,12 @@ from tests.standins.server import Reply
 from tests.support.pypi_line import Line, named, project_of, read
 
 
-def test_only_pre_releases_have_a_latest_too() -> None:
+def test_a_project_with_only_pre_releases_has_a_latest_version() -> None:
     reading = read(Line(FakePyPI(released("x", ["0.66b2", "0.66b10", "0.65b0"]))), named("x"))
     assert project_of(reading).version == "0.66b10"
 
 
-def test_a_server_of_api_1_0_tells_less() -> None:
+def test_a_simple_api_of_version_1_0_is_read() -> None:
     old = FakeProject(
         name="x",
         api_version="1.0",
@@ -44,13 +44,13 @@ def test_a_server_of_api_1_0_tells_less() -> None:
         ({"state": "deprecated"}, "deprecated"),
     ],
 )
-def test_the_status_is_spelled_in_two_ways(told: object, expected: str) -> None:
+def test_the_project_status_is_read_under_both_keys(told: object, expected: str) -> None:
     project = released("x", ["1.0"])
     project.status = told
     assert project_of(read(Line(FakePyPI(project)), named("x"))).status == expected
 
 
-def test_a_quarantined_project_is_no_failure() -> None:
+def test_a_quarantined_project_is_not_a_failure() -> None:
     project = FakeProject(name="x", versions=[], has_json=False, status={"status": "quarantined"})
     line = Line(FakePyPI(project))
     reading = read(line, named("X"))
@@ -77,7 +77,9 @@ def test_a_quarantined_project_is_no_failure() -> None:
         ),
     ],
 )
-def test_the_licence(info: dict[str, object], expected: str | None) -> None:
+def test_the_license_is_read_from_all_three_fields(
+    info: dict[str, object], expected: str | None
+) -> None:
     project = released("x", ["1.0"], **info)
     assert project_of(read(Line(FakePyPI(project)), named("x"))).license == expected
 
@@ -97,12 +99,14 @@ def test_the_licence(info: dict[str, object], expected: str | None) -> None:
         ({"docs_url": "https://pythonhosted.org/x/"}, "https://pythonhosted.org/x/"),
     ],
 )
-def test_the_documentation(info: dict[str, object], expected: str | None) -> None:
+def test_the_documentation_link_is_found_by_its_label(
+    info: dict[str, object], expected: str | None
+) -> None:
     project = released("x", ["1.0"], **info)
     assert project_of(read(Line(FakePyPI(project)), named("x"))).documentation_url == expected
 
 
-def test_all_links_are_told_once_and_in_order() -> None:
+def test_project_links_are_unique_and_in_order() -> None:
     info = {
         "project_urls": {"Code": "https://a", "Issues": "https://b"},
         "home_page": "https://a",
@@ -121,7 +125,7 @@ def test_all_links_are_told_once_and_in_order() -> None:
         (None, ">=3.9", "0.9", None),  # metadata of another release
     ],
 )
-def test_requires_python_is_the_latest_release_s(
+def test_requires_python_is_that_of_the_latest_release(
     of_file: str | None, of_info: str, version: str, expected: str | None
 ) -> None:
     project = released("x", ["1.0"], requires_python=of_info, version=version)
@@ -151,7 +155,7 @@ def read_pages(simple: object, details: object) -> ProjectResult:
     return read(line, named("x"))
 
 
-def test_the_least_that_the_two_apis_may_tell() -> None:
+def test_the_smallest_valid_pages_are_read() -> None:
     assert project_of(read_pages(simple_page(), json_page())).version is None
 
 
@@ -171,7 +175,7 @@ def test_the_least_that_the_two_apis_may_tell() -> None:
         ({"project-status": "archived"} | simple_page(), "project-status: expected an object"),
     ],
 )
-def test_a_simple_page_of_another_shape_is_refused(simple: object, message: str) -> None:
+def test_a_simple_page_of_the_wrong_shape_is_malformed(simple: object, message: str) -> None:
     with pytest.raises(Malformed, match=message):
         read_pages(simple, json_page())
 
@@ -188,7 +192,7 @@ def test_a_simple_page_of_another_shape_is_refused(simple: object, message: str)
         (json_page(license_expression={}), "license_expression: expected a string"),
     ],
 )
-def test_a_json_page_of_another_shape_is_refused(details: object, message: str) -> None:
+def test_a_json_page_of_the_wrong_shape_is_malformed(details: object, message: str) -> None:
     with pytest.raises(Malformed, match=message):
         read_pages(simple_page(), details)
 
@@ -196,7 +200,7 @@ def test_a_json_page_of_another_shape_is_refused(details: object, message: str) 
 @pytest.mark.parametrize(
     ("kind", "body"), [("text/html", b"{}"), ("", b"{}"), ("application/json", b"<html>")]
 )
-def test_what_is_not_json_is_refused(kind: str, body: bytes) -> None:
+def test_a_page_that_is_not_json_is_malformed(kind: str, body: bytes) -> None:
     line = Line(FakePyPI())
     line.spoil["/simple/x/"] = Reply(status=200, headers={"Content-Type": kind}, body=body)
     with pytest.raises(Malformed):
@@ -233,7 +237,7 @@ _JSON = st.recursive(
     _JSON,
     _JSON,
 )
-def test_nonsense_is_refused_or_read_and_nothing_else(
+def test_any_json_page_is_read_or_malformed(
     simple_key: str, json_key: str, simple: object, details: object
 ) -> None:
     page, other = simple_page(**{simple_key: simple}), json_page(**{json_key: details})

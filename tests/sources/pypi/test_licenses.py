@@ -55,7 +55,7 @@ def approved(*names: str) -> list[str]:
         (None, None, ["License :: MIT License"], "MIT License"),
     ],
 )  # fmt: skip
-def test_the_licence(
+def test_the_license_of_a_project_is_named(
     expression: str | None, text: str | None, classifiers: list[str], expected: str | None
 ) -> None:
     if expression is not None and expected is None:
@@ -83,7 +83,7 @@ def test_the_licence(
         "GNU Library or Lesser General Public License (LGPL)",
     ],
 )
-def test_what_is_ambiguous_is_not_guessed_at(name: str) -> None:
+def test_ambiguous_license_classifiers_are_not_guessed(name: str) -> None:
     assert license_expression(None, None, approved(name)) == name
 
 
@@ -121,7 +121,7 @@ def test_what_is_ambiguous_is_not_guessed_at(name: str) -> None:
         ("EUPL-1.2", "EUPL 1.2"),
     ],
 )  # fmt: skip
-def test_common_names(spdx: str, names: str) -> None:
+def test_common_license_names_are_recognized(spdx: str, names: str) -> None:
     for name in names.split("|"):
         assert license_expression(None, name, []) == spdx, name
 
@@ -138,11 +138,11 @@ def test_common_names(spdx: str, names: str) -> None:
         *("MPL 2.0 or later", "GPLv2+ or later", "Other/Proprietary License", "see LICENSE"),
     ],
 )
-def test_names_that_are_ambiguous_stay_as_they_stand(name: str) -> None:
+def test_ambiguous_license_names_stay_as_they_are(name: str) -> None:
     assert license_expression(None, name, []) == name
 
 
-def test_a_text_is_better_than_an_ambiguous_classifier_and_a_classifier_than_a_text() -> None:
+def test_a_license_text_or_classifier_wins_if_the_other_is_ambiguous() -> None:
     assert license_expression(None, "BSD 3-Clause", approved("BSD License")) == "BSD-3-Clause"
     assert (
         license_expression(
@@ -153,7 +153,7 @@ def test_a_text_is_better_than_an_ambiguous_classifier_and_a_classifier_than_a_t
     assert license_expression(None, None, approved("zlib/libpng License")) == "Zlib"
 
 
-def test_every_classifier_leads_to_an_expression() -> None:
+def test_every_license_classifier_maps_to_a_valid_expression() -> None:
     for spdx in licenses._SPDX_BY_CLASSIFIER.values():
         assert canonicalize_license_expression(spdx) == spdx
 
@@ -166,7 +166,7 @@ _WORDS = st.sampled_from(["MIT", "and", "OR", "with", "(", ")", "+", "LicenseRef
     st.none() | st.text() | st.lists(_WORDS).map("".join),
     st.lists(st.text() | st.text().map("License :: {}".format)),
 )
-def test_any_text_is_borne(
+def test_any_license_text_is_accepted(
     expression: str | None, text: str | None, classifiers: list[str]
 ) -> None:
     told = license_expression(expression, text, classifiers)
@@ -176,5 +176,5 @@ def test_any_text_is_borne(
 @pytest.mark.parametrize(
     "deep", ["(" * 400 + "MIT" + ")" * 400, "((" * 200, "MIT or " * 120 + "MIT"]
 )
-def test_nesting_is_borne(deep: str) -> None:
+def test_nested_license_expressions_are_accepted(deep: str) -> None:
     license_expression(deep, deep[:100], [])

@@ -64,7 +64,7 @@ def test_a_project_is_read_in_two_requests() -> None:
 
 
 @pytest.mark.parametrize("name", ["Zope_Interface", "zope.interface", "zope--.interface"])
-def test_every_spelling_of_a_name_is_asked_for_by_its_canonical_one(name: str) -> None:
+def test_every_spelling_of_a_name_requests_the_canonical_one(name: str) -> None:
     line = Line(FakePyPI(released("zope.interface", ["8.7"])))
     reading = read(line, named(name))
     assert [path for path, _ in line.asked] == [
@@ -75,7 +75,7 @@ def test_every_spelling_of_a_name_is_asked_for_by_its_canonical_one(name: str) -
     assert project_of(reading).url == "https://pypi.org/project/zope-interface/"
 
 
-def test_a_project_that_only_the_simple_api_knows_is_asked_about_again() -> None:
+def test_a_project_missing_from_the_json_api_is_requested_again() -> None:
     project = released("x", ["1.0"])
     project.has_json = False
     pypi = FakePyPI(project)
@@ -89,7 +89,7 @@ def test_a_project_that_only_the_simple_api_knows_is_asked_about_again() -> None
 
 
 @pytest.mark.parametrize("etags", [True, False])
-def test_where_nothing_is_new_one_request_is_enough(etags: bool) -> None:
+def test_an_unchanged_project_takes_one_request(etags: bool) -> None:
     line = Line(FakePyPI(seed(), etags=etags))
     first = read(line, target())
     line.asked.clear()
@@ -99,7 +99,7 @@ def test_where_nothing_is_new_one_request_is_enough(etags: bool) -> None:
     assert again.validators == ()
 
 
-def test_a_new_serial_is_read_whole() -> None:
+def test_a_new_serial_reads_both_apis() -> None:
     project = seed()
     line = Line(FakePyPI(project))
     known = after(target(), read(line, target()))
@@ -114,7 +114,7 @@ def test_a_new_serial_is_read_whole() -> None:
 
 
 @pytest.mark.parametrize("etags", [True, False])
-def test_a_project_that_was_found_is_followed_while_it_points_back(etags: bool) -> None:
+def test_a_guessed_project_is_followed_while_it_points_back(etags: bool) -> None:
     project = seed()
     line = Line(FakePyPI(project, etags=etags))
     found = after(target(), read(line, target()))
@@ -137,7 +137,7 @@ def test_a_project_that_was_found_is_followed_while_it_points_back(etags: bool) 
     assert project_of(read(Line(FakePyPI(project)), named_by_hand)).name == "django-ltree"
 
 
-def test_the_same_serial_in_another_body_is_nothing_new_but_vouches_anew() -> None:
+def test_the_same_serial_in_another_body_renews_only_the_validator() -> None:
     project = seed()
     line = Line(FakePyPI(project))
     known = after(target(), read(line, target()))
@@ -152,7 +152,7 @@ def test_the_same_serial_in_another_body_is_nothing_new_but_vouches_anew() -> No
     assert line.asked[-1] == ("/simple/django-ltree/", 304)
 
 
-def test_a_json_api_that_is_behind_is_asked_until_it_knows() -> None:
+def test_an_outdated_json_api_is_requested_until_it_is_current() -> None:
     project = seed()
     line = Line(FakePyPI(project))
     known = after(target(), read(line, target()))
@@ -170,7 +170,7 @@ def test_a_json_api_that_is_behind_is_asked_until_it_knows() -> None:
 @pytest.mark.parametrize(
     ("simple", "details", "kept"), [(10, 9, "9"), (9, 10, "9"), (101, 100, "100"), (7, 7, "7")]
 )
-def test_of_two_serials_the_earlier_is_kept(simple: int, details: int, kept: str) -> None:
+def test_the_older_of_two_serials_is_kept(simple: int, details: int, kept: str) -> None:
     project = seed()
     project.serial, project.json_serial = simple, details
     reading = read(Line(FakePyPI(project)), target())
@@ -179,7 +179,7 @@ def test_of_two_serials_the_earlier_is_kept(simple: int, details: int, kept: str
     assert ("/simple/django-ltree/" in vouched) == (details >= simple)
 
 
-def test_validators_of_another_parser_are_not_used() -> None:
+def test_validators_of_another_parser_revision_are_not_sent() -> None:
     line = Line(FakePyPI(seed()))
     known = after(target(), read(line, target()))
     old = {
@@ -191,7 +191,7 @@ def test_validators_of_another_parser_are_not_used() -> None:
     assert line.asked == [("/simple/django-ltree/", 200)]
 
 
-def test_a_recording_asks_for_everything() -> None:
+def test_a_recording_requests_everything() -> None:
     line = Line(FakePyPI(seed()))
     known = after(target(), read(line, target()))
     line.asked.clear()
@@ -203,7 +203,7 @@ def test_a_recording_asks_for_everything() -> None:
 # ── guessing ──
 
 
-def test_a_guess_that_points_nowhere_is_said_and_costs_one_request_later() -> None:
+def test_an_unlinked_guess_leaves_a_note_and_takes_one_request_later() -> None:
     line = Line(FakePyPI(seed()))
     guess = target(locator=parse_locator("someone/django-ltree"))
     first = read(line, guess)
@@ -222,7 +222,7 @@ def test_a_guess_that_points_nowhere_is_said_and_costs_one_request_later() -> No
     )
 
 
-def test_a_guess_is_made_afresh_for_a_repository_of_another_name() -> None:
+def test_a_renamed_repository_is_guessed_again() -> None:
     line = Line(FakePyPI(seed()))
     guess = target(locator=parse_locator("someone/django-ltree"))
     known = after(guess, read(line, guess))
@@ -230,7 +230,7 @@ def test_a_guess_is_made_afresh_for_a_repository_of_another_name() -> None:
     assert project_of(read(line, moved)).name == "django-ltree"
 
 
-def test_a_name_that_is_set_later_is_read_whole() -> None:
+def test_a_name_set_later_reads_both_apis() -> None:
     line = Line(FakePyPI(seed()))
     guess = target(locator=parse_locator("someone/django-ltree"))
     known = after(guess, read(line, guess))
@@ -238,12 +238,12 @@ def test_a_name_that_is_set_later_is_read_whole() -> None:
     assert project_of(read(line, told)).version == "0.6.0"
 
 
-def test_links_may_point_to_a_previous_name() -> None:
+def test_links_may_point_to_a_previous_repository_name() -> None:
     asked = target(locator=parse_locator("moved-on/django-ltree"), previous=(SEED,))
     assert project_of(read(Line(FakePyPI(seed())), asked)).name == "django-ltree"
 
 
-def test_a_guess_that_is_not_there_is_no_failure() -> None:
+def test_a_guess_that_does_not_exist_is_not_a_failure() -> None:
     line = Line(FakePyPI())
     reading = read(line, target())
     assert reading == ProjectResult(
@@ -252,7 +252,7 @@ def test_a_guess_that_is_not_there_is_no_failure() -> None:
     assert line.asked == [("/simple/django-ltree/", 404)]
 
 
-def test_a_guess_without_links_is_not_taken() -> None:
+def test_a_guess_without_links_is_not_adopted() -> None:
     empty = FakeProject(name="django-ltree", versions=[], has_json=False)
     reading = read(Line(FakePyPI(empty)), target())
     assert reading.project is None
@@ -263,7 +263,7 @@ def test_a_guess_without_links_is_not_taken() -> None:
     "locator",
     [None, parse_locator("file:///srv/django-ltree"), parse_locator("mariocesar/.github")],
 )
-def test_where_nothing_can_be_guessed_nothing_is_asked(locator: object) -> None:
+def test_without_a_name_to_guess_nothing_is_requested(locator: object) -> None:
     line = Line(FakePyPI(seed()))
     reading = read(line, target(locator=locator))
     assert line.asked == []
@@ -271,7 +271,7 @@ def test_where_nothing_can_be_guessed_nothing_is_asked(locator: object) -> None:
     assert reading.lookup_note
 
 
-def test_a_project_of_its_own_that_is_not_there_is_a_failure() -> None:
+def test_a_missing_project_of_the_package_is_a_failure() -> None:
     with pytest.raises(NotFound, match="no project 'x' on PyPI"):
         read(Line(FakePyPI()), named("x"))
     with pytest.raises(NotFound, match="not a valid project name"):
@@ -298,7 +298,7 @@ def test_a_project_of_its_own_that_is_not_there_is_a_failure() -> None:
     ],
 )
 @pytest.mark.parametrize("path", ["/simple/django-ltree/", "/pypi/django-ltree/json"])
-def test_what_a_status_means(path: str, status: int, error: type[SourceError]) -> None:
+def test_statuses_of_pypi_become_errors(path: str, status: int, error: type[SourceError]) -> None:
     line = Line(FakePyPI(seed()))
     line.spoil[path] = Reply(status=status)
     with pytest.raises(error):
@@ -326,7 +326,7 @@ class Wire:
         )
 
 
-def test_over_a_socket() -> None:
+def test_a_project_is_read_over_a_socket() -> None:
     async def scenario(server: LoopbackServer) -> ProjectResult:
         async with httpx.AsyncClient(trust_env=False) as client:
             source = PypiIndexSource(Wire(client), url=f"{server.url}/")

@@ -31,7 +31,7 @@ def published(slug: str) -> tuple[FakeRepository, dict[str, Any], dt.datetime]:
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-def test_a_published_history_gives_the_published_figures(slug: str) -> None:
+def test_a_published_history_gives_the_published_record(slug: str) -> None:
     repo, facts, instant = published(slug)
     locator = locators.parse_locator(f"octo/{slug}")
     target = FetchTarget(package_id=1, slug=slug, sources=("repo",), locator=locator)
@@ -53,5 +53,5 @@ def test_a_published_history_gives_the_published_figures(slug: str) -> None:
     assert sum(person.commits for person in reading.contributors) == len(repo.commits)
 
 
-def test_there_are_histories_to_try() -> None:
+def test_there_are_published_histories() -> None:
     assert len(SLUGS) >= 20

@@ -30,7 +30,9 @@ from tests.support.targets import new_target
 # ── commits ──────────────────────────────────────────────────────────────────────────────
 
 
-def test_all_pages_are_read_and_the_first_one_vouches(github: GitHubStandIn) -> None:
+def test_all_pages_of_commits_are_read_and_the_first_gives_the_validator(
+    github: GitHubStandIn,
+) -> None:
     repo = github.add(repository(commits=commits(*(index / 2 for index in range(1, 252)))))
     github.fault("&page=3", Fault(), times=0)
 
@@ -47,7 +49,7 @@ def test_all_pages_are_read_and_the_first_one_vouches(github: GitHubStandIn) -> 
     assert read(github, known).activity is not None
 
 
-def test_a_commit_that_slides_onto_the_next_page_counts_once(github: GitHubStandIn) -> None:
+def test_a_commit_moved_to_the_next_page_counts_once(github: GitHubStandIn) -> None:
     repo = repository(commits=commits(*[1.0] * 150))
     github.add(repo)
     # Asked for page 2 the host has 10 commits more than when it was asked for page 1.
@@ -84,7 +86,7 @@ async def page_two(github: GitHubStandIn) -> bytes:
         ("<ftp://127.0.0.1/commits>; rel=next", "not an http"),
     ],
 )
-def test_pages_that_lead_astray(github: GitHubStandIn, link: str, words: str) -> None:
+def test_next_pages_elsewhere_are_malformed(github: GitHubStandIn, link: str, words: str) -> None:
     github.add(repository())
     github.fault("/commits", Fault(headers={"link": link, "etag": '"x"'}))
 
@@ -99,7 +101,9 @@ def test_pages_that_lead_astray(github: GitHubStandIn, link: str, words: str) ->
     assert len(github.requests("/commits")) <= 2
 
 
-def test_pages_are_bounded(github: GitHubStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_pages_is_bounded(
+    github: GitHubStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     github.add(repository(commits=commits(*[1.0] * 301)))
     monkeypatch.setattr(module, "MAX_PAGES", 3)
 
@@ -109,7 +113,7 @@ def test_pages_are_bounded(github: GitHubStandIn, monkeypatch: pytest.MonkeyPatc
     assert len(github.requests("/commits")) == 3
 
 
-def test_a_page_that_fails_fails_all_of_its_part(github: GitHubStandIn) -> None:
+def test_a_failed_page_fails_all_commits(github: GitHubStandIn) -> None:
     github.add(repository(commits=commits(*[1.0] * 150)))
     github.fault("[&]page=2", Fault(status=500, body=b"{}"))
 
@@ -122,7 +126,7 @@ def test_a_page_that_fails_fails_all_of_its_part(github: GitHubStandIn) -> None:
 
 
 @pytest.mark.parametrize("ages", [(400.0,), (372.0, 380.0, 4000.0)])
-def test_a_quiet_repository_tells_its_head_and_its_count(
+def test_a_quiet_repository_has_its_head_and_count(
     github: GitHubStandIn, ages: tuple[float, ...]
 ) -> None:
     github.add(repository(commits=commits(*ages), pushed_at=days_ago(ages[0])))
@@ -141,7 +145,7 @@ def test_a_quiet_repository_tells_its_head_and_its_count(
     assert [status for _, status in asked(github, lambda: read(github, known))] == [304, 304]
 
 
-def test_a_count_that_the_host_cannot_tell_stays_unknown(github: GitHubStandIn) -> None:
+def test_a_commit_count_that_github_does_not_tell_is_unknown(github: GitHubStandIn) -> None:
     github.add(repository(commits=commits(400, 401)))
     github.fault("per_page=1$", Fault(headers={"link": "<https://h/?page=2>; rel=next"}))
 
@@ -151,7 +155,7 @@ def test_a_count_that_the_host_cannot_tell_stays_unknown(github: GitHubStandIn) 
     assert reading.activity.commit_count is None
 
 
-def test_an_empty_repository_is_a_fact(github: GitHubStandIn) -> None:
+def test_a_409_means_an_empty_repository(github: GitHubStandIn) -> None:
     github.add(repository(empty=True, commits=[]))
 
     reading = read(github, new_target())
@@ -166,7 +170,9 @@ def test_an_empty_repository_is_a_fact(github: GitHubStandIn) -> None:
 
 
 @pytest.mark.parametrize("body", [b"[]", b"[ ]\n"])
-def test_a_list_of_nothing_empties_no_package(github: GitHubStandIn, body: bytes) -> None:
+def test_an_empty_list_of_commits_does_not_empty_a_package(
+    github: GitHubStandIn, body: bytes
+) -> None:
     github.add(repository())
     _, known = read_and_learn(github, new_target())
     github.fault("/commits", Fault(status=200, body=body, headers={"etag": '"nonsense"'}))
@@ -180,7 +186,7 @@ def test_a_list_of_nothing_empties_no_package(github: GitHubStandIn, body: bytes
     assert not [v for v in reading.validators if "/commits" in v.key]
 
 
-def test_a_list_of_nothing_is_all_that_a_new_package_may_have(github: GitHubStandIn) -> None:
+def test_an_empty_list_of_commits_is_accepted_for_a_new_package(github: GitHubStandIn) -> None:
     """As of a repository without its default branch: nothing was known that could be lost."""
     github.add(repository())
     github.fault("/commits", Fault(status=200, body=b"[]", headers={"etag": '"nothing"'}))
@@ -192,7 +198,7 @@ def test_a_list_of_nothing_is_all_that_a_new_package_may_have(github: GitHubStan
     assert (reading.activity.head, reading.activity.days) == (None, {})
 
 
-def test_a_list_without_its_newest_commits_is_malformed(github: GitHubStandIn) -> None:
+def test_commits_without_the_newest_are_malformed(github: GitHubStandIn) -> None:
     github.add(repository())
     github.fault("since=", Fault(body=b"[]"))
 
@@ -205,7 +211,7 @@ def test_a_list_without_its_newest_commits_is_malformed(github: GitHubStandIn) -
 
 @pytest.mark.parametrize("authored", [None, days_ago(2)])
 @pytest.mark.parametrize("age", [2, 400])
-def test_a_head_that_nobody_dated_is_malformed(
+def test_a_head_without_a_date_is_malformed(
     github: GitHubStandIn, authored: dt.datetime | None, age: float
 ) -> None:
     github.add(repository(commits=[FakeCommit(sha="a" * 40, authored=authored, committed=None)]))
@@ -221,7 +227,7 @@ def test_a_head_that_nobody_dated_is_malformed(
     assert not [v for v in reading.validators if "/commits" in v.key]
 
 
-def test_who_is_not_known_to_have_written_a_commit(github: GitHubStandIn) -> None:
+def test_commits_without_an_author_or_committer_are_counted(github: GitHubStandIn) -> None:
     entries = [
         FakeCommit(sha="a" * 40, authored=None, committed=days_ago(5)),
         FakeCommit(sha="b" * 40, authored=days_ago(6), committed=None),
@@ -245,7 +251,9 @@ def test_who_is_not_known_to_have_written_a_commit(github: GitHubStandIn) -> Non
         "+292277026596-12-04T15:30:08Z",
     ],
 )
-def test_a_year_that_no_calendar_has_is_in_no_window(github: GitHubStandIn, authored: str) -> None:
+def test_a_commit_date_outside_the_calendar_is_in_no_window(
+    github: GitHubStandIn, authored: str
+) -> None:
     head = FakeCommit(sha="a" * 40, authored=authored, committed=authored)
     github.add(repository(commits=[head, *commits(3)]))
 
@@ -257,7 +265,7 @@ def test_a_year_that_no_calendar_has_is_in_no_window(github: GitHubStandIn, auth
     assert reading.activity.committed_at is None
 
 
-def test_a_date_that_is_none_is_malformed(github: GitHubStandIn) -> None:
+def test_an_invalid_commit_date_is_malformed(github: GitHubStandIn) -> None:
     head = FakeCommit(sha="a" * 40, authored="yesterday", committed=NOW)
     github.add(repository(commits=[head]))
 
@@ -267,7 +275,7 @@ def test_a_date_that_is_none_is_malformed(github: GitHubStandIn) -> None:
     assert "commits[0].commit.author.date" in problem.message
 
 
-def test_a_skewed_history_counts_by_author_dates(github: GitHubStandIn) -> None:
+def test_a_skewed_history_is_counted_by_author_dates(github: GitHubStandIn) -> None:
     written = [
         (days_ago(0), days_ago(0)),  # today: in no window
         (days_ago(-30), days_ago(1)),  # a clock ahead
@@ -326,7 +334,7 @@ PAST = Activity(
 )
 
 
-def test_commits_by_git_are_not_asked_by_rest(github: GitHubStandIn) -> None:
+def test_commits_read_by_git_are_not_requested(github: GitHubStandIn) -> None:
     github.add(repository(renamed_from=["old/name"]))
     git = Git(RepositoryResult(activity=PAST, contributors=(Contributor(name="X Y", commits=3),)))
 
@@ -341,7 +349,7 @@ def test_commits_by_git_are_not_asked_by_rest(github: GitHubStandIn) -> None:
     assert target.locator.path == "Octo/Cat"
 
 
-def test_git_that_fails_is_a_part_that_fails(github: GitHubStandIn) -> None:
+def test_a_failed_git_history_is_the_problem_of_the_result(github: GitHubStandIn) -> None:
     github.add(repository())
     failure = Unavailable("git is not there")
 

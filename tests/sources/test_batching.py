@@ -78,7 +78,7 @@ def run(act: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(bounded())
 
 
-def test_what_is_asked_at_once_goes_together_and_a_full_batch_at_once() -> None:
+def test_concurrent_items_are_batched_and_a_full_batch_is_sent_at_once() -> None:
     host = Host()
 
     async def act() -> None:
@@ -89,7 +89,7 @@ def test_what_is_asked_at_once_goes_together_and_a_full_batch_at_once() -> None:
     assert host.sizes == [10, 10, 3]
 
 
-def test_a_batch_waits_while_others_still_come() -> None:
+def test_a_batch_waits_while_items_still_join() -> None:
     host = Host()
 
     async def act() -> None:
@@ -105,7 +105,7 @@ def test_a_batch_waits_while_others_still_come() -> None:
     assert host.sizes == [8]
 
 
-def test_later_batches_are_waited_for_longer_unless_nobody_else_can_come() -> None:
+def test_later_batches_wait_longer_unless_all_expected_items_joined() -> None:
     clock = SlowClock()
     expected = 5
 
@@ -127,7 +127,7 @@ def test_later_batches_are_waited_for_longer_unless_nobody_else_can_come() -> No
     run(act)
 
 
-def test_what_is_too_much_is_halved_and_the_size_grows_back() -> None:
+def test_a_batch_that_is_too_large_is_halved_and_the_size_grows_back() -> None:
     host = Host(max_size=3)
 
     async def act() -> None:
@@ -143,7 +143,7 @@ def test_what_is_too_much_is_halved_and_the_size_grows_back() -> None:
     assert host.sizes[-1] == 10
 
 
-def test_only_what_did_not_come_is_asked_again() -> None:
+def test_only_rejected_items_of_a_batch_are_fetched_again() -> None:
     host = Host(max_size=4, partial=True)
 
     async def act() -> None:
@@ -153,7 +153,7 @@ def test_only_what_did_not_come_is_asked_again() -> None:
     assert sorted(itertools.chain(*host.asked[1:])) == [4, 5, 6, 7, 8, 9]
 
 
-def test_one_that_is_too_much_alone_is_told_so_and_only_that_one() -> None:
+def test_a_single_item_that_is_too_large_raises_batch_too_large() -> None:
     class Picky(Host):
         async def ask(self, numbers: Sequence[int]) -> Sequence[int | Exception]:
             if 3 in numbers:
@@ -170,14 +170,14 @@ def test_one_that_is_too_much_alone_is_told_so_and_only_that_one() -> None:
 
 
 @pytest.mark.parametrize("error", [RateLimited("h", None), BudgetSpent()])
-def test_an_error_of_the_whole_is_everybodys(error: PkgharvestError) -> None:
+def test_an_error_of_a_whole_batch_is_raised_for_each_item(error: PkgharvestError) -> None:
     async def act() -> None:
         assert await gathered(batches(Host(error=error)), range(3)) == [error] * 3
 
     run(act)
 
 
-def test_an_error_of_one_is_that_ones() -> None:
+def test_an_error_of_one_item_is_raised_for_that_item() -> None:
     async def act() -> None:
         first, second, third = await gathered(batches(Host(refused=frozenset({1}))), range(3))
         assert isinstance(second, NotFound)
@@ -186,7 +186,7 @@ def test_an_error_of_one_is_that_ones() -> None:
     run(act)
 
 
-def test_a_mistake_leaves_nobody_waiting() -> None:
+def test_an_unexpected_error_leaves_no_task_waiting_for_a_batch() -> None:
     async def ask(_numbers: Sequence[int]) -> Sequence[int | Exception]:
         await asyncio.sleep(0)
         raise ZeroDivisionError
@@ -200,7 +200,7 @@ def test_a_mistake_leaves_nobody_waiting() -> None:
     run(act)
 
 
-def test_who_gives_up_is_left_out_and_a_batch_that_all_gave_up_stops() -> None:
+def test_cancelled_items_leave_a_batch_and_an_abandoned_batch_stops() -> None:
     host = Host(going=asyncio.Event())
 
     async def act() -> None:
@@ -237,7 +237,7 @@ def test_who_gives_up_is_left_out_and_a_batch_that_all_gave_up_stops() -> None:
     st.frozensets(st.integers(0, 59)),
     st.booleans(),
 )
-def test_everybody_gets_an_answer(
+def test_every_item_of_a_batch_gets_a_result(
     number: int, max_size: int, able: int, refused: frozenset[int], partial: bool
 ) -> None:
     host = Host(max_size=able, refused=refused, partial=partial)

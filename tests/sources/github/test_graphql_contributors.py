@@ -29,7 +29,7 @@ def written(*authors: str | None) -> list[FakeCommit]:
     ]
 
 
-def test_a_history_that_names_everybody_is_enough(github: GitHubGraphQL) -> None:
+def test_commits_that_name_every_author_replace_contributors(github: GitHubGraphQL) -> None:
     github.add(repository(commits=written("b", "a", "c", "a", "c", "b", "d", "a"), contributors=[]))
 
     reading = read_one(github, new_target())
@@ -52,7 +52,7 @@ def test_a_history_that_names_everybody_is_enough(github: GitHubGraphQL) -> None
         pytest.param([*written("a"), *commits(400, start=9)], id="an older commit"),
     ],
 )
-def test_a_history_that_leaves_somebody_out_is_not(
+def test_commits_that_leave_an_author_out_do_not_replace_contributors(
     github: GitHubGraphQL, history: list[FakeCommit]
 ) -> None:
     github.add(repository(commits=history))
@@ -63,7 +63,7 @@ def test_a_history_that_leaves_somebody_out_is_not(
     assert [who.name for who in reading.contributors] == ["mona", "hubot"]
 
 
-def test_a_list_that_is_long_is_read_to_its_end(github: GitHubGraphQL) -> None:
+def test_all_pages_of_contributors_are_read(github: GitHubGraphQL) -> None:
     everybody = [FakeContributor(name=f"c{n}", contributions=300 - n) for n in range(250)]
     github.add(repository(contributors=everybody))
 
@@ -77,7 +77,7 @@ def test_a_list_that_is_long_is_read_to_its_end(github: GitHubGraphQL) -> None:
 # ── names ────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_rename_is_followed_and_what_comes_after_asks_by_the_new_name(
+def test_a_rename_is_followed_and_later_requests_use_the_new_name(
     github: GitHubGraphQL,
 ) -> None:
     repo = github.add(repository())
@@ -109,7 +109,7 @@ def test_another_repository_at_the_old_name_is_left_alone(github: GitHubGraphQL)
     assert replace(reading, status=None, problem=None) == RepositoryResult()
 
 
-def test_who_went_away_is_asked_for_by_rest_whose_statuses_tell_why(github: GitHubGraphQL) -> None:
+def test_a_missing_repository_is_read_over_rest(github: GitHubGraphQL) -> None:
     targets = crowd(github, 4)
     github.remove(github._by_name["octo/cat3"])
 
@@ -127,7 +127,7 @@ def test_who_went_away_is_asked_for_by_rest_whose_statuses_tell_why(github: GitH
 # ── between the two ways ─────────────────────────────────────────────────────────────────
 
 
-def test_what_rest_gave_to_ask_with_vouches_no_longer(github: GitHubGraphQL) -> None:
+def test_rest_validators_of_replaced_data_are_invalidated(github: GitHubGraphQL) -> None:
     repo = github.add(repository())
     known = learned(new_target(), read(github, new_target()), NOW)
     repo.stars, repo.commits = 73, [*commits(1, start=99), *repo.commits]
@@ -142,7 +142,7 @@ def test_what_rest_gave_to_ask_with_vouches_no_longer(github: GitHubGraphQL) -> 
     assert reading.activity.head == "0" * 40
 
 
-def test_what_still_vouches_stays(github: GitHubGraphQL) -> None:
+def test_rest_validators_of_unchanged_data_stay(github: GitHubGraphQL) -> None:
     github.add(repository())
     known = learned(new_target(), read(github, new_target()), NOW)
 
@@ -155,7 +155,7 @@ def test_what_still_vouches_stays(github: GitHubGraphQL) -> None:
     assert again.validators == ()
 
 
-def test_counted_authors_take_the_place_of_those_that_were_listed(github: GitHubGraphQL) -> None:
+def test_counted_authors_replace_listed_contributors(github: GitHubGraphQL) -> None:
     github.add(repository(commits=written("a")))
     url = f"{github.url}/repos/Octo/Cat/contributors?per_page=100"
     validator = Validator(key=url, etag='"x"', last_modified=None, parser=1)

@@ -21,7 +21,7 @@ from tests.support.targets import new_target
 # ── contributors ─────────────────────────────────────────────────────────────────────────
 
 
-def test_all_contributors_in_their_order_without_the_anonymous(github: GitHubStandIn) -> None:
+def test_all_contributors_are_read_in_order_without_anonymous_ones(github: GitHubStandIn) -> None:
     everybody = [FakeContributor(name=f"c{n}", contributions=300 - n) for n in range(250)]
     github.add(repository(contributors=everybody))
 
@@ -35,7 +35,7 @@ def test_all_contributors_in_their_order_without_the_anonymous(github: GitHubSta
 
 
 @pytest.mark.parametrize(("known_already", "status"), [(False, 200), (True, 304)])
-def test_contributors_are_asked_conditionally_where_they_are_known(
+def test_known_contributors_are_requested_conditionally(
     github: GitHubStandIn, known_already: bool, status: int
 ) -> None:
     github.add(repository())
@@ -51,7 +51,7 @@ def test_contributors_are_asked_conditionally_where_they_are_known(
     assert (again[0].contributors is None) == known_already
 
 
-def test_no_contributors_at_all(github: GitHubStandIn) -> None:
+def test_a_204_means_no_contributors(github: GitHubStandIn) -> None:
     github.add(repository())
     github.fault("/contributors", Fault(status=204, body=b""))
 
@@ -61,7 +61,7 @@ def test_no_contributors_at_all(github: GitHubStandIn) -> None:
     assert reading.problem is None
 
 
-def test_too_many_contributors_to_list_are_no_failure(github: GitHubStandIn) -> None:
+def test_too_many_contributors_to_list_are_not_a_failure(github: GitHubStandIn) -> None:
     github.add(repository(too_large=True))
 
     reading = read(github, new_target())
@@ -76,7 +76,7 @@ def test_too_many_contributors_to_list_are_no_failure(github: GitHubStandIn) -> 
 @pytest.mark.parametrize(
     ("remaining", "parts"), [(1, (True, False, False)), (2, (True, True, False))]
 )
-def test_a_quota_that_runs_out_on_the_way_keeps_what_came(
+def test_a_quota_that_runs_out_between_parts_keeps_the_parts(
     github: GitHubStandIn, remaining: int, parts: tuple[bool, bool, bool]
 ) -> None:
     github.add(repository())
@@ -93,7 +93,7 @@ def test_a_quota_that_runs_out_on_the_way_keeps_what_came(
     assert not [v for v in reading.validators if v.key.endswith("octo/cat")]
 
 
-def test_a_quota_that_is_empty_is_told_as_such(github: GitHubStandIn) -> None:
+def test_a_used_up_quota_is_rate_limited(github: GitHubStandIn) -> None:
     github.add(repository())
     github.quota.remaining = 0
 
@@ -112,7 +112,7 @@ def test_a_quota_that_is_empty_is_told_as_such(github: GitHubStandIn) -> None:
     ],
 )
 @pytest.mark.parametrize("part", ["commits", "contributors"])
-def test_a_part_that_fails_is_the_problem_and_the_rest_stands(
+def test_a_failed_part_is_the_problem_and_other_parts_stand(
     github: GitHubStandIn, part: str, status: int, kind: type[SourceError]
 ) -> None:
     github.add(repository())
