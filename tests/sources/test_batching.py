@@ -1,4 +1,4 @@
-"""What many tasks ask for at about the same time goes together; what is too much goes in parts."""
+"""Batches: what is sent together, and batches that are too large."""
 
 import asyncio
 import itertools

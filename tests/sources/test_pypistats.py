@@ -1,4 +1,4 @@
-"""pypistats as a source: what is asked, what is read, and what is no failure."""
+"""The pypistats source: downloads, errors, and its rate limit."""
 
 import asyncio
 import dataclasses
@@ -29,36 +29,20 @@ from pkgharvest.transport.credentials import Credentials
 from pkgharvest.transport.har.archive import HarArchive, HarEntry
 from pkgharvest.transport.rate_limit.gcra import rate_limits
 from tests.standins.pypistats import FakePyPIStats
-from tests.standins.server import Call, Fault, LoopbackServer, Reply
+from tests.standins.server import Fault, LoopbackServer, Reply
+from tests.standins.transport import DirectTransport
 
 BASE = "http://stats.test"
 START = dt.datetime(2026, 2, 15, 18, 8, 42, tzinfo=dt.UTC)
 SEED = {"django-ltree": (7, 60, 300)}
 
 
-class Line:
-    """An Exchange that goes straight to a FakePyPIStats; ``spoil`` takes the place of its reply."""
-
-    def __init__(self, stats: FakePyPIStats, spoil: Reply | None = None) -> None:
-        self.asked: list[tuple[str, int]] = []
-        self.spoil = spoil
-        self._stats = stats
-
-    async def send(self, request: Request) -> Response:
-        path = request.url.removeprefix(BASE)
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        call = Call(method=request.method, path=path, query={}, headers=headers)
-        reply = self.spoil or self._stats.reply(call)
-        self.asked.append((path, reply.status))
-        return Response(
-            status=reply.status,
-            headers={name.lower(): value for name, value in reply.headers.items()},
-            body=reply.body,
-            url=request.url,
-        )
+def connect(stats: FakePyPIStats, override: Reply | None = None) -> DirectTransport:
+    """Return a transport to ``stats``, or one that always returns ``override``."""
+    return DirectTransport((lambda _call: override) if override else stats.reply, BASE)
 
 
-def named(name: str | None, *known: Validator) -> FetchTarget:
+def named_target(name: str | None, *known: Validator) -> FetchTarget:
     return FetchTarget(
         package_id=1,
         slug="x",
@@ -69,52 +53,56 @@ def named(name: str | None, *known: Validator) -> FetchTarget:
     )
 
 
-def read(line: Line, target: FetchTarget, *, conditional: bool = True) -> DownloadsResult:
-    return asyncio.run(PypistatsSource(line, url=BASE + "/", conditional=conditional).read(target))
+def read(
+    transport: DirectTransport, target: FetchTarget, *, conditional: bool = True
+) -> DownloadsResult:
+    return asyncio.run(
+        PypistatsSource(transport, url=BASE + "/", conditional=conditional).read(target)
+    )
 
 
 @pytest.mark.parametrize("name", ["django-ltree", "Django_LTree", "django.ltree", "django-_.ltree"])
 def test_downloads_are_read_under_any_spelling(name: str) -> None:
-    line = Line(FakePyPIStats(SEED))
-    reading = read(line, named(name))
-    assert reading == DownloadsResult(downloads=Downloads(last_day=7, last_week=60, last_month=300))
-    assert line.asked == [("/api/packages/django-ltree/recent", 200)]
+    transport = connect(FakePyPIStats(SEED))
+    result = read(transport, named_target(name))
+    assert result == DownloadsResult(downloads=Downloads(last_day=7, last_week=60, last_month=300))
+    assert transport.requests == [("/api/packages/django-ltree/recent", 200)]
 
 
 @pytest.mark.parametrize("name", [None, "", "two words", "../x", "x/y", "é"])
 def test_without_a_project_no_downloads_are_requested(name: str | None) -> None:
-    line = Line(FakePyPIStats(SEED))
-    assert read(line, named(name)) == DownloadsResult()
-    assert line.asked == []
+    transport = connect(FakePyPIStats(SEED))
+    assert read(transport, named_target(name)) == DownloadsResult()
+    assert transport.requests == []
 
 
 def test_a_404_means_no_downloads_and_is_not_a_failure() -> None:
-    line = Line(FakePyPIStats())
-    assert read(line, named("unheard-of")) == DownloadsResult()
-    assert line.asked == [("/api/packages/unheard-of/recent", 404)]
+    transport = connect(FakePyPIStats())
+    assert read(transport, named_target("unheard-of")) == DownloadsResult()
+    assert transport.requests == [("/api/packages/unheard-of/recent", 404)]
 
 
 def test_zero_downloads_are_a_count() -> None:
-    reading = read(Line(FakePyPIStats({"x": (0, 0, 3)})), named("x"))
-    assert reading.downloads == Downloads(last_day=0, last_week=0, last_month=3)
+    result = read(connect(FakePyPIStats({"x": (0, 0, 3)})), named_target("x"))
+    assert result.downloads == Downloads(last_day=0, last_week=0, last_month=3)
 
 
 def test_validators_of_pypistats_are_used() -> None:
     stats = FakePyPIStats(SEED, etags=True)
-    line = Line(stats)
-    (validator,) = read(line, named("django-ltree")).validators
+    transport = connect(stats)
+    (validator,) = read(transport, named_target("django-ltree")).validators
     assert (validator.key, validator.parser) == (
         f"{BASE}/api/packages/django-ltree/recent",
         PARSER_REVISION,
     )
-    known = named("django-ltree", validator)
-    assert read(line, known) == DownloadsResult()
-    assert read(line, known, conditional=False).downloads is not None
+    known = named_target("django-ltree", validator)
+    assert read(transport, known) == DownloadsResult()
+    assert read(transport, known, conditional=False).downloads is not None
     earlier = dataclasses.replace(validator, parser=PARSER_REVISION - 1)
-    assert read(line, named("django-ltree", earlier)).downloads is not None
+    assert read(transport, named_target("django-ltree", earlier)).downloads is not None
     stats.downloads["django-ltree"] = (8, 61, 301)
-    assert read(line, known).downloads == Downloads(last_day=8, last_week=61, last_month=301)
-    assert [status for _, status in line.asked] == [200, 304, 200, 200, 200]
+    assert read(transport, known).downloads == Downloads(last_day=8, last_week=61, last_month=301)
+    assert [status for _, status in transport.requests] == [200, 304, 200, 200, 200]
 
 
 @pytest.mark.parametrize(
@@ -133,9 +121,9 @@ def test_validators_of_pypistats_are_used() -> None:
     ],
 )
 def test_statuses_of_pypistats_become_errors(status: int, error: type[SourceError]) -> None:
-    line = Line(FakePyPIStats(), Reply(status=status, body=b"<html>"))
+    transport = connect(FakePyPIStats(), Reply(status=status, body=b"<html>"))
     with pytest.raises(error) as caught:
-        read(line, named("x"))
+        read(transport, named_target("x"))
     assert "stats.test" in caught.value.message
 
 
@@ -161,9 +149,9 @@ GOOD: dict[str, object] = {"data": FIGURES, "package": "x", "type": "recent_down
     ],
 )
 def test_downloads_of_the_wrong_shape_are_malformed_with_the_path(page: object, where: str) -> None:
-    line = Line(FakePyPIStats(), Reply(status=200, body=json.dumps(page).encode()))
+    transport = connect(FakePyPIStats(), Reply(status=200, body=json.dumps(page).encode()))
     with pytest.raises(Malformed) as caught:
-        read(line, named("x"))
+        read(transport, named_target("x"))
     assert caught.value.message.startswith(where)
 
 
@@ -171,7 +159,7 @@ def test_downloads_of_the_wrong_shape_are_malformed_with_the_path(page: object, 
 def test_any_downloads_body_is_read_or_malformed(body: bytes | str) -> None:
     encoded = body.encode() if isinstance(body, str) else body
     with pytest.raises(Malformed):
-        read(Line(FakePyPIStats(), Reply(status=200, body=encoded)), named("x"))
+        read(connect(FakePyPIStats(), Reply(status=200, body=encoded)), named_target("x"))
 
 
 # ── through the whole chain ──────────────────────────────────────────────────────────────
@@ -194,10 +182,10 @@ def test_a_hundred_projects_keep_to_the_rate_limit(*, paced: bool) -> None:
             source = PypistatsSource(client, url=server.url)
             for number in range(100):
                 try:
-                    reading = await source.read(named(f"p{number}"))
+                    result = await source.read(named_target(f"p{number}"))
                 except RateLimited:
                     return number
-                assert reading.downloads is not None
+                assert result.downloads is not None
         return 100
 
     with LoopbackServer(stats.reply) as server:
@@ -224,7 +212,7 @@ def test_with_wait_a_429_without_headers_is_waited_out() -> None:
             wait=True,
             rates=paces,
         ) as client:
-            return await PypistatsSource(client, url=server.url).read(named("django-ltree"))
+            return await PypistatsSource(client, url=server.url).read(named_target("django-ltree"))
 
     with LoopbackServer(stats.reply) as server:
         server.fault("recent", Fault(status=429, headers={}, body=b"<html>"), times=1)
@@ -254,8 +242,8 @@ def test_a_replay_has_no_rate_limit() -> None:
             rates=rate_limits(pypistats=BASE),
         ) as client:
             for _ in range(50):
-                reading = await PypistatsSource(client, url=BASE).read(named("x"))
-                assert reading == DownloadsResult()
+                result = await PypistatsSource(client, url=BASE).read(named_target("x"))
+                assert result == DownloadsResult()
 
     asyncio.run(run())
     assert clock.monotonic() == 0

@@ -81,13 +81,13 @@ def test_a_published_history_has_all_commits_and_authors(
     slug: str, repositories: Path, git: GitSource
 ) -> None:
     here = target(Locator(scheme="file", host="", path=str(repositories / f"{slug}.git")))
-    reading = asyncio.run(git.read(here, dt.date(2026, 2, 15)))
+    result = asyncio.run(git.read(here, dt.date(2026, 2, 15)))
     commits = histories.load(slug).commits
-    assert reading.activity is not None
-    assert reading.activity.commit_count == sum(reading.activity.days.values()) == len(commits)
-    assert reading.activity.committed_at == commits[0].committed
-    assert reading.contributors is not None
-    assert {person.name: person.commits for person in reading.contributors} == {
+    assert result.activity is not None
+    assert result.activity.commit_count == sum(result.activity.days.values()) == len(commits)
+    assert result.activity.committed_at == commits[0].committed
+    assert result.contributors is not None
+    assert {person.name: person.commits for person in result.contributors} == {
         f"Person {author}": sum(1 for commit in commits if commit.author == author)
         for author in {commit.author for commit in commits}
     }

@@ -23,7 +23,7 @@ from tests.standins.limits import SecondaryLimits
 from tests.standins.pypi import SIMPLE, FakeProject, FakePyPI, released
 from tests.standins.server import Call, Fault, LoopbackServer, Reply
 from tests.support.github_case import NOW, repository
-from tests.support.graphql_case import crowd, stand_in
+from tests.support.graphql_case import add_repositories, stand_in
 
 QUERY = json.dumps({"query": "{ rateLimit { cost } }"}).encode()
 
@@ -218,7 +218,7 @@ def test_repositories_can_be_made_on_request() -> None:
         GitHubGraphQL(make=make) as github,
         httpx.Client(base_url=github.url, headers=headers, verify=False, trust_env=False) as http,
     ):
-        listed = crowd(github, 1)[0]
+        listed = add_repositories(github, 1)[0]
         paths = ("repos/Octo/Lazy", "repositories/42", "repos/octo/none", "repositories/43")
         answers = [http.get(path) for path in paths]
         told = [

@@ -1,4 +1,4 @@
-"""GitHub over REST, asked of the stand-in over a real socket: what its tests have in common."""
+"""GitHub over REST: what the tests with the stand-in have in common."""
 
 import asyncio
 import datetime as dt
@@ -13,13 +13,13 @@ from pkgharvest.settings.spec import Setting
 from pkgharvest.sources.github.rest import GitHubRestSource
 from tests.standins.github import FakeCommit, FakeContributor, FakeRepository, GitHubStandIn
 from tests.standins.transport import LoopbackTransport
-from tests.support.targets import learned
+from tests.support.targets import update_target
 
 NOW = dt.datetime(2026, 2, 15, 18, 8, 42, tzinfo=dt.UTC)
 TODAY = NOW.date()
 DAY = dt.timedelta(days=1)
-ANCHOR = TODAY - 371 * DAY
-"""The day from which commits are asked, where nothing is known."""
+FIRST_DAY = TODAY - 371 * DAY
+"""The first day of the commits that are listed for a new package."""
 
 
 def github_host(api_url: str, graphql_url: str | None = None) -> ApiHost:
@@ -55,7 +55,7 @@ def commits(*ages: float, start: int = 0) -> list[FakeCommit]:
 
 
 def repository(**facts: Any) -> FakeRepository:
-    usual: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "owner": "Octo",
         "name": "Cat",
         "id": 7,
@@ -68,7 +68,7 @@ def repository(**facts: Any) -> FakeRepository:
             FakeContributor(name="hubot", contributions=1),
         ],
     }
-    return FakeRepository(**usual | facts)
+    return FakeRepository(**defaults | facts)
 
 
 def read(
@@ -79,23 +79,23 @@ def read(
     token: str | None = None,
     **options: Any,
 ) -> RepositoryResult:
-    async def reading() -> RepositoryResult:
+    async def read_target() -> RepositoryResult:
         async with LoopbackTransport(token) as wire:
             source = GitHubRestSource(wire, api_url=github.url, clock=FixedClock(now), **options)
             return await source.read(target, now.date())
 
-    return asyncio.run(reading())
+    return asyncio.run(read_target())
 
 
-def read_and_learn(
+def read_and_update(
     github: GitHubStandIn, target: FetchTarget, now: dt.datetime = NOW
 ) -> tuple[RepositoryResult, FetchTarget]:
-    reading = read(github, target, now=now)
-    return reading, learned(target, reading, now)
+    result = read(github, target, now=now)
+    return result, update_target(target, result, now)
 
 
-def asked(github: GitHubStandIn, act: Callable[[], object]) -> list[tuple[str, int]]:
-    """Return path, query and status of what ``act`` asks."""
+def record_requests(github: GitHubStandIn, act: Callable[[], object]) -> list[tuple[str, int]]:
+    """Return the requests that ``act`` sends: path with query, and status."""
     before = len(github.log)
     act()
     return [(logged.target, logged.status) for logged in github.log[before:]]

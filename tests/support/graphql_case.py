@@ -1,4 +1,4 @@
-"""GitHub with a token, asked of the stand-in over a real socket: what its tests have in common."""
+"""GitHub over GraphQL: what the tests with the stand-in have in common."""
 
 import asyncio
 import datetime as dt
@@ -12,16 +12,16 @@ from pkgharvest.sources.github.graphql_source import GitHubGraphqlSource
 from tests.standins.github_graphql import GitHubGraphQL
 from tests.standins.transport import LoopbackTransport
 from tests.support.github_case import NOW, repository
-from tests.support.targets import learned, new_target
+from tests.support.targets import new_target, update_target
 
 
 def stand_in() -> GitHubGraphQL:
-    """Return an empty GitHub, with GraphQL, whose clock stands at NOW."""
+    """Return an empty GitHub with GraphQL, whose clock stands at NOW."""
     return GitHubGraphQL(now=lambda: int(NOW.timestamp()))
 
 
-def crowd(github: GitHubGraphQL, number: int, **facts: Any) -> list[FetchTarget]:
-    """Let ``github`` have so many repositories, and return packages of them."""
+def add_repositories(github: GitHubGraphQL, number: int, **facts: Any) -> list[FetchTarget]:
+    """Add ``number`` repositories to ``github``, and return a target for each."""
     return [
         new_target(github.add(repository(id=n, name=f"cat{n}", **facts)).full_name)
         for n in range(1, number + 1)
@@ -36,35 +36,35 @@ def read_all(
     token: str | None = "a-token",
     **options: Any,
 ) -> list[RepositoryResult | PkgharvestError]:
-    """Read ``targets`` at once; an error is returned in place of the reading."""
+    """Read ``targets`` concurrently. An error is returned in place of a result."""
 
-    async def reading() -> list[RepositoryResult | PkgharvestError]:
+    async def read_all_targets() -> list[RepositoryResult | PkgharvestError]:
         async with LoopbackTransport(token) as wire:
             source = GitHubGraphqlSource(wire, api_url=github.url, clock=FixedClock(now), **options)
 
-            async def one(target: FetchTarget) -> RepositoryResult | PkgharvestError:
+            async def read_target(target: FetchTarget) -> RepositoryResult | PkgharvestError:
                 try:
                     return await source.read(target, now.date())
                 except PkgharvestError as error:
                     return error
 
-            return await asyncio.gather(*map(one, targets))
+            return await asyncio.gather(*map(read_target, targets))
 
-    return asyncio.run(reading())
+    return asyncio.run(read_all_targets())
 
 
 def read_one(
     github: GitHubGraphQL, target: FetchTarget, now: dt.datetime = NOW, **options: Any
 ) -> RepositoryResult:
-    """Read ``target`` alone; errors are raised."""
+    """Read ``target`` alone. Errors are raised."""
     (result,) = read_all(github, [target], now=now, **options)
     if isinstance(result, PkgharvestError):
         raise result
     return result
 
 
-def read_one_and_learn(
+def read_one_and_update(
     github: GitHubGraphQL, target: FetchTarget, now: dt.datetime = NOW
 ) -> tuple[RepositoryResult, FetchTarget]:
-    reading = read_one(github, target, now)
-    return reading, learned(target, reading, now)
+    result = read_one(github, target, now)
+    return result, update_target(target, result, now)

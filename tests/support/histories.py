@@ -1,4 +1,4 @@
-"""Commit histories as records, and real git repositories made from them.
+"""Published commit histories, and real git repositories made from them.
 
 Reads the published histories of `truth/`, whose columns `truth/README.md` describes.
 """
@@ -31,7 +31,7 @@ class Commit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """The commits of a default branch: 0 is its head, and parents come after their children."""
+    """The commits of a default branch. Index 0 is the head, and parents follow their children."""
 
     slug: str
     commits: tuple[Commit, ...]
@@ -73,7 +73,7 @@ def record(slug: str) -> dict[str, Any]:
 
 
 def head_at(history: History, instant: dt.datetime) -> int | None:
-    """Return the commit that was the head at ``instant``; None before the first."""
+    """Return the index of the head at ``instant``, or None before the first commit."""
     index = 0 if history.commits else None
     while index is not None and history.commits[index].committed > instant:
         index = next(iter(history.commits[index].parents), None)
@@ -81,7 +81,7 @@ def head_at(history: History, instant: dt.datetime) -> int | None:
 
 
 def ancestors(history: History, index: int) -> set[int]:
-    """Return the commits that lead to ``index``, itself included."""
+    """Return the indexes of the commits reachable from ``index``, itself included."""
     found: set[int] = set()
     left = [index]
     while left:
@@ -93,7 +93,7 @@ def ancestors(history: History, index: int) -> set[int]:
 
 
 def git(directory: Path, *arguments: str, data: bytes | None = None) -> str:
-    """Run git in ``directory``, untouched by the configuration of whoever runs the tests."""
+    """Run git in ``directory``, without the user's configuration."""
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(directory),
@@ -127,12 +127,12 @@ def build(history: History, directory: Path, *, branch: str = "main") -> None:
 
 
 def write(directory: Path, commits: Sequence[Commit], branch: str) -> None:
-    """Write ``commits``, newest first as in a `History`, onto ``branch`` of a repository."""
+    """Commit ``commits``, newest first as in a `History`, to ``branch`` of a repository."""
     git(directory, "fast-import", "--quiet", data=_stream(commits, branch))
 
 
 def _stream(commits: Sequence[Commit], branch: str) -> bytes:
-    """Write ``commits`` in the language of git-fast-import, oldest first."""
+    """Return ``commits`` in the format of git-fast-import, oldest first."""
     ref = f"refs/heads/{branch}"
     out = io.StringIO()
     for index in reversed(range(len(commits))):

@@ -1,4 +1,4 @@
-"""Targets for tests of sources: a package nobody knows anything of, and one that has been read."""
+"""Targets for tests of sources, and a transport with prepared responses."""
 
 import asyncio
 import datetime as dt
@@ -19,52 +19,52 @@ def new_target(text: str = "octo/cat") -> FetchTarget:
     )
 
 
-def learned(target: FetchTarget, reading: RepositoryResult, at: dt.datetime) -> FetchTarget:
-    """Return ``target`` as the catalogue knows it after ``reading``, which was made ``at``."""
-    news = reading.activity
-    if reading.repository is not None:
+def update_target(target: FetchTarget, result: RepositoryResult, at: dt.datetime) -> FetchTarget:
+    """Return ``target`` as the catalog has it after ``result``, read ``at`` that instant."""
+    activity = result.activity
+    if result.repository is not None:
         target = replace(
             target,
-            locator=reading.repository.locator,
-            repo_id=reading.repository.repo_id,
-            default_branch=reading.repository.default_branch,
+            locator=result.repository.locator,
+            repo_id=result.repository.repo_id,
+            default_branch=result.repository.default_branch,
         )
-    if news is not None:
-        target = replace(target, head=news.head, days_since=news.since)
-    if reading.contributors_asked:
+    if activity is not None:
+        target = replace(target, head=activity.head, days_since=activity.since)
+    if result.contributors_asked:
         target = replace(target, contributors_known=True, contributors_read=at)
     validators = {
         key: validator
         for key, validator in target.validators.items()
-        if key.partition("?")[0] not in {new.key.partition("?")[0] for new in reading.validators}
+        if key.partition("?")[0] not in {new.key.partition("?")[0] for new in result.validators}
     }
-    validators |= {validator.key: validator for validator in reading.validators}
+    validators |= {validator.key: validator for validator in result.validators}
     return replace(target, validators=validators)
 
 
 @dataclass(slots=True)
-class Canned:
-    """An Exchange that has its answers ready, by URL; anything else is a mistake of the test."""
+class CannedTransport:
+    """A Transport with prepared responses by URL; requesting another URL is a KeyError."""
 
-    answers: Mapping[str, Response | BaseException]
-    asked: list[Request] = field(default_factory=list)
+    responses: Mapping[str, Response | BaseException]
+    requests: list[Request] = field(default_factory=list)
 
     async def send(self, request: Request) -> Response:
-        """Give the answer for the URL, or raise it."""
+        """Return the response for the URL, or raise it."""
         await asyncio.sleep(0)
-        self.asked.append(request)
-        answer = self.answers[request.url]
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
+        self.requests.append(request)
+        response = self.responses[request.url]
+        if isinstance(response, BaseException):
+            raise response
+        return response
 
     @property
     def urls(self) -> list[str]:
-        """The URLs that were asked, in order."""
-        return [request.url for request in self.asked]
+        """The requested URLs, in order."""
+        return [request.url for request in self.requests]
 
 
 def response(url: str, body: bytes = b"", status: int = 200, **headers: str) -> Response:
-    """Return an answer of ``url``; underscores in names of headers are hyphens."""
+    """Return a response from ``url``. Underscores in the names of headers become hyphens."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Response(status=status, headers=named, body=body, url=url)

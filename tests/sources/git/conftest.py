@@ -1,4 +1,4 @@
-"""Repositories behind a server, and what reads them."""
+"""Git repositories behind a server, and sources that read them."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""git repositories that are read where they are."""
+"""Local git repositories, read in place."""
 
 import asyncio
 import datetime as dt
@@ -17,8 +17,8 @@ def test_a_bare_repository_is_read_in_place(bench: Bench) -> None:
     path = bench.make()
     oids = chain(path, 30)
     before = snapshot(path)
-    reading = bench.read(local(path))
-    activity = reading.activity
+    result = bench.read(local(path))
+    activity = result.activity
     assert activity is not None
     assert activity.head == oids[-1]
     assert activity.commit_count == 30
@@ -26,7 +26,7 @@ def test_a_bare_repository_is_read_in_place(bench: Bench) -> None:
     assert activity.since is None
     assert activity.committed_at == dt.datetime.fromtimestamp(NOON + 29 * 3600, dt.UTC)
     assert list(activity.days.values()) == [22, 8]
-    assert reading.status == "active"
+    assert result.status == "active"
     assert snapshot(path) == before
     assert not bench.clones.directory.exists()
 
@@ -45,23 +45,23 @@ def test_a_working_tree_is_read_in_place(bench: Bench, tmp_path: Path) -> None:
 def test_history_does_not_set_the_status(bench: Bench) -> None:
     chain(bench.make(), 1)
     where = target(local(bench.served / "x.git"))
-    reading = asyncio.run(bench.git.history(where, TODAY))
-    assert reading.status is None
-    assert reading.repository is None
-    assert reading.activity is not None
-    assert reading.contributors is not None
+    result = asyncio.run(bench.git.history(where, TODAY))
+    assert result.status is None
+    assert result.repository is None
+    assert result.activity is not None
+    assert result.contributors is not None
 
 
 @pytest.mark.parametrize("remote", [False, True])
 def test_a_repository_without_commits_is_empty(remote: bool, bench: Bench) -> None:
     path = bench.make()
-    reading = bench.read(bench.remote() if remote else local(path))
-    activity = reading.activity
+    result = bench.read(bench.remote() if remote else local(path))
+    activity = result.activity
     assert activity is not None
     assert (activity.head, activity.committed_at, activity.commit_count) == (None, None, 0)
-    assert (activity.days, activity.since, reading.contributors) == ({}, None, ())
+    assert (activity.days, activity.since, result.contributors) == ({}, None, ())
     assert activity.default_branch == (None if remote else "main")
-    assert reading.status == "empty"
+    assert result.status == "empty"
     assert not bench.clones.directory.exists()
 
 
@@ -200,8 +200,8 @@ def test_the_mailmap_of_a_local_repository_is_used(bench: Bench) -> None:
     person = ("-c", "user.name=Ann", "-c", "user.email=ann@example.invalid")
     second = git(path, *person, "commit-tree", "-p", first, "-m", "x", tree)
     git(path, "update-ref", "refs/heads/main", second)
-    reading = bench.read(local(path))
-    assert reading.contributors is not None
-    assert [(p.name, p.commits) for p in reading.contributors] == [("Ann", 2)]
+    result = bench.read(local(path))
+    assert result.contributors is not None
+    assert [(p.name, p.commits) for p in result.contributors] == [("Ann", 2)]
     assert sorted(bench.names(bench.remote())) == ["Ann", "annie"]
     assert bench.spy.networked == ["ls-remote", "fetch"]

@@ -1,4 +1,4 @@
-"""git repositories that are elsewhere, and the clones that are kept of them."""
+"""Remote git repositories, and the clones that are kept of them."""
 
 import asyncio
 import datetime as dt
@@ -69,7 +69,7 @@ def test_a_renamed_branch_is_followed(bench: Bench) -> None:
         assert activity.commit_count == len(oids)
 
 
-def test_a_rewritten_history_replaces_the_clones(bench: Bench) -> None:
+def test_a_rewritten_history_is_read(bench: Bench) -> None:
     path = bench.make()
     oids = chain(path, 5)
     bench.read(bench.remote())
@@ -141,7 +141,7 @@ def test_lock_files_of_a_killed_git_do_not_block(left: str, bench: Bench) -> Non
 
 
 @pytest.mark.parametrize(
-    ("damage", "news"),
+    ("damage", "new_commit"),
     [
         ("pack", False),
         ("pack", True),
@@ -153,7 +153,7 @@ def test_lock_files_of_a_killed_git_do_not_block(left: str, bench: Bench) -> Non
         ("a file", False),
     ],
 )
-def test_a_damaged_clone_is_replaced(damage: str, news: bool, bench: Bench) -> None:
+def test_a_damaged_clone_is_replaced(damage: str, new_commit: bool, bench: Bench) -> None:
     path = bench.make()
     oids = chain(path, 5)
     bench.read(bench.remote())
@@ -174,9 +174,9 @@ def test_a_damaged_clone_is_replaced(damage: str, news: bool, bench: Bench) -> N
             clone.write_text("x", encoding="utf-8")
         case name:
             (clone / name).write_text("\0[[[", encoding="utf-8")
-    if news:
+    if new_commit:
         commit(path, parents=(oids[-1],), at=NOON + 99_999)
-    assert bench.activity(bench.remote()).commit_count == 5 + news
+    assert bench.activity(bench.remote()).commit_count == 5 + new_commit
 
 
 def test_a_fetch_killed_at_any_instant_is_repaired_by_the_next(bench: Bench) -> None:

@@ -1,4 +1,4 @@
-"""What git is asked of a history, and what its answers become."""
+"""Histories read with git: counts, dates, names, and the past."""
 
 import asyncio
 import datetime as dt

@@ -1,4 +1,4 @@
-"""GitHub in batches under the engine: what a whole run costs, and that it can be stopped."""
+"""GitHub over GraphQL in the engine: the requests of a whole run, and stopping it."""
 
 import asyncio
 import datetime as dt
@@ -23,8 +23,8 @@ from pkgharvest.transport.client import open_client
 from pkgharvest.transport.credentials import Credentials
 from tests.standins.github_graphql import GitHubGraphQL
 from tests.support.github_case import DAY, NOW, commits, github_host
-from tests.support.graphql_case import crowd
-from tests.support.targets import learned
+from tests.support.graphql_case import add_repositories
+from tests.support.targets import update_target
 
 
 class StillClock(SystemClock):
@@ -73,13 +73,13 @@ async def run(
 def test_requests_per_package_the_first_time_and_unchanged(
     github: GitHubGraphQL,
 ) -> None:
-    every = [replace(one, package_id=n) for n, one in enumerate(crowd(github, 200))]
+    every = [replace(one, package_id=n) for n, one in enumerate(add_repositories(github, 200))]
     both = [replace(target, sources=("repo", "pypi")) for target in every]
 
     first = asyncio.run(run(github, both, NOW, StopSignal()))
     cost = len(github.log)
     known = [
-        learned(outcome.target, outcome.result, NOW)
+        update_target(outcome.target, outcome.result, NOW)
         for outcome in first
         if isinstance(outcome.result, RepositoryResult)
     ]
@@ -91,7 +91,7 @@ def test_requests_per_package_the_first_time_and_unchanged(
 
 
 def test_a_stopped_run_leaves_no_tasks_behind(github: GitHubGraphQL) -> None:
-    targets = crowd(github, 60, commits=commits(1, 500))
+    targets = add_repositories(github, 60, commits=commits(1, 500))
     github.latency = 1.0
 
     async def act() -> list[FetchOutcome]:

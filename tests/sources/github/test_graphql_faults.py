@@ -1,4 +1,4 @@
-"""GraphQL that fails: the whole query, or one repository of many, and what that costs."""
+"""GraphQL failures: of a whole query, and of one repository of many."""
 
 import asyncio
 import contextlib
@@ -33,18 +33,18 @@ from tests.standins.github import Quota
 from tests.standins.github_graphql import GitHubGraphQL
 from tests.standins.server import Fault
 from tests.support.github_case import NOW, TODAY, repository
-from tests.support.graphql_case import crowd, read_all, read_one
+from tests.support.graphql_case import add_repositories, read_all, read_one
 from tests.support.targets import new_target, response
 
 URL = "https://api.github.com/graphql"
 
 
-def all_whole(readings: list[Any]) -> bool:
+def all_complete(results: list[Any]) -> bool:
     return all(
         isinstance(reading, RepositoryResult)
         and reading.problem is None
         and None not in (reading.repository, reading.activity, reading.contributors)
-        for reading in readings
+        for reading in results
     )
 
 
@@ -53,10 +53,10 @@ def all_whole(readings: list[Any]) -> bool:
 
 @pytest.mark.parametrize("status", [502, 504])
 def test_a_query_that_times_out_is_halved(github: GitHubGraphQL, status: int) -> None:
-    targets = crowd(github, 50)
+    targets = add_repositories(github, 50)
     github.breaks_above, github.broken_status = 13, status
 
-    assert all_whole(read_all(github, targets))
+    assert all_complete(read_all(github, targets))
 
     sizes = [query.repositories for query in github.queries]
     assert sizes[:3] == [50, 25, 13]
@@ -66,10 +66,10 @@ def test_a_query_that_times_out_is_halved(github: GitHubGraphQL, status: int) ->
 
 @pytest.mark.parametrize("says_where", [True, False])
 def test_a_query_out_of_resources_is_halved(github: GitHubGraphQL, says_where: bool) -> None:
-    targets = crowd(github, 30)
+    targets = add_repositories(github, 30)
     github.runs_out_above, github.says_where = 10, says_where
 
-    assert all_whole(read_all(github, targets))
+    assert all_complete(read_all(github, targets))
 
     assert github.queries[0].repositories == 30
     assert not [path for path in github.requests("/repos/") if "/contributors" not in path]
@@ -79,10 +79,10 @@ def test_a_query_out_of_resources_is_halved(github: GitHubGraphQL, says_where: b
 def test_a_repository_too_large_for_a_query_is_read_over_rest(
     github: GitHubGraphQL, manner: str
 ) -> None:
-    targets = crowd(github, 3)
+    targets = add_repositories(github, 3)
     setattr(github, manner, 0)
 
-    assert all_whole(read_all(github, targets))
+    assert all_complete(read_all(github, targets))
 
     assert [query.repositories for query in github.queries] == [3, 2, 1, 1, 1]
     assert len(github.requests("/repos/")) == 9
@@ -92,7 +92,7 @@ def test_a_history_too_large_for_a_query_is_read_over_rest(github: GitHubGraphQL
     github.add(repository())
     github.fault("/graphql", Fault(status=502), skip=1)
 
-    assert all_whole([read_one(github, new_target())])
+    assert all_complete([read_one(github, new_target())])
 
     assert [path.partition("?")[0] for path in github.requests()] == [
         "/graphql",
@@ -106,38 +106,38 @@ def test_a_history_too_large_for_a_query_is_read_over_rest(github: GitHubGraphQL
 
 
 def test_a_forbidden_repository_is_read_over_rest(github: GitHubGraphQL) -> None:
-    targets = crowd(github, 5)
+    targets = add_repositories(github, 5)
     github._by_name["octo/cat2"].blocked = True
     github.forbidden.add("octo/cat3")
     github.hidden_issues.add("octo/cat4")
 
-    readings = read_all(github, targets)
+    results = read_all(github, targets)
 
-    assert isinstance(readings.pop(1), Blocked)
-    assert all_whole(readings)
+    assert isinstance(results.pop(1), Blocked)
+    assert all_complete(results)
     assert len(github.requests("/cat3")) == 3
     assert len(github.requests("/cat4")) == 3
     assert len(github.requests("/cat5")) == 1
 
 
 def test_a_null_commit_is_read_over_rest(github: GitHubGraphQL) -> None:
-    first, second = crowd(github, 2)
+    first, second = add_repositories(github, 2)
     history = github._by_name["octo/cat1"].commits
     history[0] = type(history[0])(sha="e" * 40, authored=None, committed=NOW)
 
-    readings = read_all(github, [first, second])
+    results = read_all(github, [first, second])
 
-    assert all_whole(readings)
+    assert all_complete(results)
     assert len(github.requests("cat1/commits")) == 1
     assert not github.requests("cat2/commits")
 
 
 @pytest.mark.parametrize("status", [404, 405, 501])
 def test_a_server_without_graphql_is_read_over_rest(github: GitHubGraphQL, status: int) -> None:
-    targets = crowd(github, 60)
+    targets = add_repositories(github, 60)
     github.fault("/graphql", Fault(status=status, body=b'{"message": "Not Found"}'))
 
-    assert all_whole(read_all(github, targets))
+    assert all_complete(read_all(github, targets))
     assert len(github.requests("/graphql")) == 2  # a batch of 50 and one of 10, at once
     assert len(github.requests("/commits")) == 60
 
@@ -168,12 +168,12 @@ def test_a_server_without_graphql_is_read_over_rest(github: GitHubGraphQL, statu
 def test_a_failed_query_fails_every_repository(
     github: GitHubGraphQL, fault: Fault, kind: type[SourceError]
 ) -> None:
-    targets = crowd(github, 3)
+    targets = add_repositories(github, 3)
     github.fault("/graphql", fault)
 
-    readings = read_all(github, targets)
+    results = read_all(github, targets)
 
-    assert [isinstance(reading, kind) for reading in readings] == [True] * 3
+    assert [isinstance(reading, kind) for reading in results] == [True] * 3
     again = fault in (Fault(body=b"<html>"), Fault(body=b'{"data"'))  # it may come whole then
     assert github.requests() == ["/graphql"] * (1 + again)
 
@@ -189,7 +189,7 @@ def test_a_failed_query_fails_every_repository(
 def test_an_error_without_a_path_fails_every_repository(
     github: GitHubGraphQL, error: dict[str, object], kind: type[SourceError]
 ) -> None:
-    targets = crowd(github, 2)
+    targets = add_repositories(github, 2)
     github.refusal = error
 
     for reading in read_all(github, targets):
@@ -205,11 +205,11 @@ def test_an_error_without_a_path_fails_every_repository(
     ],
 )
 def test_a_query_that_took_too_long_is_halved(github: GitHubGraphQL, message: str) -> None:
-    targets = crowd(github, 40)
+    targets = add_repositories(github, 40)
     body = json.dumps({"data": None, "errors": [{"message": message}]}).encode()
     github.fault("/graphql", Fault(status=200, body=body), times=1)
 
-    assert all_whole(read_all(github, targets))
+    assert all_complete(read_all(github, targets))
     assert sorted(query.repositories for query in github.queries)[-3:] == [20, 20, 40]
 
 
@@ -250,7 +250,7 @@ async def transport(github: GitHubGraphQL) -> AsyncIterator[Client]:
 
 
 def test_a_used_up_graphql_quota_is_rate_limited(github: GitHubGraphQL) -> None:
-    targets = crowd(github, 100)
+    targets = add_repositories(github, 100)
     github.graphql_quota = Quota(remaining=2)
 
     async def act() -> list[object]:
@@ -271,7 +271,7 @@ def test_a_used_up_graphql_quota_is_rate_limited(github: GitHubGraphQL) -> None:
 
 
 def test_points_of_queries_are_counted(github: GitHubGraphQL) -> None:
-    targets = crowd(github, 50)
+    targets = add_repositories(github, 50)
 
     async def act() -> None:
         async with transport(github) as client:
@@ -295,7 +295,7 @@ JSON = st.recursive(
 )
 
 
-def told_facts() -> dict[str, Any]:
+def facts_body() -> dict[str, Any]:
     return {
         "databaseId": 7,
         "nameWithOwner": "o/r",
@@ -315,7 +315,7 @@ def told_facts() -> dict[str, Any]:
     }
 
 
-def told_history() -> dict[str, Any]:
+def commit_page_body() -> dict[str, Any]:
     commit = {"oid": "a", "authoredDate": "2026-01-01T00:00:00Z", "author": {"user": None}}
     target = {
         "oid": "a",
@@ -326,15 +326,15 @@ def told_history() -> dict[str, Any]:
     return {"databaseId": 7, "defaultBranchRef": {"name": "main", "target": target}}
 
 
-@given(st.sampled_from(sorted(told_facts())), JSON)
+@given(st.sampled_from(sorted(facts_body())), JSON)
 def test_any_facts_are_read_or_malformed(member: str, value: object) -> None:
     with contextlib.suppress(Malformed):
-        module.decode_facts(JsonNode(told_facts() | {member: value}, "r0"))
+        module.decode_facts(JsonNode(facts_body() | {member: value}, "r0"))
 
 
 @given(st.sampled_from(["oid", "committedDate", "total", "recent"]), JSON)
 def test_any_commit_page_is_read_or_malformed(member: str, value: object) -> None:
-    told = told_history()
+    told = commit_page_body()
     told["defaultBranchRef"]["target"][member] = value
     with contextlib.suppress(Malformed):
         module.decode_commit_page(JsonNode(told, "r0"))
@@ -351,7 +351,7 @@ def test_any_graphql_response_gives_a_result_for_each(data: object, errors: obje
 
 
 def test_facts_of_the_wrong_shape_fail_one_repository_with_the_path() -> None:
-    data = {"r0": told_facts(), "r1": told_facts() | {"defaultBranchRef": {"name": 3}}, "r2": None}
+    data = {"r0": facts_body(), "r1": facts_body() | {"defaultBranchRef": {"name": 3}}, "r2": None}
 
     first, second, third = module.decode_response(
         response(URL, json.dumps({"data": data}).encode()), 3
@@ -363,9 +363,9 @@ def test_facts_of_the_wrong_shape_fail_one_repository_with_the_path() -> None:
     assert isinstance(third, Unresolved)
 
 
-@pytest.mark.parametrize("member", sorted(told_facts()))
+@pytest.mark.parametrize("member", sorted(facts_body()))
 def test_missing_facts_are_malformed(member: str) -> None:
-    told = told_facts()
+    told = facts_body()
     del told[member]
     optional = {"description", "homepageUrl", "archivedAt", "pushedAt", "licenseInfo"}
     if member in optional | {"defaultBranchRef"}:

@@ -1,4 +1,4 @@
-"""The queries that are sent, and the stand-in's part of the schema, against GitHub's own schema."""
+"""Queries and the stand-in's schema, compared with the schema that GitHub publishes."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from tests.contracts.prune import prune_graphql
 from tests.standins.github_graphql import GitHubGraphQL
 from tests.standins.github_schema import SDL
 from tests.support.github_case import TODAY, commits, repository
-from tests.support.graphql_case import crowd, read_all, stand_in
+from tests.support.graphql_case import add_repositories, read_all, stand_in
 
 PUBLISHED = Path(__file__).parents[2] / "contracts" / "github.graphql"
 
@@ -70,7 +70,7 @@ def test_queries_are_valid_in_githubs_schema(number: int) -> None:
 
 def test_queries_that_are_sent_are_valid_in_githubs_schema() -> None:
     with stand_in() as github:
-        targets = crowd(github, 30, commits=commits(*[1.0] * 120))
+        targets = add_repositories(github, 30, commits=commits(*[1.0] * 120))
         read_all(github, targets)
 
     assert len(github.queries) >= 4

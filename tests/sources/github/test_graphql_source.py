@@ -1,4 +1,4 @@
-"""GitHub with a token: what is asked for, and how often; commits."""
+"""GitHub over GraphQL: facts, commits, and how many requests they take."""
 
 import asyncio
 import datetime as dt
@@ -12,33 +12,33 @@ from pkgharvest.model.observations import Activity, Contributor, FetchTarget, Re
 from tests.standins.github import FakeCommit, FakeContributor
 from tests.standins.github_graphql import GitHubGraphQL
 from tests.standins.server import Fault
-from tests.support.github_case import ANCHOR, DAY, NOW, TODAY, commits, days_ago, repository
-from tests.support.graphql_case import crowd, read_all, read_one, read_one_and_learn
-from tests.support.targets import learned, new_target
+from tests.support.github_case import DAY, FIRST_DAY, NOW, TODAY, commits, days_ago, repository
+from tests.support.graphql_case import add_repositories, read_all, read_one, read_one_and_update
+from tests.support.targets import new_target, update_target
 
 
-def whole(reading: object) -> RepositoryResult:
-    assert isinstance(reading, RepositoryResult)
-    assert reading.problem is None
-    return reading
+def whole(result: object) -> RepositoryResult:
+    assert isinstance(result, RepositoryResult)
+    assert result.problem is None
+    return result
 
 
 # ── a first look ─────────────────────────────────────────────────────────────────────────
 
 
 def test_many_repositories_take_few_queries_and_their_contributors(github: GitHubGraphQL) -> None:
-    targets = crowd(github, 60)
+    targets = add_repositories(github, 60)
 
     readings = read_all(github, targets)
 
     assert sorted(query.repositories for query in github.queries) == [10, 10, 25, 25, 50]
     assert len(github.requests("/contributors")) == 60
     assert len(github.requests()) == 5 + 60
-    for number, reading in enumerate(readings, start=1):
-        told = whole(reading).repository
-        assert told is not None
-        assert told.repo_id == str(number)
-        assert told.locator.path == f"Octo/cat{number}"
+    for number, result in enumerate(readings, start=1):
+        facts = whole(result).repository
+        assert facts is not None
+        assert facts.repo_id == str(number)
+        assert facts.locator.path == f"Octo/cat{number}"
 
 
 def test_graphql_reads_everything_of_a_repository(github: GitHubGraphQL) -> None:
@@ -54,25 +54,25 @@ def test_graphql_reads_everything_of_a_repository(github: GitHubGraphQL) -> None
         )
     )
 
-    reading = read_one(github, new_target())
+    result = read_one(github, new_target())
 
-    told = whole(reading).repository
-    assert told is not None
-    assert (told.repo_id, told.locator.url) == ("7", "https://github.com/Octo/Cat")
-    assert (told.stars, told.forks, told.open_issues) == (72, 19, 10)
-    assert (told.description, told.homepage) == ("a cat", "https://cat.example")
-    assert (told.license, told.topics, told.default_branch) == ("MIT", ("a", "b"), "main")
-    assert (told.archived, told.archived_at, told.disabled) == (True, days_ago(1), False)
-    assert told.pushed_at == days_ago(2)
-    assert reading.activity == Activity(
+    facts = whole(result).repository
+    assert facts is not None
+    assert (facts.repo_id, facts.locator.url) == ("7", "https://github.com/Octo/Cat")
+    assert (facts.stars, facts.forks, facts.open_issues) == (72, 19, 10)
+    assert (facts.description, facts.homepage) == ("a cat", "https://cat.example")
+    assert (facts.license, facts.topics, facts.default_branch) == ("MIT", ("a", "b"), "main")
+    assert (facts.archived, facts.archived_at, facts.disabled) == (True, days_ago(1), False)
+    assert facts.pushed_at == days_ago(2)
+    assert result.activity == Activity(
         head="0" * 40,
         committed_at=days_ago(2),
         default_branch="main",
         commit_count=4,
-        since=ANCHOR,
+        since=FIRST_DAY,
         days={TODAY - 2 * DAY: 1, TODAY - 3 * DAY: 2},
     )
-    assert reading.contributors == (
+    assert result.contributors == (
         Contributor(name="mona", commits=3),
         Contributor(name="hubot", commits=1),
     )
@@ -81,7 +81,9 @@ def test_graphql_reads_everything_of_a_repository(github: GitHubGraphQL) -> None
 def test_the_cost_of_queries_is_reported(github: GitHubGraphQL) -> None:
     costs: list[tuple[str, int]] = []
 
-    read_all(github, crowd(github, 50), charge=lambda url, points: costs.append((url, points)))
+    read_all(
+        github, add_repositories(github, 50), charge=lambda url, points: costs.append((url, points))
+    )
 
     assert costs == [(f"{github.url}/graphql", query.cost) for query in github.queries]
     assert sorted(points for _, points in costs) == [1, 1, 2]
@@ -92,28 +94,28 @@ def test_the_cost_of_queries_is_reported(github: GitHubGraphQL) -> None:
 
 
 def test_fifty_unchanged_repositories_take_one_query(github: GitHubGraphQL) -> None:
-    targets = crowd(github, 50)
+    targets = add_repositories(github, 50)
     known = [
-        learned(target, whole(reading), NOW)
-        for target, reading in zip(targets, read_all(github, targets), strict=True)
+        update_target(target, whole(result), NOW)
+        for target, result in zip(targets, read_all(github, targets), strict=True)
     ]
     before = len(github.log)
 
     for days in (1, 30, 300):  # the window moves on, and nothing is read again for that
         again = read_all(github, known, now=NOW + days * DAY)
-        for reading in map(whole, again):
-            assert reading.repository is not None
-            assert replace(reading, repository=None) == RepositoryResult()
+        for result in map(whole, again):
+            assert result.repository is not None
+            assert replace(result, repository=None) == RepositoryResult()
 
     assert [logged.target for logged in github.log[before:]] == ["/graphql"] * 3
     assert "history" not in github.queries[-1].text
 
 
 def test_only_moved_heads_are_read(github: GitHubGraphQL) -> None:
-    targets = crowd(github, 3)
+    targets = add_repositories(github, 3)
     known = [
-        learned(target, whole(reading), NOW)
-        for target, reading in zip(targets, read_all(github, targets), strict=True)
+        update_target(target, whole(result), NOW)
+        for target, result in zip(targets, read_all(github, targets), strict=True)
     ]
     later = NOW + 2 * DAY
     starred, pushed = (github._by_name[f"octo/cat{n}"] for n in (1, 2))
@@ -161,29 +163,29 @@ def test_commits_are_read_if_the_known_days_are_incomplete(
     github: GitHubGraphQL, doubt: Callable[[FetchTarget], FetchTarget]
 ) -> None:
     github.add(repository())
-    _, known = read_one_and_learn(github, new_target())
+    _, known = read_one_and_update(github, new_target())
 
-    reading = read_one(github, doubt(known))
+    result = read_one(github, doubt(known))
 
-    assert reading.activity is not None
-    assert reading.activity.since == ANCHOR
+    assert result.activity is not None
+    assert result.activity.since == FIRST_DAY
 
 
 def test_a_complete_history_is_not_read_again(github: GitHubGraphQL) -> None:
     github.add(repository())
-    _, known = read_one_and_learn(github, new_target())
+    _, known = read_one_and_update(github, new_target())
 
     assert read_one(github, replace(known, days_since=None)).activity is None
 
 
 def test_contributors_read_right_after_a_push_are_read_again(github: GitHubGraphQL) -> None:
     repo = github.add(repository(pushed_at=days_ago(0.1)))
-    _, known = read_one_and_learn(github, new_target())
+    _, known = read_one_and_update(github, new_target())
     repo.contributors.append(FakeContributor(name="late", contributions=1))
 
-    reading, known = read_one_and_learn(github, known, NOW + DAY)
-    assert reading.contributors is not None
-    assert reading.contributors[-1].name == "late"
+    result, known = read_one_and_update(github, known, NOW + DAY)
+    assert result.contributors is not None
+    assert result.contributors[-1].name == "late"
 
     assert not read_one(github, known, NOW + 2 * DAY).contributors_asked
 
@@ -192,30 +194,30 @@ def test_contributors_read_right_after_a_push_are_read_again(github: GitHubGraph
 
 
 def test_next_pages_of_commits_are_batched(github: GitHubGraphQL) -> None:
-    targets = crowd(github, 3, commits=commits(*(n / 2 for n in range(1, 252))))
+    targets = add_repositories(github, 3, commits=commits(*(n / 2 for n in range(1, 252))))
 
     readings = read_all(github, targets)
 
-    for reading in map(whole, readings):
-        assert reading.activity is not None
-        assert sum(reading.activity.days.values()) == 251
+    for result in map(whole, readings):
+        assert result.activity is not None
+        assert sum(result.activity.days.values()) == 251
     assert [query.repositories for query in github.queries] == [3, 3, 3, 3]
     assert github.queries[-1].variables["a0"] == f"{0:040x} 200"
 
 
 def test_a_push_between_pages_counts_no_commit_twice(github: GitHubGraphQL) -> None:
     repo = github.add(repository(commits=commits(*[1.0] * 150)))
-    news = commits(*[0.5] * 10, start=5000)
+    new_commits = commits(*[0.5] * 10, start=5000)
 
     def push(_url: str, _points: int) -> None:
         if len(github.queries) == 2:  # facts, and the first page
-            repo.commits[:0] = news
+            repo.commits[:0] = new_commits
 
-    reading = read_one(github, new_target(), charge=push)
+    result = read_one(github, new_target(), charge=push)
 
-    assert reading.activity is not None
-    assert reading.activity.head == f"{0:040x}"
-    assert reading.activity.days == {TODAY - DAY: 150}
+    assert result.activity is not None
+    assert result.activity.head == f"{0:040x}"
+    assert result.activity.days == {TODAY - DAY: 150}
 
 
 def test_endless_pages_of_commits_are_malformed(
@@ -238,21 +240,21 @@ def test_a_repository_replaced_between_queries_is_malformed(github: GitHubGraphQ
         if len(github.queries) == 1:
             repo.id = 8
 
-    reading = read_one(github, new_target(), charge=swap)
+    result = read_one(github, new_target(), charge=swap)
 
-    assert isinstance(reading.problem, Malformed)
-    assert reading.activity is None
+    assert isinstance(result.problem, Malformed)
+    assert result.activity is None
 
 
 class Git:
-    """A HistorySource that was asked."""
+    """A HistorySource that records its targets."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.targets: list[str] = []
 
     async def history(self, target: FetchTarget, today: dt.date) -> RepositoryResult:
         assert target.locator is not None
-        self.asked.append(target.locator.path)
+        self.targets.append(target.locator.path)
         await asyncio.sleep(0)
         past = Activity(
             head="0" * 40,
@@ -272,41 +274,41 @@ def test_git_reads_commits_only_if_the_head_moved(github: GitHubGraphQL) -> None
     github.add(repository(renamed_from=["old/name"]))
     git = Git()
 
-    reading = read_one(github, new_target("old/name"), history=git)
+    result = read_one(github, new_target("old/name"), history=git)
 
-    assert git.asked == ["Octo/Cat"]
-    assert reading.activity is not None
-    assert reading.activity.commit_count == 3
-    assert isinstance(reading.problem, Malformed)
-    assert reading.contributors is not None
+    assert git.targets == ["Octo/Cat"]
+    assert result.activity is not None
+    assert result.activity.commit_count == 3
+    assert isinstance(result.problem, Malformed)
+    assert result.contributors is not None
     assert len(github.queries) == 1
 
-    read_one(github, learned(new_target(), reading, NOW), history=git)
-    assert git.asked == ["Octo/Cat"]
+    read_one(github, update_target(new_target(), result, NOW), history=git)
+    assert git.targets == ["Octo/Cat"]
 
 
 def test_lost_commits_are_confirmed_over_rest(github: GitHubGraphQL) -> None:
-    """A default branch that is told as null for once must not empty a package."""
+    """A default branch that is null once must not empty a package."""
     repo = github.add(repository())
-    _, target = read_one_and_learn(github, new_target())
+    _, target = read_one_and_update(github, new_target())
     assert target.head is not None
     repo.headless = True
     github.fault("/commits", Fault(status=503), times=None)
 
-    reading = read_one(github, target, NOW + DAY)
+    result = read_one(github, target, NOW + DAY)
 
-    assert reading.activity is None
-    assert isinstance(reading.problem, Unavailable)
+    assert result.activity is None
+    assert isinstance(result.problem, Unavailable)
 
 
 def test_an_empty_repository_is_believed(github: GitHubGraphQL) -> None:
     repo = github.add(repository())
-    _, target = read_one_and_learn(github, new_target())
+    _, target = read_one_and_update(github, new_target())
     repo.empty, repo.commits = True, []
     github.log.clear()
 
-    reading = read_one(github, target, NOW + DAY)
+    result = read_one(github, target, NOW + DAY)
 
-    assert reading.activity is not None
-    assert reading.activity.head is None
+    assert result.activity is not None
+    assert result.activity.head is None
     assert github.requests() == ["/graphql"]

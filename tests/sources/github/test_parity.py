@@ -1,4 +1,4 @@
-"""One record, whichever way it is read: GitHub's two APIs against each other, on one stand-in."""
+"""GitHub's two APIs give the same record."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pkgharvest.model import activity
+from pkgharvest.model.activity import weekly_counts
 from pkgharvest.model.errors import SourceError
 from pkgharvest.model.instants import utc_day
 from pkgharvest.model.observations import Activity, RepositoryResult
@@ -17,7 +17,7 @@ from tests.support import github_case
 from tests.support.github_case import DAY, NOW, TODAY, commits, days_ago, repository
 from tests.support.graphql_case import read_one, stand_in
 from tests.support.histories import SLUGS
-from tests.support.targets import learned, new_target
+from tests.support.targets import new_target, update_target
 
 
 def skewed() -> FakeRepository:
@@ -98,14 +98,14 @@ def result(read: Callable[[], RepositoryResult]) -> RepositoryResult | tuple[str
 
 
 def comparable(found: RepositoryResult | tuple[str, str]) -> object:
-    """Leave out what only GraphQL tells, and what is about asking rather than about the record."""
+    """Leave out what only GraphQL tells, and what is not part of the record."""
     if isinstance(found, tuple):
         return found
-    told, news = found.repository, found.activity
+    told, activity = found.repository, found.activity
     return replace(
         found,
         repository=told and replace(told, archived_at=None),
-        activity=news and replace(news, commit_count=None),
+        activity=activity and replace(activity, commit_count=None),
         validators=(),
     )
 
@@ -137,8 +137,8 @@ def test_after_rest_or_graphql_the_other_finds_nothing_new(kind: str) -> None:
             return
 
         later = NOW + DAY
-        after_rest = read_one(github, learned(new_target(), rest, NOW), later)
-        after_batch = github_case.read(github, learned(new_target(), batch, NOW), now=later)
+        after_rest = read_one(github, update_target(new_target(), rest, NOW), later)
+        after_batch = github_case.read(github, update_target(new_target(), batch, NOW), now=later)
 
         for first, second in ((rest, after_rest), (batch, after_batch)):
             assert second.problem is None
@@ -147,10 +147,10 @@ def test_after_rest_or_graphql_the_other_finds_nothing_new(kind: str) -> None:
                 assert days_from(second.activity) == days_from(first.activity)
 
 
-def days_from(news: Activity) -> object:
+def days_from(activity: Activity) -> object:
     """Return all of ``news`` that is the same a day later."""
-    window = {day: count for day, count in news.days.items() if day > TODAY - 364 * DAY}
-    return replace(news, days=window, since=None, commit_count=None)
+    window = {day: count for day, count in activity.days.items() if day > TODAY - 364 * DAY}
+    return replace(activity, days=window, since=None, commit_count=None)
 
 
 @pytest.mark.parametrize("slug", SLUGS)
@@ -164,5 +164,5 @@ def test_rest_and_graphql_give_the_published_record(slug: str) -> None:
     assert comparable(batch) == comparable(rest)
     assert batch.activity is not None
     assert batch.activity.commit_count == len(repo.commits)
-    weeks = activity.weekly_counts(batch.activity.days, utc_day(instant))
+    weeks = weekly_counts(batch.activity.days, utc_day(instant))
     assert list(weeks) == facts["commits_over_52"]

@@ -1,11 +1,12 @@
-"""Published figures out of published histories, through REST, over a real socket."""
+"""Published histories give the published records, over REST and a real socket."""
 
 import datetime as dt
 from typing import Any
 
 import pytest
 
-from pkgharvest.model import activity, locators
+from pkgharvest.model import locators
+from pkgharvest.model.activity import weekly_counts
 from pkgharvest.model.instants import utc_day
 from pkgharvest.model.observations import FetchTarget
 from tests.standins.github import FakeRepository, GitHubStandIn, repository_of
@@ -37,20 +38,20 @@ def test_a_published_history_gives_the_published_record(slug: str) -> None:
     target = FetchTarget(package_id=1, slug=slug, sources=("repo",), locator=locator)
 
     with GitHubStandIn([repo]) as github:
-        reading = read(github, target, now=instant.astimezone(dt.UTC))
+        result = read(github, target, now=instant.astimezone(dt.UTC))
 
-    news, told = reading.activity, reading.repository
-    assert reading.problem is None
-    assert news is not None
-    assert told is not None
-    weeks = activity.weekly_counts(news.days, utc_day(instant))
+    activity, repository = result.activity, result.repository
+    assert result.problem is None
+    assert activity is not None
+    assert repository is not None
+    weeks = weekly_counts(activity.days, utc_day(instant))
     assert list(weeks) == facts["commits_over_52"]
-    assert news.committed_at == dt.datetime.fromisoformat(facts["last_updated"])
-    assert news.commit_count in {None, len(repo.commits)}
-    assert (told.stars, told.forks) == (facts["repo_watchers"], facts["repo_forks"])
-    assert told.description == facts["repo_description"]
-    assert reading.contributors is not None
-    assert sum(person.commits for person in reading.contributors) == len(repo.commits)
+    assert activity.committed_at == dt.datetime.fromisoformat(facts["last_updated"])
+    assert activity.commit_count in {None, len(repo.commits)}
+    assert (repository.stars, repository.forks) == (facts["repo_watchers"], facts["repo_forks"])
+    assert repository.description == facts["repo_description"]
+    assert result.contributors is not None
+    assert sum(person.commits for person in result.contributors) == len(repo.commits)
 
 
 def test_there_are_published_histories() -> None:

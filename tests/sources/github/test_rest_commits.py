@@ -1,4 +1,4 @@
-"""Commits over REST: pages, anchors, quiet and empty repositories, odd dates; and git."""
+"""Commits over REST: pages, validators, quiet and empty repositories, odd dates; and with git."""
 
 import asyncio
 import datetime as dt
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pkgharvest.model import activity
+from pkgharvest.model.activity import weekly_counts
 from pkgharvest.model.errors import Malformed, SourceError, Unavailable
 from pkgharvest.model.observations import Activity, Contributor, FetchTarget, RepositoryResult
 from pkgharvest.sources import json_api as module
@@ -14,15 +14,15 @@ from tests.standins.github import FakeCommit, FakeRepository, GitHubStandIn
 from tests.standins.server import Fault
 from tests.standins.transport import LoopbackTransport
 from tests.support.github_case import (
-    ANCHOR,
     DAY,
+    FIRST_DAY,
     NOW,
     TODAY,
-    asked,
     commits,
     days_ago,
     read,
-    read_and_learn,
+    read_and_update,
+    record_requests,
     repository,
 )
 from tests.support.targets import new_target
@@ -36,12 +36,12 @@ def test_all_pages_of_commits_are_read_and_the_first_gives_the_validator(
     repo = github.add(repository(commits=commits(*(index / 2 for index in range(1, 252)))))
     github.fault("&page=3", Fault(), times=0)
 
-    reading, known = read_and_learn(github, new_target())
+    result, known = read_and_update(github, new_target())
 
-    assert reading.activity is not None
-    assert sum(reading.activity.days.values()) == 251
+    assert result.activity is not None
+    assert sum(result.activity.days.values()) == 251
     assert github.requests("/commits")[1:] == [
-        f"/repositories/7/commits?since={ANCHOR}T00%3A00%3A00Z&per_page=100&page={page}"
+        f"/repositories/7/commits?since={FIRST_DAY}T00%3A00%3A00Z&per_page=100&page={page}"
         for page in (2, 3)
     ]
     assert read(github, known).activity is None
@@ -52,16 +52,16 @@ def test_all_pages_of_commits_are_read_and_the_first_gives_the_validator(
 def test_a_commit_moved_to_the_next_page_counts_once(github: GitHubStandIn) -> None:
     repo = repository(commits=commits(*[1.0] * 150))
     github.add(repo)
-    # Asked for page 2 the host has 10 commits more than when it was asked for page 1.
+    # Ten commits are pushed between the requests for page 1 and page 2.
     moved = replace_commits(repo, commits(*[0.5] * 10, start=5000) + repo.commits)
     with GitHubStandIn([moved]) as later:
         body = asyncio.run(page_two(later))
     github.fault("[&]page=2", Fault(body=body))
 
-    reading = read(github, new_target())
+    result = read(github, new_target())
 
-    assert reading.activity is not None
-    assert sum(reading.activity.days.values()) == 150
+    assert result.activity is not None
+    assert sum(result.activity.days.values()) == 150
 
 
 def replace_commits(repo: FakeRepository, entries: list[FakeCommit]) -> FakeRepository:
@@ -72,7 +72,7 @@ async def page_two(github: GitHubStandIn) -> bytes:
     from pkgharvest.transport.base import Request
 
     async with LoopbackTransport() as wire:
-        url = f"{github.url}/repos/octo/cat/commits?since={ANCHOR}T00:00:00Z&per_page=100&page=2"
+        url = f"{github.url}/repos/octo/cat/commits?since={FIRST_DAY}T00:00:00Z&per_page=100&page=2"
         return (await wire.send(Request(url=url))).body
 
 
@@ -90,14 +90,14 @@ def test_next_pages_elsewhere_are_malformed(github: GitHubStandIn, link: str, wo
     github.add(repository())
     github.fault("/commits", Fault(headers={"link": link, "etag": '"x"'}))
 
-    reading = read(github, new_target())
+    result = read(github, new_target())
 
-    assert isinstance(reading.problem, Malformed)
-    assert words in reading.problem.message
-    assert reading.activity is None
-    assert reading.repository is not None
-    assert reading.contributors is not None
-    assert not [v for v in reading.validators if "/commits" in v.key]
+    assert isinstance(result.problem, Malformed)
+    assert words in result.problem.message
+    assert result.activity is None
+    assert result.repository is not None
+    assert result.contributors is not None
+    assert not [v for v in result.validators if "/commits" in v.key]
     assert len(github.requests("/commits")) <= 2
 
 
@@ -117,12 +117,12 @@ def test_a_failed_page_fails_all_commits(github: GitHubStandIn) -> None:
     github.add(repository(commits=commits(*[1.0] * 150)))
     github.fault("[&]page=2", Fault(status=500, body=b"{}"))
 
-    reading = read(github, new_target())
+    result = read(github, new_target())
 
-    assert isinstance(reading.problem, Unavailable)
-    assert reading.activity is None
-    assert reading.contributors is not None
-    assert len(reading.validators) == 2
+    assert isinstance(result.problem, Unavailable)
+    assert result.activity is None
+    assert result.contributors is not None
+    assert len(result.validators) == 2
 
 
 @pytest.mark.parametrize("ages", [(400.0,), (372.0, 380.0, 4000.0)])
@@ -131,41 +131,44 @@ def test_a_quiet_repository_has_its_head_and_count(
 ) -> None:
     github.add(repository(commits=commits(*ages), pushed_at=days_ago(ages[0])))
 
-    reading, known = read_and_learn(github, new_target())
+    result, known = read_and_update(github, new_target())
 
     assert github.requests("/commits")[1:] == ["/repos/Octo/Cat/commits?per_page=1"]
-    assert reading.activity == Activity(
+    assert result.activity == Activity(
         head="0" * 40,
         committed_at=days_ago(ages[0]),
         default_branch="main",
         commit_count=len(ages),
-        since=ANCHOR,
+        since=FIRST_DAY,
         days={},
     )
-    assert [status for _, status in asked(github, lambda: read(github, known))] == [304, 304]
+    assert [status for _, status in record_requests(github, lambda: read(github, known))] == [
+        304,
+        304,
+    ]
 
 
 def test_a_commit_count_that_github_does_not_tell_is_unknown(github: GitHubStandIn) -> None:
     github.add(repository(commits=commits(400, 401)))
     github.fault("per_page=1$", Fault(headers={"link": "<https://h/?page=2>; rel=next"}))
 
-    reading = read(github, new_target())
+    result = read(github, new_target())
 
-    assert reading.activity is not None
-    assert reading.activity.commit_count is None
+    assert result.activity is not None
+    assert result.activity.commit_count is None
 
 
 def test_a_409_means_an_empty_repository(github: GitHubStandIn) -> None:
     github.add(repository(empty=True, commits=[]))
 
-    reading = read(github, new_target())
+    result = read(github, new_target())
 
-    assert reading.activity == Activity(
+    assert result.activity == Activity(
         head=None, committed_at=None, default_branch="main", commit_count=0, since=None, days={}
     )
-    assert reading.contributors == ()
-    assert reading.contributors_asked
-    assert reading.problem is None
+    assert result.contributors == ()
+    assert result.contributors_asked
+    assert result.problem is None
     assert not github.requests("/contributors")
 
 
@@ -174,39 +177,39 @@ def test_an_empty_list_of_commits_does_not_empty_a_package(
     github: GitHubStandIn, body: bytes
 ) -> None:
     github.add(repository())
-    _, known = read_and_learn(github, new_target())
+    _, known = read_and_update(github, new_target())
     github.fault("/commits", Fault(status=200, body=body, headers={"etag": '"nonsense"'}))
 
-    reading = read(github, known)
+    result = read(github, known)
 
-    assert isinstance(reading.problem, Malformed)
-    assert "lists no commits for Octo/Cat" in reading.problem.message
-    assert reading.activity is None
-    assert reading.contributors is None or reading.contributors
-    assert not [v for v in reading.validators if "/commits" in v.key]
+    assert isinstance(result.problem, Malformed)
+    assert "lists no commits for Octo/Cat" in result.problem.message
+    assert result.activity is None
+    assert result.contributors is None or result.contributors
+    assert not [v for v in result.validators if "/commits" in v.key]
 
 
 def test_an_empty_list_of_commits_is_accepted_for_a_new_package(github: GitHubStandIn) -> None:
-    """As of a repository without its default branch: nothing was known that could be lost."""
+    """A repository without its default branch: nothing is known that could be lost."""
     github.add(repository())
     github.fault("/commits", Fault(status=200, body=b"[]", headers={"etag": '"nothing"'}))
 
-    reading = read(github, new_target())
+    result = read(github, new_target())
 
-    assert reading.problem is None
-    assert reading.activity is not None
-    assert (reading.activity.head, reading.activity.days) == (None, {})
+    assert result.problem is None
+    assert result.activity is not None
+    assert (result.activity.head, result.activity.days) == (None, {})
 
 
 def test_commits_without_the_newest_are_malformed(github: GitHubStandIn) -> None:
     github.add(repository())
     github.fault("since=", Fault(body=b"[]"))
 
-    reading = read(github, new_target())
+    result = read(github, new_target())
 
-    assert isinstance(reading.problem, Malformed)
-    assert "omits the newest commits of Octo/Cat" in reading.problem.message
-    assert reading.activity is None
+    assert isinstance(result.problem, Malformed)
+    assert "omits the newest commits of Octo/Cat" in result.problem.message
+    assert result.activity is None
 
 
 @pytest.mark.parametrize("authored", [None, days_ago(2)])
@@ -218,13 +221,13 @@ def test_a_head_without_a_date_is_malformed(
     if age == 400:
         github.fault("since=", Fault(body=b"[]"))
 
-    reading = read(github, new_target())
+    result = read(github, new_target())
 
-    assert isinstance(reading.problem, Malformed)
-    assert "gives no date for the newest commit of Octo/Cat" in reading.problem.message
-    assert reading.activity is None
-    assert reading.repository is not None
-    assert not [v for v in reading.validators if "/commits" in v.key]
+    assert isinstance(result.problem, Malformed)
+    assert "gives no date for the newest commit of Octo/Cat" in result.problem.message
+    assert result.activity is None
+    assert result.repository is not None
+    assert not [v for v in result.validators if "/commits" in v.key]
 
 
 def test_commits_without_an_author_or_committer_are_counted(github: GitHubStandIn) -> None:
@@ -235,11 +238,11 @@ def test_commits_without_an_author_or_committer_are_counted(github: GitHubStandI
     ]
     github.add(repository(commits=entries))
 
-    news = read(github, new_target()).activity
+    activity = read(github, new_target()).activity
 
-    assert news is not None
-    assert news.days == {TODAY - 5 * DAY: 1, TODAY - 6 * DAY: 1}
-    assert (news.head, news.committed_at) == ("a" * 40, days_ago(5))
+    assert activity is not None
+    assert activity.days == {TODAY - 5 * DAY: 1, TODAY - 6 * DAY: 1}
+    assert (activity.head, activity.committed_at) == ("a" * 40, days_ago(5))
 
 
 @pytest.mark.parametrize(
@@ -257,12 +260,12 @@ def test_a_commit_date_outside_the_calendar_is_in_no_window(
     head = FakeCommit(sha="a" * 40, authored=authored, committed=authored)
     github.add(repository(commits=[head, *commits(3)]))
 
-    reading = read(github, new_target())
+    result = read(github, new_target())
 
-    assert reading.problem is None
-    assert reading.activity is not None
-    assert reading.activity.days == {TODAY - 3 * DAY: 1}
-    assert reading.activity.committed_at is None
+    assert result.problem is None
+    assert result.activity is not None
+    assert result.activity.days == {TODAY - 3 * DAY: 1}
+    assert result.activity.committed_at is None
 
 
 def test_an_invalid_commit_date_is_malformed(github: GitHubStandIn) -> None:
@@ -295,10 +298,10 @@ def test_a_skewed_history_is_counted_by_author_dates(github: GitHubStandIn) -> N
         )
     )
 
-    news = read(github, new_target()).activity
+    activity = read(github, new_target()).activity
 
-    assert news is not None
-    weeks = activity.weekly_counts(news.days, TODAY)
+    assert activity is not None
+    weeks = weekly_counts(activity.days, TODAY)
     assert (weeks[0], weeks[-1], sum(weeks)) == (1, 1, 2)
 
 
@@ -306,16 +309,16 @@ def test_a_skewed_history_is_counted_by_author_dates(github: GitHubStandIn) -> N
 
 
 class Git:
-    """A HistorySource that was asked."""
+    """A HistorySource that records its targets."""
 
     def __init__(self, answer: RepositoryResult | SourceError) -> None:
         self.answer = answer
-        self.asked: list[FetchTarget] = []
+        self.targets: list[FetchTarget] = []
 
     async def history(self, target: FetchTarget, today: dt.date) -> RepositoryResult:
         assert today == TODAY
         await asyncio.sleep(0)
-        self.asked.append(target)
+        self.targets.append(target)
         if isinstance(self.answer, SourceError):
             raise self.answer
         return self.answer
@@ -338,13 +341,13 @@ def test_commits_read_by_git_are_not_requested(github: GitHubStandIn) -> None:
     github.add(repository(renamed_from=["old/name"]))
     git = Git(RepositoryResult(activity=PAST, contributors=(Contributor(name="X Y", commits=3),)))
 
-    reading = read(github, new_target("old/name"), history=git)
+    result = read(github, new_target("old/name"), history=git)
 
-    assert reading.activity is PAST
-    assert reading.contributors is not None
-    assert [person.name for person in reading.contributors] == ["mona", "hubot"]
+    assert result.activity is PAST
+    assert result.contributors is not None
+    assert [person.name for person in result.contributors] == ["mona", "hubot"]
     assert not github.requests("/commits")
-    (target,) = git.asked
+    (target,) = git.targets
     assert target.locator is not None
     assert target.locator.path == "Octo/Cat"
 

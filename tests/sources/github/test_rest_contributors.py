@@ -1,4 +1,4 @@
-"""Contributors over REST, and what a part that fails costs."""
+"""Contributors over REST, quotas, and parts that fail."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ from pkgharvest.model.errors import (
 from pkgharvest.model.observations import RepositoryResult
 from tests.standins.github import FakeContributor, GitHubStandIn
 from tests.standins.server import Fault
-from tests.support.github_case import asked, days_ago, read, read_and_learn, repository
+from tests.support.github_case import days_ago, read, read_and_update, record_requests, repository
 from tests.support.targets import new_target
 
 # ── contributors ─────────────────────────────────────────────────────────────────────────
@@ -25,11 +25,11 @@ def test_all_contributors_are_read_in_order_without_anonymous_ones(github: GitHu
     everybody = [FakeContributor(name=f"c{n}", contributions=300 - n) for n in range(250)]
     github.add(repository(contributors=everybody))
 
-    reading, known = read_and_learn(github, new_target())
+    result, known = read_and_update(github, new_target())
 
-    assert reading.contributors is not None
-    assert [person.name for person in reading.contributors] == [f"c{n}" for n in range(250)]
-    assert reading.contributors[-1].commits == 51
+    assert result.contributors is not None
+    assert [person.name for person in result.contributors] == [f"c{n}" for n in range(250)]
+    assert result.contributors[-1].commits == 51
     # A first page that is full can stand while the next one changes: nothing vouches for it.
     assert not [key for key in known.validators if "/contributors" in key]
 
@@ -39,12 +39,12 @@ def test_known_contributors_are_requested_conditionally(
     github: GitHubStandIn, known_already: bool, status: int
 ) -> None:
     github.add(repository())
-    _, known = read_and_learn(github, new_target())
+    _, known = read_and_update(github, new_target())
     known = replace(known, contributors_known=known_already, contributors_read=days_ago(9))
     known = replace(known, validators={k: v for k, v in known.validators.items() if "cont" in k})
 
     again: list[RepositoryResult] = []
-    requests = asked(github, lambda: again.append(read(github, known)))
+    requests = record_requests(github, lambda: again.append(read(github, known)))
 
     assert requests[-1] == ("/repos/Octo/Cat/contributors?per_page=100", status)
     assert again[0].contributors_asked
@@ -55,19 +55,19 @@ def test_a_204_means_no_contributors(github: GitHubStandIn) -> None:
     github.add(repository())
     github.fault("/contributors", Fault(status=204, body=b""))
 
-    reading = read(github, new_target())
+    result = read(github, new_target())
 
-    assert (reading.contributors, reading.contributors_asked) == ((), True)
-    assert reading.problem is None
+    assert (result.contributors, result.contributors_asked) == ((), True)
+    assert result.problem is None
 
 
 def test_too_many_contributors_to_list_are_not_a_failure(github: GitHubStandIn) -> None:
     github.add(repository(too_large=True))
 
-    reading = read(github, new_target())
+    result = read(github, new_target())
 
-    assert (reading.contributors, reading.contributors_asked) == (None, True)
-    assert reading.problem is None
+    assert (result.contributors, result.contributors_asked) == (None, True)
+    assert result.problem is None
 
 
 # ── quotas and parts that fail ───────────────────────────────────────────────────────────
@@ -82,15 +82,15 @@ def test_a_quota_that_runs_out_between_parts_keeps_the_parts(
     github.add(repository())
     github.quota.remaining = remaining
 
-    reading = read(github, new_target())
+    result = read(github, new_target())
 
-    assert isinstance(reading.problem, RateLimited)
+    assert isinstance(result.problem, RateLimited)
     assert parts == (
-        reading.repository is not None,
-        reading.activity is not None,
-        reading.contributors is not None,
+        result.repository is not None,
+        result.activity is not None,
+        result.contributors is not None,
     )
-    assert not [v for v in reading.validators if v.key.endswith("octo/cat")]
+    assert not [v for v in result.validators if v.key.endswith("octo/cat")]
 
 
 def test_a_used_up_quota_is_rate_limited(github: GitHubStandIn) -> None:
@@ -118,10 +118,10 @@ def test_a_failed_part_is_the_problem_and_other_parts_stand(
     github.add(repository())
     github.fault(f"/{part}", Fault(status=status, body=b"{}"))
 
-    reading = read(github, new_target())
+    result = read(github, new_target())
 
-    assert type(reading.problem) is kind
-    assert reading.repository is not None
-    assert (reading.activity is None) == (part == "commits")
-    assert (reading.contributors is None) == (part == "contributors")
-    assert not [v for v in reading.validators if f"/{part}" in v.key]
+    assert type(result.problem) is kind
+    assert result.repository is not None
+    assert (result.activity is None) == (part == "commits")
+    assert (result.contributors is None) == (part == "contributors")
+    assert not [v for v in result.validators if f"/{part}" in v.key]

@@ -1,4 +1,4 @@
-"""What GitHub's answers mean: every status, wrong types, and answers as they were recorded."""
+"""Decoding GitHub's REST responses: every status, wrong types, and recorded responses."""
 
 import asyncio
 import contextlib
@@ -30,7 +30,7 @@ from pkgharvest.sources.github.rest import GitHubRestSource
 from pkgharvest.transport.base import Response
 from tests.standins import github_bodies as bodies
 from tests.standins.github_bodies import FakeContributor, FakeRepository
-from tests.support.targets import API, Canned, new_target, response
+from tests.support.targets import API, CannedTransport, new_target, response
 
 NOW = dt.datetime(2024, 1, 13, 2, 46, 46, tzinfo=dt.UTC)
 SINCE = NOW.date() - dt.timedelta(days=371)
@@ -41,11 +41,11 @@ COMMITS = f"{REPO}/commits?since={SINCE}T00:00:00Z&per_page=100"
 CONTRIBUTORS = f"{REPO}/contributors?per_page=100"
 
 
-def reading(client: Canned, target: FetchTarget) -> RepositoryResult:
+def read(client: CannedTransport, target: FetchTarget) -> RepositoryResult:
     return asyncio.run(GitHubRestSource(client, clock=FixedClock(NOW)).read(target, NOW.date()))
 
 
-def told() -> dict[str, Any]:
+def repository_body() -> dict[str, Any]:
     return bodies.repository(FakeRepository(owner="octo", name="cat", id=7, license="MIT"), API)
 
 
@@ -58,7 +58,9 @@ def served(
     repository: object = None, commits: object = None, contributors: object = None
 ) -> dict[str, Response | BaseException]:
     return {
-        REPO: response(REPO, json.dumps(told() if repository is None else repository).encode()),
+        REPO: response(
+            REPO, json.dumps(repository_body() if repository is None else repository).encode()
+        ),
         COMMITS: response(COMMITS, json.dumps([commit()] if commits is None else commits).encode()),
         CONTRIBUTORS: response(CONTRIBUTORS, json.dumps(contributors or []).encode()),
     }
@@ -101,10 +103,10 @@ BLOCK = {"message": "Repository access blocked", "block": {"reason": "dmca"}}
 def test_statuses_of_github_become_errors(
     status: int, body: object, kind: type[SourceError], words: str
 ) -> None:
-    client = Canned({REPO: response(REPO, json.dumps(body).encode(), status)})
+    client = CannedTransport({REPO: response(REPO, json.dumps(body).encode(), status)})
 
     with pytest.raises(kind, match=words) as caught:
-        reading(client, new_target())
+        read(client, new_target())
 
     assert type(caught.value) is kind
     assert client.urls == [REPO]
@@ -116,7 +118,7 @@ def test_statuses_of_github_become_errors(
 )
 def test_an_error_status_needs_no_body(body: bytes, status: int, kind: type[SourceError]) -> None:
     with pytest.raises(kind):
-        reading(Canned({REPO: response(REPO, body, status)}), new_target())
+        read(CannedTransport({REPO: response(REPO, body, status)}), new_target())
 
 
 def test_a_quoted_message_is_one_short_printable_line() -> None:
@@ -124,7 +126,7 @@ def test_a_quoted_message_is_one_short_printable_line() -> None:
     body = json.dumps({"message": message}).encode()
 
     with pytest.raises(Unauthorized) as caught:
-        reading(Canned({REPO: response(REPO, body, 403)}), new_target())
+        read(CannedTransport({REPO: response(REPO, body, 403)}), new_target())
 
     assert caught.value.message.isprintable()
     assert "a [31m b c x" in caught.value.message
@@ -134,24 +136,24 @@ def test_a_quoted_message_is_one_short_printable_line() -> None:
 @pytest.mark.parametrize("error", [RateLimited("h", None), NotRecorded("no"), BudgetSpent()])
 def test_errors_of_the_transport_pass_through(error: Exception) -> None:
     with pytest.raises(type(error)):
-        reading(Canned({REPO: error}), new_target())
+        read(CannedTransport({REPO: error}), new_target())
 
 
 @pytest.mark.parametrize("part", [COMMITS, CONTRIBUTORS])
 def test_a_spent_budget_and_a_cancellation_pass_through(part: str) -> None:
     for error in (BudgetSpent(), asyncio.CancelledError()):
         with pytest.raises(type(error)):
-            reading(Canned(served() | {part: error}), new_target())
+            read(CannedTransport(served() | {part: error}), new_target())
 
 
 @pytest.mark.parametrize("part", [COMMITS, CONTRIBUTORS])
 def test_a_part_missing_from_a_replay_is_the_problem(part: str) -> None:
     error = NotRecorded("not in the archive")
 
-    news = reading(Canned(served() | {part: error}), new_target())
+    result = read(CannedTransport(served() | {part: error}), new_target())
 
-    assert news.problem is error
-    assert news.repository is not None
+    assert result.problem is error
+    assert result.repository is not None
 
 
 # ── wrong types ──────────────────────────────────────────────────────────────────────────
@@ -190,10 +192,10 @@ def test_a_part_missing_from_a_replay_is_the_problem(part: str) -> None:
 def test_a_repository_of_the_wrong_shape_is_malformed_with_the_path(
     member: str, value: object
 ) -> None:
-    client = Canned(served(told() | {member: value}))
+    client = CannedTransport(served(repository_body() | {member: value}))
 
     with pytest.raises(Malformed, match=rf"repository\.{member}"):
-        reading(client, new_target())
+        read(client, new_target())
     assert client.urls == [REPO]
 
 
@@ -201,21 +203,21 @@ def test_a_repository_of_the_wrong_shape_is_malformed_with_the_path(
     "member", ["id", "full_name", "stargazers_count", "forks_count", "archived", "default_branch"]
 )
 def test_a_missing_member_of_a_repository_is_named(member: str) -> None:
-    body = told()
+    body = repository_body()
     del body[member]
 
     with pytest.raises(Malformed, match=rf"repository\.{member}"):
-        reading(Canned(served(body)), new_target())
+        read(CannedTransport(served(body)), new_target())
 
 
 def test_a_repository_may_lack_optional_members() -> None:
-    body = told() | {"license": {"key": "other", "spdx_id": None}, "pushed_at": None}
+    body = repository_body() | {"license": {"key": "other", "spdx_id": None}, "pushed_at": None}
     del body["topics"]
 
-    news = reading(Canned(served(body)), new_target()).repository
+    result = read(CannedTransport(served(body)), new_target()).repository
 
-    assert news is not None
-    assert (news.topics, news.license, news.pushed_at) == ((), None, None)
+    assert result is not None
+    assert (result.topics, result.license, result.pushed_at) == ((), None, None)
 
 
 @pytest.mark.parametrize(
@@ -231,13 +233,13 @@ def test_a_repository_may_lack_optional_members() -> None:
     ],
 )
 def test_commits_of_the_wrong_shape_fail_only_the_commits(commits: object, place: str) -> None:
-    news = reading(Canned(served(commits=commits)), new_target())
+    result = read(CannedTransport(served(commits=commits)), new_target())
 
     with pytest.raises(Malformed, match=place):
-        raise news.problem or AssertionError
-    assert news.activity is None
-    assert news.repository is not None
-    assert news.contributors == ()
+        raise result.problem or AssertionError
+    assert result.activity is None
+    assert result.repository is not None
+    assert result.contributors == ()
 
 
 @pytest.mark.parametrize(
@@ -252,13 +254,13 @@ def test_commits_of_the_wrong_shape_fail_only_the_commits(commits: object, place
 def test_contributors_of_the_wrong_shape_fail_only_the_contributors(
     people: object, place: str
 ) -> None:
-    news = reading(Canned(served(contributors=people)), new_target())
+    result = read(CannedTransport(served(contributors=people)), new_target())
 
     with pytest.raises(Malformed, match=place):
-        raise news.problem or AssertionError
-    assert news.contributors is None
-    assert not news.contributors_asked
-    assert news.activity is not None
+        raise result.problem or AssertionError
+    assert result.contributors is None
+    assert not result.contributors_asked
+    assert result.activity is not None
 
 
 def test_contributors_without_a_login_or_listed_twice_are_dropped() -> None:
@@ -269,10 +271,10 @@ def test_contributors_without_a_login_or_listed_twice_are_dropped() -> None:
         bodies.contributor(FakeContributor(name="a", contributions=1), API),
     ]
 
-    news = reading(Canned(served(contributors=people)), new_target())
+    result = read(CannedTransport(served(contributors=people)), new_target())
 
-    assert news.contributors is not None
-    assert [(person.name, person.commits) for person in news.contributors] == [("a", 9), ("b", 4)]
+    assert result.contributors is not None
+    assert [(person.name, person.commits) for person in result.contributors] == [("a", 9), ("b", 4)]
 
 
 _ANYTHING = st.recursive(
@@ -282,9 +284,9 @@ _ANYTHING = st.recursive(
 )
 
 
-@given(st.sampled_from(sorted(told())), _ANYTHING)
+@given(st.sampled_from(sorted(repository_body())), _ANYTHING)
 def test_any_repository_member_is_read_or_malformed(member: str, value: object) -> None:
-    body = json.dumps(told() | {member: value}).encode()
+    body = json.dumps(repository_body() | {member: value}).encode()
     with contextlib.suppress(Malformed):
         rest_decode.decode_repository(response(REPO, body))
 
@@ -316,7 +318,7 @@ def test_a_recorded_repository_is_read() -> None:
     commits = f"{base}/commits?since={SINCE}T00:00:00Z&per_page=100"
     contributors = recorded("contributors")
     second = f"{API}/repositories/18764735/commits?per_page=100&page=2"
-    client = Canned(
+    client = CannedTransport(
         {
             base: recorded("repository"),
             commits: first,
@@ -325,25 +327,29 @@ def test_a_recorded_repository_is_read() -> None:
         }
     )
 
-    news = reading(client, new_target("django/deps"))
+    result = read(client, new_target("django/deps"))
 
-    assert news.problem is None
+    assert result.problem is None
     assert client.urls == [base, commits, second, contributors.url]
-    told = news.repository
-    assert told is not None
-    assert (told.repo_id, told.locator.path, told.archived) == ("18764735", "django/deps", False)
-    assert told.default_branch == "main"
-    assert told.stars > 0
-    assert news.activity is not None
-    assert news.activity.head == "bd84846d4b2cf39df415706bdebf58add25999f6"
-    assert news.activity.committed_at == dt.datetime(2023, 12, 19, 21, 59, 33, tzinfo=dt.UTC)
-    assert sum(news.activity.days.values()) == 100
-    assert news.contributors is not None
+    repository = result.repository
+    assert repository is not None
+    assert (repository.repo_id, repository.locator.path, repository.archived) == (
+        "18764735",
+        "django/deps",
+        False,
+    )
+    assert repository.default_branch == "main"
+    assert repository.stars > 0
+    assert result.activity is not None
+    assert result.activity.head == "bd84846d4b2cf39df415706bdebf58add25999f6"
+    assert result.activity.committed_at == dt.datetime(2023, 12, 19, 21, 59, 33, tzinfo=dt.UTC)
+    assert sum(result.activity.days.values()) == 100
+    assert result.contributors is not None
     listed = json.loads(contributors.body)
-    assert [(p.name, p.commits) for p in news.contributors] == [
+    assert [(p.name, p.commits) for p in result.contributors] == [
         (item["login"], item["contributions"]) for item in listed
     ]
-    assert {validator.etag for validator in news.validators} == {
+    assert {validator.etag for validator in result.validators} == {
         recorded("repository").headers["etag"],
         first.headers["etag"],
         contributors.headers["etag"],
@@ -351,16 +357,18 @@ def test_a_recorded_repository_is_read() -> None:
 
 
 def test_a_recorded_archived_repository_is_read() -> None:
-    told = rest_decode.decode_repository(recorded("archived_repository"))
+    repository = rest_decode.decode_repository(recorded("archived_repository"))
     people = rest_decode.decode_contributors(recorded("archived_contributors"))
 
-    assert told.archived
-    assert told.locator.path == "pydanny/dj-paginator"
+    assert repository.archived
+    assert repository.locator.path == "pydanny/dj-paginator"
     assert all(person is not None and person.commits > 0 for person in people)
 
 
 def test_a_recorded_missing_repository_is_not_found() -> None:
-    client = Canned({f"{API}/repos/djangopackages/does-not-exist": recorded("missing_repository")})
+    client = CannedTransport(
+        {f"{API}/repos/djangopackages/does-not-exist": recorded("missing_repository")}
+    )
 
     with pytest.raises(NotFound):
-        reading(client, new_target("djangopackages/does-not-exist"))
+        read(client, new_target("djangopackages/does-not-exist"))

@@ -1,4 +1,4 @@
-"""What is asked of GitHub, and what the stand-in says, against GitHub's own description of it."""
+"""REST requests and the stand-in's bodies, validated against GitHub's OpenAPI description."""
 
 import json
 import re
@@ -19,7 +19,7 @@ from tests.support.targets import new_target
 DESCRIPTION = Path(__file__).parents[2] / "contracts" / "github-rest.json"
 
 RARE = {403, 410, 451}
-"""Statuses that any path may answer, and that the description leaves out."""
+"""Statuses that any endpoint may send, though the description leaves them out."""
 
 
 def described() -> dict[str, Any]:
@@ -27,7 +27,7 @@ def described() -> dict[str, Any]:
 
 
 def as_json_schema(node: Any) -> Any:
-    """Return a schema of OpenAPI 3.0 as JSON Schema: ``nullable`` is a type of its own there."""
+    """Return a schema of OpenAPI 3.0 as JSON Schema, which has no ``nullable``."""
     if isinstance(node, list):
         return [as_json_schema(item) for item in node]
     if not isinstance(node, dict):
@@ -41,7 +41,7 @@ def check(value: object, schema: Any) -> None:
 
 
 def operation(path: str) -> Any:
-    """Return the description of ``GET path``; paths by id are the same as paths by name."""
+    """Return the description of ``GET path``. Paths by id are like paths by name."""
     path = re.sub(r"^/repositories/\d+", "/repos/o/r", path)
     for template, methods in described().items():
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
@@ -67,7 +67,7 @@ def check_request(logged: Logged) -> None:
     assert logged.headers["user-agent"]
 
 
-def everything() -> list[FakeRepository]:
+def all_kinds() -> list[FakeRepository]:
     """Return a repository of each kind."""
     many = [FakeContributor(name=f"c{n}", contributions=200 - n) for n in range(150)]
     some = [FakeContributor(name="N N", contributions=1, anonymous=True)]
@@ -88,7 +88,7 @@ def everything() -> list[FakeRepository]:
 
 @pytest.fixture
 def github(github: GitHubStandIn) -> GitHubStandIn:
-    for repo in everything():
+    for repo in all_kinds():
         github.add(repo)
     return github
 
@@ -106,14 +106,14 @@ def test_requests_match_githubs_description(github: GitHubStandIn, name: str) ->
     "target",
     [
         "/rate_limit",
-        *(f"/repos/octo/{repo.name}" for repo in everything()),
+        *(f"/repos/octo/{repo.name}" for repo in all_kinds()),
         "/repos/octo/old",
         "/repos/octo/none",
         "/repositories/1",
-        *(f"/repos/octo/{repo.name}/commits?per_page=100" for repo in everything()),
+        *(f"/repos/octo/{repo.name}/commits?per_page=100" for repo in all_kinds()),
         "/repos/octo/large/commits?per_page=100&page=2",
         "/repos/octo/large/commits?since=2026-01-01T00:00:00Z&per_page=7&page=3",
-        *(f"/repos/octo/{repo.name}/contributors?per_page=100" for repo in everything()),
+        *(f"/repos/octo/{repo.name}/contributors?per_page=100" for repo in all_kinds()),
         "/repos/octo/large/contributors?anon=1&per_page=100&page=2",
     ],
 )

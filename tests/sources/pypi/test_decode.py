@@ -1,4 +1,4 @@
-"""What PyPI's two APIs tell, and what is refused."""
+"""Decoding the pages of PyPI's two APIs."""
 
 import json
 from contextlib import suppress
@@ -11,12 +11,14 @@ from pkgharvest.model.errors import Malformed
 from pkgharvest.model.observations import ProjectResult
 from tests.standins.pypi import FakeProject, FakePyPI, file, released
 from tests.standins.server import Reply
-from tests.support.pypi_line import Line, named, project_of, read
+from tests.support.pypi_case import connect, named_target, project_of, read
 
 
 def test_a_project_with_only_pre_releases_has_a_latest_version() -> None:
-    reading = read(Line(FakePyPI(released("x", ["0.66b2", "0.66b10", "0.65b0"]))), named("x"))
-    assert project_of(reading).version == "0.66b10"
+    result = read(
+        connect(FakePyPI(released("x", ["0.66b2", "0.66b10", "0.65b0"]))), named_target("x")
+    )
+    assert project_of(result).version == "0.66b10"
 
 
 def test_a_simple_api_of_version_1_0_is_read() -> None:
@@ -26,17 +28,17 @@ def test_a_simple_api_of_version_1_0_is_read() -> None:
         serial=None,
         files=[file("x-1.0.tar.gz", uploaded=None), file("x-1.0rc1-py3-none-any.whl")],
     )
-    reading = read(Line(FakePyPI(old)), named("x"))
-    project = project_of(reading)
+    result = read(connect(FakePyPI(old)), named_target("x"))
+    project = project_of(result)
     assert [(each.version, each.upload_time is None) for each in project.releases] == [
         ("1.0", True),
         ("1.0rc1", False),
     ]
-    assert reading.serial is None
+    assert result.serial is None
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("value", "expected"),
     [
         (None, "active"),
         ({}, "active"),
@@ -44,19 +46,24 @@ def test_a_simple_api_of_version_1_0_is_read() -> None:
         ({"state": "deprecated"}, "deprecated"),
     ],
 )
-def test_the_project_status_is_read_under_both_keys(told: object, expected: str) -> None:
+def test_the_project_status_is_read_under_both_keys(value: object, expected: str) -> None:
     project = released("x", ["1.0"])
-    project.status = told
-    assert project_of(read(Line(FakePyPI(project)), named("x"))).status == expected
+    project.status = value
+    assert project_of(read(connect(FakePyPI(project)), named_target("x"))).status == expected
 
 
 def test_a_quarantined_project_is_not_a_failure() -> None:
     project = FakeProject(name="x", versions=[], has_json=False, status={"status": "quarantined"})
-    line = Line(FakePyPI(project))
-    reading = read(line, named("X"))
-    told = project_of(reading)
-    assert (told.name, told.status, told.version, told.releases) == ("X", "quarantined", None, ())
-    assert reading.serial == "1"
+    transport = connect(FakePyPI(project))
+    result = read(transport, named_target("X"))
+    value = project_of(result)
+    assert (value.name, value.status, value.version, value.releases) == (
+        "X",
+        "quarantined",
+        None,
+        (),
+    )
+    assert result.serial == "1"
 
 
 @pytest.mark.parametrize(
@@ -81,7 +88,7 @@ def test_the_license_is_read_from_all_three_fields(
     info: dict[str, object], expected: str | None
 ) -> None:
     project = released("x", ["1.0"], **info)
-    assert project_of(read(Line(FakePyPI(project)), named("x"))).license == expected
+    assert project_of(read(connect(FakePyPI(project)), named_target("x"))).license == expected
 
 
 @pytest.mark.parametrize(
@@ -103,7 +110,10 @@ def test_the_documentation_link_is_found_by_its_label(
     info: dict[str, object], expected: str | None
 ) -> None:
     project = released("x", ["1.0"], **info)
-    assert project_of(read(Line(FakePyPI(project)), named("x"))).documentation_url == expected
+    assert (
+        project_of(read(connect(FakePyPI(project)), named_target("x"))).documentation_url
+        == expected
+    )
 
 
 def test_project_links_are_unique_and_in_order() -> None:
@@ -113,8 +123,8 @@ def test_project_links_are_unique_and_in_order() -> None:
         "download_url": "https://c",
         "docs_url": None,
     }
-    reading = read(Line(FakePyPI(released("x", ["1.0"], **info))), named("x"))
-    assert project_of(reading).links == ("https://a", "https://b", "https://c")
+    result = read(connect(FakePyPI(released("x", ["1.0"], **info))), named_target("x"))
+    assert project_of(result).links == ("https://a", "https://b", "https://c")
 
 
 @pytest.mark.parametrize(
@@ -130,7 +140,9 @@ def test_requires_python_is_that_of_the_latest_release(
 ) -> None:
     project = released("x", ["1.0"], requires_python=of_info, version=version)
     project.files = [file("x-1.0.tar.gz", requires_python=of_file)]
-    assert project_of(read(Line(FakePyPI(project)), named("x"))).requires_python == expected
+    assert (
+        project_of(read(connect(FakePyPI(project)), named_target("x"))).requires_python == expected
+    )
 
 
 def simple_page(**changes: object) -> dict[str, object]:
@@ -147,12 +159,12 @@ def json_page(**changes: object) -> dict[str, object]:
 
 
 def read_pages(simple: object, details: object) -> ProjectResult:
-    line = Line(FakePyPI())
+    transport = connect(FakePyPI())
     for path, page in (("/simple/x/", simple), ("/pypi/x/json", details)):
         body = json.dumps(page).encode()
         headers = {"Content-Type": "application/json; charset=utf-8"}
-        line.spoil[path] = Reply(status=200, headers=headers, body=body)
-    return read(line, named("x"))
+        transport.overrides[path] = Reply(status=200, headers=headers, body=body)
+    return read(transport, named_target("x"))
 
 
 def test_the_smallest_valid_pages_are_read() -> None:
@@ -201,27 +213,27 @@ def test_a_json_page_of_the_wrong_shape_is_malformed(details: object, message: s
     ("kind", "body"), [("text/html", b"{}"), ("", b"{}"), ("application/json", b"<html>")]
 )
 def test_a_page_that_is_not_json_is_malformed(kind: str, body: bytes) -> None:
-    line = Line(FakePyPI())
-    line.spoil["/simple/x/"] = Reply(status=200, headers={"Content-Type": kind}, body=body)
+    transport = connect(FakePyPI())
+    transport.overrides["/simple/x/"] = Reply(status=200, headers={"Content-Type": kind}, body=body)
     with pytest.raises(Malformed):
-        read(line, named("x"))
+        read(transport, named_target("x"))
 
 
-@pytest.mark.parametrize("told", ["40418259", 40418259, None])
-def test_a_serial_is_a_number_a_string_or_a_header(told: object) -> None:
-    line = Line(FakePyPI())
-    meta = {"api-version": "1.9", "_last-serial": told}
-    line.spoil["/simple/x/"] = Reply(
+@pytest.mark.parametrize("value", ["40418259", 40418259, None])
+def test_a_serial_is_a_number_a_string_or_a_header(value: object) -> None:
+    transport = connect(FakePyPI())
+    meta = {"api-version": "1.9", "_last-serial": value}
+    transport.overrides["/simple/x/"] = Reply(
         status=200,
         headers={"Content-Type": "application/json", "X-PyPI-Last-Serial": "40418259"},
         body=json.dumps(simple_page(meta=meta)).encode(),
     )
-    line.spoil["/pypi/x/json"] = Reply(
+    transport.overrides["/pypi/x/json"] = Reply(
         status=200,
         headers={"Content-Type": "application/json"},
         body=json.dumps(json_page() | {"last_serial": 40418259}).encode(),
     )
-    assert read(line, named("x")).serial == "40418259"
+    assert read(transport, named_target("x")).serial == "40418259"
 
 
 _JSON = st.recursive(

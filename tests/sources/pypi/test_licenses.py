@@ -1,4 +1,4 @@
-"""Licences: SPDX expressions where they can be told, and as they stand where not (PEP 639)."""
+"""Licenses: SPDX expressions if they are unambiguous, else as they are (PEP 639)."""
 
 import pytest
 from hypothesis import given
