@@ -11,7 +11,7 @@ from tests.support.hosts import Hosts, some
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
-    """A catalogue of three packages, to be copied."""
+    """Return the command line with a catalog of three packages that each test gets a copy of."""
     with Hosts(*some(3)) as hosts:
         shell = CommandLine(tmp_path_factory.mktemp("made"), hosts.variables)
         shell.ok("add", "octo/r000", "octo/r001", "octo/r002")
@@ -22,11 +22,11 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
 # ── db ──
 
 
-def test_path(shell: CommandLine) -> None:
+def test_db_path(shell: CommandLine) -> None:
     assert shell.ok("db", "path").out == f"{shell.db}\n"
 
 
-def test_check(shell: CommandLine) -> None:
+def test_db_check(shell: CommandLine) -> None:
     result = shell.ok("db", "check")
     assert result.out.startswith(f"{shell.db}: ok\n")
     assert "3 packages" in result.out
@@ -35,7 +35,7 @@ def test_check(shell: CommandLine) -> None:
     assert shell.ok("db", "check", "-q").out == ""
 
 
-def test_check_of_a_damaged_file(shell: CommandLine) -> None:
+def test_db_check_of_a_damaged_file(shell: CommandLine) -> None:
     shell.write("PRAGMA wal_checkpoint(TRUNCATE)")
     data = bytearray(shell.db.read_bytes())
     for start in range(8192, len(data) - 4096, 4096):
@@ -47,7 +47,7 @@ def test_check_of_a_damaged_file(shell: CommandLine) -> None:
     assert "Traceback" not in result.err
 
 
-def test_check_of_a_broken_promise(shell: CommandLine) -> None:
+def test_db_check_of_an_invalid_value(shell: CommandLine) -> None:
     shell.write("UPDATE packages SET commits_over_52 = '[1, 2]' WHERE slug = 'r001'")
     result = shell.run("db", "check")
     assert result.code == 1
@@ -55,14 +55,14 @@ def test_check_of_a_broken_promise(shell: CommandLine) -> None:
     assert ": damaged\n" in result.out
 
 
-def test_check_of_a_row_without_its_package(shell: CommandLine) -> None:
+def test_db_check_of_a_row_without_its_package(shell: CommandLine) -> None:
     with contextlib.closing(sqlite3.connect(shell.db)) as connection, connection:
         connection.execute("PRAGMA foreign_keys = OFF")
         connection.execute("DELETE FROM packages WHERE slug = 'r001'")
     assert shell.run("db", "check").code == 1
 
 
-def test_backup(shell: CommandLine) -> None:
+def test_db_backup(shell: CommandLine) -> None:
     result = shell.ok("db", "backup", "copy.db")
     assert (result.out, result.err.split(":")[0]) == ("", "copy.db")
     assert sorted(path.name for path in shell.here.iterdir()) == ["copy.db"]
@@ -70,7 +70,7 @@ def test_backup(shell: CommandLine) -> None:
     assert shell.ok("list", "--json", "--full", "--db", "copy.db").json() == listed
 
 
-def test_backup_onto_something(shell: CommandLine) -> None:
+def test_db_backup_does_not_overwrite_a_file(shell: CommandLine) -> None:
     (shell.here / "precious").write_text("mine")
     result = shell.run("db", "backup", "precious")
     assert result.code == 1
@@ -78,14 +78,14 @@ def test_backup_onto_something(shell: CommandLine) -> None:
     assert (shell.here / "precious").read_text() == "mine"
 
 
-def test_backup_to_nowhere(shell: CommandLine) -> None:
+def test_db_backup_to_a_missing_directory(shell: CommandLine) -> None:
     result = shell.run("db", "backup", "nowhere/copy.db")
     assert result.code == 1
     assert result.error == "no directory nowhere"
 
 
-def test_vacuum(shell: CommandLine) -> None:
-    before = shell.ok("list", "--json", "--full").json()
+def test_db_vacuum(shell: CommandLine) -> None:
+    records = shell.ok("list", "--json", "--full").json()
     shell.write("CREATE TABLE junk AS SELECT randomblob(1000000) AS junk")
     shell.write("DROP TABLE junk")
     shell.write("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -93,16 +93,16 @@ def test_vacuum(shell: CommandLine) -> None:
     result = shell.ok("db", "vacuum")
     assert "freed 1.0 MB of the file, 0 bytes of cached clones" in result.err
     assert shell.db.stat().st_size < size - 900_000
-    assert shell.ok("list", "--json", "--full").json() == before
+    assert shell.ok("list", "--json", "--full").json() == records
 
 
-def test_quiet(shell: CommandLine) -> None:
+def test_db_quiet_prints_nothing(shell: CommandLine) -> None:
     for command in (("vacuum",), ("backup", "copy.db")):
         result = shell.ok("db", *command, "-q")
         assert (result.out, result.err) == ("", "")
 
 
-def test_a_newer_schema_is_refused_and_left_alone(shell: CommandLine) -> None:
+def test_a_newer_schema_is_rejected_and_left_unchanged(shell: CommandLine) -> None:
     shell.write("PRAGMA user_version = 9999")
     shell.write("PRAGMA wal_checkpoint(TRUNCATE)")
     before = shell.db.read_bytes()
@@ -114,7 +114,7 @@ def test_a_newer_schema_is_refused_and_left_alone(shell: CommandLine) -> None:
     assert shell.db.read_bytes() == before
 
 
-def test_tables_have_plain_names(shell: CommandLine) -> None:
+def test_the_tables_have_their_documented_names(shell: CommandLine) -> None:
     tables = {row[0] for row in shell.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     assert tables >= {
         *("packages", "categories", "grids", "grid_packages", "versions", "participants"),
@@ -131,32 +131,32 @@ def test_tables_have_plain_names(shell: CommandLine) -> None:
     ("kind", "words"),
     [("bash", "complete -o nosort -F"), ("zsh", "#compdef pkgharvest"), ("fish", "complete ")],
 )
-def test_the_script(shell: CommandLine, kind: str, words: str) -> None:
+def test_completion_script(shell: CommandLine, kind: str, words: str) -> None:
     result = shell.ok("completion", kind)
     assert words in result.out
     assert "_PKGHARVEST_COMPLETE" in result.out
     assert result.err == ""
 
 
-def completed(shell: CommandLine, line: str) -> list[str]:
+def complete(shell: CommandLine, words: str) -> list[str]:
     shell.variables |= {
         "_PKGHARVEST_COMPLETE": "bash_complete",
-        "COMP_WORDS": line,
-        "COMP_CWORD": str(line.count(" ")),
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(words.count(" ")),
     }
     result = shell.process()
     assert result.err == ""
     return [item.partition(",")[2] for item in result.out.splitlines()]
 
 
-def test_commands_and_options_are_completed(shell: CommandLine) -> None:
-    assert completed(shell, "pkgharvest com") == ["completion"]
-    assert completed(shell, "pkgharvest db b") == ["backup"]
-    assert "--request-budget" in completed(shell, "pkgharvest fetch --re")
-    assert completed(shell, "pkgharvest list --sort st") == ["stars"]
+def test_completion_of_commands_and_options(shell: CommandLine) -> None:
+    assert complete(shell, "pkgharvest com") == ["completion"]
+    assert complete(shell, "pkgharvest db b") == ["backup"]
+    assert "--request-budget" in complete(shell, "pkgharvest fetch --re")
+    assert complete(shell, "pkgharvest list --sort st") == ["stars"]
 
 
-def test_bash_completes_by_the_script(shell: CommandLine) -> None:
+def test_completion_in_bash(shell: CommandLine) -> None:
     program = shell.home / "bin" / "pkgharvest"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {" ".join(shell.words())} "$@"\n')

@@ -1,4 +1,4 @@
-"""The live display: what it shows at which width, after which events, on a clock of its own."""
+"""The live display: what it shows after which events, at which width, on a fake clock."""
 
 import datetime as dt
 import io
@@ -25,29 +25,29 @@ from pkgharvest.terminal.progress import ProgressDisplay, quota_line
 from tests.support.github_case import NOW
 
 
-class Watch(FixedClock):
-    """A clock that goes on when it is told to."""
+class ManualClock(FixedClock):
+    """A clock that advances on request only."""
 
-    def pass_by(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         """Let time pass."""
         self._slept_seconds += seconds
 
 
-class Screen:
-    """A display that is drawn when it is asked for."""
+class DrawnDisplay:
+    """A display that is drawn on request only."""
 
     def __init__(self) -> None:
-        self.clock = Watch(NOW)
+        self.clock = ManualClock(NOW)
         self.display = ProgressDisplay(Console(file=io.StringIO()), self.clock)
         self.started = False
 
-    def hear(self, *events: Event) -> None:
-        """Tell the display of events; ``Started`` without the thread that draws."""
+    def record(self, *events: Event) -> None:
+        """Send events to the display, without starting the thread that draws."""
         for event in events:
             self.display._record(event)
 
     def lines(self, width: int = 120, encoding: str = "utf-8") -> list[str]:
-        """Draw it once."""
+        """Draw the display once and return its lines."""
         file = io.TextIOWrapper(io.BytesIO(), encoding, errors="strict")
         console = Console(file=file, width=width, markup=False, emoji=False, highlight=False)
         with console.capture() as captured:
@@ -58,8 +58,8 @@ class Screen:
 
 
 @pytest.fixture(autouse=True)
-def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The wall clock is in Greenwich."""
+def use_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Set the local time zone to UTC."""
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     yield
@@ -67,10 +67,10 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-def settled(
+def source_finished(
     slug: str, source: SourceName = "pypi", *, sources: tuple[SourceName, ...] = ("repo", "pypi")
 ) -> SourceFinished:
-    """A source of a package has its outcome."""
+    """Return the event of a finished source."""
     target = FetchTarget(package_id=1, slug=slug, sources=sources, locator=None)
     outcome = FetchOutcome(
         target=target, source=source, at=NOW, result=Skipped(reason="quota", message="")
@@ -78,12 +78,12 @@ def settled(
     return SourceFinished(outcome=outcome, changed=False, failure=None)
 
 
-def downloaded(slug: str) -> SourceFinished:
-    """A package's downloads have been read."""
-    return settled(slug, "downloads", sources=("downloads",))
+def downloads_finished(slug: str) -> SourceFinished:
+    """Return the event of finished downloads."""
+    return source_finished(slug, "downloads", sources=("downloads",))
 
 
-def told(
+def quota_reported(
     remaining: int,
     host: str = "api.github.com",
     resource: str | None = "core",
@@ -91,29 +91,33 @@ def told(
     limit: int | None = 5_000,
     minutes: float | None = 30,
 ) -> QuotaReported:
-    """A host says what is left."""
+    """Return the event of a host that reports its quota."""
     reset = None if minutes is None else NOW + dt.timedelta(minutes=minutes)
     return QuotaReported(
         host=host, resource=resource, remaining=remaining, limit=limit, reset=reset
     )
 
 
-# ── lanes ──
+# ── progress bars ──
 
 
 def test_a_package_is_done_with_its_last_source() -> None:
-    screen = Screen()
-    screen.hear(RunStarted(packages=10_000), settled("a", "repo"), settled("a", "pypi"))
-    screen.hear(settled("b", "repo"), settled("c", "repo", sources=("repo",)))
+    screen = DrawnDisplay()
+    screen.record(
+        RunStarted(packages=10_000), source_finished("a", "repo"), source_finished("a", "pypi")
+    )
+    screen.record(source_finished("b", "repo"), source_finished("c", "repo", sources=("repo",)))
     (line,) = screen.lines()
     assert line.split()[0] == "packages"
     assert " 2/10,000 " in line
     assert line.split()[-1] == "c"
 
 
-def test_downloads_have_a_lane_of_their_own() -> None:
-    screen = Screen()
-    screen.hear(RunStarted(packages=3, downloads=1), downloaded("a"), DownloadsQueued(downloads=4))
+def test_downloads_have_their_own_progress_bar() -> None:
+    screen = DrawnDisplay()
+    screen.record(
+        RunStarted(packages=3, downloads=1), downloads_finished("a"), DownloadsQueued(downloads=4)
+    )
     packages, downloads = screen.lines()
     assert packages.split()[0] == "packages"
     assert " 0/3" in packages
@@ -121,59 +125,59 @@ def test_downloads_have_a_lane_of_their_own() -> None:
     assert " 1/5 " in downloads
 
 
-def test_a_lane_without_work_is_not_shown() -> None:
-    screen = Screen()
-    screen.hear(RunStarted(packages=0, downloads=2))
+def test_a_progress_bar_without_work_is_hidden() -> None:
+    screen = DrawnDisplay()
+    screen.record(RunStarted(packages=0, downloads=2))
     (line,) = screen.lines()
     assert line.startswith("downloads ")
 
 
-def test_downloads_that_were_not_foreseen() -> None:
-    screen = Screen()
-    screen.hear(RunStarted(packages=1), downloaded("a"))
+def test_unplanned_downloads_are_counted() -> None:
+    screen = DrawnDisplay()
+    screen.record(RunStarted(packages=1), downloads_finished("a"))
     assert " 1/1 " in screen.lines()[1]
 
 
-def test_rate_and_time_left() -> None:
-    screen = Screen()
-    screen.hear(RunStarted(packages=1_000, downloads=100))
-    screen.clock.pass_by(1)
-    screen.hear(*(settled(f"p{number}") for number in range(100)))
-    assert "/s" not in screen.lines()[0]  # too early for more than a guess
-    screen.clock.pass_by(9)
-    screen.hear(*(downloaded(f"p{number}") for number in range(5)))
+def test_the_display_shows_rate_and_time_left() -> None:
+    screen = DrawnDisplay()
+    screen.record(RunStarted(packages=1_000, downloads=100))
+    screen.clock.advance(1)
+    screen.record(*(source_finished(f"p{number}") for number in range(100)))
+    assert "/s" not in screen.lines()[0]  # too early to estimate
+    screen.clock.advance(9)
+    screen.record(*(downloads_finished(f"p{number}") for number in range(5)))
     packages, downloads = screen.lines()
     assert packages.split()[-4:] == ["10/s", "1:30", "left", "p99"]
     assert downloads.split()[-4:] == ["30/min", "3:10", "left", "p4"]
 
 
-def test_the_rate_is_that_of_the_last_minute() -> None:
-    screen = Screen()
-    screen.hear(RunStarted(packages=1_000))
+def test_the_rate_covers_the_last_minute() -> None:
+    screen = DrawnDisplay()
+    screen.record(RunStarted(packages=1_000))
     for second in range(300):
-        screen.clock.pass_by(1)
+        screen.clock.advance(1)
         if second < 200:
-            screen.hear(settled(f"p{second}"))
+            screen.record(source_finished(f"p{second}"))
         (line,) = screen.lines()
         if second == 199:
             assert "1.0/s 13:20 left" in " ".join(line.split())
     assert " 200/1,000 " in line
-    assert "left" not in line  # a minute without any: nothing is known
-    screen.clock.pass_by(1)
-    screen.hear(settled("next"))
+    assert "left" not in line  # no package in the last minute: no estimate
+    screen.clock.advance(1)
+    screen.record(source_finished("next"))
     assert "1/min 13:" in " ".join(screen.lines()[0].split())
 
 
-def test_nothing_is_left_of_what_is_done() -> None:
-    screen = Screen()
-    screen.hear(RunStarted(packages=1))
-    screen.clock.pass_by(60)
-    screen.hear(settled("a"))
+def test_a_finished_bar_shows_no_time_left() -> None:
+    screen = DrawnDisplay()
+    screen.record(RunStarted(packages=1))
+    screen.clock.advance(60)
+    screen.record(source_finished("a"))
     assert "left" not in screen.lines()[0]
 
 
 @pytest.mark.parametrize(
-    ("width", "seen", "unseen"),
+    ("width", "shown", "hidden"),
     [
         (120, ("/s", "left", "━", "slug-of-it"), ()),
         (80, ("/s", "left", "━", "slug-of-it"), ()),
@@ -183,17 +187,17 @@ def test_nothing_is_left_of_what_is_done() -> None:
         (30, (), ("slug-of-it", "━", "/s", "left")),
     ],
 )
-def test_what_matters_less_gives_way(
-    width: int, seen: tuple[str, ...], unseen: tuple[str, ...]
+def test_a_narrow_display_drops_the_least_important_parts(
+    width: int, shown: tuple[str, ...], hidden: tuple[str, ...]
 ) -> None:
-    screen = Screen()
-    screen.hear(RunStarted(packages=10_000))
-    screen.clock.pass_by(10)
-    screen.hear(*(settled("slug-of-it") for _ in range(1_234)))
+    screen = DrawnDisplay()
+    screen.record(RunStarted(packages=10_000))
+    screen.clock.advance(10)
+    screen.record(*(source_finished("slug-of-it") for _ in range(1_234)))
     (line,) = screen.lines(width)
     assert "1,234/10,000" in line
-    assert all(part in line for part in seen)
-    assert not any(part in line for part in unseen)
+    assert all(part in line for part in shown)
+    assert not any(part in line for part in hidden)
 
 
 @given(
@@ -205,75 +209,82 @@ def test_what_matters_less_gives_way(
     remaining=st.integers(0, 10**6),
     hosts=st.integers(0, 4),
 )
-def test_no_line_is_wider_than_the_screen(
+def test_no_line_is_wider_than_the_terminal(
     width: int, total: int, done: int, seconds: float, slug: str, remaining: int, hosts: int
 ) -> None:
-    screen = Screen()
-    screen.hear(RunStarted(packages=total, downloads=total), *(settled(slug) for _ in range(done)))
-    screen.hear(*(told(remaining, f"host{number}.example") for number in range(hosts)))
+    screen = DrawnDisplay()
+    screen.record(
+        RunStarted(packages=total, downloads=total), *(source_finished(slug) for _ in range(done))
+    )
+    screen.record(*(quota_reported(remaining, f"host{number}.example") for number in range(hosts)))
     until = NOW + dt.timedelta(hours=3)
     waits = [
         RequestThrottled(host=f"host{n}.example", seconds=9_999, until=until) for n in range(hosts)
     ]
-    screen.clock.pass_by(seconds)
-    screen.hear(*waits)
+    screen.clock.advance(seconds)
+    screen.record(*waits)
     lines = screen.lines(width)
     assert len(lines) <= 2 + hosts + 1
     assert max(map(cell_len, lines)) <= width
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_a_terminal_of_few_characters(encoding: str) -> None:
-    screen = Screen()
-    screen.hear(RunStarted(packages=2), settled("s" * 200), told(3), told(4, "other" * 40))
+def test_the_display_works_in_a_small_encoding(encoding: str) -> None:
+    screen = DrawnDisplay()
+    screen.record(
+        RunStarted(packages=2),
+        source_finished("s" * 200),
+        quota_reported(3),
+        quota_reported(4, "other" * 40),
+    )
     assert screen.lines(80, encoding)
 
 
-@pytest.mark.parametrize("evil", ["a\x1b[31mb", "[red]a[/]", "a\r\nb", "a\u202eb", ":smile:"])
-def test_a_slug_does_nothing(evil: str) -> None:
-    screen = Screen()
-    screen.hear(RunStarted(packages=2), settled(evil))
+@pytest.mark.parametrize("slug", ["a\x1b[31mb", "[red]a[/]", "a\r\nb", "a\u202eb", ":smile:"])
+def test_a_hostile_slug_is_harmless(slug: str) -> None:
+    screen = DrawnDisplay()
+    screen.record(RunStarted(packages=2), source_finished(slug))
     (line,) = screen.lines()
     assert "\x1b" not in line
     assert "\u202e" not in line
-    if evil[0] in "[:":
-        assert evil in line
+    if slug[0] in "[:":
+        assert slug in line
 
 
 # ── waits ──
 
 
 def test_a_wait_is_counted_down() -> None:
-    screen = Screen()
+    screen = DrawnDisplay()
     until = NOW + dt.timedelta(seconds=2_052)
-    screen.hear(
+    screen.record(
         RunStarted(packages=2), RequestThrottled(host="api.github.com", seconds=2_052, until=until)
     )
-    wait = "waiting 34:12 for api.github.com, out of quota until 18:42"
-    assert screen.lines()[1] == wait
-    assert screen.lines(60)[1] == wait
-    screen.clock.pass_by(2_000)
+    line = "waiting 34:12 for api.github.com, out of quota until 18:42"
+    assert screen.lines()[1] == line
+    assert screen.lines(60)[1] == line
+    screen.clock.advance(2_000)
     assert screen.lines()[1] == "waiting 0:52 for api.github.com, out of quota until 18:42"
-    screen.clock.pass_by(53)
+    screen.clock.advance(53)
     assert len(screen.lines()) == 1
 
 
-def test_a_pause_is_no_quota() -> None:
-    screen = Screen()
+def test_a_pause_is_not_shown_as_a_quota() -> None:
+    screen = DrawnDisplay()
     until = NOW + dt.timedelta(seconds=40)
-    screen.hear(
+    screen.record(
         RunStarted(packages=2),
         RequestThrottled(host="pypistats.org", seconds=40, until=until, used_up=False),
     )
     assert screen.lines()[1] == "waiting 0:40 for pypistats.org, which asks for a pause"
 
 
-def test_who_waits_less_is_shown_first() -> None:
-    screen = Screen()
-    screen.hear(RunStarted(packages=2))
+def test_the_shortest_wait_is_shown_first() -> None:
+    screen = DrawnDisplay()
+    screen.record(RunStarted(packages=2))
     for host, seconds in (("a", 7_200), ("b", 60), ("b", 120)):
         until = NOW + dt.timedelta(seconds=seconds)
-        screen.hear(RequestThrottled(host=host, seconds=seconds, until=until))
+        screen.record(RequestThrottled(host=host, seconds=seconds, until=until))
     assert [line.split()[1:4] for line in screen.lines()[1:]] == [
         ["2:00", "for", "b,"],
         ["2:00:00", "for", "a,"],
@@ -283,22 +294,28 @@ def test_who_waits_less_is_shown_first() -> None:
 # ── quotas ──
 
 
-def test_a_quota_is_told() -> None:
-    screen = Screen()
-    screen.hear(RunStarted(packages=2), told(5_000), told(4_321))
+def test_the_latest_quota_is_shown() -> None:
+    screen = DrawnDisplay()
+    screen.record(RunStarted(packages=2), quota_reported(5_000), quota_reported(4_321))
     assert screen.lines()[1] == "api.github.com 4,321 left of 5,000, reset at 18:38"
 
 
-def test_requests_and_points_are_told_apart() -> None:
-    line = quota_line([told(4_321), told(4_980, resource="graphql", minutes=40)], 80)
+def test_requests_and_points_are_shown_separately() -> None:
+    line = quota_line(
+        [quota_reported(4_321), quota_reported(4_980, resource="graphql", minutes=40)], 80
+    )
     assert line == "api.github.com 4,321 core, 4,980 graphql, reset at 18:38"
 
 
-def test_a_quota_that_begins_anew_is_not_told() -> None:
-    screen = Screen()
-    screen.hear(RunStarted(packages=2), told(0, minutes=1), told(7, "other", minutes=None))
+def test_a_quota_that_was_reset_is_hidden() -> None:
+    screen = DrawnDisplay()
+    screen.record(
+        RunStarted(packages=2),
+        quota_reported(0, minutes=1),
+        quota_reported(7, "other", minutes=None),
+    )
     assert len(screen.lines()[1].split(";")) == 2
-    screen.clock.pass_by(61)
+    screen.clock.advance(61)
     assert screen.lines()[1] == "other 7 left of 5,000"
 
 
@@ -311,22 +328,24 @@ def test_a_quota_that_begins_anew_is_not_told() -> None:
         (10, "b 5 left; a 4,321 left; c 1 left"),
     ],
 )
-def test_the_scarcest_comes_first_and_words_go_before_hosts(width: int, line: str) -> None:
+def test_the_scarcest_quota_comes_first_and_details_are_dropped_before_hosts(
+    width: int, line: str
+) -> None:
     quotas = [
-        told(4_321, "a"),
-        told(5, "b", None, limit=60),
-        told(1, "c", None, limit=None, minutes=None),
+        quota_reported(4_321, "a"),
+        quota_reported(5, "b", None, limit=60),
+        quota_reported(1, "c", None, limit=None, minutes=None),
     ]
     assert quota_line(quotas, width) == line
 
 
-def test_of_several_quotas_the_scarcest_stands_for_the_host() -> None:
-    quotas = [told(29, resource="search", limit=30), told(4_000)]
+def test_a_host_shows_its_scarcest_quota() -> None:
+    quotas = [quota_reported(29, resource="search", limit=30), quota_reported(4_000)]
     assert quota_line(quotas, 80) == "api.github.com 4,000 left of 5,000, reset at 18:38"
 
 
-def test_no_quota_no_line() -> None:
+def test_without_a_quota_there_is_no_line() -> None:
     assert quota_line([], 80) == ""
-    screen = Screen()
-    screen.hear(RunStarted(packages=2))
+    screen = DrawnDisplay()
+    screen.record(RunStarted(packages=2))
     assert len(screen.lines()) == 1

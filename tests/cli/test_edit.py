@@ -1,4 +1,4 @@
-"""``pkgharvest edit``: what a person may set, how it is refused, and whose it is afterwards."""
+"""``pkgharvest edit``: editable fields, invalid values, and what later fetches may change."""
 
 import threading
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from tests.support.hosts import Hosts, project_of, some
 
 @pytest.fixture
 def shell(tmp_path: Path) -> CommandLine:
-    """A catalogue with octo/cat and octo/dog, a category and two grids."""
+    """Return a catalog with octo/cat, octo/dog, a category and two grids."""
     shell = CommandLine(tmp_path)
     shell.ok("add", "octo/cat", "octo/dog")
     for table, slug in (("categories", "apps"), ("grids", "pets"), ("grids", "wild")):
@@ -32,16 +32,16 @@ def shell(tmp_path: Path) -> CommandLine:
 
 @pytest.fixture
 def hosts(shell: CommandLine) -> Iterator[Hosts]:
-    """The hosts, with octo/cat, octo/dog and what they have at PyPI."""
+    """Run the hosts with octo/cat, octo/dog and their projects at PyPI."""
     with Hosts(*(repository(name=name, id=at) for at, name in ((1, "cat"), (2, "dog")))) as hosts:
         shell.variables |= hosts.variables
         yield hosts
 
 
-# ── what is said ──
+# ── output ──
 
 
-def test_one_line_tells_what_changed(shell: CommandLine) -> None:
+def test_edit_prints_the_changed_fields(shell: CommandLine) -> None:
     result = shell.ok("edit", "cat", "--docs", "https://d.test", "--title", "A Cat")
     assert (result.out, result.err) == ("cat: title, docs\n", "")
     record = shell.show("cat")
@@ -49,36 +49,36 @@ def test_one_line_tells_what_changed(shell: CommandLine) -> None:
     assert record["modified"] > record["created"]
 
 
-def test_nothing_new_is_said_and_is_no_change(shell: CommandLine) -> None:
+def test_edit_reports_when_nothing_changed(shell: CommandLine) -> None:
     before = shell.show("cat")
     assert shell.ok("edit", "cat", "--title", "cat").out == "cat: nothing changed\n"
     assert shell.show("cat") == before
 
 
-def test_quietly(shell: CommandLine) -> None:
+def test_edit_quiet_prints_nothing(shell: CommandLine) -> None:
     result = shell.ok("edit", "cat", "--title", "A Cat", "-q")
     assert result.out + result.err == ""
 
 
-def test_the_record_after_it(shell: CommandLine) -> None:
+def test_edit_json_prints_the_new_record(shell: CommandLine) -> None:
     result = shell.ok("edit", "cat", "--slug", "tom", "--json")
     assert result.json() == shell.show("tom")
     assert result.err == ""
 
 
 @pytest.mark.parametrize("name", ["1", "https://github.com/Octo/CAT.git", "octo/cat"])
-def test_a_package_is_found_as_everywhere(shell: CommandLine, name: str) -> None:
+def test_edit_accepts_every_name_of_a_package(shell: CommandLine, name: str) -> None:
     assert shell.ok("edit", name, "--title", "x").out == "cat: title\n"
 
 
-def test_the_old_slug_stops_working(shell: CommandLine) -> None:
+def test_the_old_slug_stops_working_after_an_edit(shell: CommandLine) -> None:
     assert shell.ok("edit", "cat", "--slug", "tom").out == "tom: slug\n"
     result = shell.run("show", "cat")
     assert result.code == 1
     assert shell.show("tom")["id"] == 1
 
 
-def test_shelves(shell: CommandLine) -> None:
+def test_edit_sets_and_removes_category_and_grids(shell: CommandLine) -> None:
     shell.ok("edit", "cat", "--category", "apps", "--grid", "wild", "--grid", "pets")
     record = shell.show("cat")
     assert record["category"] == "/api/v4/categories/1/"
@@ -93,13 +93,13 @@ def test_shelves(shell: CommandLine) -> None:
     assert shell.show("cat")["grids"] == []
 
 
-def test_a_repository_on_disk(shell: CommandLine) -> None:
+def test_edit_accepts_a_local_repository(shell: CommandLine) -> None:
     (shell.here / "clone" / ".git").mkdir(parents=True)
     shell.ok("edit", "cat", "--repo", "./clone")
     assert shell.show("cat")["repo_url"] == f"file://{(shell.here / 'clone').resolve()}"
 
 
-# ── what is refused ──
+# ── errors ──
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_repository_on_disk(shell: CommandLine) -> None:
         ["--docs", ""],
     ],
 )
-def test_what_cannot_be_meant(shell: CommandLine, options: list[str]) -> None:
+def test_edit_rejects_invalid_options(shell: CommandLine, options: list[str]) -> None:
     before = shell.show("cat")
     result = shell.run("edit", "cat", *options)
     assert result.code == 2
@@ -138,7 +138,7 @@ def test_what_cannot_be_meant(shell: CommandLine, options: list[str]) -> None:
     assert shell.rows("SELECT user_fields FROM packages WHERE slug = 'cat'") == [("[]",)]
 
 
-def test_an_unknown_field_is_told_the_valid_ones(shell: CommandLine) -> None:
+def test_edit_reset_of_an_unknown_field_lists_the_valid_ones(shell: CommandLine) -> None:
     result = shell.run("edit", "cat", "--reset", "stars")
     assert "'stars'" in result.error
     assert result.hint.endswith("title, slug, repo, pypi, docs, category, grids")
@@ -154,7 +154,7 @@ def test_an_unknown_field_is_told_the_valid_ones(shell: CommandLine) -> None:
         (["cat", "--repo", "Octo/Dog"], "the package dog"),
     ],
 )
-def test_what_is_not_there_and_what_is_taken(
+def test_edit_rejects_missing_names_and_a_repository_that_is_taken(
     shell: CommandLine, options: list[str], word: str
 ) -> None:
     before = shell.show("cat")
@@ -165,23 +165,23 @@ def test_what_is_not_there_and_what_is_taken(
     assert shell.show("cat") == before
 
 
-def test_a_missing_catalogue_is_not_made(tmp_path: Path) -> None:
+def test_edit_does_not_create_a_catalog(tmp_path: Path) -> None:
     shell = CommandLine(tmp_path)
     assert shell.run("edit", "cat", "--title", "x").code == 1
     assert not shell.db.exists()
 
 
-def test_a_password_is_not_repeated(shell: CommandLine) -> None:
+def test_edit_does_not_print_a_password(shell: CommandLine) -> None:
     for option in ("--repo", "--docs"):
         result = shell.run("edit", "cat", option, "https://me:hunter2@h.test:x/a")
         assert result.code == 2
         assert "hunter2" not in result.err
 
 
-# ── a fetch ──
+# ── edits and fetches ──
 
 
-def test_a_fetch_leaves_what_a_person_set(shell: CommandLine, hosts: Hosts) -> None:
+def test_a_fetch_keeps_edited_fields(shell: CommandLine, hosts: Hosts) -> None:
     hosts.projects.add(released("tiger", ["3.0"], project_urls={"Documentation": "https://t.test"}))
     shell.ok("edit", "cat", "--title", "T", "--slug", "t", "--docs", "https://my.test")
     shell.ok("edit", "t", "--pypi", "tiger", "--category", "apps", "--grid", "pets")
@@ -204,7 +204,7 @@ def test_a_fetch_leaves_what_a_person_set(shell: CommandLine, hosts: Hosts) -> N
     assert (record["title"], record["pypi_name"], record["pypi_version"]) == ("cat", "cat", "1.1")
 
 
-def test_of_another_repository_everything_is_read_anew(shell: CommandLine, hosts: Hosts) -> None:
+def test_a_new_repository_is_fetched_from_scratch(shell: CommandLine, hosts: Hosts) -> None:
     shell.ok("fetch", "--all")
     hosts.github.add(repository(name="lion", id=3, stars=77))
     hosts.projects.add(project_of(repository(name="lion"), "9.0"))
@@ -222,9 +222,9 @@ def test_of_another_repository_everything_is_read_anew(shell: CommandLine, hosts
     shell.ok("add", "octo/lion", "--slug", "cat")
     shell.ok("fetch", "cat")
     added = shell.show("cat", "--full")
-    own = ("id", "title", "created", "modified")
-    assert {key: value for key, value in edited.items() if key not in own} == {
-        key: value for key, value in added.items() if key not in own
+    different_fields = ("id", "title", "created", "modified")
+    assert {key: value for key, value in edited.items() if key not in different_fields} == {
+        key: value for key, value in added.items() if key not in different_fields
     }
     assert edited["repo_watchers"] == 77
 
@@ -239,21 +239,21 @@ def test_of_another_repository_everything_is_read_anew(shell: CommandLine, hosts
     ],
 )
 @pytest.mark.parametrize("host", ["github", "pypi"])
-def test_an_edit_in_the_middle_of_a_fetch(
+def test_an_edit_during_a_fetch_is_kept(
     shell: CommandLine, hosts: Hosts, options: tuple[str, ...], host: str
 ) -> None:
     server = getattr(hosts, host)
     reply, once = server.reply, threading.Lock()
     codes = []
 
-    def interrupted(call: Call) -> Reply:
+    def reply_after_edit(call: Call) -> Reply:
         if "cat" in call.path and once.acquire(blocking=False):
             codes.append(shell.process("edit", "cat", *options).code)
-        answer = reply(call)
-        assert isinstance(answer, Reply)
-        return answer
+        response = reply(call)
+        assert isinstance(response, Reply)
+        return response
 
-    server.reply = interrupted
+    server.reply = reply_after_edit
     shell.run("fetch", "cat", "--source", "repo", "--source", "pypi")
     assert codes == [0]
     record = shell.show("1", "--full")
@@ -270,45 +270,50 @@ def test_an_edit_in_the_middle_of_a_fetch(
         assert (record["repo_id"], record["pypi_version"]) == (1, None)
 
 
-def test_of_two_edits_at_once_none_is_lost(shell: CommandLine) -> None:
-    each = (("--title", "T"), ("--docs", "https://my.test"), ("--grid", "pets"), ("--grid", "wild"))
-    running = [shell.start("edit", "cat", *options) for options in each]
-    assert [one.communicate(timeout=30)[1] for one in running] == [""] * 4
+def test_concurrent_edits_are_all_saved(shell: CommandLine) -> None:
+    edits = (
+        ("--title", "T"),
+        ("--docs", "https://my.test"),
+        ("--grid", "pets"),
+        ("--grid", "wild"),
+    )
+    running = [shell.start("edit", "cat", *options) for options in edits]
+    assert [process.communicate(timeout=30)[1] for process in running] == [""] * 4
     record = shell.show("cat")
     assert (record["title"], record["documentation_url"]) == ("T", "https://my.test")
     assert len(record["grids"]) == 2
 
 
-def test_many_can_be_told_apart_afterwards(shell: CommandLine, hosts: Hosts) -> None:
-    """What is edited in one package is no other's."""
+def test_edit_changes_one_package_only(shell: CommandLine, hosts: Hosts) -> None:
+    """An edit of one package changes no other package."""
     del hosts
-    shell.ok("add", *(one.full_name for one in some(2)))
+    shell.ok("add", *(repo.full_name for repo in some(2)))
     others = shell.show("r000", "r001", "dog")
     shell.ok("edit", "cat", "--title", "x", "--no-pypi", "--repo", "octo/lion")
     assert shell.show("r000", "r001", "dog") == others
 
 
-def test_what_nobody_set_is_not_reset(shell: CommandLine) -> None:
+def test_edit_reset_of_an_unedited_field_changes_nothing(shell: CommandLine) -> None:
     before = shell.show("cat")
     result = shell.ok("edit", "cat", "--reset", "title", "--reset", "docs", "--reset", "pypi")
     assert result.out == "cat: nothing changed\n"
     assert shell.show("cat") == before
 
 
-def test_what_was_set_on_adding_is_set(shell: CommandLine) -> None:
+def test_options_of_add_count_as_edits(shell: CommandLine) -> None:
     shell.ok("add", "octo/other", "--title", "Another", "--docs", "https://docs.test")
     assert shell.ok("edit", "other", "--reset", "title").out == "other: title\n"
     assert shell.show("other")["title"] == "other"
     assert shell.show("other")["documentation_url"] == "https://docs.test"
 
 
-def test_documentation_with_a_password_is_refused(shell: CommandLine) -> None:
+def test_edit_rejects_a_documentation_url_with_a_password(shell: CommandLine) -> None:
     result = shell.run("edit", "cat", "--docs", "https://me:hunter2@docs.test")
     assert result.code == 2
     assert "hunter2" not in result.err
 
 
-def test_what_is_given_back_and_stays_as_it_is_is_told(shell: CommandLine) -> None:
+def test_edit_reset_names_fields_that_an_import_may_change(shell: CommandLine) -> None:
     shell.ok("edit", "cat", "--title", "cat", "--no-grid")
     result = shell.ok("edit", "cat", "--reset", "title", "--reset", "grids", "--reset", "docs")
     assert result.out == "cat: nothing changed\n"

@@ -1,4 +1,4 @@
-"""``pkgharvest export``: everything goes out, of one moment, and comes back."""
+"""``pkgharvest export``: a consistent copy of everything, and its import."""
 
 import contextlib
 import csv
@@ -30,23 +30,23 @@ from tests.support.catalogs import (
 )
 from tests.support.command_line import CommandLine
 
-AT = "2026-02-15T18:30:00.000000Z"
+TIMESTAMP = "2026-02-15T18:30:00.000000Z"
 
 
 @pytest.fixture
 def shell(tmp_path: Path) -> CommandLine:
-    """A catalogue with something in every table."""
+    """Return a catalog with rows in every table."""
     shell = CommandLine(tmp_path)
     shell.db.parent.mkdir(parents=True)
     with open_catalog(shell.db) as cat:
         cat.connection.execute(
             "INSERT INTO categories (id, title, slug, created, modified, extra)"
-            f" VALUES (4, 'Apps', 'apps', '{AT}', '{AT}', '{{\"a\": 1}}')"
+            f" VALUES (4, 'Apps', 'apps', '{TIMESTAMP}', '{TIMESTAMP}', '{{\"a\": 1}}')"
         )
         for number, slug in ((2, "cms"), (9, "blog")):
             cat.connection.execute(
                 "INSERT INTO grids (id, title, slug, is_locked, created, modified)"
-                f" VALUES ({number}, '{slug}', '{slug}', 1, '{AT}', '{AT}')"
+                f" VALUES ({number}, '{slug}', '{slug}', 1, '{TIMESTAMP}', '{TIMESTAMP}')"
             )
         cat.add()
         cat.add("git@host.example:x/dog.git", pypi_source="none")
@@ -66,7 +66,7 @@ def shell(tmp_path: Path) -> CommandLine:
             UPDATE packages SET participant_names = 'ann' || char(10) || 'bob' WHERE id = 1;
             INSERT OR REPLACE INTO snapshots
                 VALUES (1, '2025-01-01T00:00:00.000000Z', '42', 5, 3, 1, 9, '1.0', 3, 'active'),
-                       (1, '{AT}', '42', 7, 3, NULL, 9, '1.1', NULL, 'active');
+                       (1, '{TIMESTAMP}', '42', 7, 3, NULL, 9, '1.1', NULL, 'active');
             """
         )
     return shell
@@ -81,8 +81,8 @@ def lines(shell: CommandLine, *arguments: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in shell.ok("export", *arguments).out.splitlines()]
 
 
-def everything(shell: CommandLine) -> dict[str, list[tuple[Any, ...]]]:
-    """Return all rows of the tables that an export is about."""
+def all_rows(shell: CommandLine) -> dict[str, list[tuple[Any, ...]]]:
+    """Return all rows of the tables that an export covers."""
     tables = """packages categories grids grid_packages previous_urls participants versions
         commit_days snapshots"""
     return {
@@ -90,21 +90,21 @@ def everything(shell: CommandLine) -> dict[str, list[tuple[Any, ...]]]:
     }
 
 
-# ── lines ──
+# ── JSON Lines ──
 
 
-def test_what_went_out_comes_back(shell: CommandLine, other: CommandLine) -> None:
+def test_an_export_can_be_imported_without_loss(shell: CommandLine, other: CommandLine) -> None:
     exported = shell.ok("export").out
     assert exported.isascii()
-    told = other.ok("import", "-", stdin=exported.encode())
-    assert told.out == "standard input: 5 added\n"
+    result = other.ok("import", "-", stdin=exported.encode())
+    assert result.out == "standard input: 5 added\n"
     assert other.ok("export").out == exported
-    assert everything(other) == everything(shell)
+    assert all_rows(other) == all_rows(shell)
     assert other.show("cat", "dog", "--full") == shell.show("cat", "dog", "--full")
     assert "ok" in other.ok("db", "check").out
 
 
-def test_nothing_is_missing(shell: CommandLine) -> None:
+def test_an_export_contains_every_column(shell: CommandLine) -> None:
     [_, *_, cat, _] = lines(shell)
     columns = {row[1] for row in shell.rows("PRAGMA table_info(packages)")}
     assert columns - cat.keys() == {"repo_key", "pypi_key", "participant_names", "commits", "score"}
@@ -113,45 +113,49 @@ def test_nothing_is_missing(shell: CommandLine) -> None:
     assert cat["fetches"][0]["source"] == "downloads"
 
 
-def test_the_same_again_changes_nothing(shell: CommandLine) -> None:
+def test_importing_an_export_again_changes_nothing(shell: CommandLine) -> None:
     exported = shell.ok("export").out
-    vouched = shell.rows("SELECT * FROM validators")
-    assert vouched
-    told = shell.ok("import", "-", "--json", stdin=exported.encode()).json()
-    assert {one["outcome"] for one in told} == {"unchanged"}
+    validators = shell.rows("SELECT * FROM validators")
+    assert validators
+    results = shell.ok("import", "-", "--json", stdin=exported.encode()).json()
+    assert {result["outcome"] for result in results} == {"unchanged"}
     assert shell.ok("export").out == exported
-    assert shell.rows("SELECT * FROM validators") == vouched
+    assert shell.rows("SELECT * FROM validators") == validators
 
 
-def test_what_changed_meanwhile_is_as_it_was(shell: CommandLine) -> None:
+def test_importing_an_export_undoes_later_changes(shell: CommandLine) -> None:
     exported = shell.ok("export").out
     shell.write("UPDATE packages SET title = 'x', repo_watchers = 1 WHERE id = 1")
     shell.write("DELETE FROM versions")
     shell.write("UPDATE grids SET title = 'y'")
     shell.ok("remove", "dog", "--yes")
-    told = shell.ok("import", "-", "--json", stdin=exported.encode()).json()
-    assert [one["outcome"] for one in told] == ["unchanged", *["updated"] * 3, "added"]
+    results = shell.ok("import", "-", "--json", stdin=exported.encode()).json()
+    assert [result["outcome"] for result in results] == ["unchanged", *["updated"] * 3, "added"]
     assert shell.ok("export").out == exported
     assert shell.rows("SELECT count(*) FROM validators") == [(0,)]
 
 
-def test_of_the_past_nothing_is_lost(shell: CommandLine) -> None:
+def test_importing_an_export_keeps_later_snapshots(shell: CommandLine) -> None:
     exported = shell.ok("export").out
     later = "2026-03-01T00:00:00.000000Z"
     shell.write(f"INSERT INTO snapshots (package_id, at, stars) VALUES (1, '{later}', 8)")
-    told = shell.ok("import", "-", "--json", stdin=exported.encode()).json()
-    assert {one["outcome"] for one in told} == {"unchanged"}
+    results = shell.ok("import", "-", "--json", stdin=exported.encode()).json()
+    assert {result["outcome"] for result in results} == {"unchanged"}
     assert (later,) in shell.rows("SELECT at FROM snapshots")
 
 
-def test_some_packages(shell: CommandLine) -> None:
+def test_export_of_a_category_or_grid(shell: CommandLine) -> None:
     for option in (("--category", "apps"), ("--grid", "blog")):
-        assert [one["slug"] for one in lines(shell, *option) if one["type"] == "package"] == ["cat"]
+        assert [entry["slug"] for entry in lines(shell, *option) if entry["type"] == "package"] == [
+            "cat"
+        ]
     assert shell.run("export", "--category", "nope").code == 1
     assert shell.run("export", "--grid", "nope").code == 1
 
 
-def test_a_package_without_its_shelves(shell: CommandLine, other: CommandLine) -> None:
+def test_import_of_a_package_before_its_category_and_grids(
+    shell: CommandLine, other: CommandLine
+) -> None:
     package = shell.ok("export").out.splitlines()[-2]
     other.ok("import", "-", stdin=package.encode())
     assert other.show("cat")["grids"] == ["/api/v4/grids/9/", "/api/v4/grids/2/"]
@@ -159,10 +163,10 @@ def test_a_package_without_its_shelves(shell: CommandLine, other: CommandLine) -
     assert other.ok("import", "-", stdin=shell.ok("export").out.encode()).out.endswith(
         ": 1 added, 3 updated, 1 unchanged\n"
     )
-    assert everything(other) == everything(shell)
+    assert all_rows(other) == all_rows(shell)
 
 
-def test_an_empty_catalogue(shell: CommandLine, other: CommandLine) -> None:
+def test_export_of_an_empty_catalog(shell: CommandLine, other: CommandLine) -> None:
     shell.ok("remove", "cat", "dog", "--yes")
     shell.write("DELETE FROM categories")
     shell.write("DELETE FROM grids")
@@ -172,15 +176,15 @@ def test_an_empty_catalogue(shell: CommandLine, other: CommandLine) -> None:
     assert other.ok("export").out == exported
 
 
-def test_no_catalogue(other: CommandLine) -> None:
+def test_export_without_a_catalog(other: CommandLine) -> None:
     assert "no catalog at" in other.run("export").error
     assert not other.db.exists()
 
 
-@pytest.mark.parametrize("form", ["jsonl", "csv"])
-def test_what_cannot_be_exported_replaces_nothing(other: CommandLine, form: str) -> None:
+@pytest.mark.parametrize("format_", ["jsonl", "csv"])
+def test_a_failed_export_overwrites_nothing(other: CommandLine, format_: str) -> None:
     (other.here / "out").write_text("mine")
-    assert other.run("export", "--format", form, "-o", "out").code == 1
+    assert other.run("export", "--format", format_, "-o", "out").code == 1
     assert (other.here / "out").read_text() == "mine"
 
 
@@ -206,11 +210,11 @@ def test_what_cannot_be_exported_replaces_nothing(other: CommandLine, form: str)
         ({"grids": [0]}, ".grids[0]: expected an id"),
     ],
 )
-def test_a_line_that_was_tampered_with(
+def test_import_rejects_a_line_with_an_invalid_value(
     shell: CommandLine, other: CommandLine, changes: dict[str, Any], words: str
 ) -> None:
-    [*shelves, cat, dog] = lines(shell)
-    data = "\n".join(json.dumps(one) for one in (*shelves, cat | changes, dog))
+    [*others, cat, dog] = lines(shell)
+    data = "\n".join(json.dumps(entry) for entry in (*others, cat | changes, dog))
     result = other.run("import", "-", stdin=data.encode())
     assert result.code == 3
     assert words in result.error
@@ -218,7 +222,7 @@ def test_a_line_that_was_tampered_with(
     assert result.out == "standard input: 4 added, 1 skipped\n"
 
 
-def test_a_line_of_a_newer_program(shell: CommandLine, other: CommandLine) -> None:
+def test_import_rejects_a_newer_dump_version(shell: CommandLine, other: CommandLine) -> None:
     [first, *_] = lines(shell)
     data = json.dumps(first | {"version": DUMP_VERSION + 1}) + "\n" + shell.ok("export").out
     result = other.run("import", "-", stdin=data.encode())
@@ -227,7 +231,7 @@ def test_a_line_of_a_newer_program(shell: CommandLine, other: CommandLine) -> No
     assert not other.db.exists()
 
 
-def test_another_package_of_that_id(shell: CommandLine, other: CommandLine) -> None:
+def test_import_rejects_an_id_that_is_taken(shell: CommandLine, other: CommandLine) -> None:
     other.ok("add", "octo/ant")
     result = other.run("import", "-", stdin=shell.ok("export").out.encode())
     assert result.code == 3
@@ -237,7 +241,7 @@ def test_another_package_of_that_id(shell: CommandLine, other: CommandLine) -> N
 # ── other formats ──
 
 
-def test_v4(shell: CommandLine, other: CommandLine) -> None:
+def test_export_in_the_v4_format(shell: CommandLine, other: CommandLine) -> None:
     base = ("--base-url", "https://site.example", "--tz", "America/New_York")
     result = shell.ok("export", "--format", "v4", "-o", "out", *base)
     assert result.out == ""
@@ -245,25 +249,25 @@ def test_v4(shell: CommandLine, other: CommandLine) -> None:
     assert [file.name for file in files] == ["categories.json", "grids.json", "packages.json"]
     pages = [json.loads(file.read_text("utf-8")) for file in files]
     keys = [
-        [one.name for one in CATEGORY_FIELDS],
-        [one.name for one in GRID_FIELDS],
-        [one.name for one in RECORD_FIELDS],
+        [entry.name for entry in CATEGORY_FIELDS],
+        [entry.name for entry in GRID_FIELDS],
+        [entry.name for entry in RECORD_FIELDS],
     ]
     for page, names in zip(pages, keys, strict=True):
         assert list(page) == ["count", "next", "previous", "results"]
         assert page["count"] == len(page["results"])
         assert page["next"] is page["previous"] is None
         assert list(page["results"][0]) == names
-    assert [one["id"] for one in pages[2]["results"]] == [2, 1]
-    assert [one["id"] for one in pages[1]["results"]] == [9, 2]
+    assert [entry["id"] for entry in pages[2]["results"]] == [2, 1]
+    assert [entry["id"] for entry in pages[1]["results"]] == [9, 2]
     assert pages[2]["results"] == shell.show("dog", "cat", *base)
     other.ok("import", *map(str, files))
     assert other.show("dog", "cat", *base) == shell.show("dog", "cat", *base)
-    told = shell.ok("import", *map(str, files), "--json").json()
-    assert {one["outcome"] for one in told} == {"unchanged"}
+    results = shell.ok("import", *map(str, files), "--json").json()
+    assert {entry["outcome"] for entry in results} == {"unchanged"}
 
 
-def test_v4_again_in_the_same_place(shell: CommandLine) -> None:
+def test_export_v4_overwrites_its_own_files(shell: CommandLine) -> None:
     shell.ok("export", "--format", "v4", "-o", "out")
     shell.ok("remove", "cat", "dog", "--yes")
     shell.ok("export", "--format", "v4", "-o", "out")
@@ -272,33 +276,33 @@ def test_v4_again_in_the_same_place(shell: CommandLine) -> None:
     assert len(list((shell.here / "out").iterdir())) == 3
 
 
-def test_v4_where_a_file_is(shell: CommandLine) -> None:
+def test_export_v4_does_not_overwrite_a_file(shell: CommandLine) -> None:
     (shell.here / "out").write_text("mine")
     result = shell.run("export", "--format", "v4", "-o", "out")
     assert result.code == 1
     assert "out cannot be written" in result.error
 
 
-def test_csv(shell: CommandLine) -> None:
+def test_export_as_csv(shell: CommandLine) -> None:
     rows = list(csv.DictReader(shell.ok("export", "--format", "csv").out.splitlines()))
     assert [row["slug"] for row in rows] == ["cat", "dog"]
     assert list(rows[0]) == [field.name for field in FULL_FIELDS]
     assert json.loads(rows[0]["versions"])[0]["number"] == "1.1"
 
 
-def test_into_a_file(shell: CommandLine) -> None:
-    for form in ("jsonl", "csv"):
-        told = shell.ok("export", "--format", form, "-o", "out")
-        assert told.out == ""
-        assert (shell.here / "out").read_text() == shell.ok("export", "--format", form).out
+def test_export_into_a_file(shell: CommandLine) -> None:
+    for format_ in ("jsonl", "csv"):
+        result = shell.ok("export", "--format", format_, "-o", "out")
+        assert result.out == ""
+        assert (shell.here / "out").read_text() == shell.ok("export", "--format", format_).out
 
 
-# ── a database ──
+# ── SQLite ──
 
 
 @contextlib.contextmanager
-def at_work(shell: CommandLine) -> Iterator[sqlite3.Connection]:
-    """Be a fetch that has written something, and has not committed it."""
+def uncommitted_changes(shell: CommandLine) -> Iterator[sqlite3.Connection]:
+    """Hold a write transaction open, as a running fetch does."""
     with contextlib.closing(sqlite3.connect(shell.db, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("UPDATE packages SET repo_watchers = 99")
@@ -307,9 +311,9 @@ def at_work(shell: CommandLine) -> Iterator[sqlite3.Connection]:
         connection.execute("COMMIT")
 
 
-def test_a_copy_while_a_fetch_is_at_work(shell: CommandLine, other: CommandLine) -> None:
+def test_export_sqlite_during_a_fetch(shell: CommandLine, other: CommandLine) -> None:
     before = shell.ok("export").out
-    with at_work(shell):
+    with uncommitted_changes(shell):
         shell.ok("export", "--format", "sqlite", "-o", "copy.db")
         assert shell.ok("export").out == before
     assert shell.ok("export").out != before
@@ -320,14 +324,14 @@ def test_a_copy_while_a_fetch_is_at_work(shell: CommandLine, other: CommandLine)
     assert shell.ok("add", "octo/ant", "--db", str(copy))
 
 
-def test_a_copy_has_no_unused_pages(shell: CommandLine) -> None:
+def test_export_sqlite_has_no_unused_pages(shell: CommandLine) -> None:
     shell.write("CREATE TABLE large AS SELECT randomblob(1000000) AS x")
     shell.write("DROP TABLE large")
     shell.ok("export", "--format", "sqlite", "-o", "copy.db")
     assert (shell.here / "copy.db").stat().st_size < 600_000 < shell.db.stat().st_size
 
 
-def test_a_copy_replaces_nothing(shell: CommandLine) -> None:
+def test_export_sqlite_overwrites_nothing(shell: CommandLine) -> None:
     (shell.here / "copy.db").write_text("mine")
     result = shell.run("export", "--format", "sqlite", "-o", "copy.db")
     assert result.code == 1
@@ -345,21 +349,21 @@ def test_a_copy_replaces_nothing(shell: CommandLine) -> None:
         ("--tz", "Mars/Base"),
     ],
 )
-def test_what_is_no_export(shell: CommandLine, arguments: tuple[str, ...]) -> None:
+def test_export_rejects_invalid_options(shell: CommandLine, arguments: tuple[str, ...]) -> None:
     result = shell.run("export", *arguments)
     assert result.code == 2
     assert result.error
     assert list(shell.here.iterdir()) == []
 
 
-def test_a_dash_is_standard_output(shell: CommandLine) -> None:
+def test_output_to_a_dash_is_standard_output(shell: CommandLine) -> None:
     assert shell.ok("export", "-o", "-").out == shell.ok("export").out
     assert shell.ok("list", "--json", "-o", "-").out == shell.ok("list", "--json").out
-    for form in ("v4", "sqlite"):
-        assert shell.run("export", "--format", form, "-o", "-").code == 2
+    for format_ in ("v4", "sqlite"):
+        assert shell.run("export", "--format", format_, "-o", "-").code == 2
 
 
-def test_what_cannot_be_written_whole_replaces_nothing(shell: CommandLine, tmp_path: Path) -> None:
+def test_an_incomplete_write_overwrites_nothing(shell: CommandLine, tmp_path: Path) -> None:
     target = tmp_path / "out"
     target.mkdir()
     (target / "x.jsonl").write_text("before")
@@ -374,35 +378,35 @@ def test_what_cannot_be_written_whole_replaces_nothing(shell: CommandLine, tmp_p
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "error: x.jsonl cannot be written: file too large\n"
     assert (target / "x.jsonl").read_text() == "before"
-    assert [one.name for one in target.iterdir()] == ["x.jsonl"]
+    assert [path.name for path in target.iterdir()] == ["x.jsonl"]
 
 
-def test_a_file_keeps_its_rights_and_a_link_what_it_links_to(
+def test_export_keeps_file_permissions_and_symbolic_links(
     shell: CommandLine, tmp_path: Path
 ) -> None:
-    real, link = tmp_path / "real", tmp_path / "link"
-    real.write_text("before")
-    real.chmod(0o640)
-    link.symlink_to(real)
+    file, link = tmp_path / "real", tmp_path / "link"
+    file.write_text("before")
+    file.chmod(0o640)
+    link.symlink_to(file)
     shell.ok("export", "-o", str(link))
     assert link.is_symlink()
-    assert real.read_text() == shell.ok("export").out
-    assert real.stat().st_mode & 0o777 == 0o640
+    assert file.read_text() == shell.ok("export").out
+    assert file.stat().st_mode & 0o777 == 0o640
 
 
-def test_what_is_no_file_is_written_to_as_it_stands(shell: CommandLine, tmp_path: Path) -> None:
+def test_export_writes_to_pipes_and_devices(shell: CommandLine, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with ThreadPoolExecutor() as others:
-        read = others.submit(pipe.read_text)
+    with ThreadPoolExecutor() as pool:
+        reader = pool.submit(pipe.read_text)
         shell.ok("export", "-o", str(pipe))
-        assert read.result() == shell.ok("export").out
+        assert reader.result() == shell.ok("export").out
     assert pipe.is_fifo()
     shell.ok("export", "-o", "/dev/null")
     assert Path("/dev/null").is_char_device()
 
 
-def test_a_reader_that_has_seen_enough(shell: CommandLine) -> None:
+def test_export_into_a_closed_pipe(shell: CommandLine) -> None:
     result = shell.shell("pkgharvest export | head -n 1")
     assert result.code == 0
     assert result.err == ""
@@ -419,17 +423,19 @@ def test_a_reader_that_has_seen_enough(shell: CommandLine) -> None:
         ("search", "cat"),
     ],
 )
-@pytest.mark.parametrize("end", ["", "-wal"])
-def test_no_catalogue_is_written_over(tmp_path: Path, words: tuple[str, ...], end: str) -> None:
+@pytest.mark.parametrize("suffix", ["", "-wal"])
+def test_output_never_overwrites_a_catalog(
+    tmp_path: Path, words: tuple[str, ...], suffix: str
+) -> None:
     shell = CommandLine(tmp_path)
     shell.ok("add", "octo/cat")
-    kept = sqlite3.connect(shell.db)  # so that the log stays
-    kept.execute("SELECT * FROM packages").fetchall()
+    connection = sqlite3.connect(shell.db)  # keeps the write-ahead log
+    connection.execute("SELECT * FROM packages").fetchall()
     shell.ok("add", "octo/dog")
-    target = f"{shell.db}{end}"
+    target = f"{shell.db}{suffix}"
     result = shell.run(*words, "-o", target)
     assert result.code == 1
     assert "is a database" in result.error
-    kept.close()
+    connection.close()
     assert shell.ok("db", "check")
     assert len(shell.ok("list", "--json").json()) == 2
