@@ -1,4 +1,4 @@
-"""``pkgharvest fetch``: what it selects, what it brings, and how it tells how it went."""
+"""``pkgharvest fetch``: what it selects, what it stores and what it reports."""
 
 import datetime as dt
 import json
@@ -16,27 +16,27 @@ from tests.support.hosts import Hosts, project_of, some
 pytestmark = pytest.mark.repositories(3)
 
 
-def later(shell: CommandLine, delay: dt.timedelta = DAY) -> None:
-    """Let ``delay`` go by."""
+def advance(shell: CommandLine, delay: dt.timedelta = DAY) -> None:
+    """Move the clock forward by ``delay``."""
     shell.clock = FixedClock(shell.clock.now() + delay)
 
 
 # ── usage ──
 
 
-def test_neither_a_slug_nor_all(shell: CommandLine) -> None:
+def test_fetch_needs_a_slug_or_all(shell: CommandLine) -> None:
     result = shell.run("fetch")
     assert result.code == 2
     assert result.error == "name a SLUG, or say --all"
 
 
-def test_both_a_slug_and_all(shell: CommandLine) -> None:
+def test_fetch_rejects_a_slug_together_with_all(shell: CommandLine) -> None:
     result = shell.run("fetch", "r000", "--all")
     assert result.code == 2
     assert result.error == "SLUG and --all exclude each other"
 
 
-def test_an_unknown_slug(shell: CommandLine, hosts: Hosts) -> None:
+def test_fetch_of_an_unknown_slug(shell: CommandLine, hosts: Hosts) -> None:
     result = shell.run("fetch", "r001", "r00x")
     assert result.code == 1
     assert "'r00x'" in result.error
@@ -61,7 +61,7 @@ def test_an_unknown_slug(shell: CommandLine, hosts: Hosts) -> None:
         ("--record", "x.har", "--replay", "y.har"),
     ],
 )
-def test_an_option_that_cannot_be_understood(
+def test_fetch_rejects_invalid_options(
     shell: CommandLine, hosts: Hosts, options: tuple[str, ...]
 ) -> None:
     result = shell.run("fetch", "--all", *options)
@@ -71,30 +71,30 @@ def test_an_option_that_cannot_be_understood(
     assert hosts.asked() == (0, 0)
 
 
-def test_no_catalogue(tmp_path: Path) -> None:
+def test_fetch_without_a_catalog(tmp_path: Path) -> None:
     result = CommandLine(tmp_path / "other").run("fetch", "--all")
     assert result.code == 1
     assert result.error.startswith("no catalog at ")
     assert result.hint
 
 
-def test_an_empty_catalogue(shell: CommandLine) -> None:
+def test_fetch_of_an_empty_catalog(shell: CommandLine) -> None:
     shell.ok("remove", "r000", "r001", "r002", "--yes")
     result = shell.ok("fetch", "--all", "--json")
     assert result.json()["packages"]["selected"] == 0
 
 
-# ── what comes of it ──
+# ── results ──
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_jobs(shell: CommandLine, hosts: Hosts, jobs: int) -> None:
+def test_jobs_limit_concurrent_requests(shell: CommandLine, hosts: Hosts, jobs: int) -> None:
     hosts.github.latency = 0.02
     shell.ok("fetch", "--all", "--jobs", str(jobs), "--source", "repo")
     assert hosts.github.busiest == jobs
 
 
-def test_a_package_has_its_figures(shell: CommandLine) -> None:
+def test_fetch_stores_the_complete_record(shell: CommandLine) -> None:
     result = shell.ok("fetch", "r002")
     assert result.out == ""
     assert result.err == "1 package, 1 updated; 5 requests\n"
@@ -123,7 +123,7 @@ def test_a_package_has_its_figures(shell: CommandLine) -> None:
     assert shell.show("r001")["last_fetched"] is None
 
 
-def test_the_record_of_a_run(shell: CommandLine, hosts: Hosts) -> None:
+def test_fetch_json_prints_the_report(shell: CommandLine, hosts: Hosts) -> None:
     report = shell.ok("fetch", "--all", "--json").json()
     github, pypi = (url.removeprefix("http://") for url in (hosts.github.url, hosts.pypi.url))
     assert report == {
@@ -149,7 +149,7 @@ def test_the_record_of_a_run(shell: CommandLine, hosts: Hosts) -> None:
                 },
             },
         },
-        "bytes": sum(one.length for one in (*hosts.github.log, *hosts.pypi.log)),
+        "bytes": sum(request.length for request in (*hosts.github.log, *hosts.pypi.log)),
         "failures": [],
         "stopped": None,
     }
@@ -163,25 +163,25 @@ def test_the_keys_of_a_report_are_in_order(shell: CommandLine) -> None:
     assert list(report["requests"]) == ["total", "by_host"]
 
 
-def test_a_run_is_kept_in_the_catalogue(shell: CommandLine) -> None:
+def test_the_report_of_a_run_is_stored(shell: CommandLine) -> None:
     report = shell.ok("fetch", "--all", "--json").json()
-    [(kept,)] = shell.rows("SELECT report FROM runs")
-    assert json.loads(kept) == report
+    [(stored,)] = shell.rows("SELECT report FROM runs")
+    assert json.loads(stored) == report
 
 
-# ── the second run ──
+# ── a second run ──
 
 
-def test_unchanged_is_nearly_free(shell: CommandLine, hosts: Hosts) -> None:
+def test_an_unchanged_package_costs_few_requests(shell: CommandLine, hosts: Hosts) -> None:
     shell.ok("fetch", "--all")
     assert hosts.asked() == (9, 6)
     before = shell.ok("list", "--json").json()
-    later(shell)
+    advance(shell)
     report = shell.ok("fetch", "--all", "--json").json()
     assert hosts.asked() == (6, 3)
     assert report["packages"]["unchanged"] == 3
-    counted = report["requests"]["by_host"].values()
-    assert sum(one["not_modified"] for one in counted) == 9
+    hosts_counts = report["requests"]["by_host"].values()
+    assert sum(counts["not_modified"] for counts in hosts_counts) == 9
     after = shell.ok("list", "--json").json()
     for old, new in zip(before, after, strict=True):
         assert new["last_fetched"] == "2026-02-16T18:08:42Z"
@@ -189,33 +189,33 @@ def test_unchanged_is_nearly_free(shell: CommandLine, hosts: Hosts) -> None:
         assert new == old
 
 
-def test_the_window_moves_though_nothing_came(shell: CommandLine) -> None:
+def test_the_52_weeks_move_without_new_commits(shell: CommandLine) -> None:
     shell.ok("fetch", "r000")
     before = shell.show("r000")
-    later(shell, 7 * DAY)
+    advance(shell, 7 * DAY)
     shell.ok("fetch", "r000")
     after = shell.show("r000")
     assert after["commits_over_52"] == [*before["commits_over_52"][1:], 0]
     assert after["modified"] == before["modified"]
 
 
-def test_a_304_to_a_token_costs_no_point(shell: CommandLine, hosts: Hosts) -> None:
+def test_a_304_with_a_token_costs_no_points(shell: CommandLine, hosts: Hosts) -> None:
     shell.variables["GH_TOKEN"] = "ghp_" + "x" * 36
     shell.ok("fetch", "--all")
-    later(shell)
-    for number in range(3):  # no commit, but contributors may be others
+    advance(shell)
+    for number in range(3):  # no commit, but the contributors may have changed
         hosts.github.add(replace(some(3)[number], pushed_at=shell.clock.now()))
     report = shell.ok("fetch", "--all", "--json").json()
     github = report["requests"]["by_host"][hosts.github.url.removeprefix("http://")]
     assert (github["requests"], github["not_modified"], github["points"]) == (4, 3, 1)
 
 
-def test_what_changed_is_told(shell: CommandLine, hosts: Hosts) -> None:
+def test_the_report_counts_updated_packages(shell: CommandLine, hosts: Hosts) -> None:
     shell.ok("fetch", "--all")
-    later(shell)
+    advance(shell)
     hosts.projects.add(project_of(repository(owner="octo", name="r001"), "1.0", "2.0"))
     report = shell.ok("fetch", "--all", "--json").json()
-    assert report["packages"]["unchanged"] == 3  # its serial has not moved
+    assert report["packages"]["unchanged"] == 3  # its serial is unchanged
     project = project_of(repository(owner="octo", name="r001"), "1.0", "2.0")
     project.serial = 2
     hosts.projects.add(project)
@@ -228,15 +228,15 @@ def test_what_changed_is_told(shell: CommandLine, hosts: Hosts) -> None:
 # ── selection ──
 
 
-def test_stale(shell: CommandLine) -> None:
+def test_stale_selects_packages_by_age(shell: CommandLine) -> None:
     shell.ok("fetch", "r001")
-    later(shell, dt.timedelta(hours=2))
+    advance(shell, dt.timedelta(hours=2))
     dry = shell.ok("fetch", "--all", "--stale", "3h", "--dry-run")
     assert dry.out == "r000  repo pypi\nr002  repo pypi\n"
     assert shell.ok("fetch", "--all", "--stale", "1h", "--dry-run").out.count("\n") == 3
 
 
-def test_limit_takes_the_oldest_first(shell: CommandLine) -> None:
+def test_limit_selects_the_oldest_first(shell: CommandLine) -> None:
     shell.ok("fetch", "r000", "r002")
     report = shell.ok("fetch", "--all", "--limit", "1", "--json").json()
     assert report["packages"]["selected"] == 1
@@ -244,7 +244,9 @@ def test_limit_takes_the_oldest_first(shell: CommandLine) -> None:
 
 
 @pytest.mark.parametrize(("source", "asked"), [("repo", (3, 0)), ("pypi", (0, 2))])
-def test_source(shell: CommandLine, hosts: Hosts, source: str, asked: tuple[int, int]) -> None:
+def test_source_selects_what_is_requested(
+    shell: CommandLine, hosts: Hosts, source: str, asked: tuple[int, int]
+) -> None:
     shell.ok("fetch", "r001", "--source", source)
     assert hosts.asked() == asked
     record = shell.show("r001")
@@ -253,17 +255,17 @@ def test_source(shell: CommandLine, hosts: Hosts, source: str, asked: tuple[int,
     )
 
 
-def test_both_sources_by_name(shell: CommandLine, hosts: Hosts) -> None:
+def test_source_can_be_given_twice(shell: CommandLine, hosts: Hosts) -> None:
     shell.ok("fetch", "r001", "--source", "pypi", "--source", "repo")
     assert hosts.asked() == (3, 2)
 
 
-def test_a_package_by_any_of_its_names(shell: CommandLine) -> None:
+def test_fetch_accepts_every_name_of_a_package(shell: CommandLine) -> None:
     result = shell.ok("fetch", "r001", "2", "https://github.com/octo/r001", "--json")
     assert result.json()["packages"]["selected"] == 1
 
 
-def test_dry_run_touches_nothing(shell: CommandLine, hosts: Hosts) -> None:
+def test_a_dry_run_changes_nothing(shell: CommandLine, hosts: Hosts) -> None:
     before = shell.db.read_bytes()
     result = shell.ok("fetch", "--all", "--dry-run", "--source", "repo")
     assert result.out == "r000  repo\nr001  repo\nr002  repo\n"
@@ -272,7 +274,7 @@ def test_dry_run_touches_nothing(shell: CommandLine, hosts: Hosts) -> None:
     assert shell.rows("SELECT * FROM runs") == []
 
 
-def test_no_project_at_pypi(shell: CommandLine, hosts: Hosts) -> None:
+def test_no_pypi_is_never_requested(shell: CommandLine, hosts: Hosts) -> None:
     shell.ok("add", "octo/other", "--no-pypi")
     hosts.github.add(repository(owner="octo", name="other"))
     shell.ok("fetch", "other")
@@ -280,21 +282,21 @@ def test_no_project_at_pypi(shell: CommandLine, hosts: Hosts) -> None:
     assert shell.show("other")["pypi_url"] == ""
 
 
-def test_show_says_what_was_tried(shell: CommandLine, hosts: Hosts) -> None:
+def test_show_prints_the_project_names_that_were_tried(shell: CommandLine, hosts: Hosts) -> None:
     hosts.projects.remove("r001")
     shell.ok("fetch", "r001")
     assert "tried r001: no such project at PyPI" in shell.ok("show", "r001").out
 
 
-# ── what is said ──
+# ── output ──
 
 
-def test_quiet_is_silent_while_all_is_well(shell: CommandLine) -> None:
+def test_fetch_quiet_prints_nothing_on_success(shell: CommandLine) -> None:
     result = shell.ok("fetch", "--all", "-q")
     assert (result.out, result.err) == ("", "")
 
 
-def test_quiet_tells_what_is_wrong(shell: CommandLine, hosts: Hosts) -> None:
+def test_fetch_quiet_prints_failures(shell: CommandLine, hosts: Hosts) -> None:
     hosts.github.fault("/repos/octo/r001", Fault(status=404))
     result = shell.run("-q", "fetch", "--all")
     assert result.code == 3
@@ -302,15 +304,15 @@ def test_quiet_tells_what_is_wrong(shell: CommandLine, hosts: Hosts) -> None:
     assert "r000" not in result.err
 
 
-def test_verbose_has_a_line_for_each_request(shell: CommandLine, hosts: Hosts) -> None:
+def test_fetch_verbose_prints_every_request(shell: CommandLine, hosts: Hosts) -> None:
     lines = shell.ok("fetch", "--all", "-v").err.splitlines()
-    told = sorted(line.split()[1] for line in lines if line.startswith("GET "))
-    urls = [hosts.github.url + one.target for one in hosts.github.log]
-    urls += [hosts.pypi.url + one.target for one in hosts.pypi.log]
-    assert told == sorted(urls)
+    printed_urls = sorted(line.split()[1] for line in lines if line.startswith("GET "))
+    urls = [hosts.github.url + request.target for request in hosts.github.log]
+    urls += [hosts.pypi.url + request.target for request in hosts.pypi.log]
+    assert printed_urls == sorted(urls)
     assert all(line.split()[2] == "200" for line in lines if line.startswith("GET "))
 
 
-def test_nothing_but_data_on_standard_output(shell: CommandLine) -> None:
+def test_fetch_prints_only_data_on_standard_output(shell: CommandLine) -> None:
     assert shell.ok("fetch", "--all", "-v").out == ""
     assert shell.ok("fetch", "--all", "-v", "--json").json()

@@ -1,4 +1,4 @@
-"""``pkgharvest fetch`` where hosts fail, refuse, rename or know nothing."""
+"""``pkgharvest fetch`` when hosts fail, reject requests, rename or have no data."""
 
 import datetime as dt
 
@@ -14,17 +14,17 @@ from tests.support.hosts import Hosts
 pytestmark = pytest.mark.repositories(3)
 
 
-def later(shell: CommandLine, delay: dt.timedelta = DAY) -> None:
-    """Let ``delay`` go by."""
+def advance(shell: CommandLine, delay: dt.timedelta = DAY) -> None:
+    """Move the clock forward by ``delay``."""
     shell.clock = FixedClock(shell.clock.now() + delay)
 
 
-# ── what fails ──
+# ── failures ──
 
 
-def test_a_failing_source_costs_only_its_own_fields(shell: CommandLine, hosts: Hosts) -> None:
+def test_a_failing_source_affects_only_its_own_fields(shell: CommandLine, hosts: Hosts) -> None:
     shell.ok("fetch", "--all")
-    later(shell)
+    advance(shell)
     good = shell.show("r001")
     hosts.pypi.fault("/simple/r001/", Fault(status=500))
     hosts.github.fault("/repos/octo/r002", Fault(status=200, body=b"{nonsense"))
@@ -38,7 +38,7 @@ def test_a_failing_source_costs_only_its_own_fields(shell: CommandLine, hosts: H
         "failed": 2,
         "deferred": 0,
     }
-    failures = {one["slug"]: one for one in report["failures"]}
+    failures = {failure["slug"]: failure for failure in report["failures"]}
     assert list(failures["r001"]) == ["slug", "source", "error", "message"]
     assert (failures["r001"]["source"], failures["r001"]["error"]) == ("pypi", "unavailable")
     assert (failures["r002"]["source"], failures["r002"]["error"]) == ("repo", "malformed")
@@ -55,23 +55,27 @@ def test_a_failing_source_costs_only_its_own_fields(shell: CommandLine, hosts: H
     assert "2 failed" in result.err
 
 
-def test_what_failed_is_left_alone_for_a_while(shell: CommandLine, hosts: Hosts) -> None:
+def test_a_failed_package_is_in_back_off(shell: CommandLine, hosts: Hosts) -> None:
     hosts.github.fault("/repos/octo/r001", Fault(status=404))
     assert shell.run("fetch", "--all").code == 3
     hosts.asked()
-    later(shell, dt.timedelta(minutes=30))
+    advance(shell, dt.timedelta(minutes=30))
     shell.ok("fetch", "--all", "--source", "repo")
     assert not any("r001" in target for target in hosts.github.requests())
     assert shell.run("fetch", "--all", "--source", "repo", "--retry-failed").code == 3
     assert any("r001" in target for target in hosts.github.requests())
-    assert shell.run("fetch", "r001", "--source", "repo").code == 3  # named: at once
+    assert (
+        shell.run("fetch", "r001", "--source", "repo").code == 3
+    )  # a named package has no back-off
     hosts.github.heal()
-    later(shell, 7 * DAY)
+    advance(shell, 7 * DAY)
     shell.ok("fetch", "--all")
     assert shell.show("r001", "--full")["fetches"]["repo"]["consecutive_failures"] == 0
 
 
-def test_gone_is_a_failure_once(shell: CommandLine, hosts: Hosts) -> None:
+def test_a_410_is_a_failure_once_then_the_repository_is_gone(
+    shell: CommandLine, hosts: Hosts
+) -> None:
     shell.ok("fetch", "r001")
     hosts.github.fault("/repos/octo/r001", Fault(status=410))
     assert shell.run("fetch", "r001").code == 3
@@ -80,7 +84,9 @@ def test_gone_is_a_failure_once(shell: CommandLine, hosts: Hosts) -> None:
     assert shell.show("r001")["repo_watchers"] == 1
 
 
-def test_the_third_404_in_a_row(shell: CommandLine, hosts: Hosts) -> None:
+def test_a_404_three_times_in_a_row_marks_the_repository_as_gone(
+    shell: CommandLine, hosts: Hosts
+) -> None:
     shell.ok("fetch", "r001")
     hosts.github.fault("/repos/octo/r001", Fault(status=404))
     for status in ("active", "active", "gone"):
@@ -92,14 +98,14 @@ def test_the_third_404_in_a_row(shell: CommandLine, hosts: Hosts) -> None:
     assert shell.show("r001", "--full")["status"] == "active"
 
 
-def test_too_large_to_list_contributors_is_no_failure(shell: CommandLine, hosts: Hosts) -> None:
+def test_too_many_contributors_to_list_are_no_failure(shell: CommandLine, hosts: Hosts) -> None:
     hosts.github.add(repository(owner="octo", name="huge", too_large=True))
     shell.ok("add", "octo/huge")
     shell.ok("fetch", "huge")
     assert shell.show("huge")["participants"] == []
 
 
-def test_an_empty_repository_has_zeros(shell: CommandLine, hosts: Hosts) -> None:
+def test_an_empty_repository_has_zero_commits(shell: CommandLine, hosts: Hosts) -> None:
     hosts.github.add(repository(owner="octo", name="void", empty=True))
     shell.ok("add", "octo/void")
     shell.ok("fetch", "void")
@@ -116,7 +122,7 @@ def test_a_rename_is_followed(shell: CommandLine, hosts: Hosts) -> None:
     hosts.github.add(repo)
     shell.ok("fetch", "r001")
     hosts.github.rename(repo, "Octo-Org/Renamed")
-    later(shell)
+    advance(shell)
     shell.ok("fetch", "r001")
     record = shell.show("r001", "--full")
     assert record["repo_url"] == "https://github.com/Octo-Org/Renamed"
@@ -127,25 +133,27 @@ def test_a_rename_is_followed(shell: CommandLine, hosts: Hosts) -> None:
         assert shell.show(name)["slug"] == "r001"
     assert shell.ok("add", "octo/r001").out.startswith("is there already: r001  ")
     hosts.asked()
-    later(shell)
+    advance(shell)
     shell.ok("fetch", "r001")
-    later(shell)
+    advance(shell)
     hosts.asked()
     report = shell.ok("fetch", "r001", "--json").json()
     assert hosts.asked() == (2, 1)
     assert report["packages"]["unchanged"] == 1
 
 
-def test_another_repository_at_the_old_name(shell: CommandLine, hosts: Hosts) -> None:
+def test_another_repository_at_the_old_name_is_not_followed(
+    shell: CommandLine, hosts: Hosts
+) -> None:
     shell.ok("fetch", "r001")
     hosts.github.add(repository(owner="octo", name="r001", id=666, stars=31337))
-    later(shell)
+    advance(shell)
     assert shell.run("fetch", "r001").code == 3
     record = shell.show("r001", "--full")
     assert (record["status"], record["repo_watchers"]) == ("moved", 1)
 
 
-def test_many_pages(shell: CommandLine, hosts: Hosts) -> None:
+def test_fetch_reads_all_pages(shell: CommandLine, hosts: Hosts) -> None:
     ages = [2 + number / 100 for number in range(250)]
     people = [
         FakeContributor(name=f"p{number}", contributions=500 - number) for number in range(230)

@@ -1,4 +1,4 @@
-"""Values of options that cannot be meant: refused before anything is kept."""
+"""Invalid option values: rejected before anything is stored."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.support.command_line import CommandLine
     "name",
     ["../evil", " ", "", "a/b", "-x", "x-", "h\xe9\xe9", "a\nb", "cat\n", "x" * 5000, "\u212aat"],
 )
-def test_no_project_can_have_that_name(shell: CommandLine, name: str) -> None:
+def test_add_rejects_an_invalid_pypi_name(shell: CommandLine, name: str) -> None:
     result = shell.run("add", "octo/cat", f"--pypi={name}")
     assert result.code == 2
     assert "--pypi" in result.error
@@ -18,7 +18,7 @@ def test_no_project_can_have_that_name(shell: CommandLine, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["x", "Kit.Ty", "a__b-2", "7zip", "x" * 200])
-def test_a_project_can_have_that_name(shell: CommandLine, name: str) -> None:
+def test_add_accepts_a_valid_pypi_name(shell: CommandLine, name: str) -> None:
     shell.ok("add", "octo/cat", "--pypi", name)
     assert shell.show("cat", "--full")["pypi_name"] == name
 
@@ -31,7 +31,7 @@ def test_a_project_can_have_that_name(shell: CommandLine, name: str) -> None:
         *("https://d.test/\n", "http://d.test/\x1b[31m"),
     ],
 )
-def test_no_documentation_can_be_there(shell: CommandLine, url: str) -> None:
+def test_add_rejects_an_invalid_documentation_url(shell: CommandLine, url: str) -> None:
     result = shell.run("add", "octo/cat", f"--docs={url}")
     assert result.code == 2
     assert "--docs" in result.error
@@ -39,46 +39,46 @@ def test_no_documentation_can_be_there(shell: CommandLine, url: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://d.test", "HTTPS://d.test:8443/a?b=c#d"])
-def test_documentation_can_be_there(shell: CommandLine, url: str) -> None:
+def test_add_accepts_a_valid_documentation_url(shell: CommandLine, url: str) -> None:
     shell.ok("add", "octo/cat", "--docs", url)
     assert shell.show("cat")["documentation_url"] == url
 
 
-def test_a_password_in_a_refused_address_is_not_repeated(shell: CommandLine) -> None:
+def test_a_password_in_a_rejected_url_is_not_printed(shell: CommandLine) -> None:
     result = shell.run("add", "octo/cat", "--docs", "ftp://me:hunter2@docs.test/")
     assert result.code == 2
     assert "hunter2" not in result.out + result.err
 
 
 @pytest.mark.parametrize("title", ["", " ", "\t \u3000", "\u200b"])
-def test_a_blank_title(shell: CommandLine, title: str) -> None:
+def test_add_rejects_a_blank_title(shell: CommandLine, title: str) -> None:
     result = shell.run("add", "octo/cat", f"--title={title}")
     assert result.code == 2
     assert "--title" in result.error
     assert not shell.db.exists()
 
 
-# ── lists ──
+# ── lists on standard input ──
 
 
-def test_a_byte_order_mark_is_no_part_of_a_name(shell: CommandLine) -> None:
+def test_a_list_may_begin_with_a_byte_order_mark(shell: CommandLine) -> None:
     added = shell.ok("add", "-", "--json", stdin=b"\xef\xbb\xbfocto/cat\nocto/dog\n").json()
-    assert [one["slug"] for one in added] == ["cat", "dog"]
+    assert [entry["slug"] for entry in added] == ["cat", "dog"]
 
 
-def test_a_list_is_read_where_it_stands(shell: CommandLine) -> None:
+def test_a_list_keeps_its_place_among_arguments(shell: CommandLine) -> None:
     added = shell.ok("add", "octo/a", "-", "octo/d", "--json", stdin=b"octo/b\nocto/c\n").json()
-    assert [one["input"] for one in added] == ["octo/a", "octo/b", "octo/c", "octo/d"]
+    assert [entry["input"] for entry in added] == ["octo/a", "octo/b", "octo/c", "octo/d"]
 
 
-def test_a_list_is_read_once(shell: CommandLine) -> None:
+def test_a_list_on_standard_input_is_read_once(shell: CommandLine) -> None:
     assert len(shell.ok("add", "-", "-", "--json", stdin=b"octo/b\n").json()) == 1
 
 
-# ── what is refused can be told apart ──
+# ── secrets in rejected values ──
 
 
-def test_a_revision_is_no_secret(shell: CommandLine) -> None:
+def test_a_revision_is_not_masked(shell: CommandLine) -> None:
     result = shell.run("add", "octo/cat@v1.2", "octo/cat@")
     assert result.code == 2
     assert "'octo/cat@v1.2'" in result.err
@@ -92,6 +92,6 @@ def test_a_revision_is_no_secret(shell: CommandLine) -> None:
         *("me:x/hunter2@host", "hunter2@host", "me/hunter2%40host", "a/hunter2/b@host"),
     ],
 )
-def test_what_may_be_a_secret_is_masked(shell: CommandLine, text: str) -> None:
+def test_a_possible_secret_is_masked(shell: CommandLine, text: str) -> None:
     result = shell.run("add", text)
     assert "hunter2" not in result.err
