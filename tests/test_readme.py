@@ -2,15 +2,12 @@
 
 import datetime as dt
 import re
-import shlex
 from pathlib import Path
 
-import click
 import pytest
 
 from pkgharvest.api_v4.encode import RECORD_FIELDS
 from pkgharvest.cli.exit_codes import ExitCode
-from pkgharvest.cli.main import cli
 from pkgharvest.model.clock import FixedClock
 from tests.support.command_line import CommandLine
 
@@ -57,24 +54,6 @@ def test_it_has_the_record_key_by_key(text: str) -> None:
 def test_it_has_every_exit_code(text: str) -> None:
     named = re.findall(r"^\| (\d+) \|", text, re.MULTILINE)
     assert [int(code) for code in named] == [code.value for code in ExitCode]
-
-
-def test_its_commands_and_options_exist(text: str) -> None:
-    context = cli.make_context("pkgharvest", ["list"])
-    code = "\n".join(re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
-    inline = re.findall(r"`(pkgharvest [^`]+)`", text)
-    for words in re.findall(r"^pkgharvest ([^\n#]+)", "\n".join((code, *inline)), re.MULTILINE):
-        name, *others = shlex.split(words)
-        command = cli.get_command(context, name)
-        assert command is not None, words
-        meant = command.make_context(name, [*others], resilient_parsing=True).command
-        params = [*meant.params, *cli.params]
-        if isinstance(command, click.Group) and others:
-            part = command.get_command(context, others[0])
-            params += [] if part is None else part.params
-        known = {option for parameter in params for option in parameter.opts}
-        if name != "db":
-            assert set(re.findall(r"(?<= )--[a-z-]+", words)) <= known | {"--help"}, words
 
 
 @pytest.mark.parametrize("mark", ["demo", "tests"])
