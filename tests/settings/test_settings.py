@@ -126,7 +126,7 @@ def test_start_up_is_spared_what_nobody_asked_for() -> None:
     ],
 )
 def test_where_graphql_is_asked(variables: dict[str, str], expected: str) -> None:
-    host = plain(variables).host_table.api_hosts["github.com"]
+    host = plain(variables).host_table.hosts["github.com"]
     assert host.urls[1] == expected
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from pkgharvest.model.clock import FixedClock
 from pkgharvest.model.forges import github
 from pkgharvest.model.observations import FetchTarget, RepositoryResult
-from pkgharvest.settings.hosts import ApiHost
+from pkgharvest.settings.hosts import ForgeHost
 from pkgharvest.settings.spec import Setting
 from pkgharvest.sources.github.rest import GitHubRestSource
 from tests.standins.github import FakeCommit, FakeContributor, FakeRepository, GitHubStandIn
@@ -22,9 +22,9 @@ FIRST_DAY = TODAY - 371 * DAY
 """The first day of the commits that are listed for a new package."""
 
 
-def github_host(api_url: str, graphql_url: str | None = None) -> ApiHost:
+def github_host(api_url: str, graphql_url: str | None = None) -> ForgeHost:
     """Return github.com with its API at ``api_url``."""
-    return ApiHost(
+    return ForgeHost(
         github.FORGE,
         "github.com",
         Setting(api_url, "test"),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from pkgharvest.model.errors import InvalidValue, Malformed
 from pkgharvest.model.origin import Origin
 from pkgharvest.model.redaction import redact
-from pkgharvest.settings.hosts import ApiHost
+from pkgharvest.settings.hosts import ForgeHost
 from pkgharvest.settings.load import Setting, Settings
 from pkgharvest.settings.spec import all_settings, api_url_setting, graphql_url_setting
 from pkgharvest.transport.credentials import Credentials, find_token, last_four
@@ -26,7 +26,7 @@ def describe_settings(settings: Settings, environ: Mapping[str, str]) -> list[Se
     Of a token at most the last four characters are shown, of an address neither user name nor
     password. Raises InvalidValue for what no fetch could use.
     """
-    hosts = settings.host_table.api_hosts.values()
+    hosts = settings.host_table.api_hosts
     in_effect = {spec.name: settings.lookup(spec) for spec in all_settings()}
     in_effect |= dict(_forge_addresses(hosts))
     in_effect["pypistats_url"] = Setting(settings.pypistats or "", settings.pypistats_url.origin)
@@ -42,10 +42,10 @@ def describe_settings(settings: Settings, environ: Mapping[str, str]) -> list[Se
     ]
 
 
-def _forge_addresses(hosts: Iterable[ApiHost]) -> Iterator[tuple[str, Setting]]:
+def _forge_addresses(hosts: Iterable[ForgeHost]) -> Iterator[tuple[str, Setting]]:
     """Return the addresses of forges' own APIs, derived ones included."""
     for host in hosts:
-        if host.host == host.forge.hosts[0]:
+        if host.is_primary and host.api_url is not None:
             yield api_url_setting(host.forge).name, host.api_url
             if host.graphql_url is not None:
                 yield graphql_url_setting(host.forge).name, host.graphql_url
@@ -72,9 +72,8 @@ def _shown(name: str, setting: Setting) -> SettingRow:
     return SettingRow(name, value, setting.origin)
 
 
-def _token_row(host: ApiHost, environ: Mapping[str, str]) -> SettingRow:
-    is_first = host.host == host.forge.hosts[0]
-    name = f"{host.forge.kind}_token" if is_first else f'hosts."{host.host}".token'
+def _token_row(host: ForgeHost, environ: Mapping[str, str]) -> SettingRow:
+    name = f"{host.forge.kind}_token" if host.is_primary else f'hosts."{host.host}".token'
     Credentials.find([host], environ)  # raises for what cannot be a token
     found = find_token(host, environ)
     return (

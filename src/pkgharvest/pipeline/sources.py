@@ -5,7 +5,8 @@ How a forge is read is known to its source, which ``sources/registry.py`` finds.
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from pkgharvest.model.observations import Activity, FetchTarget, RepositoryResul
 from pkgharvest.model.origin import Origin
 from pkgharvest.pipeline.executors.local import SourceSet
 from pkgharvest.pipeline.options import FetchOptions
-from pkgharvest.settings.hosts import ApiHost, HostTable, clean_url
+from pkgharvest.settings.hosts import ForgeHost, HostTable, clean_url
 from pkgharvest.settings.load import PYPI_URL, Setting, Settings
 from pkgharvest.sources.base import HistorySource, RepositorySource
 from pkgharvest.sources.git import GitSource
@@ -49,7 +50,7 @@ class Services:
         """
         if archive is not None:
             return cls(
-                hosts=HostTable.from_archive(archive.hosts, "archive"),
+                hosts=HostTable.from_archive(archive.hosts),
                 pypi=archive.hosts.get("pypi", PYPI_URL),
                 pypistats=archive.hosts.get("pypistats"),
                 is_replay=True,
@@ -63,26 +64,26 @@ class Services:
 
     def recorded_urls(self) -> Mapping[str, str]:
         """Return the base addresses by name, as an archive remembers them."""
-        urls = {host.name: host.urls[0] for host in self.hosts.api_hosts.values()}
+        urls = {host.name: host.urls[0] for host in self.hosts.api_hosts}
         urls["pypi"] = self.pypi
         return urls if self.pypistats is None else {**urls, "pypistats": self.pypistats}
 
     def find_credentials(self, environ: Mapping[str, str]) -> Credentials:
         """Return the tokens for these services; a replay has none. Raises InvalidValue."""
-        hosts = () if self.is_replay else self.hosts.api_hosts.values()
+        hosts = () if self.is_replay else self.hosts.api_hosts
         return Credentials.find(hosts, environ)
 
     def rate_limits(self, requests_per_minute: Mapping[str, float]) -> Mapping[str, RateLimit]:
         """Return how fast each service may be asked; limits by host are a person's own."""
         return rate_limits(
-            self.hosts.api_hosts.values(), pypistats=self.pypistats, limits=requests_per_minute
+            self.hosts.api_hosts, pypistats=self.pypistats, limits=requests_per_minute
         )
 
     def token_advice(self, credentials: Credentials) -> Mapping[str, str]:
         """Return, by the network location of hosts without a token, how to give them one."""
         return {
             origin.netloc: f"set {variable} for a larger quota at {host.forge.name}"
-            for host in self.hosts.api_hosts.values()
+            for host in self.hosts.api_hosts
             for variable in host.token_variables[:1]
             if credentials.header(origin := Origin.of(host.urls[0])) is None and not self.is_replay
         }
@@ -91,15 +92,14 @@ class Services:
         """Return whether the source of any of the hosts asks for many repositories at once."""
         return any(
             spec is not None and spec.batches_with_token
-            for host in self.hosts.api_hosts.values()
+            for host in self.hosts.api_hosts
             if _has_token(host, credentials)
             for spec in (find_source(host.forge.kind),)
         )
 
     def reads_with_git(self, locator: Locator) -> bool:
         """Return whether the host of ``locator`` is read by git alone."""
-        host = self.hosts.api_host(locator)
-        return host is None or find_source(host.forge.kind) is None
+        return find_source(self.hosts.kind_of(locator)) is None
 
 
 def clones_directory(cache: Path) -> Path:
@@ -117,23 +117,42 @@ def open_sources(
     cache: Path,
     options: FetchOptions,
 ) -> SourceSet:
-    """Return the sources of one run. In a replay, git only reads what is on this machine."""
+    """Return the sources of one run. In a replay, git only reads what is on this machine.
+
+    The source of a host is opened when the first of its repositories is to be read.
+    """
     # A recording and its replay must ask the same of a catalog that knows nothing.
     conditional = options.record is None and options.replay is None
-    git_source = GitSource(
-        GitProcess(environ), CloneCache(clones_directory(cache)), concurrency=options.jobs
-    )
+    clones = CloneCache(clones_directory(cache))
+    git_source = GitSource(GitProcess(environ), clones, concurrency=options.jobs)
     git = _LocalOnly(git_source) if services.is_replay else git_source
-    repositories: Callable[[Locator], RepositorySource]
-    if options.as_of is not None:
-        past = _PastSource(git, options.as_of)
-        repositories = lambda _: past  # noqa: E731
-    else:
-        repositories = _RepositorySources(
-            client, services, credentials, clock=clock, options=options, git=git
+    past = None if options.as_of is None else _PastSource(git, options.as_of)
+
+    @functools.cache
+    def open_host(name: str) -> RepositorySource:
+        host = services.hosts.hosts[name]
+        spec = find_source(host.forge.kind)
+        if spec is None:
+            return git
+        context = SourceContext(
+            host=host,
+            client=client,
+            clock=clock,
+            has_token=_has_token(host, credentials),
+            conditional=conditional,
+            may_batch=options.may_batch,
+            git=git,
+            prefers_git=options.history == "git",
         )
+        source = spec.open(context)
+        return source if name in host.forge.hosts else _ConfiguredHostSource(source, host)
+
+    def find_repository_source(locator: Locator) -> RepositorySource:
+        host = services.hosts.find(locator)
+        return past or (git if host is None else open_host(host.host))
+
     return SourceSet(
-        repositories=repositories,
+        repositories=find_repository_source,
         projects=PypiIndexSource(client, url=services.pypi, conditional=conditional),
         downloads=(
             None
@@ -143,64 +162,14 @@ def open_sources(
     )
 
 
-class _RepositorySources:
-    """Opens the source of a host when the first of its repositories is to be read."""
-
-    def __init__(
-        self,
-        client: Client,
-        services: Services,
-        credentials: Credentials,
-        *,
-        clock: Clock,
-        options: FetchOptions,
-        git: "GitSource | _LocalOnly",
-    ) -> None:
-        self._client = client
-        self._services = services
-        self._credentials = credentials
-        self._clock = clock
-        self._options = options
-        self._git = git
-        self._opened: dict[str, RepositorySource] = {}
-
-    def __call__(self, locator: Locator) -> RepositorySource:
-        """Return the source that reads the repository at ``locator``."""
-        host = self._services.hosts.api_host(locator)
-        if host is None:
-            return self._git
-        if host.host not in self._opened:
-            self._opened[host.host] = self._open(host)
-        return self._opened[host.host]
-
-    def _open(self, host: ApiHost) -> RepositorySource:
-        spec = find_source(host.forge.kind)
-        if spec is None:
-            return self._git
-        options = self._options
-        source = spec.open(
-            SourceContext(
-                host=host,
-                client=self._client,
-                clock=self._clock,
-                has_token=_has_token(host, self._credentials),
-                conditional=options.record is None and options.replay is None,
-                may_batch=options.may_batch,
-                git=self._git,
-                prefers_git=options.history == "git",
-            )
-        )
-        return source if host.is_forges_own else _ConfiguredHostSource(source, host)
-
-
-def _has_token(host: ApiHost, credentials: Credentials) -> bool:
+def _has_token(host: ForgeHost, credentials: Credentials) -> bool:
     return credentials.header(Origin.of(host.urls[0])) is not None
 
 
 class _ConfiguredHostSource:
     """Applies the forge's rules to locators that were read without knowing the host's kind."""
 
-    def __init__(self, source: RepositorySource, host: ApiHost) -> None:
+    def __init__(self, source: RepositorySource, host: ForgeHost) -> None:
         self._source = source
         self._host = host
 

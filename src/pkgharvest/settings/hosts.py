@@ -19,6 +19,7 @@ from pkgharvest.settings.spec import Setting, api_url_setting, graphql_url_setti
 
 if TYPE_CHECKING:
     from pkgharvest.model.forges.base import Forge
+    from pkgharvest.model.forges.registry import ForgeRegistry
     from pkgharvest.model.locators import Locator
     from pkgharvest.settings.load import Settings
 
@@ -122,34 +123,34 @@ def _normalize_host(name: str) -> str | None:
 # ── what kind of forge a host is ─────────────────────────────────────────────────────────
 
 
-class ApiHost(NamedTuple):
-    """A host of a forge that has an API."""
+class ForgeHost(NamedTuple):
+    """A host of a known kind. Whoever asks its API needs a forge with one."""
 
     forge: "Forge"
     host: str
     """As `pkgharvest.model.locators.Locator.host_with_port` returns it."""
-    api_url: Setting
-    """The base of its API, perhaps with a user name and a password in it."""
+    api_url: Setting | None = None
+    """The base of its API, perhaps with a user name and a password in it; None without an API."""
     graphql_url: Setting | None = None
     token_variables: tuple[str, ...] = ()
     """Environment variables with a token for it, after ``token_env`` and ``token_file``."""
-    token_env: str | None = None
+    token_env: Setting | None = None
+    """The name of a variable with its token."""
     token_file: Setting | None = None
+
+    @property
+    def is_primary(self) -> bool:
+        """Whether this host is meant where only the forge is named."""
+        return self.host == self.forge.hosts[0]
 
     @property
     def name(self) -> str:
         """Its name in archives: ``github`` for github.com, else ``github:ghe.example.org``."""
-        is_first = self.host == self.forge.hosts[0]
-        return self.forge.kind if is_first else f"{self.forge.kind}:{self.host}"
-
-    @property
-    def is_forges_own(self) -> bool:
-        """Whether the forge's makers run it."""
-        return self.host in self.forge.hosts
+        return self.forge.kind if self.is_primary else f"{self.forge.kind}:{self.host}"
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """The addresses that are asked, without user names and passwords; the API's base first.
+        """The addresses of its API, without user names and passwords; the base first.
 
         Raises InvalidValue for what is no address.
         """
@@ -164,15 +165,15 @@ class ApiHost(NamedTuple):
         from pkgharvest.model.forges.base import LocatorRefused  # noqa: PLC0415 - not at start-up
         from pkgharvest.model.locators import Locator  # noqa: PLC0415
 
-        server = urlsplit(f"//{self.host}")
         try:
             path = self.forge.repository_path(path.split("/"), host=self.host, exact=exact)
         except LocatorRefused as error:
             raise LocatorError(str(error)) from error
-        # A web server with an API over plain HTTP is one for tests, at the same port.
-        is_plain = server.port is not None and self.api_url.value.startswith("http:")
+        server = urlsplit(f"//{self.host}")
+        # Where the API speaks plain HTTP, so does the web server beside it: both are for tests.
+        is_plain = self.api_url is not None and self.api_url.value.startswith("http:")
         return Locator(
-            scheme="http" if is_plain else "https",
+            scheme="http" if is_plain and server.port else "https",
             host=server.hostname or "",
             port=server.port,
             path=path,
@@ -180,23 +181,24 @@ class ApiHost(NamedTuple):
 
 
 class HostTable(NamedTuple):
-    """The kind of every host: that of a forge's own host, else as configured, else ``git``."""
+    """What kind every host is of: a forge's own host is of its kind, others are configured."""
 
-    kinds: Mapping[str, str]
-    """Of hosts that are configured."""
-    api_hosts: Mapping[str, ApiHost]
-    """Hosts with an API: forges' own and configured ones."""
+    hosts: Mapping[str, ForgeHost]
+    """Hosts of a known kind, by `Locator.host_with_port`."""
+
+    @property
+    def api_hosts(self) -> list[ForgeHost]:
+        """The hosts that have an API."""
+        return [host for host in self.hosts.values() if host.api_url is not None]
+
+    def find(self, locator: "Locator") -> ForgeHost | None:
+        """Return the host of ``locator``; None where nothing but git is known of it."""
+        return self.hosts.get(locator.host_with_port)
 
     def kind_of(self, locator: "Locator") -> str:
         """Return the kind of the host of ``locator``."""
-        from pkgharvest.model.forges.registry import find_forges  # noqa: PLC0415 - not at start-up
-
-        forge = find_forges().by_host.get(locator.host)
-        return forge.kind if forge else self.kinds.get(locator.host_with_port, GIT)
-
-    def api_host(self, locator: "Locator") -> ApiHost | None:
-        """Return the host of ``locator`` if it has an API."""
-        return self.api_hosts.get(locator.host_with_port)
+        host = self.find(locator)
+        return GIT if host is None else host.forge.kind
 
     @classmethod
     def from_settings(cls, settings: "Settings") -> "HostTable":
@@ -207,50 +209,32 @@ class HostTable(NamedTuple):
         from pkgharvest.model.forges.registry import find_forges  # noqa: PLC0415 - not at start-up
 
         forges = find_forges()
-        kinds: dict[str, str] = {}
-        api_hosts = {
-            host: _own_api_host(forge, host, settings)
-            for host, forge in forges.by_host.items()
-            if forge.api is not None
-        }
+        kinds = {host: forge.kind for host, forge in forges.by_host.items()}
         for host, values in settings.host_settings.items():
-            if not values.keys() & set(_TEXTS):
-                continue
-            kind = _checked_kind(host, values, forges.by_kind, forges.by_host.get(host))
-            kinds[host] = kind
-            forge = forges.by_kind.get(kind)
-            if forge is not None and forge.api is not None:
-                known = api_hosts.get(host) or _other_api_host(
-                    forge, host, values, settings.found_file
-                )
-                api_hosts[host] = known._replace(
-                    token_env=values["token_env"].value if "token_env" in values else None,
-                    token_file=values.get("token_file"),
-                )
-        return cls(kinds, api_hosts)
+            if values.keys() & set(_TEXTS):
+                kinds[host] = _checked_kind(host, values, forges)
+        return cls(
+            {
+                host: _forge_host(forges.by_kind[kind], host, settings)
+                for host, kind in kinds.items()
+                if kind != GIT
+            }
+        )
 
     @classmethod
-    def from_archive(cls, urls: Mapping[str, str], origin: str) -> "HostTable":
-        """Return the table of a recording, from its base addresses by `ApiHost.name`."""
+    def from_archive(cls, urls: Mapping[str, str]) -> "HostTable":
+        """Return the table of a recording, from its base addresses by `ForgeHost.name`."""
         from pkgharvest.model.forges.registry import find_forges  # noqa: PLC0415 - not at start-up
 
-        forges = find_forges()
-        bases = {
-            (forge.kind, host): forge.api.public_url
-            for host, forge in forges.by_host.items()
-            if forge.api is not None
-        }
-        for name, url in urls.items():
+        forges = find_forges().by_kind
+        public = {forge.kind: forge.api.public_url for forge in forges.values() if forge.api}
+        hosts = {}
+        for name, url in {**public, **urls}.items():
             kind, _, host = name.partition(":")
-            if kind in forges.by_kind:
-                bases[kind, host or forges.by_kind[kind].hosts[0]] = url
-        return cls(
-            {host: kind for kind, host in bases},
-            {
-                host: ApiHost(forges.by_kind[kind], host, Setting(url, origin))
-                for (kind, host), url in bases.items()
-            },
-        )
+            if kind in forges:
+                host = host or forges[kind].hosts[0]
+                hosts[host] = ForgeHost(forges[kind], host, Setting(url, "archive"))
+        return cls(hosts)
 
 
 def clean_url(setting: Setting) -> str:
@@ -266,57 +250,42 @@ def clean_url(setting: Setting) -> str:
         raise InvalidValue(f"{setting.origin}: {error.message}") from error
 
 
-def _checked_kind(
-    host: str,
-    values: Mapping[str, Setting],
-    forges: Mapping[str, "Forge"],
-    own: "Forge | None",
-) -> str:
-    known = f"known: {', '.join((*forges, GIT))}"
-    if own is not None:
-        kind = values.get("kind", Setting(own.kind, ""))
-        if kind.value != own.kind:
-            where = f'{kind.origin}: hosts."{host}"'
-            raise InvalidValue(f"{where}: the kind of this host is {own.kind!r}")
-        if "api" in values:
-            where = f'{values["api"].origin}: hosts."{host}"'
-            name = api_url_setting(own).name
-            raise InvalidValue(f"{where}: api is for other hosts", hint=f"{name} sets it")
-        return own.kind
-    if "kind" not in values:
-        key, value = next((key, value) for key, value in values.items() if key in _TEXTS)
-        where = f'{value.origin}: hosts."{host}"'
-        raise InvalidValue(f"{where}: {key} without a kind", hint=known)
-    kind = values["kind"]
-    if kind.value not in {*forges, GIT}:
-        where = f'{kind.origin}: hosts."{host}"'
-        raise InvalidValue(f"{where}: unknown kind {kind.value!r}", hint=known)
-    return kind.value
+def _checked_kind(host: str, values: Mapping[str, Setting], forges: "ForgeRegistry") -> str:
+    own, kind = forges.by_host.get(host), values.get("kind")
+    hint: str | None = f"known: {', '.join((*forges.by_kind, GIT))}"
+    key = "kind"
+    if own is None and kind is None:
+        key = next(key for key in values if key in _TEXTS)
+        problem = f"{key} without a kind"
+    elif own is None and kind is not None and kind.value not in {*forges.by_kind, GIT}:
+        problem = f"unknown kind {kind.value!r}"
+    elif own is not None and kind is not None and kind.value != own.kind:
+        problem, hint = f"the kind of this host is {own.kind!r}", None
+    elif own is not None and "api" in values:
+        key, problem, hint = "api", "api is for other hosts", f"{api_url_setting(own).name} sets it"
+    else:
+        return own.kind if own else kind.value if kind else GIT
+    raise InvalidValue(f'{values[key].origin}: hosts."{host}": {problem}', hint=hint)
 
 
-def _own_api_host(forge: "Forge", host: str, settings: "Settings") -> ApiHost:
-    assert forge.api is not None
+def _forge_host(forge: "Forge", host: str, settings: "Settings") -> ForgeHost:
+    if forge.api is None:
+        return ForgeHost(forge, host)
+    values = settings.host_settings.get(host, {})
+    kind = values.get("kind", Setting(forge.kind, "default"))
+    variables = forge.api.token_variables
+    if host not in forge.hosts:
+        # A file that was merely found names this host: no token may go there on its word.
+        is_trusted = kind.origin != settings.found_file
+        variables = forge.api.other_token_variables if is_trusted else ()
+    graphql_url = None
     if host == forge.hosts[0]:
         api_url = settings.lookup(api_url_setting(forge))
+        graphql_url = settings.lookup(graphql_url_setting(forge)) if forge.api.graphql_url else None
     else:
-        api_url = Setting(forge.api.url_template.format(host=host), "default")
-    graphql_url = None
-    if forge.api.graphql_url is not None:
-        graphql_url = settings.lookup(graphql_url_setting(forge))
-        if host != forge.hosts[0] or not graphql_url.value:
-            graphql_url = Setting(forge.api.graphql_url(api_url.value), api_url.origin)
-    return ApiHost(forge, host, api_url, graphql_url, forge.api.token_variables)
-
-
-def _other_api_host(
-    forge: "Forge", host: str, values: Mapping[str, Setting], found_file: str | None
-) -> ApiHost:
-    assert forge.api is not None
-    kind = values["kind"]
-    api_url = values.get("api", Setting(forge.api.url_template.format(host=host), kind.origin))
-    graphql_url = None
-    if forge.api.graphql_url is not None:
+        derived = Setting(forge.api.url_template.format(host=host), kind.origin)
+        api_url = values.get("api", derived)
+    if forge.api.graphql_url is not None and not (graphql_url and graphql_url.value):
         graphql_url = Setting(forge.api.graphql_url(api_url.value), api_url.origin)
-    # A file that was merely found names the host: no token may go there on its word.
-    variables = () if kind.origin == found_file else forge.api.other_token_variables
-    return ApiHost(forge, host, api_url, graphql_url, variables)
+    token_env, token_file = values.get("token_env"), values.get("token_file")
+    return ForgeHost(forge, host, api_url, graphql_url, variables, token_env, token_file)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pkgharvest import sources
 from pkgharvest.model.clock import Clock
-from pkgharvest.settings.hosts import ApiHost
+from pkgharvest.settings.hosts import ForgeHost
 from pkgharvest.sources.base import HistorySource, RepositorySource
 from pkgharvest.transport.client import Client
 
@@ -20,11 +20,11 @@ from pkgharvest.transport.client import Client
 class SourceContext:
     """What a source of repositories is opened with.
 
-    The locators that it will read are of ``host``, as `ApiHost.locator` returns them: without
+    The locators that it will read are of ``host``, as `ForgeHost.locator` returns them: without
     ``.git``, and without what follows a repository's path in the address of one of its pages.
     """
 
-    host: ApiHost
+    host: ForgeHost
     """The host that it reads: where its API is, and how its repositories are addressed."""
     client: Client
     clock: Clock

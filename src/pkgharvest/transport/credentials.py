@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from pkgharvest.model.errors import InvalidValue
 from pkgharvest.model.origin import Origin
-from pkgharvest.settings.hosts import ApiHost
+from pkgharvest.settings.hosts import ForgeHost
 from pkgharvest.settings.load import expand_home
 from pkgharvest.settings.spec import Setting
 
@@ -39,7 +39,7 @@ def last_four(token: str) -> str:
 
 
 def find_token(
-    host: ApiHost, environ: Mapping[str, str], netrc_path: Path | None = None
+    host: ForgeHost, environ: Mapping[str, str], netrc_path: Path | None = None
 ) -> FoundToken | None:
     """Return the token for the API of ``host``, or None.
 
@@ -48,8 +48,8 @@ def find_token(
     unset, a netrc that is missing or not readable as empty. Raises InvalidValue for a netrc that
     cannot be parsed, as whoever has one relies on it, and for a token file that cannot be read.
     """
-    if host.token_env and (token := environ.get(host.token_env)):
-        return FoundToken(token, host.token_env)
+    if host.token_env and (token := environ.get(host.token_env.value)):
+        return FoundToken(token, host.token_env.value)
     if host.token_file is not None:
         return FoundToken(*_read_token(host.token_file))
     for variable in host.token_variables:
@@ -90,7 +90,7 @@ class Credentials:
     @classmethod
     def find(
         cls,
-        hosts: Iterable[ApiHost],
+        hosts: Iterable[ForgeHost],
         environ: Mapping[str, str],
         netrc_path: Path | None = None,
     ) -> "Credentials":
@@ -177,7 +177,7 @@ def _netrc_path(environ: Mapping[str, str]) -> Path | None:
     return Path(home, ".netrc") if home else None
 
 
-def _from_netrc(path: Path | None, host: ApiHost) -> str | None:
+def _from_netrc(path: Path | None, host: ForgeHost) -> str | None:
     if path is None:
         return None
     try:
@@ -193,13 +193,13 @@ def _from_netrc(path: Path | None, host: ApiHost) -> str | None:
     return entry[2] or None if entry else None
 
 
-def _netrc_hosts(host: ApiHost) -> tuple[str, ...]:
+def _netrc_hosts(host: ForgeHost) -> tuple[str, ...]:
     """Return the names under which the netrc may have the token: the API's, and git's.
 
     A forge's own host is named only for its own API, not for another that a setting names.
     """
     api_host = Origin.of(host.urls[0]).host
-    if host.is_forges_own:
+    if host.host in host.forge.hosts:
         api = host.forge.api
         is_own_api = api is not None and api_host == Origin.of(api.public_url).host
         return (api_host, host.host) if is_own_api else (api_host,)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pkgharvest.model.clock import Clock
 from pkgharvest.model.origin import Origin
-from pkgharvest.settings.hosts import ApiHost
+from pkgharvest.settings.hosts import ForgeHost
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ go at once, to keep short runs short."""
 
 
 def rate_limits(
-    hosts: Iterable[ApiHost] = (),
+    hosts: Iterable[ForgeHost] = (),
     *,
     pypistats: str | None = None,
     limits: Mapping[str, float] = MappingProxyType({}),
