@@ -166,7 +166,7 @@ class GitSource:
         async with self._clones.hold(locator, self._limits.fetch_seconds) as path:
             is_new = not path.exists()
             try:
-                return await self._read_clone(locator, path, tip, instant)
+                return await self._read_clone(locator, path, tip, instant, is_new=is_new)
             except GitError as error:
                 if is_new or from_host(error, locator) is not None:
                     raise
@@ -174,13 +174,19 @@ class GitSource:
                 remove_path(path)
                 raise
             remove_path(path)
-            return await self._read_clone(locator, path, tip, instant)
+            return await self._read_clone(locator, path, tip, instant, is_new=True)
 
     async def _read_clone(
-        self, locator: Locator, path: Path, tip: Tip, instant: dt.datetime | None
+        self,
+        locator: Locator,
+        path: Path,
+        tip: Tip,
+        instant: dt.datetime | None,
+        *,
+        is_new: bool,
     ) -> History:
         clone = GitRepository(process=self._process, seconds=self._limits.read_seconds, clone=path)
-        known = await clone.tip() if _exists(path) else None
+        known = None if is_new else await clone.tip()
         if known is None or known.head != tip.head:
             await self._fetch(locator, clone, path, tip)
             known = await clone.tip()
@@ -287,10 +293,6 @@ def _directory(locator: Locator) -> Path:
     if not directory.is_dir():
         raise NotFound(f"{locator.path} is not a directory")
     return directory
-
-
-def _exists(path: Path) -> bool:
-    return path.exists()
 
 
 def _count_packs(path: Path) -> int:
