@@ -1,4 +1,4 @@
-"""``pkgharvest list``: every filter with every other, every order, and the columns asked for."""
+"""``pkgharvest list``: all combinations of filters, every sort order, and chosen columns."""
 
 import datetime as dt
 import itertools
@@ -17,7 +17,7 @@ STATUSES = ("active", "archived", "gone")
 
 @pytest.fixture(scope="module")
 def shell(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
-    """Return a catalogue of 48 packages that differ in everything that is filtered by."""
+    """Return a catalog of 48 packages that differ in every filtered field."""
     shell = CommandLine(tmp_path_factory.mktemp("list"))
     shell.ok("add", "octo/first")
     with database.open_writer(shell.db) as connection, database.transaction(connection):
@@ -55,9 +55,9 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
     return shell
 
 
-def listed(shell: CommandLine, *options: str) -> list[Any]:
-    found = shell.ok("list", "--json", "--fields", "slug", *options).json()
-    return [record["slug"] for record in found]
+def list_slugs(shell: CommandLine, *options: str) -> list[Any]:
+    records = shell.ok("list", "--json", "--fields", "slug", *options).json()
+    return [record["slug"] for record in records]
 
 
 FILTERS: dict[tuple[str, ...], Any] = {
@@ -72,21 +72,21 @@ FILTERS: dict[tuple[str, ...], Any] = {
 }
 
 
-def test_filters_combine(shell: CommandLine) -> None:
-    every = shell.ok("list", "--json", "--full").json()
-    assert len(every) == 48
-    not_empty = 0
+def test_list_filters_combine(shell: CommandLine) -> None:
+    records = shell.ok("list", "--json", "--full").json()
+    assert len(records) == 48
+    non_empty = 0
     for size in range(len(FILTERS) + 1):
         for chosen in itertools.combinations(FILTERS, size):
-            expected = [r["slug"] for r in every if all(FILTERS[one](r) for one in chosen)]
-            options = [word for one in chosen for word in one]
-            assert listed(shell, *options) == expected, options
-            assert listed(shell, *options, "--limit", "3") == expected[:3], options
-            not_empty += bool(expected)
-    assert not_empty >= 18
+            expected = [r["slug"] for r in records if all(FILTERS[name](r) for name in chosen)]
+            options = [word for name in chosen for word in name]
+            assert list_slugs(shell, *options) == expected, options
+            assert list_slugs(shell, *options, "--limit", "3") == expected[:3], options
+            non_empty += bool(expected)
+    assert non_empty >= 18
 
 
-def test_an_unknown_one_fails_in_every_company(shell: CommandLine) -> None:
+def test_list_rejects_an_unknown_category_or_grid_among_other_filters(shell: CommandLine) -> None:
     for option in ("--category", "--grid"):
         result = shell.run("list", "--failing", option, "n3", "--status", "gone")
         assert result.code == 1
@@ -94,21 +94,21 @@ def test_an_unknown_one_fails_in_every_company(shell: CommandLine) -> None:
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-def test_the_order_within_filters(shell: CommandLine, reverse: bool) -> None:
+def test_list_sorts_filtered_packages(shell: CommandLine, reverse: bool) -> None:
     options = ("--status", "active", "--reverse") if reverse else ("--status", "active")
     sign = 1 if reverse else -1
 
-    def told(record: Any) -> Any:
+    def commits(record: Any) -> Any:
         return sum(record["commits_over_52"]) if record["commits_over_52"] else None
 
     records = shell.ok("list", "--json", "--full", "--status", "active").json()
     records.sort(key=lambda r: (sign * r["repo_watchers"], r["slug"]))
-    assert listed(shell, "--sort", "stars", *options) == [r["slug"] for r in records]
-    records.sort(key=lambda r: (told(r) is None, sign * (told(r) or 0), r["slug"]))
-    assert listed(shell, "--sort", "commits", *options) == [r["slug"] for r in records]
+    assert list_slugs(shell, "--sort", "stars", *options) == [r["slug"] for r in records]
+    records.sort(key=lambda r: (commits(r) is None, sign * (commits(r) or 0), r["slug"]))
+    assert list_slugs(shell, "--sort", "commits", *options) == [r["slug"] for r in records]
     records.sort(key=lambda r: (sign * r["score"], r["slug"]))
-    assert listed(shell, "--sort", "score", *options) == [r["slug"] for r in records]
-    assert listed(shell, "--sort", "score", *options, "--limit", "4") == [
+    assert list_slugs(shell, "--sort", "score", *options) == [r["slug"] for r in records]
+    assert list_slugs(shell, "--sort", "score", *options, "--limit", "4") == [
         r["slug"] for r in records[:4]
     ]
 
@@ -117,7 +117,7 @@ def test_the_order_within_filters(shell: CommandLine, reverse: bool) -> None:
 
 
 @pytest.mark.parametrize("format_", ["table", "json", "jsonl", "csv", "tsv", "md"])
-def test_an_unknown_field_in_every_format(shell: CommandLine, format_: str) -> None:
+def test_list_rejects_an_unknown_field_in_every_format(shell: CommandLine, format_: str) -> None:
     result = shell.run("list", "--format", format_, "--fields", "slug,stars,nope")
     assert result.code == 2
     assert result.out == ""
@@ -125,7 +125,7 @@ def test_an_unknown_field_in_every_format(shell: CommandLine, format_: str) -> N
     assert result.hint == f"valid fields: {', '.join(field.name for field in FULL_FIELDS)}"
 
 
-def test_the_fields_that_were_asked_for_in_their_order(shell: CommandLine) -> None:
+def test_list_prints_fields_in_the_given_order(shell: CommandLine) -> None:
     def out(format_: str) -> list[str]:
         options = ("--fields", "repo_watchers, slug", "--category", "n1", "--limit", "1")
         return shell.ok("list", "--format", format_, *options).out.splitlines()
@@ -141,13 +141,13 @@ def test_the_fields_that_were_asked_for_in_their_order(shell: CommandLine) -> No
     assert out("md") == ["| repo_watchers | slug |", "| --- | --- |", f"| {stars} | {slug} |"]
 
 
-def test_every_field_can_be_a_column(shell: CommandLine) -> None:
+def test_list_can_print_every_field(shell: CommandLine) -> None:
     for field in FULL_FIELDS:
         lines = shell.ok("list", "--fields", f"slug,{field.name}", "--limit", "2").out.splitlines()
         assert len(lines) >= 3, field.name
 
 
-def test_more_columns_than_fit_are_sheets(shell: CommandLine) -> None:
+def test_list_prints_cards_when_columns_do_not_fit(shell: CommandLine) -> None:
     shell.variables["COLUMNS"] = "60"
     try:
         names = ",".join(field.name for field in FULL_FIELDS)
@@ -171,6 +171,6 @@ def test_more_columns_than_fit_are_sheets(shell: CommandLine) -> None:
         ("--stale", "1d"),
     ],
 )
-def test_no_list_scans_the_packages(shell: CommandLine, options: tuple[str, ...]) -> None:
+def test_list_never_scans_the_packages_table(shell: CommandLine, options: tuple[str, ...]) -> None:
     catalogue = pytest.importorskip("benchmarks.catalogue", reason="no benchmarks beside the tests")
     assert catalogue.scans(shell.db, ("list", *options, "--limit", "5", "--json")) == []

@@ -1,4 +1,4 @@
-"""What every command has in common: global options, settings, errors, help."""
+"""What all commands share: global options, settings, errors, help."""
 
 import json
 import re
@@ -15,7 +15,7 @@ COMMANDS = (
 )
 
 
-def path(shell: CommandLine, *arguments: str) -> str:
+def db_path(shell: CommandLine, *arguments: str) -> str:
     return shell.ok("db", "path", *arguments).out.strip()
 
 
@@ -23,7 +23,7 @@ def path(shell: CommandLine, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])
-def test_help(shell: CommandLine, option: str) -> None:
+def test_help_lists_every_command(shell: CommandLine, option: str) -> None:
     text = shell.ok(option).out
     for command in COMMANDS:
         assert re.search(rf"^  {command} +[A-Z]", text, re.MULTILINE)
@@ -33,7 +33,7 @@ def test_help(shell: CommandLine, option: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("option", ["-h", "--help"])
-def test_help_of_a_command(shell: CommandLine, command: str, option: str) -> None:
+def test_help_of_every_command(shell: CommandLine, command: str, option: str) -> None:
     result = shell.ok(command, option)
     assert result.out.startswith(f"Usage: pkgharvest {command} ")
     assert "--db PATH" in result.out
@@ -64,7 +64,7 @@ def test_help_of_a_command(shell: CommandLine, command: str, option: str) -> Non
         ("export", "--format -o --output --category --grid --tz --base-url"),
     ],
 )
-def test_every_promised_option_is_there(shell: CommandLine, command: str, options: str) -> None:
+def test_help_lists_every_documented_option(shell: CommandLine, command: str, options: str) -> None:
     text = shell.ok(command, "--help").out
     for option in options.split():
         assert re.search(rf"(?<![\w-]){option}(?![\w-])", text), option
@@ -74,11 +74,13 @@ def test_version(shell: CommandLine) -> None:
     assert shell.ok("--version").out == f"pkgharvest {__version__}\n"
 
 
-def test_help_brings_nothing_heavy(shell: CommandLine) -> None:
+def test_help_imports_nothing_heavy(shell: CommandLine) -> None:
     shell.variables["PYTHONPROFILEIMPORTTIME"] = "1"
     for command in ([], ["fetch"], ["add"], ["list"]):
-        told = shell.process(*command, "--help").err
-        imported = {line.rpartition("|")[2].strip().split(".")[0] for line in told.splitlines()}
+        import_times = shell.process(*command, "--help").err
+        imported = {
+            line.rpartition("|")[2].strip().split(".")[0] for line in import_times.splitlines()
+        }
         assert "click" in imported
         assert not imported & {"httpx", "rich", "sqlite_utils", "asyncio", "platformdirs"}, command
 
@@ -86,46 +88,48 @@ def test_help_brings_nothing_heavy(shell: CommandLine) -> None:
 # ── settings ──
 
 
-def test_the_default_is_the_users_data_directory(shell: CommandLine) -> None:
-    assert path(shell) == str(shell.db)
-    assert not shell.db.parent.exists()  # to ask is not to make
+def test_the_default_db_is_in_the_users_data_directory(shell: CommandLine) -> None:
+    assert db_path(shell) == str(shell.db)
+    assert not shell.db.parent.exists()  # asking for the path creates nothing
 
 
-def test_who_wins(shell: CommandLine) -> None:
-    users = shell.home / "config" / "pkgharvest" / "config.toml"
-    users.parent.mkdir(parents=True)
-    users.write_text('db = "users.db"\ntz = "Europe/Berlin"\nbase_url = "https://users.test"\n')
-    assert path(shell) == "users.db"
+def test_precedence_of_settings(shell: CommandLine) -> None:
+    user_config = shell.home / "config" / "pkgharvest" / "config.toml"
+    user_config.parent.mkdir(parents=True)
+    user_config.write_text(
+        'db = "users.db"\ntz = "Europe/Berlin"\nbase_url = "https://users.test"\n'
+    )
+    assert db_path(shell) == "users.db"
     (shell.here / "pkgharvest.toml").write_text('db = "projects.db"\ntz = "Asia/Tokyo"\n')
-    assert path(shell) == "projects.db"
+    assert db_path(shell) == "projects.db"
     (shell.here / "named.toml").write_text('db = "named.db"\n')
-    assert path(shell, "--config", "named.toml") == "named.db"
+    assert db_path(shell, "--config", "named.toml") == "named.db"
     shell.variables["PKGHARVEST_CONFIG"] = "named.toml"
-    assert path(shell) == "named.db"
-    assert path(shell, "--config", "pkgharvest.toml") == "projects.db"
+    assert db_path(shell) == "named.db"
+    assert db_path(shell, "--config", "pkgharvest.toml") == "projects.db"
     shell.variables["PKGHARVEST_DB"] = "variables.db"
-    assert path(shell) == "variables.db"
-    assert path(shell, "--db", "flags.db") == "flags.db"
+    assert db_path(shell) == "variables.db"
+    assert db_path(shell, "--db", "flags.db") == "flags.db"
     shell.variables["PKGHARVEST_DB"] = ""  # empty is unset
-    assert path(shell) == "named.db"
+    assert db_path(shell) == "named.db"
 
 
-def test_who_wins_the_zone(shell: CommandLine) -> None:
-    def shown(*arguments: str) -> str:
+def test_precedence_of_the_time_zone(shell: CommandLine) -> None:
+    def utc_offset(*arguments: str) -> str:
         return str(shell.show("cat", *arguments)["created"])[-6:]
 
     shell.ok("add", "octo/cat")
-    assert shown() == "08:42Z"
+    assert utc_offset() == "08:42Z"
     (shell.here / "pkgharvest.toml").write_text('tz = "Asia/Tokyo"\n')
-    assert shown() == "+09:00"
+    assert utc_offset() == "+09:00"
     shell.variables["PKGHARVEST_TZ"] = "America/New_York"
-    assert shown() == "-05:00"
-    assert shown("--tz", "Asia/Kolkata") == "+05:30"
-    assert shown("--tz", "UTC") == "08:42Z"
+    assert utc_offset() == "-05:00"
+    assert utc_offset("--tz", "Asia/Kolkata") == "+05:30"
+    assert utc_offset("--tz", "UTC") == "08:42Z"
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("db = ", "pkgharvest.toml is not TOML: "),
         ("nope = 1", "pkgharvest.toml: unknown setting 'nope'"),
@@ -133,32 +137,32 @@ def test_who_wins_the_zone(shell: CommandLine) -> None:
         (b"\xff", "pkgharvest.toml cannot be read: "),
     ],
 )
-def test_a_file_that_cannot_be_understood(
-    shell: CommandLine, content: str | bytes, said: str
+def test_an_invalid_configuration_file_is_an_error(
+    shell: CommandLine, content: str | bytes, message: str
 ) -> None:
     data = content.encode() if isinstance(content, str) else content
     (shell.here / "pkgharvest.toml").write_bytes(data)
     for arguments in (("list",), ("fetch", "--all"), ("db", "path")):
         result = shell.run(*arguments)
         assert result.code == 2
-        assert said in result.error
+        assert message in result.error
 
 
-def test_hosts_in_the_file_are_somebody_elses(shell: CommandLine) -> None:
+def test_commands_ignore_hosts_they_do_not_use(shell: CommandLine) -> None:
     (shell.here / "pkgharvest.toml").write_text('[hosts."git.example.org"]\nkind = "forgejo"\n')
-    assert path(shell) == str(shell.db)
+    assert db_path(shell) == str(shell.db)
 
 
-def test_a_named_file_that_is_missing(shell: CommandLine) -> None:
+def test_a_missing_configuration_file_is_an_error(shell: CommandLine) -> None:
     result = shell.run("list", "--config", "nowhere.toml")
     assert result.code == 2
     assert result.error == "no configuration file nowhere.toml"
 
 
-# ── where options may stand ──
+# ── the position of options ──
 
 
-def test_global_options_before_and_after(shell: CommandLine) -> None:
+def test_global_options_work_before_and_after_the_command(shell: CommandLine) -> None:
     shell.ok("add", "octo/cat", "--db", "x.db")
     for arguments in (
         ("--db", "x.db", "show", "cat", "--json"),
@@ -171,19 +175,19 @@ def test_global_options_before_and_after(shell: CommandLine) -> None:
         "--db x.db db path",
         "db --db x.db path",
         "db path --db x.db",
-        "--db y.db db path --db x.db",  # the nearer one
+        "--db y.db db path --db x.db",  # the nearest option wins
     ):
         assert shell.ok(*line.split()).out == "x.db\n"
 
 
-def test_quiet_before_and_after(shell: CommandLine) -> None:
+def test_quiet_works_before_and_after_the_command(shell: CommandLine) -> None:
     assert shell.ok("-q", "add", "octo/cat").out == ""
     assert shell.ok("add", "octo/dog", "--quiet").out == ""
 
 
 @pytest.mark.parametrize("variable", ["GITHUB_API_URL", "PKGHARVEST_PYPI_URL"])
 @pytest.mark.parametrize("value", ["nonsense", "ftp://x", "https://", "https://me:pa55@[x/"])
-def test_an_address_that_is_none(shell: CommandLine, variable: str, value: str) -> None:
+def test_an_invalid_api_url_is_rejected(shell: CommandLine, variable: str, value: str) -> None:
     shell.ok("add", "octo/cat")
     shell.variables[variable] = value
     result = shell.run("fetch", "cat")
@@ -242,7 +246,7 @@ def test_usage_errors(shell: CommandLine, arguments: tuple[str, ...]) -> None:
         ("db", "backup", "copy.db"),
     ],
 )
-def test_no_catalogue_yet(shell: CommandLine, arguments: tuple[str, ...]) -> None:
+def test_commands_without_a_catalog(shell: CommandLine, arguments: tuple[str, ...]) -> None:
     result = shell.run(*arguments)
     assert result.code == 1
     assert result.error == f"no catalog at {shell.db}"
@@ -253,7 +257,9 @@ def test_no_catalogue_yet(shell: CommandLine, arguments: tuple[str, ...]) -> Non
 @pytest.mark.parametrize(
     "arguments", [("list",), ("add", "octo/cat"), ("fetch", "--all"), ("db", "check")]
 )
-def test_a_file_that_is_no_catalogue(shell: CommandLine, arguments: tuple[str, ...]) -> None:
+def test_a_file_that_is_not_a_catalog_is_rejected(
+    shell: CommandLine, arguments: tuple[str, ...]
+) -> None:
     shell.db.parent.mkdir(parents=True)
     shell.db.write_bytes(b"This is a letter to my aunt. " * 100)
     before = shell.db.read_bytes()
@@ -263,21 +269,21 @@ def test_a_file_that_is_no_catalogue(shell: CommandLine, arguments: tuple[str, .
     assert shell.db.read_bytes() == before
 
 
-def test_a_directory_that_is_missing(shell: CommandLine) -> None:
+def test_a_db_in_a_missing_directory_is_rejected(shell: CommandLine) -> None:
     result = shell.run("add", "octo/cat", "--db", "nowhere/x.db")
     assert result.code == 1
     assert result.error == "no directory nowhere"
     assert result.hint
 
 
-def test_a_data_directory_that_cannot_be_made(shell: CommandLine) -> None:
+def test_a_data_directory_that_cannot_be_created(shell: CommandLine) -> None:
     (shell.home / "data").write_text("a file")
     result = shell.run("add", "octo/cat")
     assert result.code == 1
     assert str(shell.home / "data") in result.error
 
 
-def test_tracebacks_only_where_they_are_asked_for(shell: CommandLine) -> None:
+def test_tracebacks_are_printed_on_request_only(shell: CommandLine) -> None:
     for line in ("show x", "-v show x", "show x --verbose"):
         assert "Traceback" not in shell.run(*line.split()).err
     for line in ("-vv show x", "-v -v show x", "-v show x --verbose", "show x -vv"):
@@ -287,7 +293,7 @@ def test_tracebacks_only_where_they_are_asked_for(shell: CommandLine) -> None:
         assert result.code == 1
 
 
-def test_a_fault_of_the_program_itself(shell: CommandLine) -> None:
+def test_an_internal_error_is_reported_as_one(shell: CommandLine) -> None:
     shell.ok("add", "octo/cat")
     shell.write("UPDATE packages SET created = 'never'")
     result = shell.process("show", "cat")
@@ -297,9 +303,11 @@ def test_a_fault_of_the_program_itself(shell: CommandLine) -> None:
 
 
 @pytest.mark.parametrize("option", ["title", "slug", "category", "grid", "docs", "pypi"])
-def test_what_is_no_text(shell: CommandLine, option: str) -> None:
+def test_arguments_that_are_not_text_are_rejected(shell: CommandLine, option: str) -> None:
     shell.ok("add", "octo/cat")
-    result = shell.run("add", "octo/dog", f"--{option}", "caf\udce9")  # Latin-1, as Python has it
+    result = shell.run(
+        "add", "octo/dog", f"--{option}", "caf\udce9"
+    )  # a Latin-1 byte, as Python decodes it
     assert result.code == 2
     assert f"--{option}" in result.error
     if option in {"category", "grid"}:
@@ -308,32 +316,32 @@ def test_what_is_no_text(shell: CommandLine, option: str) -> None:
         assert shell.run(*arguments).code == 1
 
 
-def test_messages_are_harmless(shell: CommandLine) -> None:
+def test_control_characters_in_messages_are_escaped(shell: CommandLine) -> None:
     result = shell.run("list", "--db", "a\x1b[31mb\nc/x.db")
     assert "\x1b" not in result.err
     assert result.error
 
 
-# ── colours ──
+# ── colors ──
 
 
-def test_no_escapes_where_nobody_looks(shell: CommandLine) -> None:
+def test_no_escape_sequences_off_a_terminal(shell: CommandLine) -> None:
     shell.ok("add", "octo/cat")
     for arguments in (("list",), ("show", "cat"), ("show", "nope"), ("--help",)):
         result = shell.process(*arguments)
         assert "\x1b" not in result.out + result.err
 
 
-def test_forced_colours(shell: CommandLine) -> None:
+def test_force_color_and_no_color(shell: CommandLine) -> None:
     shell.ok("add", "octo/cat")
     shell.variables |= {"FORCE_COLOR": "1", "TERM": "xterm"}
     assert "\x1b[" in shell.process("show", "cat").out
     assert "\x1b" not in shell.process("show", "cat", "--json").out
     shell.variables["NO_COLOR"] = "1"
-    assert "\x1b[3" not in shell.process("show", "cat").out  # no colour; bold is none
+    assert "\x1b[3" not in shell.process("show", "cat").out  # no color, but bold is allowed
 
 
-def test_output_in_an_encoding_that_is_too_small(shell: CommandLine) -> None:
+def test_output_in_ascii(shell: CommandLine) -> None:
     shell.ok("add", "octo/cat", "--title", "Ünï→cat")
     shell.variables["PYTHONIOENCODING"] = "ascii"
     for arguments in (("list",), ("show", "cat")):
@@ -343,7 +351,7 @@ def test_output_in_an_encoding_that_is_too_small(shell: CommandLine) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-16"])
-def test_data_is_utf_8_whatever_the_encoding_is(shell: CommandLine, encoding: str) -> None:
+def test_data_is_utf_8_in_every_encoding(shell: CommandLine, encoding: str) -> None:
     shell.ok("add", "octo/cat", "--title", "Ünï→cat")
     shell.variables["PYTHONIOENCODING"] = encoding
     assert json.loads(shell.process("show", "cat", "--json").out)["title"] == "Ünï→cat"

@@ -1,4 +1,4 @@
-"""How a run is followed: what is told when, on a terminal and off it, and the last line."""
+"""What a run prints: lines while it runs, the display on a terminal, and the summary line."""
 
 import dataclasses
 import datetime as dt
@@ -34,8 +34,8 @@ from tests.support.hosts import Hosts
 pytestmark = pytest.mark.repositories(4)
 
 
-def failed(slug: str, message: str = "no such thing") -> SourceFinished:
-    """The repository of a package was not there."""
+def repository_missing(slug: str, message: str = "no such thing") -> SourceFinished:
+    """Return the event of a package whose repository was not found."""
     target = FetchTarget(package_id=1, slug=slug, sources=("repo",), locator=None)
     failure = Failure(kind="not_found", message=message)
     outcome = FetchOutcome(target=target, source="repo", at=NOW, result=failure)
@@ -43,7 +43,7 @@ def failed(slug: str, message: str = "no such thing") -> SourceFinished:
 
 
 def throttled(seconds: float, *, used_up: bool = True) -> RequestThrottled:
-    """The host makes us wait."""
+    """Return the event of a host that makes us wait."""
     until = NOW + dt.timedelta(seconds=seconds)
     return RequestThrottled(host="api.github.com", seconds=seconds, until=until, used_up=used_up)
 
@@ -63,14 +63,14 @@ REPORT = RunReport(
 
 
 def failures(*slugs: str) -> tuple[SourceFailure, ...]:
-    """What a report says of packages whose repository was not there."""
+    """Return the failures of packages whose repository was not found."""
     return tuple(
         SourceFailure(slug=slug, source="repo", error="not_found", message="gone") for slug in slugs
     )
 
 
-class Told:
-    """A progress off a terminal, and what it said."""
+class PrintedProgress:
+    """A progress off a terminal, and the lines it prints."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str], *, quiet: bool, verbose: bool) -> None:
         invocation = Invocation()
@@ -78,85 +78,89 @@ class Told:
         self._progress = Progress(invocation, {})
         self._capsys = capsys
 
-    def after(self, *events: Event) -> list[str]:
-        """Return the lines that came of ``events``."""
+    def lines_for(self, *events: Event) -> list[str]:
+        """Return the lines printed for ``events``."""
         with self._progress:
             for event in events:
                 self._progress(event)
         return self._capsys.readouterr().err.splitlines()
 
-    def at_the_end(self, **changes: object) -> list[str]:
-        """Return the lines that a report's end brings: REPORT's with ``changes``."""
+    def lines_at_end(self, **changes: object) -> list[str]:
+        """Return the lines printed at the end of a run: REPORT with ``changes``."""
         report = dataclasses.replace(REPORT, **changes)  # type: ignore[arg-type]
         self._progress.conclude(report, FetchOptions())
         return self._capsys.readouterr().err.splitlines()
 
 
 @pytest.fixture
-def told(capsys: pytest.CaptureFixture[str]) -> Told:
-    return Told(capsys, quiet=False, verbose=False)
+def printed(capsys: pytest.CaptureFixture[str]) -> PrintedProgress:
+    return PrintedProgress(capsys, quiet=False, verbose=False)
 
 
 @pytest.fixture
-def quietly(capsys: pytest.CaptureFixture[str]) -> Told:
-    return Told(capsys, quiet=True, verbose=False)
+def printed_quiet(capsys: pytest.CaptureFixture[str]) -> PrintedProgress:
+    return PrintedProgress(capsys, quiet=True, verbose=False)
 
 
 @pytest.fixture
-def verbosely(capsys: pytest.CaptureFixture[str]) -> Told:
-    return Told(capsys, quiet=False, verbose=True)
+def printed_verbose(capsys: pytest.CaptureFixture[str]) -> PrintedProgress:
+    return PrintedProgress(capsys, quiet=False, verbose=True)
 
 
 REQUESTED = RequestFinished(method="GET", url="https://example.org/x", status=200, seconds=0.1234)
 
 
-# ── off a terminal, as it goes ──
+# ── off a terminal ──
 
 
-def test_silence_while_it_goes(told: Told, quietly: Told) -> None:
-    events = (RunStarted(packages=3, downloads=1), failed("a"), REQUESTED, throttled(9))
-    assert told.after(*events) == []
-    assert quietly.after(*events, throttled(3_600)) == []
+def test_progress_off_a_terminal_is_silent(
+    printed: PrintedProgress, printed_quiet: PrintedProgress
+) -> None:
+    events = (RunStarted(packages=3, downloads=1), repository_missing("a"), REQUESTED, throttled(9))
+    assert printed.lines_for(*events) == []
+    assert printed_quiet.lines_for(*events, throttled(3_600)) == []
 
 
-def test_verbose_tells_all_as_it_comes(verbosely: Told) -> None:
-    assert verbosely.after(failed("a"), REQUESTED, throttled(9, used_up=False)) == [
+def test_progress_verbose_prints_every_event(printed_verbose: PrintedProgress) -> None:
+    assert printed_verbose.lines_for(
+        repository_missing("a"), REQUESTED, throttled(9, used_up=False)
+    ) == [
         "a: repo: not_found: no such thing",
         "GET https://example.org/x 200 0.12 s",
         "api.github.com asks for a pause: waiting 9 s, until 2026-02-15T18:08:51Z",
     ]
 
 
-def test_a_long_wait_is_worth_a_line(told: Told) -> None:
-    assert told.after(throttled(3_600), throttled(60, used_up=False)) == [
+def test_progress_prints_a_long_wait(printed: PrintedProgress) -> None:
+    assert printed.lines_for(throttled(3_600), throttled(60, used_up=False)) == [
         "api.github.com is out of quota: waiting 3,600 s, until 2026-02-15T19:08:42Z",
         "api.github.com asks for a pause: waiting 60 s, until 2026-02-15T18:09:42Z",
     ]
 
 
-@pytest.mark.parametrize("evil", ["a\x1b[31mb\x07", "[red]a[/]", "a\nb", ":smile:"])
-def test_messages_do_nothing(verbosely: Told, evil: str) -> None:
-    (line,) = verbosely.after(failed(evil, evil))
+@pytest.mark.parametrize("text", ["a\x1b[31mb\x07", "[red]a[/]", "a\nb", ":smile:"])
+def test_hostile_messages_are_harmless(printed_verbose: PrintedProgress, text: str) -> None:
+    (line,) = printed_verbose.lines_for(repository_missing(text, text))
     assert not re.search("[\x00-\x1f]", line)
-    if evil[0] in "[:":
-        assert line == f"{evil}: repo: not_found: {evil}"
-    (line,) = verbosely.at_the_end(failed=1, failures=failures(evil))
+    if text[0] in "[:":
+        assert line == f"{text}: repo: not_found: {text}"
+    (line,) = printed_verbose.lines_at_end(failed=1, failures=failures(text))
     assert not re.search("[\x00-\x1f]", line)
 
 
-def test_a_listener_costs_next_to_nothing(told: Told) -> None:
-    # Far above what it takes, so that a busy machine does not matter; a line each would show.
-    event, count = failed("a"), 20_000
-    began = time.process_time()
-    assert told.after(*(event for _ in range(count))) == []
-    assert (time.process_time() - began) / count < 100e-6
+def test_progress_off_a_terminal_is_fast(printed: PrintedProgress) -> None:
+    # Far above the usual time, so that a busy machine passes; a line per event would not.
+    event, count = repository_missing("a"), 20_000
+    start = time.process_time()
+    assert printed.lines_for(*(event for _ in range(count))) == []
+    assert (time.process_time() - start) / count < 100e-6
 
 
-# ── the last line ──
+# ── the summary line ──
 
 
-def test_figures_are_easy_to_read(told: Told) -> None:
-    assert told.at_the_end(
+def test_the_summary_groups_digits(printed: PrintedProgress) -> None:
+    assert printed.lines_at_end(
         selected=10_000,
         updated=312,
         unchanged=9_688,
@@ -167,7 +171,7 @@ def test_figures_are_easy_to_read(told: Told) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"),
+    ("seconds", "duration"),
     [
         (-5, ""),
         (9.9, ""),
@@ -178,28 +182,34 @@ def test_figures_are_easy_to_read(told: Told) -> None:
         (100_000, " in 27 h 46 min"),
     ],
 )
-def test_how_long_it_took(told: Told, seconds: float, words: str) -> None:
-    (line,) = told.at_the_end(finished=NOW + dt.timedelta(seconds=seconds))
-    assert line == f"3 packages, 3 updated; 15 requests{words}"
+def test_the_summary_says_how_long_the_run_took(
+    printed: PrintedProgress, seconds: float, duration: str
+) -> None:
+    (line,) = printed.lines_at_end(finished=NOW + dt.timedelta(seconds=seconds))
+    assert line == f"3 packages, 3 updated; 15 requests{duration}"
 
 
-def test_one_failure_is_told_with_its_message(told: Told) -> None:
-    (line,) = told.at_the_end(updated=2, failed=1, failures=failures("a"))
+def test_the_summary_gives_the_message_of_a_single_failure(printed: PrintedProgress) -> None:
+    (line,) = printed.lines_at_end(updated=2, failed=1, failures=failures("a"))
     assert line == (
         "3 packages, 2 updated, 1 failed; 15 requests; failed: a (repo: not_found: gone)"
     )
 
 
-def test_some_failures_are_named(told: Told, quietly: Told) -> None:
-    found = (*failures("a", "b"), dataclasses.replace(failures("a")[0], source="pypi"))
-    for one in (told, quietly):
-        (line,) = one.at_the_end(updated=1, failed=2, failures=found)
+def test_the_summary_names_a_few_failures(
+    printed: PrintedProgress, printed_quiet: PrintedProgress
+) -> None:
+    report_failures = (*failures("a", "b"), dataclasses.replace(failures("a")[0], source="pypi"))
+    for progress in (printed, printed_quiet):
+        (line,) = progress.lines_at_end(updated=1, failed=2, failures=report_failures)
         assert line.endswith("; failed: a (repo: not_found, pypi: not_found), b (repo: not_found)")
 
 
-def test_many_failures_are_counted(told: Told) -> None:
-    found = failures(*(f"p{number}" for number in range(2_003)))
-    (line,) = told.at_the_end(selected=2_003, updated=0, failed=2_003, failures=found)
+def test_the_summary_counts_many_failures(printed: PrintedProgress) -> None:
+    report_failures = failures(*(f"p{number}" for number in range(2_003)))
+    (line,) = printed.lines_at_end(
+        selected=2_003, updated=0, failed=2_003, failures=report_failures
+    )
     assert line == (
         "2,003 packages, 2,003 failed; 15 requests;"
         " failed: p0 (repo: not_found), p1 (repo: not_found), p2 (repo: not_found)"
@@ -207,14 +217,14 @@ def test_many_failures_are_counted(told: Told) -> None:
     )
 
 
-def test_what_was_told_is_not_told_again(verbosely: Told) -> None:
-    (line,) = verbosely.at_the_end(updated=2, failed=1, failures=failures("a"))
+def test_the_summary_repeats_no_failure_printed_before(printed_verbose: PrintedProgress) -> None:
+    (line,) = printed_verbose.lines_at_end(updated=2, failed=1, failures=failures("a"))
     assert line == "3 packages, 2 updated, 1 failed; 15 requests"
 
 
-def test_quiet_is_silent_where_all_is_well(quietly: Told) -> None:
-    assert quietly.at_the_end() == []
-    assert quietly.at_the_end(deferred=1, stopped="request-budget") == [
+def test_the_summary_is_silent_with_quiet_on_success(printed_quiet: PrintedProgress) -> None:
+    assert printed_quiet.lines_at_end() == []
+    assert printed_quiet.lines_at_end(deferred=1, stopped="request-budget") == [
         "3 packages, 3 updated, 1 left for the next run; 15 requests; the request budget is spent"
     ]
 
@@ -223,10 +233,10 @@ def test_quiet_is_silent_where_all_is_well(quietly: Told) -> None:
 
 
 class Terminal:
-    """A terminal of one process: what it wrote, and what of it is on the screen."""
+    """The terminal of one process: what the process wrote, and what is on the screen."""
 
     def __init__(self, shell: CommandLine, *words: str, columns: int = 80) -> None:
-        self.said = ""
+        self.output = ""
         self._master, slave = pty.openpty()
         termios.tcsetwinsize(slave, (24, columns))
         self.process = subprocess.Popen(
@@ -250,12 +260,12 @@ class Terminal:
             self.process.wait()
 
     def until(self, text: str) -> None:
-        """Read on until ``text`` was written."""
-        while text not in self.said:
-            assert self._read(), f"{text!r} was never written: {self.said!r}"
+        """Read until ``text`` was written."""
+        while text not in self.output:
+            assert self._read(), f"{text!r} was never written: {self.output!r}"
 
     def end(self) -> int:
-        """Read to the end, and return the exit code."""
+        """Read to the end and return the exit code."""
         while self._read():
             pass
         return self.process.wait(20)
@@ -265,15 +275,15 @@ class Terminal:
             piece = os.read(self._master, 65_536)
         except OSError:  # Linux's end of a pseudo-terminal
             return False
-        self.said += piece.decode("utf-8", "replace")
+        self.output += piece.decode("utf-8", "replace")
         return bool(piece)
 
     @property
     def screen(self) -> list[str]:
-        """The lines that a person sees, for the few sequences that rich uses; no line wraps."""
+        """The visible lines, for the few sequences that rich uses; lines do not wrap."""
         lines, row, column = [""], 0, 0
         for sequence, control, text in re.findall(
-            r"\x1b\[\??([0-9;]*[A-Za-z])|([\r\n])|([^\x1b\r\n]+)", self.said
+            r"\x1b\[\??([0-9;]*[A-Za-z])|([\r\n])|([^\x1b\r\n]+)", self.output
         ):
             if control == "\r":
                 column = 0
@@ -293,36 +303,36 @@ class Terminal:
         return [line.rstrip() for line in lines if line.strip()]
 
 
-REPO = ("fetch", "--all", "--source", "repo")
+FETCH_REPOS = ("fetch", "--all", "--source", "repo")
 
 
 @pytest.mark.parametrize("columns", [120, 80, 60, 40])
-def test_the_display_comes_and_goes(shell: CommandLine, hosts: Hosts, columns: int) -> None:
+def test_the_display_disappears_at_the_end(shell: CommandLine, hosts: Hosts, columns: int) -> None:
     hosts.github.latency = 0.2
-    hosts.github._now = lambda: int(time.time())  # or its quota is one of the past
+    hosts.github._now = lambda: int(time.time())  # or its quota would have been reset already
     hosts.github.fault("r001", Fault(status=404))
-    with Terminal(shell, *REPO, columns=columns) as terminal:
+    with Terminal(shell, *FETCH_REPOS, columns=columns) as terminal:
         terminal.until("/4")
         terminal.until(" left of ")
         assert terminal.end() == 3
-        failure, end = terminal.screen
+        failure, summary = terminal.screen
         assert failure.startswith("r001: repo: not_found: ")
-        assert end.startswith("4 packages, 3 updated, 1 failed; ")
-        assert end.endswith(" requests")
-        cursor = re.findall(r"\x1b\[\?25[lh]", terminal.said)
-        assert cursor == ["\x1b[?25l", "\x1b[?25h"]  # gone while it lasts, and back
-        assert "packages" in terminal.said
+        assert summary.startswith("4 packages, 3 updated, 1 failed; ")
+        assert summary.endswith(" requests")
+        cursor = re.findall(r"\x1b\[\?25[lh]", terminal.output)
+        assert cursor == ["\x1b[?25l", "\x1b[?25h"]  # hidden while the display is on, then shown
+        assert "packages" in terminal.output
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_an_interrupt_leaves_a_clean_screen(shell: CommandLine, hosts: Hosts, name: str) -> None:
+def test_an_interrupt_clears_the_display(shell: CommandLine, hosts: Hosts, name: str) -> None:
     hosts.github.fault("r00[123]", Fault(delay=60))
-    with Terminal(shell, *REPO) as terminal:
+    with Terminal(shell, *FETCH_REPOS) as terminal:
         terminal.until("1/4")
-        began = time.monotonic()
+        start = time.monotonic()
         terminal.process.send_signal(signal.Signals[name])
         assert terminal.end() == 130
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - start < 2
         (line,) = terminal.screen
         assert line.startswith("4 packages, 1 updated, 3 left for the next run; ")
         assert line.endswith("; interrupted")
@@ -330,51 +340,51 @@ def test_an_interrupt_leaves_a_clean_screen(shell: CommandLine, hosts: Hosts, na
         hosts.github.heal()
 
 
-def test_a_wait_is_shown_and_not_left_behind(shell: CommandLine, hosts: Hosts) -> None:
+def test_the_display_shows_a_wait_and_removes_it(shell: CommandLine, hosts: Hosts) -> None:
     pause = Fault(status=429, headers={"retry-after": "1"}, body=b"slow down")
     hosts.github.fault("r00", pause, times=1)
-    with Terminal(shell, *REPO) as terminal:
+    with Terminal(shell, *FETCH_REPOS) as terminal:
         terminal.until("waiting 0:0")
         assert terminal.end() == 0
-        assert "which asks for a pause" in terminal.said
+        assert "which asks for a pause" in terminal.output
         assert len(terminal.screen) == 1
 
 
-def test_no_colour(shell: CommandLine, hosts: Hosts) -> None:
+def test_no_color_in_the_display(shell: CommandLine, hosts: Hosts) -> None:
     hosts.github.fault("r001", Fault(status=404))
     shell.variables["NO_COLOR"] = "1"
-    with Terminal(shell, *REPO) as terminal:
+    with Terminal(shell, *FETCH_REPOS) as terminal:
         assert terminal.end() == 3
-        assert not re.search(r"\x1b\[[0-9;]*[34]\d[0-9;]*m", terminal.said)
+        assert not re.search(r"\x1b\[[0-9;]*[34]\d[0-9;]*m", terminal.output)
 
 
 @pytest.mark.parametrize("variables", [{"PKGHARVEST_NO_PROGRESS": "1"}, {"TERM": "dumb"}])
-def test_a_terminal_without_a_display(
+def test_the_display_can_be_disabled(
     shell: CommandLine, hosts: Hosts, variables: dict[str, str]
 ) -> None:
     hosts.github.fault("r001", Fault(status=404))
     shell.variables |= variables
-    with Terminal(shell, *REPO) as terminal:
+    with Terminal(shell, *FETCH_REPOS) as terminal:
         assert terminal.end() == 3
-        failure, end = terminal.screen
+        failure, summary = terminal.screen
         assert failure.startswith("r001: repo: ")
-        assert end.startswith("4 packages, ")
-        assert "━" not in terminal.said
+        assert summary.startswith("4 packages, ")
+        assert "━" not in terminal.output
 
 
-def test_quiet_on_a_terminal(shell: CommandLine, hosts: Hosts) -> None:
-    with Terminal(shell, *REPO, "-q") as terminal:
-        assert (terminal.end(), terminal.said) == (0, "")
+def test_quiet_disables_the_display(shell: CommandLine, hosts: Hosts) -> None:
+    with Terminal(shell, *FETCH_REPOS, "-q") as terminal:
+        assert (terminal.end(), terminal.output) == (0, "")
         hosts.github.fault("r001", Fault(status=404))
-    with Terminal(shell, *REPO, "-q") as terminal:
+    with Terminal(shell, *FETCH_REPOS, "-q") as terminal:
         assert terminal.end() == 3
-        assert re.sub(r"\x1b\[\d*m", "", terminal.said).count("\n") == 1
-        assert "; failed: r001 (repo: not_found: " in terminal.said
+        assert re.sub(r"\x1b\[\d*m", "", terminal.output).count("\n") == 1
+        assert "; failed: r001 (repo: not_found: " in terminal.output
 
 
-def test_data_stays_out_of_the_display(shell: CommandLine, hosts: Hosts) -> None:
+def test_data_is_not_mixed_with_the_display(shell: CommandLine, hosts: Hosts) -> None:
     for words in (("--dry-run",), ("--json",)):
-        with Terminal(shell, *REPO, *words) as terminal:
+        with Terminal(shell, *FETCH_REPOS, *words) as terminal:
             assert terminal.process.stdout is not None
             out = terminal.process.stdout.read().decode()
             assert terminal.end() == 0
@@ -382,13 +392,13 @@ def test_data_stays_out_of_the_display(shell: CommandLine, hosts: Hosts) -> None
             assert not any("r000" in line for line in terminal.screen)
 
 
-def test_no_escapes_off_a_terminal(shell: CommandLine, hosts: Hosts) -> None:
+def test_progress_off_a_terminal_has_no_escape_sequences(shell: CommandLine, hosts: Hosts) -> None:
     hosts.github.fault("r001", Fault(status=404))
-    result = shell.process(*REPO, "-v")
+    result = shell.process(*FETCH_REPOS, "-v")
     assert result.code == 3
     assert "\x1b" not in result.err
     assert "r001: repo: not_found: " in result.err
     shell.variables["FORCE_COLOR"] = "1"
-    result = shell.process(*REPO, "--retry-failed")
+    result = shell.process(*FETCH_REPOS, "--retry-failed")
     assert "\x1b[?25l" not in result.err
     assert "━" not in result.err

@@ -1,4 +1,4 @@
-"""``pkgharvest remove``: what goes, and who is asked."""
+"""``pkgharvest remove``: what it deletes, and its confirmation."""
 
 import os
 import pty
@@ -15,7 +15,7 @@ from tests.support.hosts import Hosts, some
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
-    """A catalogue of two packages, to be copied."""
+    """Return the command line with a catalog of two packages that each test gets a copy of."""
     with Hosts(*some(2)) as hosts:
         shell = CommandLine(tmp_path_factory.mktemp("made"), hosts.variables)
         shell.ok("add", "octo/r000", "octo/r001")
@@ -33,11 +33,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
 
 
 def slugs(shell: CommandLine) -> list[str]:
-    return [one["slug"] for one in shell.ok("list", "--json", "--fields", "slug").json()]
+    return [record["slug"] for record in shell.ok("list", "--json", "--fields", "slug").json()]
 
 
 def on_terminal(shell: CommandLine, answer: bytes, *arguments: str) -> Result:
-    """Run a command with a terminal for its input, on which ``answer`` is typed."""
+    """Run a command with a terminal as its input, on which ``answer`` is typed."""
     master, slave = pty.openpty()
     try:
         os.write(master, answer)
@@ -57,7 +57,7 @@ def on_terminal(shell: CommandLine, answer: bytes, *arguments: str) -> Result:
     return Result(code=done.returncode, out=done.stdout, err=done.stderr)
 
 
-def test_all_that_is_known_goes(shell: CommandLine) -> None:
+def test_remove_deletes_everything_about_a_package(shell: CommandLine) -> None:
     result = shell.ok("remove", "r000", "--yes")
     assert (result.out, result.err) == ("", "removed r000\n")
     assert slugs(shell) == ["r001"]
@@ -66,22 +66,22 @@ def test_all_that_is_known_goes(shell: CommandLine) -> None:
     shell.ok("db", "check")
     shell.ok("add", "octo/r000")
     assert shell.show("r000")["commits_over_52"] == []
-    assert shell.show("r000")["id"] == 3  # an id is not used again
+    assert shell.show("r000")["id"] == 3  # ids are not reused
 
 
-def test_several_by_any_name(shell: CommandLine) -> None:
+def test_remove_accepts_every_name_of_a_package(shell: CommandLine) -> None:
     shell.ok("remove", "1", "https://github.com/octo/r001", "r001", "-y", "-q")
     assert slugs(shell) == []
 
 
-def test_an_unknown_one_removes_nothing(shell: CommandLine) -> None:
+def test_remove_of_an_unknown_package_removes_nothing(shell: CommandLine) -> None:
     result = shell.run("remove", "r000", "r00x", "--yes")
     assert result.code == 1
     assert "'r00x'" in result.error
     assert slugs(shell) == ["r000", "r001"]
 
 
-def test_nobody_to_ask(shell: CommandLine) -> None:
+def test_remove_without_a_terminal_needs_yes(shell: CommandLine) -> None:
     for result in (shell.run("remove", "r000"), shell.process("remove", "r000", stdin=b"y\n")):
         assert result.code == 2
         assert "--yes" in result.error
@@ -89,7 +89,7 @@ def test_nobody_to_ask(shell: CommandLine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "code", "left"),
+    ("answer", "code", "remaining"),
     [
         (b"y\n", 0, ["r001"]),
         (b"n\n", 1, ["r000", "r001"]),
@@ -97,39 +97,41 @@ def test_nobody_to_ask(shell: CommandLine) -> None:
         (b"\x04", 130, ["r000", "r001"]),
     ],
 )
-def test_asked_on_a_terminal(shell: CommandLine, answer: bytes, code: int, left: list[str]) -> None:
+def test_remove_asks_on_a_terminal(
+    shell: CommandLine, answer: bytes, code: int, remaining: list[str]
+) -> None:
     result = on_terminal(shell, answer, "remove", "r000")
     assert result.code == code
     assert result.out == ""
     assert result.err.startswith("Remove r000 and all that is known of them? [y/N]")
-    assert slugs(shell) == left
+    assert slugs(shell) == remaining
 
 
-def test_yes_on_a_terminal(shell: CommandLine) -> None:
+def test_remove_yes_does_not_ask(shell: CommandLine) -> None:
     assert on_terminal(shell, b"", "remove", "r000", "--yes").err == "removed r000\n"
     assert slugs(shell) == ["r001"]
 
 
-def test_its_clone_goes_with_it(shell: CommandLine, server: GitServer) -> None:
+def test_remove_deletes_the_clone(shell: CommandLine, server: GitServer) -> None:
     urls = (server.locator(name).url for name in ("one.git", "two.git"))
     shell.ok("add", *urls, "--no-pypi")
     shell.ok("fetch", "one", "two")
     clones = shell.home / "cache" / "pkgharvest" / "clones"
     assert len(list(clones.glob("*.git"))) == 2
     shell.ok("remove", "one", "--yes")
-    [left] = clones.glob("*.git")
-    assert "two" in left.name
+    [remaining] = clones.glob("*.git")
+    assert "two" in remaining.name
 
 
-def test_vacuum_clears_what_nobody_follows(shell: CommandLine, server: GitServer) -> None:
+def test_vacuum_deletes_unused_clones(shell: CommandLine, server: GitServer) -> None:
     urls = (server.locator(name).url for name in ("one.git", "two.git"))
     shell.ok("add", *urls, "--no-pypi")
     shell.ok("fetch", "one", "two")
     clones = shell.home / "cache" / "pkgharvest" / "clones"
     shell.write("DELETE FROM packages WHERE slug = 'one'")
-    told = shell.ok("db", "check").out
-    assert "cached clones: " in told
-    assert str(clones) in told
+    output = shell.ok("db", "check").out
+    assert "cached clones: " in output
+    assert str(clones) in output
     result = shell.ok("db", "vacuum")
     assert "of cached clones" in result.err
     assert len(list(clones.glob("*.git"))) == 1

@@ -1,4 +1,4 @@
-"""``fetch --record`` and ``--replay``: the same run elsewhere, without a network."""
+"""``fetch --record`` and ``--replay``: the same run again, without a network."""
 
 import datetime as dt
 import gzip
@@ -37,8 +37,8 @@ def har(tmp_path: Path) -> str:
     return str(tmp_path / "run.har")
 
 
-def elsewhere(tmp_path: Path, name: str = "elsewhere") -> CommandLine:
-    """Return another place: no host can be reached from it, and its variables mislead."""
+def offline_shell(tmp_path: Path, name: str = "elsewhere") -> CommandLine:
+    """Return a command line that can reach no host, with misleading variables."""
     shell = CommandLine(
         tmp_path / name,
         {
@@ -52,19 +52,19 @@ def elsewhere(tmp_path: Path, name: str = "elsewhere") -> CommandLine:
     return shell
 
 
-def all_of(shell: CommandLine) -> Any:
+def all_records(shell: CommandLine) -> Any:
     return shell.ok("list", "--json", "--full").json()
 
 
-def test_the_same_in_another_place(
+def test_a_replay_elsewhere_gives_the_same_records(
     shell: CommandLine, hosts: Hosts, har: str, tmp_path: Path
 ) -> None:
     recorded = shell.ok("fetch", "--all", "--record", har, "--json").json()
     hosts.asked()
-    other = elsewhere(tmp_path)
+    other = offline_shell(tmp_path)
     other.clock = SystemClock()
     replayed = other.ok("fetch", "--all", "--replay", har, "--json").json()
-    assert all_of(other) == all_of(shell)
+    assert all_records(other) == all_records(shell)
     for slug in ("r000", "r001", "old"):
         assert other.ok("show", slug, "--json").out == shell.ok("show", slug, "--json").out
     assert other.show("old")["repo_url"] == "https://github.com/octo/new"
@@ -72,17 +72,19 @@ def test_the_same_in_another_place(
     assert hosts.asked() == (0, 0)
 
 
-def test_with_the_hosts_gone(tmp_path: Path, har: str) -> None:
+def test_a_replay_needs_no_hosts(tmp_path: Path, har: str) -> None:
     with Hosts(*some(2)) as hosts:
         shell = CommandLine(tmp_path / "there", hosts.variables)
         shell.ok("add", "octo/r000", "octo/r001")
         shell.ok("fetch", "--all", "--record", har)
-    other = elsewhere(tmp_path)
+    other = offline_shell(tmp_path)
     other.ok("fetch", "r000", "r001", "--replay", har)
     assert other.show("r001") == shell.show("r001")
 
 
-def test_the_clock_is_the_archives(shell: CommandLine, har: str, tmp_path: Path) -> None:
+def test_a_replay_uses_the_clock_of_the_archive(
+    shell: CommandLine, har: str, tmp_path: Path
+) -> None:
     instant = NOW + dt.timedelta(microseconds=136634)
     shell.clock = FixedClock(instant)
     shell.ok("fetch", "r001", "--record", har)
@@ -92,13 +94,13 @@ def test_the_clock_is_the_archives(shell: CommandLine, har: str, tmp_path: Path)
     assert shell.show("r001")["commits_over_52"][-1] == 3
 
 
-def test_replayed_twice(shell: CommandLine, har: str, tmp_path: Path) -> None:
-    # Not the renamed one: the second time it is asked for by a name that was not recorded.
+def test_a_second_replay_changes_nothing(shell: CommandLine, har: str, tmp_path: Path) -> None:
+    # Without the renamed one: the second run would request its new name, which was not recorded.
     names = ("r000", "r001")
     shell.ok("fetch", *names, "--record", har)
-    other = elsewhere(tmp_path)
+    other = offline_shell(tmp_path)
     other.ok("fetch", *names, "--replay", har)
-    once = all_of(other)
+    first = all_records(other)
     report = other.ok("fetch", *names, "--replay", har, "--json").json()
     assert report["packages"] == {
         "selected": 2,
@@ -107,27 +109,27 @@ def test_replayed_twice(shell: CommandLine, har: str, tmp_path: Path) -> None:
         "failed": 0,
         "deferred": 0,
     }
-    assert all_of(other) == once
+    assert all_records(other) == first
 
 
-def test_into_a_catalogue_that_knows_it_all(shell: CommandLine, har: str) -> None:
+def test_a_replay_into_an_up_to_date_catalog_changes_nothing(shell: CommandLine, har: str) -> None:
     shell.ok("fetch", "--all")
-    known = all_of(shell)
+    before = all_records(shell)
     assert shell.rows("SELECT 1 FROM validators")
-    shell.ok("fetch", "--all", "--record", har)  # with no validators sent
-    assert {entry["response"]["status"] for entry in entries(har)} <= {200, 301}
+    shell.ok("fetch", "--all", "--record", har)  # no validators are sent
+    assert {entry["response"]["status"] for entry in read_entries(har)} <= {200, 301}
     shell.ok("fetch", "--all", "--replay", har)
-    assert all_of(shell) == known
+    assert all_records(shell) == before
 
 
-def entries(har: str) -> list[dict[str, Any]]:
+def read_entries(har: str) -> list[dict[str, Any]]:
     raw = Path(har).read_bytes()
     archive = json.loads(gzip.decompress(raw) if har.endswith(".gz") else raw)
     found: list[dict[str, Any]] = archive["log"]["entries"]
     return found
 
 
-def test_it_is_a_har_archive(shell: CommandLine, har: str) -> None:
+def test_a_recording_is_a_har_archive(shell: CommandLine, har: str) -> None:
     shell.variables["GH_TOKEN"] = "ghp_" + "5ecre7" * 6
     shell.ok("fetch", "--all", "--record", har)
     archive = json.loads(Path(har).read_text(encoding="utf-8"))
@@ -141,31 +143,35 @@ def test_it_is_a_har_archive(shell: CommandLine, har: str) -> None:
     assert "5ecre7" not in json.dumps(archive)
 
 
-def test_packed(shell: CommandLine, har: str, tmp_path: Path) -> None:
+def test_a_recording_can_be_compressed(shell: CommandLine, har: str, tmp_path: Path) -> None:
     shell.ok("fetch", "--all", "--record", f"{har}.gz")
-    assert len(entries(f"{har}.gz")) > 10
-    other = elsewhere(tmp_path)
+    assert len(read_entries(f"{har}.gz")) > 10
+    other = offline_shell(tmp_path)
     other.ok("fetch", "--all", "--replay", f"{har}.gz")
-    assert all_of(other) == all_of(shell)
+    assert all_records(other) == all_records(shell)
 
 
-def test_what_is_not_recorded_is_named(shell: CommandLine, har: str, tmp_path: Path) -> None:
+def test_a_replay_names_requests_that_were_not_recorded(
+    shell: CommandLine, har: str, tmp_path: Path
+) -> None:
     shell.ok("fetch", "r000", "--record", har)
-    other = elsewhere(tmp_path)
+    other = offline_shell(tmp_path)
     result = other.run("fetch", "--all", "--replay", har, "--json")
     assert result.code == 3
     failures = result.json()["failures"]
-    assert {(one["slug"], one["source"], one["error"]) for one in failures} == {
+    assert {(failure["slug"], failure["source"], failure["error"]) for failure in failures} == {
         (slug, source, "not_recorded") for slug in ("r001", "old") for source in ("repo", "pypi")
     }
-    said = {one["slug"]: one["message"] for one in failures if one["source"] == "repo"}
-    assert "/repos/octo/r001" in said["r001"]
+    messages = {
+        failure["slug"]: failure["message"] for failure in failures if failure["source"] == "repo"
+    }
+    assert "/repos/octo/r001" in messages["r001"]
     assert "r001 (repo: not_recorded, " in result.err
     assert other.show("r000")["pypi_version"] == "1.1"
     assert other.show("r001")["last_fetched"] is None
 
 
-def test_git_is_not_recorded(shell: CommandLine, har: str) -> None:
+def test_a_replay_has_no_git_traffic(shell: CommandLine, har: str) -> None:
     shell.ok("fetch", "r000", "--record", har)
     shell.ok("add", "https://git.example.org/far.git", "--no-pypi")
     result = shell.run("fetch", "far", "--replay", har, "--json")
@@ -173,15 +179,15 @@ def test_git_is_not_recorded(shell: CommandLine, har: str) -> None:
     assert result.json()["failures"][0]["error"] == "not_recorded"
 
 
-def test_a_failure_is_recorded_too(shell: CommandLine, hosts: Hosts, har: str) -> None:
+def test_a_recording_contains_failures(shell: CommandLine, hosts: Hosts, har: str) -> None:
     hosts.github.fault("/repos/octo/r001", Fault(status=410))
     assert shell.run("fetch", "--all", "--record", har).code == 3
     hosts.github.heal()
-    assert shell.run("fetch", "r001", "--replay", har).code == 0  # known to be gone by now
+    assert shell.run("fetch", "r001", "--replay", har).code == 0  # already marked as gone
     assert shell.show("r001", "--full")["status"] == "gone"
 
 
-def test_a_dry_run_by_the_archives_clock(shell: CommandLine, har: str) -> None:
+def test_a_dry_run_of_a_replay_uses_the_clock_of_the_archive(shell: CommandLine, har: str) -> None:
     shell.ok("fetch", "r000", "--record", har)
     shell.clock = FixedClock(NOW + 30 * DAY)
     dry = shell.ok("fetch", "--all", "--stale", "1d", "--dry-run")
@@ -190,7 +196,7 @@ def test_a_dry_run_by_the_archives_clock(shell: CommandLine, har: str) -> None:
     assert "r000" not in dry.out
 
 
-# ── what cannot be ──
+# ── errors ──
 
 
 @pytest.mark.parametrize(
@@ -206,28 +212,28 @@ def test_a_dry_run_by_the_archives_clock(shell: CommandLine, har: str) -> None:
         b'{"log": {"pages": [], "entries": [{"startedDateTime": "yesterday"}]}}',
     ],
 )
-def test_an_archive_that_is_missing_or_broken(
+def test_a_replay_rejects_a_missing_or_broken_archive(
     shell: CommandLine, har: str, content: bytes | None
 ) -> None:
     if content is not None:
         Path(har).write_bytes(content)
-    before = all_of(shell)
+    before = all_records(shell)
     for more in ((), ("--dry-run",)):
         result = shell.run("fetch", "--all", "--replay", har, *more)
         assert result.code == 1
         assert result.out == ""
         assert har in result.error
-    assert all_of(shell) == before
+    assert all_records(shell) == before
 
 
-def test_a_place_that_cannot_be_written(shell: CommandLine, hosts: Hosts) -> None:
+def test_a_recording_into_a_missing_directory_is_rejected(shell: CommandLine, hosts: Hosts) -> None:
     result = shell.run("fetch", "--all", "--record", "nowhere/run.har")
     assert result.code == 1
     assert "nowhere/run.har" in result.error
-    assert hosts.asked() == (0, 0)  # said before hours of work
+    assert hosts.asked() == (0, 0)  # an error before any work
 
 
-def test_both(shell: CommandLine, har: str) -> None:
+def test_record_and_replay_exclude_each_other(shell: CommandLine, har: str) -> None:
     result = shell.run("fetch", "--all", "--record", har, "--replay", har)
     assert result.code == 2
     assert not Path(har).exists()

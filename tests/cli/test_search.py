@@ -1,4 +1,4 @@
-"""``pkgharvest search``, as a person and as a program have it."""
+"""``pkgharvest search``: its hits, its JSON and its table."""
 
 import csv
 import io
@@ -31,15 +31,15 @@ def slugs(shell: CommandLine, *arguments: str) -> list[str]:
     return [hit["slug"] for hit in shell.ok("search", *arguments, "--json").json()]
 
 
-# ── what is found ──
+# ── hits ──
 
 
-def test_best_first(shell: CommandLine) -> None:
+def test_search_lists_the_best_hits_first(shell: CommandLine) -> None:
     assert slugs(shell, "django") == ["django-forms", "django-tree", "treebeard"]
     assert slugs(shell, "tree") == ["treebeard", "django-tree"]
 
 
-def test_each_word_is_a_prefix_in_one_argument_or_several(shell: CommandLine) -> None:
+def test_search_matches_prefixes_of_words(shell: CommandLine) -> None:
     for query in (("django tre",), ("django", "tre"), ("TRE  djan",)):
         assert slugs(shell, *query)[0] == "django-tree"
         assert set(slugs(shell, *query)) == {"django-tree", "treebeard"}
@@ -53,25 +53,25 @@ def test_each_word_is_a_prefix_in_one_argument_or_several(shell: CommandLine) ->
         *("\\", "%", "_", "?", "''", "🌲", "\u0301", "ß", "日本語", "x" * 10_000, '"' * 10_000),
     ],
 )
-def test_any_text_is_a_query(shell: CommandLine, query: str) -> None:
-    found = shell.ok("search", "--json", "--", query).json()
-    assert isinstance(found, list)
+def test_search_accepts_any_text(shell: CommandLine, query: str) -> None:
+    hits = shell.ok("search", "--json", "--", query).json()
+    assert isinstance(hits, list)
 
 
-def test_a_query_that_looks_like_an_option(shell: CommandLine) -> None:
+def test_search_for_a_query_that_looks_like_an_option(shell: CommandLine) -> None:
     assert [hit["slug"] for hit in shell.ok("search", "--json", "--", "-cat").json()] == ["cat"]
     assert shell.run("search", "-cat").code == 2
 
 
 @pytest.mark.parametrize("query", ["", " ", "-", "\"'*", "\u0301"])
-def test_a_blank_query_finds_nothing(shell: CommandLine, query: str) -> None:
+def test_search_with_a_blank_query_finds_nothing(shell: CommandLine, query: str) -> None:
     result = shell.ok("search", query, "--json")
     assert result.json() == []
     assert result.err.startswith("nothing to search for: there is no word in ")
     assert shell.ok("search", query).out == ""
 
 
-def test_nothing_is_found(shell: CommandLine) -> None:
+def test_search_suggests_a_word_when_nothing_is_found(shell: CommandLine) -> None:
     result = shell.ok("search", "treebaerd")
     assert result.out == ""
     assert result.err == "nothing found for 'treebaerd'; did you mean treebeard?\n"
@@ -81,21 +81,21 @@ def test_nothing_is_found(shell: CommandLine) -> None:
     assert shell.ok("search", "\x1b[31mzz").err == "nothing found for '\\x1b[31mzz'\n"
     assert shell.ok("search", "a\\z").err == "nothing found for 'a\\z'\n"
     assert shell.ok("search", "\x1b").err.endswith(" there is no word in '\\x1b'\n")
-    long = shell.ok("search", "z" * 10_000).err
-    assert len(long) < 100
+    message = shell.ok("search", "z" * 10_000).err
+    assert len(message) < 100
 
 
-def test_no_query(shell: CommandLine) -> None:
+def test_search_needs_a_query(shell: CommandLine) -> None:
     result = shell.run("search")
     assert result.code == 2
     assert "QUERY" in result.error
 
 
-def test_bytes_that_are_no_text(shell: CommandLine) -> None:
+def test_search_rejects_bytes_that_are_not_text(shell: CommandLine) -> None:
     assert shell.run("search", "cat\udcff").code == 2
 
 
-def test_limit(shell: CommandLine) -> None:
+def test_search_limit(shell: CommandLine) -> None:
     for number in range(25):
         shell.ok("add", f"octo/apple-{number:02}")
     assert len(slugs(shell, "apple")) == 20
@@ -106,10 +106,10 @@ def test_limit(shell: CommandLine) -> None:
     assert shell.ok("search", "apple", "--limit", "30").err == ""
 
 
-# ── for programs ──
+# ── data formats ──
 
 
-def test_the_keys_are_the_apis(shell: CommandLine) -> None:
+def test_search_json_has_the_keys_of_the_api(shell: CommandLine) -> None:
     [hit] = shell.ok("search", "cat", "--json").json()
     assert tuple(hit) == KEYS
     assert hit == {
@@ -131,7 +131,7 @@ def test_the_keys_are_the_apis(shell: CommandLine) -> None:
     }
 
 
-def test_what_is_known_is_told(shell: CommandLine) -> None:
+def test_search_json_contains_known_values(shell: CommandLine) -> None:
     shell.write(
         "INSERT INTO categories (title, slug, created, modified) VALUES ('Apps', 'apps', '', '')"
     )
@@ -160,29 +160,29 @@ def test_what_is_known_is_told(shell: CommandLine) -> None:
     assert hit["last_released"] == "2026-01-02T01:00:00+01:00"
 
 
-def test_grids_are_found_too(shell: CommandLine) -> None:
+def test_search_finds_grids(shell: CommandLine) -> None:
     shell.write(
         "INSERT INTO grids (title, slug, description, created, modified)"
         " VALUES ('Trees', 'trees', 'Of all kinds', '', '')"
     )
-    found = shell.ok("search", "tree", "--json").json()
-    assert [hit["item_type"] for hit in found] == ["grid", "package", "package"]
-    assert tuple(found[0]) == KEYS
-    assert found[0]["absolute_url"] == "/grids/g/trees/"
-    assert found[0]["description"] == "Of all kinds"
-    assert found[0]["repo_watchers"] == found[0]["score"] == 0
+    hits = shell.ok("search", "tree", "--json").json()
+    assert [hit["item_type"] for hit in hits] == ["grid", "package", "package"]
+    assert tuple(hits[0]) == KEYS
+    assert hits[0]["absolute_url"] == "/grids/g/trees/"
+    assert hits[0]["description"] == "Of all kinds"
+    assert hits[0]["repo_watchers"] == hits[0]["score"] == 0
     lines = shell.ok("search", "tree").out.splitlines()
     assert lines[0].split() == ["found", "type", "stars", "last", "commit", "what", "it", "is"]
     assert lines[1].split()[:2] == ["trees", "grid"]
     assert lines[1].rstrip().endswith("Of all kinds")
 
 
-def test_every_format(shell: CommandLine, tmp_path: Path) -> None:
-    found = shell.ok("search", "tree", "--json").json()
+def test_search_in_every_format(shell: CommandLine, tmp_path: Path) -> None:
+    hits = shell.ok("search", "tree", "--json").json()
     lines = shell.ok("search", "tree", "--format", "jsonl").out.splitlines()
-    assert [json.loads(line) for line in lines] == found
+    assert [json.loads(line) for line in lines] == hits
     rows = list(csv.DictReader(io.StringIO(shell.ok("search", "tree", "--format", "csv").out)))
-    assert [row["slug"] for row in rows] == [hit["slug"] for hit in found]
+    assert [row["slug"] for row in rows] == [hit["slug"] for hit in hits]
     assert tuple(rows[0]) == KEYS
     tsv = shell.ok("search", "tree", "--format", "tsv", "--fields", "slug,weight").out
     assert tsv == "slug\tweight\ntreebeard\t95\ndjango-tree\t95\n"
@@ -190,11 +190,11 @@ def test_every_format(shell: CommandLine, tmp_path: Path) -> None:
     assert markdown.splitlines()[:3] == ["| weight | slug |", "| --- | --- |", "| 95 | treebeard |"]
     target = tmp_path / "out.json"
     assert shell.ok("search", "tree", "--json", "-o", str(target)).out == ""
-    assert json.loads(target.read_text("utf-8")) == found
+    assert json.loads(target.read_text("utf-8")) == hits
     assert shell.run("search", "tree", "--json", "--format", "csv").code == 2
 
 
-def test_fields(shell: CommandLine) -> None:
+def test_search_fields(shell: CommandLine) -> None:
     assert shell.ok("search", "cat", "--json", "--fields", "weight,slug").out == (
         '[\n    {\n        "weight": 100,\n        "slug": "cat"\n    }\n]\n'
     )
@@ -208,10 +208,10 @@ def test_fields(shell: CommandLine) -> None:
     assert result.hint == f"valid fields: {', '.join(KEYS)}"
 
 
-# ── for people ──
+# ── the table ──
 
 
-def test_the_table_shows_what_matched(shell: CommandLine) -> None:
+def test_search_shows_the_text_that_matched(shell: CommandLine) -> None:
     shell.write(
         'UPDATE packages SET topics = \'["sql", "hierarchy"]\','
         " participant_names = 'zoe' || char(10) || 'ann', pypi_summary = 'Climb'"
@@ -219,17 +219,17 @@ def test_the_table_shows_what_matched(shell: CommandLine) -> None:
     )
     for position, name in enumerate(("zoe", "ann")):
         shell.write("INSERT INTO participants VALUES (3, ?, ?, 1)", position, name)
-    for query, told in (
+    for query, text in (
         ("tree trees", "Trees for Django"),
         ("tree hier", "topics: hierarchy"),
         ("tree climb", "PyPI: Climb"),
         ("tree an", "participants: ann"),
     ):
-        assert told in shell.ok("search", query).out
+        assert text in shell.ok("search", query).out
     assert "topics" not in shell.ok("search", "trees").out
 
 
-def test_what_matched_is_marked(shell: CommandLine) -> None:
+def test_search_highlights_matches(shell: CommandLine) -> None:
     shell.variables["FORCE_COLOR"] = "1"
     shell.variables["TERM"] = "xterm-256color"
     out = shell.ok("search", "tree", "djan").out
@@ -237,38 +237,40 @@ def test_what_matched_is_marked(shell: CommandLine) -> None:
     assert "\x1b[1;4mdjango\x1b[0m-\x1b[1;4mtree\x1b[0m" in out
 
 
-def test_nothing_foreign_acts_on_the_terminal(shell: CommandLine) -> None:
+def test_hostile_text_in_search_hits_is_harmless(shell: CommandLine) -> None:
     shell.write("UPDATE packages SET repo_description = char(27) || '[31mcat [link=x]y[/link]'")
     out = shell.ok("search", "cat").out
     assert "\x1b" not in out
     assert "\\x1b[31mcat [link=x]y[/link]" in out
 
 
-LONG = "A tree for Django that has many more words to say of itself than anybody reads. " * 5
+LONG_DESCRIPTION = (
+    "A tree for Django that has many more words to say of itself than anybody reads. " * 5
+)
 
 
 @pytest.mark.parametrize("width", [1, 10, 20, 30, 40, 60, 80, 120, 160, 200])
-def test_a_screen_of_any_width(shell: CommandLine, width: int) -> None:
+def test_search_fits_every_width(shell: CommandLine, width: int) -> None:
     shell.variables["COLUMNS"] = str(width)
-    shell.write("UPDATE packages SET repo_description = ? || slug", LONG)
+    shell.write("UPDATE packages SET repo_description = ? || slug", LONG_DESCRIPTION)
     shell.write(
         "INSERT INTO grids (title, slug, description, created, modified)"
         " VALUES ('Trees', 'trees', 'Of all kinds', '', '')"
     )
     header, *lines = shell.ok("search", "tree").out.splitlines()
     assert max(map(len, (header, *lines))) <= width
-    for column, narrowest in (("found", 5), ("what it is", 30), ("type", 60), ("stars", 60)):
-        assert (column in header) == (width >= narrowest), (column, header)
+    for column, min_width in (("found", 5), ("what it is", 30), ("type", 60), ("stars", 60)):
+        assert (column in header) == (width >= min_width), (column, header)
     assert ("last commit" in header) == (width >= 80)
     if width >= 40:
         assert len(lines) <= 2 * 5
-        told = [line[header.index("what it is") :].rstrip() for line in lines]
-        assert sum(line.endswith("…") for line in told) == 4
-        assert sum("Of all kinds" in line for line in told) == 1
-        assert ("grid: Of all" in "".join(told)) == ("type" not in header)
+        descriptions = [line[header.index("what it is") :].rstrip() for line in lines]
+        assert sum(line.endswith("…") for line in descriptions) == 4
+        assert sum("Of all kinds" in line for line in descriptions) == 1
+        assert ("grid: Of all" in "".join(descriptions)) == ("type" not in header)
 
 
-def test_what_is_short_leaves_room(shell: CommandLine) -> None:
+def test_short_descriptions_leave_room_for_columns(shell: CommandLine) -> None:
     shell.variables["COLUMNS"] = "40"
     shell.write("UPDATE packages SET repo_description = 'A cat' WHERE slug = 'cat'")
     header = shell.ok("search", "cat").out.splitlines()[0]
@@ -278,23 +280,27 @@ def test_what_is_short_leaves_room(shell: CommandLine) -> None:
     assert header.split() == ["found", "stars", "what", "it", "is"]
 
 
-def test_what_matched_besides_takes_a_line(shell: CommandLine) -> None:
+def test_a_match_outside_the_description_has_its_own_line(shell: CommandLine) -> None:
     shell.variables["COLUMNS"] = "60"
-    shell.write("UPDATE packages SET repo_description = ?, pypi_summary = 'Zoo ' || ?", LONG, LONG)
+    shell.write(
+        "UPDATE packages SET repo_description = ?, pypi_summary = 'Zoo ' || ?",
+        LONG_DESCRIPTION,
+        LONG_DESCRIPTION,
+    )
     lines = shell.ok("search", "cat", "zoo").out.splitlines()[1:]
     assert len(lines) == 3
     assert "PyPI: Zoo A tree" in lines[2]
     assert all(line.rstrip().endswith("…") for line in lines[1:])
 
 
-def test_a_screen_without_an_ellipsis(shell: CommandLine) -> None:
+def test_search_truncates_with_dots_in_ascii(shell: CommandLine) -> None:
     shell.variables |= {"COLUMNS": "60", "PYTHONIOENCODING": "ascii"}
-    shell.write("UPDATE packages SET repo_description = ?", LONG)
+    shell.write("UPDATE packages SET repo_description = ?", LONG_DESCRIPTION)
     result = shell.process("search", "cat")
     assert result.code == 0
     assert result.out.isascii()
     assert result.out.splitlines()[-1].rstrip().endswith("...")
 
 
-def test_no_catalogue(tmp_path: Path) -> None:
+def test_search_without_a_catalog(tmp_path: Path) -> None:
     assert CommandLine(tmp_path).run("search", "cat").code == 1

@@ -1,4 +1,4 @@
-"""``pkgharvest show`` and ``list``: every way in which packages are printed."""
+"""``pkgharvest show`` and ``list``: every format in which packages are printed."""
 
 import csv
 import datetime as dt
@@ -18,11 +18,12 @@ from tests.support.github_case import DAY, repository
 from tests.support.histories import TRUTH
 from tests.support.hosts import Hosts, some
 
-RECORD = list(json.loads((TRUTH / "seed-record.json").read_text(encoding="utf-8")))
+RECORD_KEYS = list(json.loads((TRUTH / "seed-record.json").read_text(encoding="utf-8")))
 
-FULL = """repo_host repo_id default_branch commit_count archived archived_at status previous_urls
-topics license homepage open_issues pypi_name pypi_status pypi_requires_python pypi_license
-pypi_classifiers pypi_summary supports_python versions downloads score fetches""".split()  # noqa: SIM905
+FULL_KEYS = """repo_host repo_id default_branch commit_count archived archived_at
+status previous_urls topics license homepage open_issues pypi_name
+pypi_status pypi_requires_python pypi_license pypi_classifiers
+pypi_summary supports_python versions downloads score fetches""".split()  # noqa: SIM905
 
 
 def repositories() -> list[FakeRepository]:
@@ -40,8 +41,8 @@ def repositories() -> list[FakeRepository]:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
-    """A catalogue of four packages, one of them never fetched."""
+def filled(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
+    """Return a catalog of four packages, one of them never fetched."""
     shell = CommandLine(tmp_path_factory.mktemp("made"))
     with Hosts(*repositories()) as hosts:
         shell.variables |= hosts.variables
@@ -64,27 +65,27 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
 
 
 @pytest.fixture
-def shell(made: CommandLine) -> Iterator[CommandLine]:
-    variables, clock = dict(made.variables), made.clock
-    yield made
-    made.variables, made.clock = variables, clock
+def shell(filled: CommandLine) -> Iterator[CommandLine]:
+    variables, clock = dict(filled.variables), filled.clock
+    yield filled
+    filled.variables, filled.clock = variables, clock
 
 
-def listed(shell: CommandLine, *options: str) -> list[str]:
-    found = shell.ok("list", "--json", "--fields", "slug", *options).json()
-    return [one["slug"] for one in found]
+def list_slugs(shell: CommandLine, *options: str) -> list[str]:
+    records = shell.ok("list", "--json", "--fields", "slug", *options).json()
+    return [record["slug"] for record in records]
 
 
 # ── JSON ──
 
 
-def test_the_eighteen_keys(shell: CommandLine) -> None:
-    assert list(shell.show("zed")) == RECORD
+def test_show_json_has_the_eighteen_keys(shell: CommandLine) -> None:
+    assert list(shell.show("zed")) == RECORD_KEYS
 
 
-def test_all_keys(shell: CommandLine) -> None:
+def test_show_full_has_all_keys(shell: CommandLine) -> None:
     record = shell.show("zed", "--full")
-    assert list(record) == [*RECORD, *FULL]
+    assert list(record) == [*RECORD_KEYS, *FULL_KEYS]
     assert list(record["versions"][0]) == [
         "number",
         "upload_time",
@@ -93,7 +94,7 @@ def test_all_keys(shell: CommandLine) -> None:
         "is_prerelease",
         "requires_python",
     ]
-    assert [one["number"] for one in record["versions"]] == ["1.1", "1.0"]
+    assert [version["number"] for version in record["versions"]] == ["1.1", "1.0"]
     assert set(record["fetches"]) == {"repo", "pypi"}
     assert list(record["fetches"]["repo"]) == [
         "last_success",
@@ -104,32 +105,32 @@ def test_all_keys(shell: CommandLine) -> None:
     ]
 
 
-def test_one_is_an_object_and_several_are_a_list(shell: CommandLine) -> None:
+def test_show_json_is_an_object_for_one_package_and_a_list_for_several(shell: CommandLine) -> None:
     assert isinstance(shell.ok("show", "zed", "--json").json(), dict)
     several = shell.ok("show", "zed", "r000", "--json").json()
-    assert [one["slug"] for one in several] == ["zed", "r000"]
+    assert [record["slug"] for record in several] == ["zed", "r000"]
     assert isinstance(shell.ok("list", "--json", "--limit", "1").json(), list)
     assert shell.ok("list", "--json", "--limit", "0").json() == []
 
 
-def test_the_same_twice_is_a_list_of_it(shell: CommandLine) -> None:
-    found = shell.ok("show", "zed", "ZED", "--json").json()
-    assert [one["slug"] for one in found] == ["zed"]
+def test_show_json_lists_a_package_named_twice_once(shell: CommandLine) -> None:
+    records = shell.ok("show", "zed", "ZED", "--json").json()
+    assert [record["slug"] for record in records] == ["zed"]
 
 
-def test_format_json_is_json(shell: CommandLine) -> None:
+def test_format_json_equals_the_json_option(shell: CommandLine) -> None:
     assert shell.ok("show", "zed", "--format", "json").out == shell.ok("show", "zed", "--json").out
 
 
-def test_json_lines(shell: CommandLine) -> None:
+def test_list_as_json_lines(shell: CommandLine) -> None:
     lines = shell.ok("list", "--format", "jsonl").out.splitlines()
     assert [json.loads(line) for line in lines] == shell.ok("list", "--json").json()
 
 
-def test_downloads_are_figures_or_null(shell: CommandLine) -> None:
-    found = shell.ok("list", "--json", "--fields", "slug,downloads").json()
+def test_downloads_are_numbers_or_null(shell: CommandLine) -> None:
+    records = shell.ok("list", "--json", "--fields", "slug,downloads").json()
     unknown = {"last_day": None, "last_week": None, "last_month": None}
-    assert {one["slug"]: one["downloads"] for one in found} == {
+    assert {record["slug"]: record["downloads"] for record in records} == {
         "never": unknown,
         "r000": {"last_day": 9, "last_week": 20, "last_month": 30},
         "r001": unknown,
@@ -139,14 +140,14 @@ def test_downloads_are_figures_or_null(shell: CommandLine) -> None:
     assert "download" not in shell.ok("show", "r001").out
 
 
-# ── lines of cells ──
+# ── CSV, TSV and Markdown ──
 
 
-def test_csv(shell: CommandLine) -> None:
+def test_list_as_csv(shell: CommandLine) -> None:
     text = shell.ok("list", "--format", "csv", "--full").out
     rows = list(csv.DictReader(io.StringIO(text)))
     records = shell.ok("list", "--json", "--full").json()
-    assert list(rows[0]) == [*RECORD, *FULL]
+    assert list(rows[0]) == [*RECORD_KEYS, *FULL_KEYS]
     for row, record in zip(rows, records, strict=True):
         for name, value in record.items():
             if value is None:
@@ -157,16 +158,16 @@ def test_csv(shell: CommandLine) -> None:
                 assert json.loads(row[name]) == value
 
 
-def test_tsv(shell: CommandLine) -> None:
+def test_list_as_tsv(shell: CommandLine) -> None:
     lines = shell.ok("list", "--format", "tsv").out.splitlines()
-    assert lines[0].split("\t") == RECORD
-    assert {len(line.split("\t")) for line in lines} == {len(RECORD)}
-    fields = dict(zip(RECORD, lines[-1].split("\t"), strict=True))
+    assert lines[0].split("\t") == RECORD_KEYS
+    assert {len(line.split("\t")) for line in lines} == {len(RECORD_KEYS)}
+    fields = dict(zip(RECORD_KEYS, lines[-1].split("\t"), strict=True))
     assert json.loads(fields["participants"]) == ["mona", "hubot"]
     assert fields["category"] == ""
 
 
-def test_markdown(shell: CommandLine) -> None:
+def test_show_as_markdown(shell: CommandLine) -> None:
     lines = shell.ok("show", "zed", "--format", "md", "--fields", "slug,repo_description").out
     header, rule, row = lines.splitlines()
     assert header == "| slug | repo_description |"
@@ -175,10 +176,10 @@ def test_markdown(shell: CommandLine) -> None:
     assert "<tags>" not in row
 
 
-# ── for people ──
+# ── cards and tables ──
 
 
-def test_the_table_of_one(shell: CommandLine) -> None:
+def test_show_prints_a_card(shell: CommandLine) -> None:
     text = shell.ok("show", "zed").out
     assert "Zed" in text
     assert "★ 50, 19 forks" in text
@@ -188,7 +189,7 @@ def test_the_table_of_one(shell: CommandLine) -> None:
     assert "[bold]too[/]" in text
 
 
-def test_the_table_of_many(shell: CommandLine) -> None:
+def test_list_prints_a_table(shell: CommandLine) -> None:
     lines = shell.ok("list").out.splitlines()
     assert lines[0].split()[0] == "package"
     assert [line.split()[0] for line in lines[1:]] == ["never", "r000", "r001", "zed"]
@@ -196,12 +197,12 @@ def test_the_table_of_many(shell: CommandLine) -> None:
     assert "failing" in lines[3]
 
 
-def test_the_table_of_chosen_fields(shell: CommandLine) -> None:
+def test_list_prints_a_table_of_chosen_fields(shell: CommandLine) -> None:
     lines = shell.ok("list", "--fields", "slug,repo_watchers").out.splitlines()
     assert [line.split() for line in lines][:2] == [["slug", "repo_watchers"], ["never", "0"]]
 
 
-def test_an_empty_list(shell: CommandLine) -> None:
+def test_list_of_no_packages(shell: CommandLine) -> None:
     assert shell.ok("list", "--limit", "0").out == (
         "nothing to list: no package matches, or none was added yet\n"
     )
@@ -212,7 +213,7 @@ def test_an_empty_list(shell: CommandLine) -> None:
 # ── fields ──
 
 
-def test_fields_in_their_order(shell: CommandLine) -> None:
+def test_show_prints_fields_in_the_given_order(shell: CommandLine) -> None:
     record = shell.show("zed", "--fields", "slug, repo_watchers,slug,versions,license")
     assert list(record) == ["slug", "repo_watchers", "versions", "license"]
     assert record["license"] == "MIT"
@@ -221,17 +222,19 @@ def test_fields_in_their_order(shell: CommandLine) -> None:
 
 @pytest.mark.parametrize("command", [("show", "zed"), ("list",)])
 @pytest.mark.parametrize("fields", ["slug,stars", "", ",", "Slug"])
-def test_an_unknown_field(shell: CommandLine, command: tuple[str, ...], fields: str) -> None:
+def test_an_unknown_field_is_rejected(
+    shell: CommandLine, command: tuple[str, ...], fields: str
+) -> None:
     result = shell.run(*command, "--json", "--fields", fields)
     assert result.code == 2
     assert result.out == ""
-    assert result.hint == f"valid fields: {', '.join([*RECORD, *FULL])}"
+    assert result.hint == f"valid fields: {', '.join([*RECORD_KEYS, *FULL_KEYS])}"
 
 
 # ── zones and links ──
 
 
-def test_utc_keeps_microseconds(shell: CommandLine) -> None:
+def test_instants_in_utc_keep_microseconds(shell: CommandLine) -> None:
     record = shell.show("zed")
     assert record["last_fetched"] == "2026-02-15T18:08:42.136634Z"
     assert record["last_updated"] == "2026-02-13T18:08:42Z"
@@ -245,30 +248,30 @@ def test_utc_keeps_microseconds(shell: CommandLine) -> None:
         ("utc", "2026-02-15T18:08:42.136634Z"),
     ],
 )
-def test_zones(shell: CommandLine, zone: str, fetched: str) -> None:
+def test_instants_in_a_time_zone(shell: CommandLine, zone: str, fetched: str) -> None:
     assert shell.show("zed", "--tz", zone)["last_fetched"] == fetched
     shell.variables["PKGHARVEST_TZ"] = zone
     assert shell.show("zed")["last_fetched"] == fetched
 
 
-def test_the_machines_zone(shell: CommandLine) -> None:
+def test_instants_in_the_local_time_zone(shell: CommandLine) -> None:
     shell.variables["TZ"] = "America/New_York"
     result = shell.process("show", "zed", "--json", "--tz", "local")
     assert result.json()["last_fetched"] == "2026-02-15T13:08:42.136634-05:00"
 
 
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "../../etc/passwd", "/etc/localtime", "a\x00b"])
-def test_an_unknown_zone(shell: CommandLine, zone: str) -> None:
+def test_an_unknown_time_zone_is_rejected(shell: CommandLine, zone: str) -> None:
     result = shell.run("show", "zed", "--json", "--tz", zone)
     assert result.code == 2
     assert "America/New_York" in result.hint
 
 
-def test_base_url(shell: CommandLine) -> None:
-    when = "'2026-02-15T00:00:00.000000Z', '2026-02-15T00:00:00.000000Z'"
+def test_links_with_a_base_url(shell: CommandLine) -> None:
+    timestamps = "'2026-02-15T00:00:00.000000Z', '2026-02-15T00:00:00.000000Z'"
     shell.write(
         "INSERT OR IGNORE INTO categories (id, title, slug, created, modified)"
-        f" VALUES (7, 'x', 'x', {when})"
+        f" VALUES (7, 'x', 'x', {timestamps})"
     )
     shell.write("UPDATE packages SET category_id = 7 WHERE slug = 'zed'")
     assert shell.show("zed")["category"] == "/api/v4/categories/7/"
@@ -277,7 +280,7 @@ def test_base_url(shell: CommandLine) -> None:
     shell.variables["PKGHARVEST_BASE_URL"] = base
     assert shell.show("zed")["category"] == f"{base}/api/v4/categories/7/"
     assert shell.show("zed", "--base-url", "")["category"] == "/api/v4/categories/7/"
-    assert listed(shell, "--category", "x") == ["zed"]
+    assert list_slugs(shell, "--category", "x") == ["zed"]
     assert re.search("catalog +id 3, category x ", shell.ok("show", "zed").out)
     shell.write("UPDATE packages SET category_id = NULL WHERE slug = 'zed'")
 
@@ -285,22 +288,22 @@ def test_base_url(shell: CommandLine) -> None:
 # ── files ──
 
 
-@pytest.mark.parametrize("form", ["table", "json", "jsonl", "csv", "tsv", "md"])
+@pytest.mark.parametrize("format_", ["table", "json", "jsonl", "csv", "tsv", "md"])
 @pytest.mark.parametrize("command", [("list",), ("show", "zed")])
-def test_into_a_file(shell: CommandLine, command: tuple[str, ...], form: str) -> None:
-    printed = shell.ok(*command, "--format", form).out
-    result = shell.ok(*command, "--format", form, "-o", "out.txt")
+def test_output_into_a_file(shell: CommandLine, command: tuple[str, ...], format_: str) -> None:
+    printed = shell.ok(*command, "--format", format_).out
+    result = shell.ok(*command, "--format", format_, "-o", "out.txt")
     assert result.out == ""
     assert (shell.here / "out.txt").read_text(encoding="utf-8") == printed
 
 
-def test_into_a_file_that_cannot_be(shell: CommandLine) -> None:
+def test_output_into_a_missing_directory(shell: CommandLine) -> None:
     result = shell.run("list", "-o", "nowhere/out.txt")
     assert result.code == 1
     assert result.error == "nowhere/out.txt cannot be written: no such file or directory"
 
 
-# ── names ──
+# ── names of packages ──
 
 
 @pytest.mark.parametrize(
@@ -314,11 +317,11 @@ def test_into_a_file_that_cannot_be(shell: CommandLine) -> None:
         "octo/zed",
     ],
 )
-def test_a_package_by_any_name(shell: CommandLine, name: str) -> None:
+def test_show_accepts_every_name_of_a_package(shell: CommandLine, name: str) -> None:
     assert shell.show(name)["slug"] == "zed"
 
 
-def test_a_package_by_its_name_at_pypi(shell: CommandLine) -> None:
+def test_show_accepts_the_pypi_name(shell: CommandLine) -> None:
     shell.ok("add", "octo/hidden", "--slug", "other", "--pypi", "My.Pypi_Name")
     try:
         for name in ("my-pypi-name", "MY_PYPI.NAME", "My.Pypi_Name"):
@@ -327,18 +330,20 @@ def test_a_package_by_its_name_at_pypi(shell: CommandLine) -> None:
         shell.ok("remove", "other", "--yes")
 
 
-@pytest.mark.parametrize(("name", "near"), [("r00", "r000"), ("zet", "zed"), ("nevr", "never")])
-def test_near_names(shell: CommandLine, name: str, near: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "suggestion"), [("r00", "r000"), ("zet", "zed"), ("nevr", "never")]
+)
+def test_show_suggests_similar_names(shell: CommandLine, name: str, suggestion: str) -> None:
     for arguments in ((name,), ("r001", name)):
         result = shell.run("show", *arguments)
         assert result.code == 1
         assert result.out == ""
         assert result.error == f"no package '{name}' in the catalog"
-        assert near in result.hint
+        assert suggestion in result.hint
         assert result.hint.startswith("did you mean ")
 
 
-def test_a_name_like_no_other(shell: CommandLine) -> None:
+def test_show_suggests_list_for_an_unknown_name(shell: CommandLine) -> None:
     result = shell.run("show", "xyzzy-plugh")
     assert result.code == 1
     assert result.hint == "pkgharvest list shows them all"
@@ -358,33 +363,33 @@ def test_a_name_like_no_other(shell: CommandLine) -> None:
         ("downloads", "zed r000 never r001"),
     ],
 )
-def test_order(shell: CommandLine, sort: str, slugs: str) -> None:
-    assert listed(shell, "--sort", sort) == slugs.split()
-    assert listed(shell, "--sort", sort, "--limit", "2") == slugs.split()[:2]
+def test_list_sort(shell: CommandLine, sort: str, slugs: str) -> None:
+    assert list_slugs(shell, "--sort", sort) == slugs.split()
+    assert list_slugs(shell, "--sort", sort, "--limit", "2") == slugs.split()[:2]
 
 
-def test_reversed_unknown_stays_last(shell: CommandLine) -> None:
-    assert listed(shell, "--reverse") == ["zed", "r001", "r000", "never"]
-    assert listed(shell, "--sort", "fetched", "--reverse") == ["r000", "zed", "r001", "never"]
-    assert listed(shell, "--sort", "downloads", "--reverse") == ["r000", "zed", "never", "r001"]
+def test_list_reverse_keeps_unknown_values_last(shell: CommandLine) -> None:
+    assert list_slugs(shell, "--reverse") == ["zed", "r001", "r000", "never"]
+    assert list_slugs(shell, "--sort", "fetched", "--reverse") == ["r000", "zed", "r001", "never"]
+    assert list_slugs(shell, "--sort", "downloads", "--reverse") == ["r000", "zed", "never", "r001"]
 
 
-def test_filters(shell: CommandLine) -> None:
-    assert listed(shell, "--status", "archived") == ["r000"]
-    assert listed(shell, "--failing") == ["r001"]
-    assert listed(shell, "--stale", "12h") == ["never", "r000", "zed"]
-    assert listed(shell, "--stale", "2d") == ["never"]
-    assert listed(shell, "--stale", "12h", "--status", "active") == ["never", "zed"]
+def test_list_filters(shell: CommandLine) -> None:
+    assert list_slugs(shell, "--status", "archived") == ["r000"]
+    assert list_slugs(shell, "--failing") == ["r001"]
+    assert list_slugs(shell, "--stale", "12h") == ["never", "r000", "zed"]
+    assert list_slugs(shell, "--stale", "2d") == ["never"]
+    assert list_slugs(shell, "--stale", "12h", "--status", "active") == ["never", "zed"]
 
 
 @pytest.mark.parametrize("option", ["--category", "--grid"])
-def test_an_unknown_category_or_grid(shell: CommandLine, option: str) -> None:
+def test_list_rejects_an_unknown_category_or_grid(shell: CommandLine, option: str) -> None:
     result = shell.run("list", option, "nope")
     assert result.code == 1
     assert "'nope'" in result.error
 
 
-def test_a_read_only_catalogue_can_be_read(shell: CommandLine, tmp_path: Path) -> None:
+def test_a_read_only_catalog_can_be_read(shell: CommandLine, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     shell.ok("db", "backup", str(copy))
     copy.chmod(0o444)

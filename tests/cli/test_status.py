@@ -1,4 +1,4 @@
-"""``pkgharvest status``."""
+"""``pkgharvest status``: counts, failures, quotas and runs."""
 
 import datetime as dt
 import time
@@ -22,7 +22,7 @@ KEYS = [
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
-    """Three packages: one fetched, one that fails, one never fetched."""
+    """Return a catalog of three packages: one fetched, one failing, one never fetched."""
     with Hosts(*some(3)) as hosts:
         shell = CommandLine(tmp_path_factory.mktemp("made"), hosts.variables)
         shell.ok("add", "octo/r000", "octo/nothere", "octo/r002")
@@ -41,25 +41,25 @@ def status(shell: CommandLine, *arguments: str) -> Any:
     return shell.ok("status", "--json", *arguments).json()
 
 
-def later(shell: CommandLine, **span: int) -> None:
-    shell.clock = FixedClock(NOW + dt.timedelta(**span))
+def advance(shell: CommandLine, **delay: int) -> None:
+    shell.clock = FixedClock(NOW + dt.timedelta(**delay))
 
 
-def test_json(shell: CommandLine) -> None:
-    told = status(shell)
-    assert list(told) == KEYS
-    assert (told["packages"], told["active"], told["never_fetched"]) == (3, 3, 2)
-    assert (told["stale"], told["failing"], told["backing_off"]) == (0, 1, 1)
-    assert told["stale_after"] == 86400
-    repo = told["sources"]["repo"]
+def test_status_json(shell: CommandLine) -> None:
+    report = status(shell)
+    assert list(report) == KEYS
+    assert (report["packages"], report["active"], report["never_fetched"]) == (3, 3, 2)
+    assert (report["stale"], report["failing"], report["backing_off"]) == (0, 1, 1)
+    assert report["stale_after"] == 86400
+    repo = report["sources"]["repo"]
     assert (repo["packages"], repo["never_fetched"], repo["failing"]) == (3, 2, 1)
-    assert repo["oldest"] == repo["median"] == told["as_of"]
-    [failure] = told["failures"]
+    assert repo["oldest"] == repo["median"] == report["as_of"]
+    [failure] = report["failures"]
     assert (failure["slug"], failure["source"], failure["failures"]) == ("nothere", "repo", 1)
     assert (failure["error"], failure["last_success"]) == ("not_found", None)
-    [host] = told["quota"]
-    assert set(told["quota"][host]) == {"remaining", "reset", "told", "renewed"}
-    newest, first = told["runs"]
+    [host] = report["quota"]
+    assert set(report["quota"][host]) == {"remaining", "reset", "told", "renewed"}
+    newest, first = report["runs"]
     assert newest["packages"] == {
         "selected": 1, "updated": 0, "unchanged": 0, "failed": 1, "deferred": 0,
     }  # fmt: skip
@@ -67,29 +67,29 @@ def test_json(shell: CommandLine) -> None:
     assert first["requests"] > 1
 
 
-def test_stale(shell: CommandLine) -> None:
-    later(shell, hours=2)
+def test_status_stale(shell: CommandLine) -> None:
+    advance(shell, hours=2)
     assert status(shell)["stale"] == 0
     assert status(shell, "--stale", "1h")["stale"] == 1
     assert status(shell, "--stale", "2h")["stale"] == 0
     assert status(shell, "--stale", "36500d")["stale"] == 0
     assert "a century" in shell.run("status", "--stale", "36501d").error
-    later(shell, hours=25)
+    advance(shell, hours=25)
     assert status(shell)["stale"] == 1
     assert shell.run("status", "--stale", "soon").code == 2
 
 
-def test_a_quota_is_renewed_by_its_reset(shell: CommandLine) -> None:
+def test_status_marks_a_quota_as_renewed_after_its_reset(shell: CommandLine) -> None:
     [before] = status(shell)["quota"].values()
     assert not before["renewed"]
-    later(shell, days=1)
+    advance(shell, days=1)
     [after] = status(shell)["quota"].values()
     assert after == {**before, "renewed": True}
-    left = f"{before['remaining']:,}"
-    assert f"  all  23 h ago, {left} were left" in shell.ok("status").out
+    remaining = f"{before['remaining']:,}"
+    assert f"  all  23 h ago, {remaining} were left" in shell.ok("status").out
 
 
-def test_zone(shell: CommandLine) -> None:
+def test_status_in_a_time_zone(shell: CommandLine) -> None:
     assert status(shell)["as_of"].endswith("Z")
     assert status(shell, "--tz", "Asia/Tokyo")["runs"][0]["started"].endswith("+09:00")
     shell.variables["PKGHARVEST_TZ"] = "America/New_York"
@@ -97,8 +97,8 @@ def test_zone(shell: CommandLine) -> None:
     assert shell.run("status", "--tz", "Nowhere/Else").code == 2
 
 
-def test_screen(shell: CommandLine) -> None:
-    later(shell, minutes=30)
+def test_status_for_a_terminal(shell: CommandLine) -> None:
+    advance(shell, minutes=30)
     result = shell.ok("status")
     assert result.err == ""
     lines = [" ".join(line.split()) for line in result.out.splitlines()]
@@ -113,7 +113,7 @@ def test_screen(shell: CommandLine) -> None:
     assert run.startswith("2026-02-")
 
 
-def test_figures_are_whole_on_a_narrow_screen(shell: CommandLine) -> None:
+def test_status_on_a_narrow_terminal_truncates_no_numbers(shell: CommandLine) -> None:
     shell.write("UPDATE runs SET stopped = 'request-budget'")
     shell.variables["COLUMNS"] = "76"
     out = shell.ok("status").out
@@ -121,21 +121,26 @@ def test_figures_are_whole_on_a_narrow_screen(shell: CommandLine) -> None:
     assert max(map(len, out.splitlines()[1:])) <= 76
 
 
-def test_an_empty_catalogue(shell: CommandLine) -> None:
+def test_status_of_an_empty_catalog(shell: CommandLine) -> None:
     shell.ok("remove", "--yes", "r000", "nothere", "r002")
     shell.write("DELETE FROM runs")
-    told = status(shell)
-    assert (told["packages"], told["failures"], told["quota"], told["runs"]) == (0, [], {}, [])
-    assert told["sources"]["repo"]["median"] is None
+    report = status(shell)
+    assert (report["packages"], report["failures"], report["quota"], report["runs"]) == (
+        0,
+        [],
+        {},
+        [],
+    )
+    assert report["sources"]["repo"]["median"] is None
     assert "packages" in shell.ok("status").out
 
 
-def test_how_much_is_told(shell: CommandLine) -> None:
-    told = status(shell, "--runs", "1", "--failures", "0")
-    assert (len(told["runs"]), told["failures"], told["failing"]) == (1, [], 1)
+def test_status_limits_runs_and_failures(shell: CommandLine) -> None:
+    report = status(shell, "--runs", "1", "--failures", "0")
+    assert (len(report["runs"]), report["failures"], report["failing"]) == (1, [], 1)
 
 
-def test_a_run_at_work_and_one_that_was_killed(shell: CommandLine) -> None:
+def test_status_of_a_running_and_a_killed_run(shell: CommandLine) -> None:
     shell.write("UPDATE runs SET finished = NULL, report = NULL WHERE id = 2")
     with shell.locked():
         newest = status(shell)["runs"][0]
@@ -146,7 +151,7 @@ def test_a_run_at_work_and_one_that_was_killed(shell: CommandLine) -> None:
     assert "killed, 1 saved" in shell.ok("status").out
 
 
-def test_during_a_fetch(tmp_path: Path) -> None:
+def test_status_during_a_fetch(tmp_path: Path) -> None:
     with Hosts(*some(1)) as hosts:
         shell = CommandLine(tmp_path, hosts.variables)
         shell.ok("add", "octo/r000")
@@ -164,7 +169,7 @@ def test_during_a_fetch(tmp_path: Path) -> None:
         assert status(shell)["runs"][0]["state"] == "killed"
 
 
-def test_foreign_words_do_nothing(shell: CommandLine) -> None:
+def test_hostile_text_in_status_is_harmless(shell: CommandLine) -> None:
     shell.write("UPDATE fetches SET message = ? WHERE last_error IS NOT NULL", "[red]\x1b[2J\nx")
     out = shell.ok("status").out
     assert "\x1b" not in out
@@ -174,7 +179,7 @@ def test_foreign_words_do_nothing(shell: CommandLine) -> None:
     assert raw.json()["failures"][0]["message"] == "[red]\x1b[2J\nx"
 
 
-def test_no_catalogue(tmp_path: Path) -> None:
+def test_status_without_a_catalog(tmp_path: Path) -> None:
     shell = CommandLine(tmp_path)
     for arguments in ((), ("--json",)):
         result = shell.run("status", *arguments)
@@ -183,7 +188,7 @@ def test_no_catalogue(tmp_path: Path) -> None:
     assert not shell.db.parent.exists()
 
 
-def test_it_changes_nothing(shell: CommandLine) -> None:
+def test_status_changes_nothing(shell: CommandLine) -> None:
     shell.db.with_name("pkgharvest.db-lock").unlink(missing_ok=True)
     data = shell.db.read_bytes()
     shell.ok("status")
@@ -191,7 +196,7 @@ def test_it_changes_nothing(shell: CommandLine) -> None:
     assert not shell.db.with_name("pkgharvest.db-lock").exists()
 
 
-def test_the_keys_are_in_the_help(shell: CommandLine) -> None:
+def test_help_of_status_lists_the_keys(shell: CommandLine) -> None:
     text = shell.ok("status", "--help").out
     for key in KEYS:
         assert key in text

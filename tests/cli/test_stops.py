@@ -1,4 +1,4 @@
-"""``pkgharvest fetch`` in a process of its own: locked out, interrupted, its readers gone."""
+"""``pkgharvest fetch`` in its own process: locked out, interrupted, its output closed."""
 
 import os
 import pty
@@ -18,10 +18,10 @@ from tests.support.hosts import Hosts
 pytestmark = pytest.mark.repositories(4)
 
 
-def until(true: Callable[[], object], seconds: float = 20) -> None:
-    """Wait until something is true."""
+def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
+    """Wait until ``true`` returns something true."""
     end = time.monotonic() + seconds
-    while not true():
+    while not condition():
         assert time.monotonic() < end, "it never came to be"
         time.sleep(0.01)
 
@@ -29,7 +29,7 @@ def until(true: Callable[[], object], seconds: float = 20) -> None:
 # ── the lock ──
 
 
-def test_locked(shell: CommandLine, hosts: Hosts) -> None:
+def test_a_lock_stops_a_second_fetch(shell: CommandLine, hosts: Hosts) -> None:
     with shell.locked():
         before = shell.db.read_bytes()
         for more in ((), ("--json",), ("--dry-run",)):
@@ -44,13 +44,13 @@ def test_locked(shell: CommandLine, hosts: Hosts) -> None:
         shell.ok("add", "octo/new")
 
 
-def test_locked_through_another_path(shell: CommandLine, tmp_path: Path) -> None:
+def test_a_lock_holds_through_a_symbolic_link(shell: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "link.db").symlink_to(shell.db)
     with shell.locked():
         assert shell.run("fetch", "--all", "--db", str(tmp_path / "link.db")).code == 6
 
 
-def test_a_lock_dies_with_its_process(shell: CommandLine) -> None:
+def test_a_lock_ends_with_its_process(shell: CommandLine) -> None:
     with shell.locked() as holder:
         holder.kill()
         holder.wait()
@@ -65,13 +65,13 @@ def test_an_interrupt_saves_what_was_fetched(shell: CommandLine, hosts: Hosts, n
     hosts.github.fault("r00[123]", Fault(delay=60))
     process = shell.start("fetch", "--all", "--json")
     with process:
-        until(lambda: shell.rows("SELECT 1 FROM fetches WHERE source = 'pypi'"))
-        began = time.monotonic()
+        wait_until(lambda: shell.rows("SELECT 1 FROM fetches WHERE source = 'pypi'"))
+        start = time.monotonic()
         process.send_signal(signal.Signals[name])
         out, err = process.communicate(timeout=20)
-        took = time.monotonic() - began
+        elapsed = time.monotonic() - start
     assert process.returncode == 130, err
-    assert took < 2
+    assert elapsed < 2
     assert '"stopped": "interrupted"' in out
     assert err.endswith("3 left for the next run; 8 requests; interrupted\n")
     assert "Traceback" not in err
@@ -79,7 +79,7 @@ def test_an_interrupt_saves_what_was_fetched(shell: CommandLine, hosts: Hosts, n
     hosts.github.heal()
     hosts.asked()
     shell.ok("fetch", "--all")
-    assert not [one for one in hosts.github.log if "r000" in one.target]
+    assert not [request for request in hosts.github.log if "r000" in request.target]
     assert shell.show("r003")["repo_watchers"] == 3
 
 
@@ -88,37 +88,37 @@ def test_a_signal_the_parent_ignores_does_not_stop_a_fetch(
     shell: CommandLine, hosts: Hosts, name: str
 ) -> None:
     hosts.github.latency = 0.2
-    words = (
+    command = (
         "bash",
         "-c",
         f"trap '' {name[3:]}; exec \"$@\"",
         "bash",
         *shell.words("fetch", "--all"),
     )
-    process = subprocess.Popen(words, env=shell.variables, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, env=shell.variables, stderr=subprocess.PIPE, text=True)
     with process:
-        until(lambda: hosts.github.log)
+        wait_until(lambda: hosts.github.log)
         process.send_signal(signal.Signals[name])
         _, err = process.communicate(timeout=20)
     assert process.returncode == 0, err
     assert err == "4 packages, 4 updated; 20 requests\n"
 
 
-def test_an_interrupt_while_git_is_at_work(shell: CommandLine, hosts: Hosts) -> None:
+def test_an_interrupt_while_git_is_running(shell: CommandLine, hosts: Hosts) -> None:
     shell.ok("add", hosts.github.url.replace("http", "git+http") + "/slow.git")
     hosts.github.fault("/slow", Fault(delay=60))
     process = shell.start("fetch", "slow")
     with process:
-        until(lambda: hosts.github.busiest)
+        wait_until(lambda: hosts.github.busiest)
         time.sleep(0.05)
-        began = time.monotonic()
+        start = time.monotonic()
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=20)
     assert process.returncode == 130, err
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - start < 2
 
 
-HANG = """
+HANGING_LOOKUP = """
 import socket, sys, time
 def never(*words, **names):
     print("looking", file=sys.stderr, flush=True)
@@ -129,9 +129,9 @@ run(sys.argv[1:])
 """
 
 
-def test_an_interrupt_while_a_name_is_looked_up(shell: CommandLine) -> None:
+def test_an_interrupt_during_a_dns_lookup(shell: CommandLine) -> None:
     process = subprocess.Popen(
-        (sys.executable, "-c", HANG, "fetch", "r000", "--source", "repo"),
+        (sys.executable, "-c", HANGING_LOOKUP, "fetch", "r000", "--source", "repo"),
         env={**shell.variables, "GITHUB_API_URL": "http://slow.invalid"},
         stderr=subprocess.PIPE,
         text=True,
@@ -139,11 +139,11 @@ def test_an_interrupt_while_a_name_is_looked_up(shell: CommandLine) -> None:
     with process:
         assert process.stderr is not None
         assert process.stderr.readline() == "looking\n"
-        began = time.monotonic()
+        start = time.monotonic()
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - start < 2
     assert err == "1 package, 1 left for the next run; 1 request; interrupted\n"
 
 
@@ -151,7 +151,7 @@ def test_an_interrupt_writes_the_recording_so_far(shell: CommandLine, hosts: Hos
     hosts.github.fault("r00[123]", Fault(delay=60))
     process = shell.start("fetch", "--all", "--record", "run.har")
     with process:
-        until(lambda: shell.rows("SELECT 1 FROM fetches WHERE source = 'pypi'"))
+        wait_until(lambda: shell.rows("SELECT 1 FROM fetches WHERE source = 'pypi'"))
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=20)
     assert process.returncode == 130
@@ -161,15 +161,15 @@ def test_an_interrupt_writes_the_recording_so_far(shell: CommandLine, hosts: Hos
     assert fresh.show("r000")["pypi_version"] == "1.1"
 
 
-def wait_until_it_reads(process: "subprocess.Popen[str]") -> None:
-    """Write more than a pipe holds, and give the process a moment to read the rest of it."""
+def wait_until_process_reads(process: "subprocess.Popen[str]") -> None:
+    """Write more than a pipe holds, and give the process a moment to read the rest."""
     assert process.stdin is not None
     process.stdin.write("# a comment\n" * 100_000)
     time.sleep(0.2)
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_an_interrupt_while_nothing_is_fetched(shell: CommandLine, name: str) -> None:
+def test_an_interrupt_outside_a_fetch(shell: CommandLine, name: str) -> None:
     process = subprocess.Popen(
         shell.words("add", "-"),
         env=shell.variables,
@@ -179,15 +179,15 @@ def test_an_interrupt_while_nothing_is_fetched(shell: CommandLine, name: str) ->
         text=True,
     )
     with process:
-        wait_until_it_reads(process)
+        wait_until_process_reads(process)
         process.send_signal(signal.Signals[name])
         _, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert err == "error: interrupted\n"
 
 
-def test_an_interrupt_on_a_terminal_begins_a_line_of_its_own(shell: CommandLine) -> None:
-    """The terminal has shown ^C, and stands behind it."""
+def test_an_interrupt_on_a_terminal_starts_a_new_line(shell: CommandLine) -> None:
+    """The terminal has already echoed ^C on the current line."""
     master, slave = pty.openpty()
     try:
         process = subprocess.Popen(
@@ -198,7 +198,7 @@ def test_an_interrupt_on_a_terminal_begins_a_line_of_its_own(shell: CommandLine)
             text=True,
         )
         with process:
-            wait_until_it_reads(process)
+            wait_until_process_reads(process)
             process.send_signal(signal.SIGINT)
             assert process.wait(timeout=20) == 130
         assert os.read(master, 1000) == b"\r\nerror: interrupted\r\n"
@@ -207,10 +207,10 @@ def test_an_interrupt_on_a_terminal_begins_a_line_of_its_own(shell: CommandLine)
         os.close(slave)
 
 
-# ── readers that have seen enough ──
+# ── closed pipes ──
 
 
-def test_a_closed_pipe(shell: CommandLine) -> None:
+def test_output_into_a_closed_pipe(shell: CommandLine) -> None:
     lines = [f"('x{number:05}', 'x', '', '', '')" for number in range(3_000)]
     shell.write(
         "INSERT INTO packages (slug, title, created, modified, repo_description) SELECT"
@@ -234,14 +234,14 @@ def test_a_closed_pipe(shell: CommandLine) -> None:
         assert result.out.count("\n") == 1, command
 
 
-def test_a_pipe_that_was_closed_before(shell: CommandLine) -> None:
+def test_output_into_a_pipe_closed_from_the_start(shell: CommandLine) -> None:
     result = shell.shell("pkgharvest fetch --all --json | true")
     assert "Traceback" not in result.err
     assert "Broken" not in result.err
     assert shell.show("r003")["repo_watchers"] == 3
 
 
-def test_a_closed_pipe_of_messages(shell: CommandLine) -> None:
+def test_messages_into_a_closed_pipe(shell: CommandLine) -> None:
     result = shell.shell("pkgharvest fetch --all -v 2>&1 | head -1")
     assert result.out.count("\n") == 1
     assert "Traceback" not in result.out + result.err
@@ -250,13 +250,13 @@ def test_a_closed_pipe_of_messages(shell: CommandLine) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 @pytest.mark.parametrize("command", ["--help", "list --json", "show r000", "db path"])
-def test_no_space_for_the_output(shell: CommandLine, command: str) -> None:
+def test_output_to_a_full_device(shell: CommandLine, command: str) -> None:
     result = shell.shell(f"pkgharvest {command} > /dev/full")
     assert result.code == 1
     assert result.error == "no space left on device"
 
 
-# ── a terminal ──
+# ── progress on a terminal ──
 
 
 @pytest.mark.parametrize("progress", [True, False])
@@ -267,7 +267,7 @@ def test_progress_on_a_terminal(shell: CommandLine, hosts: Hosts, progress: bool
         shell.variables["PKGHARVEST_NO_PROGRESS"] = "1"
     master, slave = pty.openpty()
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             shell.words("fetch", "--all"),
             env=shell.variables,
             stdin=slave,
@@ -276,10 +276,10 @@ def test_progress_on_a_terminal(shell: CommandLine, hosts: Hosts, progress: bool
             check=True,
             timeout=30,
         )
-        said = os.read(master, 100_000).decode()
+        output = os.read(master, 100_000).decode()
     finally:
         os.close(master)
         os.close(slave)
-    assert done.stdout == b""
-    assert ("/4 " in said) is progress
-    assert "4 packages, 4 updated; 20 requests" in said
+    assert result.stdout == b""
+    assert ("/4 " in output) is progress
+    assert "4 packages, 4 updated; 20 requests" in output
