@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 from pkgharvest.app.demo import REPOSITORIES, SLUG  # noqa: E402
-from pkgharvest.app.packages import NewPackages, add_packages  # noqa: E402
+from pkgharvest.app.packages import add_packages  # noqa: E402
 from pkgharvest.model.clock import Clock, FixedClock, SystemClock  # noqa: E402
 from pkgharvest.model.events import ignore_events  # noqa: E402
 from pkgharvest.model.observations import SourceName  # noqa: E402
@@ -79,7 +79,7 @@ def recorded(
     har = directory / f"{source}.har"
     db = directory / f"{source}.db"
     settings = load_settings({"db": str(db)}, variables, directory=directory)
-    add_packages(db, NewPackages(repositories=REPOSITORIES), clock.now())
+    add_packages(db, REPOSITORIES, clock.now())
     around = RunContext(settings=settings, environ={}, clock=clock, listener=ignore_events)
     report = fetch(FetchOptions(sources=(source,), record=har), around)
     if report.failed or report.stopped:

@@ -78,7 +78,7 @@ def test_two_spellings_of_a_url_are_one_package(shell: CommandLine, spelling: st
     shell.ok("add", "octo/cat")
     before = shell.show("cat")
     result = shell.ok("add", spelling)
-    assert result.out.startswith("is there already: cat  ")
+    assert result.out.startswith("already in the catalog: cat  ")
     assert shell.show("cat") == before
     assert slugs(shell) == ["cat"]
 
@@ -252,7 +252,7 @@ def test_every_path_to_a_local_repository_is_one_package(
     (tmp_path / "link").symlink_to(path)
     result = shell.ok("add", "./bare.git", str(path), path.as_uri(), f"{path}/", f"{tmp_path}/link")
     assert result.out.count("added bare  ") == 1
-    assert result.out.count("is there already: bare  ") == 4
+    assert result.out.count("already in the catalog: bare  ") == 4
     assert shell.show("bare")["repo_url"] == path.as_uri()
 
 

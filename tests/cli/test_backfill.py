@@ -91,10 +91,10 @@ def ltree(shell: CommandLine) -> CommandLine:
 def test_backfill_does_not_read_known_weeks_again(ltree: CommandLine) -> None:
     first = ltree.ok("history", "backfill", "ltree", "--weeks", "100")
     since = (NOW.date() - 100 * WEEK).isoformat()
-    assert first.out == f"counted ltree  from {since} on\n"
+    assert first.out == f"counted ltree  since {since}\n"
     (ltree.here / "ltree.git").rename(ltree.here / "away.git")  # it must not be read
     again = ltree.ok("history", "backfill", "ltree", "--weeks", "100")
-    assert again.out == f"known already: ltree  from {since} on\n"
+    assert again.out == f"already known: ltree  since {since}\n"
     ltree.ok("history", "backfill", "ltree", "--weeks", "52")
     (ltree.here / "away.git").rename(ltree.here / "ltree.git")
     further = ltree.ok("history", "backfill", "ltree", "--weeks", "150", "--json").json()
@@ -118,13 +118,13 @@ def test_backfill_keeps_only_the_requested_weeks(ltree: CommandLine) -> None:
 
 def test_backfill_knows_when_it_reached_the_first_commit(ltree: CommandLine) -> None:
     ltree.ok("history", "backfill", "ltree", "--weeks", "2000")
-    assert "known already" in ltree.ok("history", "backfill", "ltree", "--weeks", "5200").out
+    assert "already known" in ltree.ok("history", "backfill", "ltree", "--weeks", "5200").out
     assert sum(weeks(ltree, "ltree", 2000)) == sum(weekly(load("django-ltree"), NOW.date(), 2000))
 
 
 def test_weeks_fetched_with_git_need_no_backfill(ltree: CommandLine) -> None:
     ltree.ok("fetch", "ltree")
-    assert "known already" in ltree.ok("history", "backfill", "ltree").out
+    assert "already known" in ltree.ok("history", "backfill", "ltree").out
 
 
 def test_backfill_leaves_the_record_unchanged(ltree: CommandLine) -> None:
@@ -171,12 +171,12 @@ def test_backfill_again_reads_a_rewritten_history(ltree: CommandLine) -> None:
     assert before == per_day(load("django-ltree"), since)
     shutil.rmtree(ltree.here / "ltree.git")
     histories.build(rewritten(load("django-ltree")), ltree.here / "ltree.git")
-    assert "known already" in ltree.ok("history", "backfill", "ltree", "--weeks", "200").out
+    assert "already known" in ltree.ok("history", "backfill", "ltree", "--weeks", "200").out
     assert commits_per_day(ltree) == before
     # Older weeks that are known already are read again, too.
     first = (NOW.date() - 60 * WEEK).isoformat()
     again = ltree.ok("history", "backfill", "ltree", "--weeks", "60", "--again")
-    assert again.out == f"counted ltree  from {first} on\n"
+    assert again.out == f"counted ltree  since {first}\n"
     assert commits_per_day(ltree) == per_day(rewritten(load("django-ltree")), since) != before
     assert len(weeks(ltree, "ltree", 400)) == 200
     ltree.ok("history", "backfill", "ltree", "--weeks", "300", "--again")

@@ -66,7 +66,7 @@ def test_adding_an_existing_category_changes_nothing(shell: CommandLine) -> None
     before = shell.ok("category", "list", "--json").out
     shell.clock = FixedClock(shell.clock.now() + DAY)
     result = shell.ok("category", "add", "APPS", "--title", "Other", "--no-show-pypi")
-    assert result.out == "is there already: apps  Apps\n"
+    assert result.out == "already in the catalog: apps  Apps\n"
     assert shell.ok("category", "list", "--json").out == before
 
 
@@ -202,7 +202,7 @@ def test_category_edit_without_a_change_keeps_modified(used: CommandLine) -> Non
     used.clock = FixedClock(used.clock.now() + DAY)
     before = used.ok("category", "list", "--json").out
     assert used.ok("category", "edit", "apps", "--title", "Apps", "--show-pypi").err == (
-        "apps is like that already\n"
+        "nothing to change in apps\n"
     )
     assert used.ok("category", "list", "--json").out == before
     used.ok("category", "edit", "apps", "--description", "")

@@ -91,7 +91,7 @@ def test_db_vacuum(shell: CommandLine) -> None:
     shell.write("PRAGMA wal_checkpoint(TRUNCATE)")
     size = shell.db.stat().st_size
     result = shell.ok("db", "vacuum")
-    assert "freed 1.0 MB of the file, 0 bytes of cached clones" in result.err
+    assert "freed 1.0 MB in the file, 0 bytes of cached clones" in result.err
     assert shell.db.stat().st_size < size - 900_000
     assert shell.ok("list", "--json", "--full").json() == records
 

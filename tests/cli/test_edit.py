@@ -317,4 +317,4 @@ def test_edit_reset_names_fields_that_an_import_may_change(shell: CommandLine) -
     shell.ok("edit", "cat", "--title", "cat", "--no-grid")
     result = shell.ok("edit", "cat", "--reset", "title", "--reset", "grids", "--reset", "docs")
     assert result.out == "cat: nothing changed\n"
-    assert result.err == "an import may change it again: title, grids\n"
+    assert result.err == "imports may change again: title, grids\n"

@@ -131,7 +131,7 @@ def test_a_rename_is_followed(shell: CommandLine, hosts: Hosts) -> None:
     assert record["pypi_version"] == "1.1"
     for name in ("octo/r001", "octo-org/renamed", "https://github.com/octo/r001.git"):
         assert shell.show(name)["slug"] == "r001"
-    assert shell.ok("add", "octo/r001").out.startswith("is there already: r001  ")
+    assert shell.ok("add", "octo/r001").out.startswith("already in the catalog: r001  ")
     hosts.asked()
     advance(shell)
     shell.ok("fetch", "r001")

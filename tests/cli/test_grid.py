@@ -191,7 +191,7 @@ def test_grid_add_and_edit_accept_every_option(tmp_path: Path) -> None:
     shell = CommandLine(tmp_path)
     shell.ok("grid", "add", "g", "--title", "G", "--description", "D", "--locked", "--header")
     assert list(show_grid(shell, "g").values())[:7] == [1, "G", "g", "D", True, [], True]
-    assert shell.ok("grid", "add", "g", "--unlocked").out == "is there already: g  G\n"
+    assert shell.ok("grid", "add", "g", "--unlocked").out == "already in the catalog: g  G\n"
     assert show_grid(shell, "g")["is_locked"] is True
     shell.ok("grid", "edit", "g", "--title", "H", "--slug", "h", "--unlocked", "--no-header")
     assert list(show_grid(shell, "h").values())[:7] == [1, "H", "h", "D", False, [], False]
@@ -206,7 +206,7 @@ def test_grid_edit_adds_and_removes_packages_by_any_name(shell: CommandLine) -> 
     assert shell.show("r000")["modified"] == shell.show("zed")["modified"]
     assert shell.show("r000")["grids"] == ["/api/v4/grids/1/"]
     message = shell.ok("grid", "edit", "trees", "--add", "r000", "--remove", "zed").err
-    assert message == "trees is like that already\n"
+    assert message == "nothing to change in trees\n"
 
 
 def test_a_grid_edit_is_all_or_nothing(shell: CommandLine) -> None:

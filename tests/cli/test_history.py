@@ -123,7 +123,7 @@ def test_history_since_rejects_an_invalid_date(fetched: CommandLine) -> None:
     assert "lately" in result.error
     result = fetched.ok("history", "cat", "--since", "2030-01-01", "--json")
     assert result.json() == []
-    assert result.err == "nothing of cat has changed since then, as far as is known\n"
+    assert result.err == "no change of cat is known since then\n"
 
 
 def test_history_in_a_time_zone(fetched: CommandLine) -> None:
@@ -147,11 +147,11 @@ def test_history_of_a_package_without_snapshots(fetched: CommandLine) -> None:
     for arguments in ((), ("--plot",), ("--json",)):
         result = fetched.ok("history", "dog", *arguments)
         assert result.out == ("[]\n" if arguments == ("--json",) else "")
-        assert result.err == "nothing is known of what dog was: each fetch adds to it\n"
+        assert result.err == "no history of dog yet: each fetch adds to it\n"
 
 
 def test_history_without_snapshots_suggests_weeks(shell: CommandLine) -> None:
-    nothing = "nothing is known of what cat was: each fetch adds to it\n"
+    nothing = "no history of cat yet: each fetch adds to it\n"
     today = NOW.date()
     for weeks, shown_weeks in ((0, 0), (30, 30), (260, 260), (1000, 260)):
         first = today - dt.timedelta(weeks=weeks, days=3)
@@ -167,7 +167,7 @@ def test_history_without_snapshots_suggests_weeks(shell: CommandLine) -> None:
 def test_a_plot_without_snapshots(fetched: CommandLine) -> None:
     assert fetched.run("history", "dog", "--plot", "--field", "status").error.startswith("--plot: ")
     result = fetched.ok("history", "cat", "--plot", "--since", "2030-01-01")
-    assert result.err == "nothing of cat has changed since then, as far as is known\n"
+    assert result.err == "no change of cat is known since then\n"
 
 
 def test_a_plot_of_an_unknown_value(shell: CommandLine) -> None:
@@ -223,7 +223,7 @@ def test_history_plot_in_ascii(fetched: CommandLine) -> None:
 def test_history_plot_rejects_fields_that_are_not_numbers(fetched: CommandLine) -> None:
     result = fetched.run("history", "cat", "--plot", "--field", "version")
     assert result.code == 2
-    assert result.error == "--plot: version cannot be drawn"
+    assert result.error == "--plot: not a number: version"
     assert fetched.run("history", "cat", "--plot", "--json").code == 2
 
 
@@ -262,7 +262,7 @@ def test_help_of_history(fetched: CommandLine) -> None:
     assert text.startswith("Usage: pkgharvest history backfill ")
     result = fetched.run("history")
     assert result.code == 2
-    assert result.hint == "pkgharvest history --help shows what it takes"
+    assert result.hint == "pkgharvest history --help shows the usage"
 
 
 def test_as_of_stores_no_snapshot(tmp_path: Path) -> None:
@@ -360,9 +360,9 @@ def test_trending_explains_an_empty_list(fetched: CommandLine) -> None:
             assert messages("30d", *filters, *options) == "nothing to list: no package matches\n"
     assert messages("30d", "--limit", "0") == messages("30d", "--limit", "0", "--failing") == ""
     since = f"since {NOW:%Y-%m-%d %H:%M} UTC\n"
-    assert messages("0s") == f"no stars are known to have come or gone {since}"
+    assert messages("0s") == f"no package is known to have gained or lost stars {since}"
     assert messages("0s", "--status", "active") == (
-        f"no stars of the packages that match are known to have come or gone {since}"
+        f"no matching package is known to have gained or lost stars {since}"
     )
 
 

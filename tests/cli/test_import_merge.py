@@ -173,7 +173,7 @@ def test_an_import_keeps_edited_fields_of_a_category_or_grid(shell: CommandLine,
     stored = shell.ok(kind, "list", "--json").json()[0]
     assert (stored["title"], stored["slug"], stored["description"]) == ("Mine", "mine", "News")
     result = shell.ok(kind, "edit", "mine", "--reset", "title", "--reset", "slug")
-    assert result.err == "mine stays as it is until an import brings something else\n"
+    assert result.err == "mine stays as it is until an import changes it\n"
     assert outcomes(import_documents(shell, changed)) == ["updated"]
     stored = shell.ok(kind, "list", "--json").json()[0]
     assert (stored["title"], stored["slug"]) == ("New", "new")

@@ -230,7 +230,7 @@ def test_usage_errors(shell: CommandLine, arguments: tuple[str, ...]) -> None:
     assert len(result.err) < 300
     if arguments != ("--db",):
         assert result.hint.startswith("pkgharvest ")
-        assert result.hint.endswith("--help shows what it takes")
+        assert result.hint.endswith("--help shows the usage")
 
 
 @pytest.mark.parametrize(

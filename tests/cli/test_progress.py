@@ -14,7 +14,7 @@ from typing import Self
 import pytest
 
 from pkgharvest.cli.invocation import Invocation
-from pkgharvest.cli.progress import Progress, counted
+from pkgharvest.cli.progress import Progress, count_noun
 from pkgharvest.model.events import (
     Event,
     RequestFinished,
@@ -88,7 +88,7 @@ class PrintedProgress:
     def lines_at_end(self, **changes: object) -> list[str]:
         """Return the lines printed at the end of a run: REPORT with ``changes``."""
         report = dataclasses.replace(REPORT, **changes)  # type: ignore[arg-type]
-        self._progress.conclude(report, FetchOptions())
+        self._progress.summarize(report, FetchOptions())
         return self._capsys.readouterr().err.splitlines()
 
 
@@ -167,7 +167,7 @@ def test_the_summary_groups_digits(printed: PrintedProgress) -> None:
         traffic=MetricsReport(requests=10_420, bytes=0, by_host={}),
         finished=NOW + dt.timedelta(seconds=72.9),
     ) == ["10,000 packages, 312 updated, 9,688 unchanged; 10,420 requests in 1 min 12 s"]
-    assert counted(1, "package") == "1 package"
+    assert count_noun(1, "package") == "1 package"
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_the_message_of_a_wait_says_when_it_ends(shell: CommandLine, hosts: Host
 def test_fetch_explains_an_empty_catalog(shell: CommandLine, more: tuple[str, ...]) -> None:
     shell.ok("remove", "r000", "r001", "r002", "--yes")
     result = shell.ok("fetch", "--all", *more)
-    assert "the catalogue is empty" in result.err
+    assert "the catalog is empty" in result.err
     assert "hint: pkgharvest add " in result.err
 
 
@@ -117,7 +117,7 @@ def test_fetch_explains_that_a_killed_run_had_finished_the_work(
     hosts.asked()
     result = shell.ok("fetch", "--all")
     assert hosts.asked() == (0, 0)
-    assert "the run before, which did not end, had done it all\n" in result.err
+    assert "the last run did everything, though it did not finish\n" in result.err
 
 
 def test_fetch_explains_that_no_package_has_the_source(tmp_path: Path, hosts: Hosts) -> None:
@@ -169,7 +169,7 @@ def test_recording_warns_about_git_traffic(
     shell.ok("add", hosts.github.url.replace("http", "git+http") + "/far.git", "--no-pypi")
     result = shell.run("fetch", "far", "--record", "f.har", *more)
     assert count_entries(shell.here / "f.har") == 0
-    assert "warning: f.har holds no git traffic" in result.err
+    assert "warning: f.har has no git traffic" in result.err
 
 
 def test_recording_does_not_warn_about_local_repositories(shell: CommandLine) -> None:
@@ -193,7 +193,7 @@ def test_recording_warns_about_github_commits_read_with_git(shell: CommandLine) 
 def test_an_interrupted_demo_prints_nothing_more(
     shell: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pkgharvest.cli.fetch.run_order", lambda *_arguments, **_options: 130)
+    monkeypatch.setattr("pkgharvest.cli.fetch.run_fetch", lambda *_arguments, **_options: 130)
     result = shell.run("demo")
     assert (result.code, result.out) == (130, "")
     assert "list" not in result.err

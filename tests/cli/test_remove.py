@@ -103,7 +103,7 @@ def test_remove_asks_on_a_terminal(
     result = on_terminal(shell, answer, "remove", "r000")
     assert result.code == code
     assert result.out == ""
-    assert result.err.startswith("Remove r000 and all that is known of them? [y/N]")
+    assert result.err.startswith("Remove r000 and everything known about them? [y/N]")
     assert slugs(shell) == remaining
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pkgharvest.api_v4 import decode
 from pkgharvest.api_v4.encode import RECORD_FIELDS, OutputStyle, record_values
 from pkgharvest.app.transfer import exports
-from pkgharvest.app.transfer.imports import Import, ImportResult
+from pkgharvest.app.transfer.imports import Importer, ImportResult
 from pkgharvest.catalog import database, maintenance, packages
 from pkgharvest.model.errors import Malformed
 from pkgharvest.model.json_node import DecodeError, JsonNode
@@ -131,7 +131,7 @@ def ignored(_: object) -> None:
 
 def take(path: Path, data: str) -> list[ImportResult]:
     told: list[ImportResult] = []
-    Import(path, NOW, told.append, ignored).file("data", io.BytesIO(data.encode()))
+    Importer(path, NOW, on_result=told.append).import_stream("data", io.BytesIO(data.encode()))
     return told
 
 
@@ -140,7 +140,7 @@ def taken(path: Path, *told: object) -> list[ImportResult]:
 
 
 def exported(path: Path) -> str:
-    return "".join(exports.jsonl(path, packages.PackageFilter()))
+    return "".join(exports.export_jsonl(path, packages.PackageFilter()))
 
 
 def problems(path: Path) -> tuple[str, ...]:
@@ -208,7 +208,7 @@ def test_a_strange_value_is_taken_or_refused(
 @given(data=st.binary(max_size=60))
 def test_no_bytes_upset_the_reader(data: bytes) -> None:
     with place() as path, contextlib.suppress(Malformed):
-        Import(path, NOW, ignored, ignored).file("data", io.BytesIO(data))
+        Importer(path, NOW, on_result=ignored).import_stream("data", io.BytesIO(data))
 
 
 def category(number: int) -> dict[str, Any]:

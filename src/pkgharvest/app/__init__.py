@@ -1,1 +1,1 @@
-"""Use-cases that join the engine and the catalogue: what any front door calls."""
+"""The use cases: the only door to the catalog and the pipeline. Nothing here prints or exits."""

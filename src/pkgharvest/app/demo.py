@@ -1,20 +1,20 @@
-"""The demonstration: a catalogue made from the recorded answers that come with the package."""
+"""The demo: a catalog with the packages of the recording that comes with pkgharvest."""
 
 import datetime as dt
 from collections.abc import Iterable
 from pathlib import Path
 
-from pkgharvest.app.packages import NewPackages, add_packages
+from pkgharvest.app.packages import add_packages
 from pkgharvest.catalog import database
 from pkgharvest.catalog.database import fetch_lock, insert_row
 from pkgharvest.model.errors import Advice, CatalogError
 from pkgharvest.transport.har.archive import HarArchive
 
 DEFAULT_DB = Path("pkgharvest-demo.db")
-MARK = "demo"
+_MADE_BY = "demo"
 
 SLUG = "django-ltree"
-"""The package that is shown whole."""
+"""The package that is shown as a card."""
 
 REPOSITORIES = (
     "mariocesar/django-ltree",
@@ -29,7 +29,7 @@ REPOSITORIES = (
 
 
 def archive_path() -> Path:
-    """Return the bundled archive: installed with the package, or in the project's ``data/``."""
+    """Return the bundled recording: installed with the package, or in the project's ``data/``."""
     package = Path(__file__).parent.parent
     for directory in (package / "data", package.parent.parent / "data"):
         if (directory / "demo.har.gz").is_file():
@@ -37,34 +37,34 @@ def archive_path() -> Path:
     raise CatalogError("the data of the demo is not installed", hint="reinstall pkgharvest")
 
 
-def prepare(db: Path) -> dt.datetime:
-    """Make the fresh catalogue at ``db``, with the bundled packages in it; return its instant.
+def create_demo_catalog(db: Path) -> dt.datetime:
+    """Create a catalog at ``db`` with the packages of the recording; return when that began.
 
-    What an earlier demonstration made is replaced; any other file is refused with CatalogError.
+    A catalog made by an earlier demo is replaced; any other file is refused with CatalogError.
     """
     if db.exists():
-        _require_own(db)
+        _require_demo_catalog(db)
         with fetch_lock(db):
             for path in _files(db):
                 path.unlink(missing_ok=True)
     started = HarArchive.read(archive_path()).started
     with database.open_writer(db, create=True) as connection:
-        insert_row(connection, "properties", {"name": "made_by", "value": MARK})
-    add_packages(db, NewPackages(repositories=REPOSITORIES), started)
+        insert_row(connection, "properties", {"name": "made_by", "value": _MADE_BY})
+    add_packages(db, REPOSITORIES, started)
     return started
 
 
-def _require_own(db: Path) -> None:
-    refused = CatalogError(
+def _require_demo_catalog(db: Path) -> None:
+    refusal = CatalogError(
         f"{db} already exists and was not made by the demo", advice=Advice("choose_other_catalog")
     )
     try:
         with database.open_reader(db) as conn:
             mark = conn.execute("SELECT value FROM properties WHERE name = 'made_by'").fetchone()
     except CatalogError as error:
-        raise refused from error
-    if mark is None or mark["value"] != MARK:
-        raise refused
+        raise refusal from error
+    if mark is None or mark["value"] != _MADE_BY:
+        raise refusal
 
 
 def _files(db: Path) -> Iterable[Path]:

@@ -1,39 +1,43 @@
-"""Packages are added: from any spelling of their repositories to lines of the catalogue."""
+"""Add, edit and remove packages: values are checked here, then written in one transaction.
+
+Reading packages is in ``queries``.
+"""
 
 import datetime as dt
-import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from pkgharvest.app import validation
-from pkgharvest.catalog import database, edits, lookup
-from pkgharvest.model.errors import LocatorError
+from pkgharvest.app.maintenance import clone_cache
+from pkgharvest.app.validation import read_repository
+from pkgharvest.catalog import database, edits
+from pkgharvest.catalog.edits import (
+    EDITABLE_FIELDS,
+    EditableField,
+    EditResult,
+    NewPackage,
+    PackageChanges,
+)
+from pkgharvest.catalog.encoding import stored_locator
+from pkgharvest.model.errors import InvalidValue, LocatorError
 from pkgharvest.model.locators import Locator, redact
 from pkgharvest.model.observations import PypiSource
 
+__all__ = [
+    "AddResult",
+    "EditResult",
+    "PackageChanges",
+    "add_packages",
+    "edit_package",
+    "parse_editable_fields",
+    "parse_repository_list",
+    "read_repository",
+    "remove_packages",
+]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewPackages:
-    """What a person asked to have added, and how."""
-
-    repositories: tuple[str, ...]
-    title: str | None = None
-    slug: str | None = None
-    category: str | None = None
-    grids: tuple[str, ...] = ()
-    documentation_url: str | None = None
-    pypi_source: PypiSource = "auto"
-    pypi_name: str | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what no package can have."""
-        validation.check(
-            title=self.title,
-            pypi_name=self.pypi_name,
-            documentation_url=self.documentation_url,
-        )
+_FIELD_ALIASES: dict[str, EditableField] = {"grid": "grids"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,86 +45,148 @@ class AddResult:
     """What became of one repository."""
 
     input: str
-    """As it was given, credentials aside."""
+    """As it was given, without credentials."""
     outcome: Literal["added", "exists", "refused"]
     slug: str | None = None
     repo_url: str | None = None
     message: str = ""
-    hint: str | None = None
+    error: LocatorError | None = None
+    """Why it was refused."""
+
+    def to_dict(self) -> dict[str, str | None]:
+        """Return the object that ``add --json`` prints."""
+        return {
+            "input": self.input,
+            "slug": self.slug,
+            "repo_url": self.repo_url,
+            "outcome": self.outcome,
+            "message": self.message,
+        }
 
 
-def add_packages(db_path: Path, wish: NewPackages, now: dt.datetime) -> list[AddResult]:
-    """Add what can be understood, in one transaction; say of each repository what became of it.
+def add_packages(
+    db_path: Path,
+    repositories: Sequence[str],
+    now: dt.datetime,
+    *,
+    title: str | None = None,
+    slug: str | None = None,
+    category: str | None = None,
+    grids: tuple[str, ...] = (),
+    documentation_url: str | None = None,
+    pypi_source: PypiSource = "auto",
+    pypi_name: str | None = None,
+) -> list[AddResult]:
+    """Add the repositories that can be understood, in one transaction; return what became of each.
 
-    The catalogue is made where it is missing, unless nothing is to be added.
-    Raises CatalogError, UnknownCategory, UnknownGrid, GridLocked, and InvalidValue for a slug that
-    cannot be.
+    A missing catalog is created, unless there is nothing to add. What is not given is derived from
+    the repository. Raises CatalogError, UnknownCategory, UnknownGrid, GridLocked, and InvalidValue
+    for a value that no package can have.
     """
-    read = [_read(text) for text in wish.repositories]
-    if not any(isinstance(one, Locator) for one in read):
-        return [one for one in read if isinstance(one, AddResult)]
+    validation.check(title=title, pypi_name=pypi_name, documentation_url=documentation_url)
+    parsed = [_parse(text) for text in repositories]
+    if not any(isinstance(item, Locator) for item in parsed):
+        return [item for item in parsed if isinstance(item, AddResult)]
     results: list[AddResult] = []
     with (
         database.open_writer(db_path, create=True) as connection,
         database.transaction(connection),
     ):
-        _require_shelves(connection, wish)
-        for text, one in zip(wish.repositories, read, strict=True):
-            if isinstance(one, AddResult):
-                results.append(one)
+        for text, item in zip(repositories, parsed, strict=True):
+            if isinstance(item, AddResult):
+                results.append(item)
                 continue
-            slug, new = edits.add_package(connection, _addition(one, wish), now)
+            new = NewPackage(
+                locator=item,
+                title=title,
+                slug=slug,
+                category=category,
+                grids=grids,
+                documentation_url=documentation_url,
+                pypi_source=pypi_source,
+                pypi_name=pypi_name,
+            )
+            added_slug, is_new = edits.add_package(connection, new, now)
             results.append(
                 AddResult(
-                    # What was understood holds no password; what a query holds nobody knows.
+                    # A locator holds no password, but a query may hold anything.
                     input=redact(text) if "?" in text else text,
-                    outcome="added" if new else "exists",
-                    slug=slug,
-                    repo_url=one.url,
-                    message="" if new else f"{slug} is this repository already",
+                    outcome="added" if is_new else "exists",
+                    slug=added_slug,
+                    repo_url=item.url,
+                    message="" if is_new else f"already in the catalog: {added_slug}",
                 )
             )
     return results
 
 
-def _require_shelves(conn: sqlite3.Connection, wish: NewPackages) -> None:
-    """Refuse what is not there, and a locked grid, even where no package is new."""
-    if wish.category is not None:
-        lookup.category_id(conn, wish.category)
-    for grid in wish.grids:
-        lookup.open_grid_id(conn, grid)
-
-
-def parse_repository_list(lines: Sequence[str]) -> tuple[str, ...]:
-    """Return the repositories of a list: one a line; ``#`` begins a comment, blank lines are none.
-
-    A ``#`` inside a URL is a fragment: a comment's has white space or nothing before it.
-    """
-    found = []
-    for line in lines:
-        words = f" {line}".replace("\t", " ").split(" #", 1)[0].strip()
-        if words:
-            found.append(words)
-    return tuple(found)
-
-
-def _read(text: str) -> Locator | AddResult:
+def _parse(text: str) -> Locator | AddResult:
     try:
-        return validation.read_repository(text)
+        return read_repository(text)
     except LocatorError as error:
-        return AddResult(
-            input=redact(text), outcome="refused", message=error.message, hint=error.hint
-        )
+        return AddResult(input=redact(text), outcome="refused", message=error.message, error=error)
 
 
-def _addition(locator: Locator, wish: NewPackages) -> edits.NewPackage:
-    return edits.NewPackage(
-        locator=locator,
-        title=wish.title,
-        slug=wish.slug,
-        category=wish.category,
-        grids=wish.grids,
-        documentation_url=wish.documentation_url,
-        pypi_source=wish.pypi_source,
-        pypi_name=wish.pypi_name,
+def parse_repository_list(lines: Iterable[str]) -> tuple[str, ...]:
+    """Return the repositories of a list with one a line; ``#`` starts a comment.
+
+    A ``#`` inside a URL is its fragment: white space, or nothing, stands before a comment.
+
+    >>> parse_repository_list(["octo/cat  # a cat", "", "# dogs", "https://example.org/x#readme"])
+    ('octo/cat', 'https://example.org/x#readme')
+    """
+    repositories = (f" {line}".replace("\t", " ").split(" #", 1)[0].strip() for line in lines)
+    return tuple(filter(None, repositories))
+
+
+def edit_package(db_path: Path, name: str, changes: PackageChanges, now: dt.datetime) -> EditResult:
+    """Apply ``changes`` to the package called ``name``, in one transaction.
+
+    Raises CatalogError, UnknownPackage, UnknownCategory, UnknownGrid, GridLocked, RepositoryTaken,
+    and InvalidValue for a value that no package can have, or a field both set and reset.
+    """
+    validation.check(
+        title=changes.title,
+        pypi_name=changes.pypi_name,
+        documentation_url=changes.documentation_url,
     )
+    for field in EDITABLE_FIELDS:
+        if field in changes.sets & changes.reset:
+            raise InvalidValue("cannot be set and reset in one edit", field=field)
+    for grid in changes.grids:
+        if grid in changes.not_grids:
+            raise InvalidValue(f"cannot both add and remove {grid!r}", field="grids")
+    with database.open_writer(db_path) as connection, database.transaction(connection):
+        return edits.edit(connection, name, changes, now)
+
+
+def parse_editable_fields(names: Iterable[str]) -> frozenset[EditableField]:
+    """Return the editable fields called ``names``; raises InvalidValue for any other name."""
+    known = {field: field for field in EDITABLE_FIELDS} | _FIELD_ALIASES
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise InvalidValue(
+            f"unknown field: {', '.join(map(repr, unknown))}",
+            field="reset",
+            hint=f"editable fields: {', '.join(EDITABLE_FIELDS)}",
+        )
+    return frozenset(known[name] for name in names)
+
+
+def remove_packages(db_path: Path, package_ids: Iterable[int]) -> list[str]:
+    """Remove packages and their clones; return the slugs of those that were still there."""
+    removed = []
+    with (
+        database.open_writer(db_path) as connection,
+        database.transaction(connection),
+    ):
+        for package_id in package_ids:
+            package = edits.remove_package(connection, package_id)
+            if package is not None:
+                removed.append(package)
+    clones = clone_cache(db_path)
+    for _, url in removed:
+        locator = stored_locator(url)
+        if locator is not None:
+            clones.remove(locator)
+    return [slug for slug, _ in removed]

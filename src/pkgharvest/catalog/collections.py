@@ -80,6 +80,15 @@ def collection_id(connection: sqlite3.Connection, kind: CollectionTable, name: s
     return find(connection, name)
 
 
+def name_of(
+    connection: sqlite3.Connection, kind: CollectionTable, collection_id: int
+) -> tuple[str, str]:
+    """Return the slug and the title of the category or grid with this id."""
+    query = f"SELECT slug, title FROM {kind} WHERE id = ?"  # noqa: S608 - our own names
+    slug, title = connection.execute(query, (collection_id,)).fetchone()
+    return slug, title
+
+
 def member_slugs(connection: sqlite3.Connection, kind: CollectionTable, number: int) -> list[str]:
     """Return the slugs of a collection's packages, sorted."""
     query = f"SELECT slug FROM packages WHERE {_MEMBERS[kind]} ORDER BY slug"  # noqa: S608

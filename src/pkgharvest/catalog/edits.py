@@ -118,14 +118,14 @@ def add_package(
     """Add a package; return its slug, and whether it is new.
 
     If a package follows the repository already, or followed it under a previous name, nothing
-    changes. Call inside a transaction. Raises UnknownCategory, UnknownGrid, GridLocked, and
-    InvalidValue for a slug that is invalid or taken.
+    changes. Call inside a transaction. Raises UnknownCategory, UnknownGrid and GridLocked, even
+    if there is nothing to add, and InvalidValue for a slug that is invalid or taken.
     """
+    category = None if new.category is None else lookup.category_id(connection, new.category)
+    grids = [lookup.open_grid_id(connection, grid) for grid in dict.fromkeys(new.grids)]
     existing = lookup.find_by_repository(connection, new.locator)
     if existing is not None:
         return existing, False
-    category = None if new.category is None else lookup.category_id(connection, new.category)
-    grids = [lookup.open_grid_id(connection, grid) for grid in dict.fromkeys(new.grids)]
     slug = _free_slug(connection, new)
     db = as_sqlite_utils(connection)
     columns = {

@@ -1,1 +1,1 @@
-"""The command line: one file per group of commands. Only here are exit codes known."""
+"""The command line: a file per group of commands. Exit codes and options are known only here."""

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 from typing import TYPE_CHECKING
 
 import click
@@ -12,11 +11,11 @@ from pkgharvest.cli.invocation import Invocation, global_options, pass_invocatio
 from pkgharvest.formats.sanitize import sanitize
 
 if TYPE_CHECKING:
-    from pkgharvest.app.backfill import BackfillReport, BackfillResult
+    from pkgharvest.app.backfill import BackfillReport
 
-MOST_WEEKS = 5200
+MAX_WEEKS = 5200
 """A century."""
-USUAL_WEEKS = 260
+DEFAULT_WEEKS = 260
 """Five years."""
 
 
@@ -25,11 +24,11 @@ USUAL_WEEKS = 260
 @click.option("--all", "everything", is_flag=True, help="Every package that can be read.")
 @click.option(
     "--weeks",
-    type=click.IntRange(1, MOST_WEEKS),
-    default=USUAL_WEEKS,
+    type=click.IntRange(1, MAX_WEEKS),
+    default=DEFAULT_WEEKS,
     show_default=True,
     metavar="N",
-    help="How far back.",
+    help="How many weeks back.",
 )
 @click.option(
     "--jobs",
@@ -42,9 +41,9 @@ USUAL_WEEKS = 260
 @click.option(
     "--again",
     is_flag=True,
-    help="Read what is known already once more: a history may have been rewritten.",
+    help="Read known weeks again: a history may have been rewritten.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print what became of each.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result of each SLUG as JSON.")
 @global_options
 @pass_invocation
 def command(
@@ -56,54 +55,37 @@ def command(
     again: bool,
     as_json: bool,
 ) -> int:
-    """Count the commits of each day further back, from the whole history that git has.
+    """Read older commits of packages, from the whole history in git.
 
-    What is known already is not read again but with --again.
+    What is known already is read again only with --again.
     """
     if bool(names) == everything:
         raise click.UsageError(
-            "SLUG and --all exclude each other" if names else "name a SLUG, or say --all"
+            "SLUG and --all exclude each other" if names else "name a SLUG, or use --all"
         )
-    from pkgharvest.app.backfill import BackfillOptions, backfill  # noqa: PLC0415 - brings the engine
-    from pkgharvest.cli.progress import Progress  # noqa: PLC0415
-    from pkgharvest.pipeline.options import RunContext  # noqa: PLC0415
+    from pkgharvest.app.backfill import BackfillOptions, backfill  # noqa: PLC0415 - brings git
+    from pkgharvest.cli.progress import Progress, make_context  # noqa: PLC0415
 
+    options = BackfillOptions(names=names, weeks=weeks, jobs=jobs, again=again)
     with Progress(invocation, os.environ) as progress:
-        around = RunContext(
-            settings=invocation.settings(),
-            environ=os.environ,
-            clock=invocation.clock,
-            listener=progress,
-            stop_signals=(signal.SIGINT, signal.SIGTERM),
-        )
-        done = backfill(BackfillOptions(names=names, weeks=weeks, jobs=jobs, again=again), around)
+        report = backfill(options, make_context(invocation, progress))
     if as_json:
-        write([json.dumps([_as_json(one) for one in done.packages], indent=4) + "\n"])
-    for one in done.packages:
-        if one.outcome == "failed":
-            click.echo(f"error: {sanitize(f'{one.slug}: {one.message}')}", err=True)
+        write([json.dumps([result.to_dict() for result in report.packages], indent=4) + "\n"])
+    for result in report.packages:
+        if result.outcome == "failed":
+            click.echo(f"error: {sanitize(f'{result.slug}: {result.message}')}", err=True)
         elif not as_json and not invocation.quiet:
-            what = "counted" if one.outcome == "read" else "known already:"
-            write([f"{what} {one.slug}  from {one.since} on\n"])
-    if done.interrupted:
+            label = "counted" if result.outcome == "read" else "already known:"
+            write([f"{label} {result.slug}  since {result.since}\n"])
+    if report.interrupted:
         invocation.say("interrupted; what was counted is saved")
-    return _code(done)
+    return _exit_code(report)
 
 
-def _as_json(one: "BackfillResult") -> dict[str, str | None]:
-    return {
-        "slug": one.slug,
-        "outcome": one.outcome,
-        "since": None if one.since is None else one.since.isoformat(),
-        "error": one.error,
-        "message": one.message,
-    }
-
-
-def _code(done: "BackfillReport") -> ExitCode:
-    if done.interrupted:
+def _exit_code(report: "BackfillReport") -> ExitCode:
+    if report.interrupted:
         return ExitCode.INTERRUPTED
-    errors = [one.error for one in done.packages if one.error is not None]
+    errors = [result.error for result in report.packages if result.error is not None]
     if "unauthorized" in errors:
         return ExitCode.CREDENTIALS
     return ExitCode.SOME_FAILED if errors else ExitCode.OK

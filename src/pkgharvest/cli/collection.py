@@ -1,47 +1,190 @@
-"""What ``pkgharvest category`` and ``pkgharvest grid`` have in common."""
+"""The commands that ``pkgharvest category`` and ``pkgharvest grid`` share: all but ``show``."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
 import click
 
 from pkgharvest.api_v4.encode import Column, Record, choose_columns
-from pkgharvest.catalog import collections, database, lookup
+from pkgharvest.app import collections
 from pkgharvest.cli.exit_codes import ExitCode
-from pkgharvest.cli.invocation import Command, Invocation, write
-from pkgharvest.cli.output import Output, drawn, pieces, speak_utf8, style
+from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
+from pkgharvest.cli.output import Output, fields_option, print_records, printing_options
+from pkgharvest.cli.parameters import TEXT
 from pkgharvest.formats.sanitize import sanitize
-from pkgharvest.model.errors import Advice, InvalidValue
 from pkgharvest.settings.load import prepare_default_directory
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_NAMED = 5
-"""Packages that are named where a shelf of theirs is to go."""
+Options = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+_MAX_NAMED = 5
+"""Packages named when asking about a collection that has some."""
 
 
-class CollectionChanges(NamedTuple):
-    """What is to become of a category or a grid: columns and their new values."""
+class CollectionKind(NamedTuple, Generic[Record]):
+    """What distinguishes categories from grids."""
 
-    kind: collections.CollectionTable
-    values: Mapping[str, str | int]
-    wanted: tuple[str, ...] = ()
-    """Packages to be put into the grid, by any name."""
-    unwanted: tuple[str, ...] = ()
-    """Packages to be taken out of it."""
-    reset: tuple[str, ...] = ()
-    """Columns that are to be the person's no longer who set them."""
+    table: collections.CollectionTable
+    noun: str
+    example: str
+    """What ``add`` makes of a name in quotes."""
+    columns: Sequence[Column[Record]]
+    """What is printed."""
+    known_columns: Sequence[Column[Record]]
+    """What ``--fields`` may name."""
+    editable: Sequence[str]
+    """Columns that ``edit`` sets and ``--reset`` releases."""
+    options: Sequence[Options]
+    """Options of ``add`` and ``edit`` besides title and slug, named by columns."""
+    removal: str
+    """What removing one does to its packages."""
+    read_all: Callable[[Path], list[Record]]
+    print_all: Callable[[Sequence[Record], "Console"], None]
+    edit_options: Sequence[Options] = ()
+    """Further options of ``edit``."""
 
 
-def given(**values: str | bool | None) -> dict[str, str | int]:
-    """Return the columns that a person gave values for; raises InvalidValue for a blank title."""
-    from pkgharvest.app import validation  # noqa: PLC0415 - not for --help and lists to pay
+def add_commands(group: click.Group, kind: CollectionKind[Record]) -> None:
+    """Add the commands ``add``, ``list``, ``edit`` and ``remove`` to ``group``."""
+    group.add_command(_add_command(kind))
+    group.add_command(_list_command(kind))
+    group.add_command(_edit_command(kind))
+    group.add_command(_remove_command(kind))
 
-    title = values.get("title")
-    if isinstance(title, str):
-        validation.check(title=title, pypi_name=None, documentation_url=None)
+
+def _add_command(kind: CollectionKind[Any]) -> click.Command:
+    @click.command("add", help=f"Add a {kind.noun}. {kind.example}")
+    @click.argument("name", metavar="SLUG", type=TEXT)
+    @click.option("--title", type=TEXT, help="Its title.  [default: SLUG as given]")
+    @_apply(kind.options)
+    @global_options
+    @pass_invocation
+    def add(invocation: Invocation, /, name: str, **given: Any) -> None:
+        values = _given_values(given)
+        prepare_default_directory(invocation.settings())
+        result = collections.add_collection(
+            invocation.db_path, kind.table, name, values, invocation.clock.now()
+        )
+        is_new = result.outcome == "added"
+        if not invocation.quiet:
+            label = "added" if is_new else "already in the catalog:"
+            write([f"{label} {result.slug}  {sanitize(result.title)}\n"])
+        if values and not is_new:
+            invocation.say(f"nothing was changed; use {kind.noun} edit {result.slug}")
+
+    return add
+
+
+def _list_command(kind: CollectionKind[Record]) -> click.Command:
+    plural = {"categories": "categories", "grids": "grids"}[kind.table]
+
+    @click.command("list", help=f"List the {plural}, by title.")
+    @fields_option
+    @printing_options
+    @global_options
+    @pass_invocation
+    def list_(invocation: Invocation, fields: str | None, output: Output) -> None:
+        columns = kind.columns if fields is None else choose_columns(fields, kind.known_columns)
+        records = kind.read_all(invocation.db_path)
+        style = output.style()
+
+        def draw(console: "Console") -> None:
+            if fields is None:
+                kind.print_all(records, console)
+            else:
+                from pkgharvest.terminal import collection_tables  # noqa: PLC0415 - brings rich
+
+                collection_tables.print_columns(records, columns, console, style)
+
+        print_records(records, columns, output, style, draw)
+
+    return list_
+
+
+def _edit_command(kind: CollectionKind[Any]) -> click.Command:
+    @click.command("edit", help=f"Change a {kind.noun}. What no option names stays as it is.")
+    @click.argument("name", metavar="SLUG", type=TEXT)
+    @click.option("--title", type=TEXT, help="Its title.")
+    @click.option("--slug", type=TEXT, help="Its slug.")
+    @_apply(kind.options)
+    @_apply(kind.edit_options)
+    @click.option(
+        "--reset",
+        type=click.Choice(kind.editable),
+        multiple=True,
+        help="Let imports change this again; may be repeated.",
+    )
+    @global_options
+    @pass_invocation
+    def edit(
+        invocation: Invocation,
+        /,
+        name: str,
+        reset: tuple[str, ...],
+        added: tuple[str, ...] = (),
+        removed: tuple[str, ...] = (),
+        **given: Any,
+    ) -> None:
+        values = _given_values(given)
+        if not (values or added or removed or reset):
+            raise click.UsageError("nothing to change: give at least one option")
+        if both := values.keys() & set(reset):
+            raise click.UsageError(f"{min(both)} cannot be both set and reset")
+        result = collections.edit_collection(
+            invocation.db_path,
+            kind.table,
+            name,
+            collections.CollectionChanges(values, added, removed, reset),
+            invocation.clock.now(),
+        )
+        if result.outcome == "changed":
+            invocation.say(f"changed {result.slug}")
+        elif reset:
+            invocation.say(f"{result.slug} stays as it is until an import changes it")
+        else:
+            invocation.say(f"nothing to change in {result.slug}")
+
+    return edit
+
+
+def _remove_command(kind: CollectionKind[Any]) -> click.Command:
+    @click.command("remove", help=f"Remove a {kind.noun}. {kind.removal}")
+    @click.argument("name", metavar="SLUG", type=TEXT)
+    @click.option("-y", "--yes", is_flag=True, help="Do not ask if it has packages.")
+    @global_options
+    @pass_invocation
+    def remove(invocation: Invocation, name: str, yes: bool) -> ExitCode:
+        path = invocation.db_path
+        members = collections.find_members(path, kind.table, name)
+        if members.packages and not yes:
+            use = f"{members.slug} is in use by {_name_packages(members.packages)}"
+            if not sys.stdin.isatty():
+                raise click.UsageError(f"{use}; use --yes to remove it, the packages stay")
+            if not click.confirm(f"{use}. Remove it? The packages stay.", err=True):
+                invocation.say("nothing was removed")
+                return ExitCode.ERROR
+        collections.remove_collection(path, kind.table, members.id, invocation.clock.now())
+        invocation.say(f"removed {members.slug}")
+        return ExitCode.OK
+
+    return remove
+
+
+def _apply(options: Sequence[Options]) -> Options:
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def _given_values(values: dict[str, Any]) -> dict[str, str | int]:
+    """Return the columns that were given, flags as numbers."""
     return {
         column: int(value) if isinstance(value, bool) else value
         for column, value in values.items()
@@ -49,133 +192,7 @@ def given(**values: str | bool | None) -> dict[str, str | int]:
     }
 
 
-def reset_option(columns: Sequence[str]) -> Callable[[Command], Command]:
-    """Return the option that names columns which are to be their editor's no longer."""
-    return click.option(
-        "--reset",
-        type=click.Choice(columns),
-        multiple=True,
-        help="Let imports change this again; may be repeated.",
-    )
-
-
-def add(invocation: Invocation, name: str, wish: CollectionChanges) -> None:
-    """Make a category or a grid; the slug is made of ``name``, which is the title too."""
-    from pkgharvest.model import slugs  # noqa: PLC0415 - nobody else needs it
-
-    slug = slugs.slugify(name)
-    if not slugs.is_slug(slug):
-        raise InvalidValue(
-            f"no slug can be made from {name!r}", field="name", advice=Advice("set_title")
-        )
-    prepare_default_directory(invocation.settings())
-    with (
-        database.open_writer(invocation.db_path, create=True) as connection,
-        database.transaction(connection),
-    ):
-        is_new = collections.add_collection(
-            connection, wish.kind, slug, name, wish.values, invocation.clock.now()
-        )
-        query = f"SELECT title FROM {wish.kind} WHERE slug = ?"  # noqa: S608 - a table of ours
-        title = str(connection.execute(query, (slug,)).fetchone()[0])
-    if not invocation.quiet:
-        write([f"{'added' if is_new else 'is there already:'} {slug}  {sanitize(title)}\n"])
-    if wish.values and not is_new:
-        noun = "category" if wish.kind == "categories" else "grid"
-        invocation.say(f"nothing of it was changed: that is for {noun} edit {slug}")
-
-
-def edit(invocation: Invocation, name: str, wish: CollectionChanges) -> None:
-    """Change what was asked for, all of it or nothing."""
-    if not (wish.values or wish.wanted or wish.unwanted or wish.reset):
-        raise click.UsageError("nothing to change: no option says what")
-    if both := wish.values.keys() & set(wish.reset):
-        raise click.UsageError(f"{min(both)} cannot be both set and reset")
-    now = invocation.clock.now()
-    with (
-        database.open_writer(invocation.db_path) as connection,
-        database.transaction(connection),
-    ):
-        number = collections.collection_id(connection, wish.kind, name)
-        wanted, unwanted = (
-            [lookup.find_package(connection, one) for one in names]
-            for names in (wish.wanted, wish.unwanted)
-        )
-        if set(wanted) & set(unwanted):
-            raise InvalidValue("one package cannot be both added and removed")
-        changed = False
-        if wish.kind == "grids":
-            # What is unlocked is so at once; what is locked is so when its packages are in place.
-            if wish.values.get("is_locked") == 0:
-                changed = collections.change_collection(
-                    connection, wish.kind, number, {"is_locked": 0}, now
-                )
-            came, went = collections.change_grid_members(connection, number, wanted, unwanted, now)
-            changed = changed or bool(came or went)
-        changed = (
-            collections.change_collection(
-                connection, wish.kind, number, wish.values, now, wish.reset
-            )
-            or changed
-        )
-        query = f"SELECT slug FROM {wish.kind} WHERE id = ?"  # noqa: S608 - a table of ours
-        slug = str(connection.execute(query, (number,)).fetchone()[0])
-    if wish.reset and not changed:
-        invocation.say(f"{slug} stays as it is until an import brings something else")
-    else:
-        invocation.say(f"changed {slug}" if changed else f"{slug} is like that already")
-
-
-def remove(
-    invocation: Invocation, kind: collections.CollectionTable, name: str, *, yes: bool
-) -> ExitCode:
-    """Take a category or a grid away, having asked where packages are on it."""
-    path = invocation.db_path
-    with database.open_reader(path) as conn:
-        number = collections.collection_id(conn, kind, name)
-        packages = collections.member_slugs(conn, kind, number)
-        query = f"SELECT slug FROM {kind} WHERE id = ?"  # noqa: S608 - a table of ours
-        slug = str(conn.execute(query, (number,)).fetchone()[0])
-    if packages and not yes:
-        use = f"{slug} is in use by {_named(packages)}"
-        if not sys.stdin.isatty():
-            raise click.UsageError(f"{use}; --yes removes it all the same, and they stay")
-        if not click.confirm(f"{use}. Remove it, and let them stay?", err=True):
-            invocation.say("nothing was removed")
-            return ExitCode.ERROR
-    with (
-        database.open_writer(path) as connection,
-        database.transaction(connection),
-    ):
-        collections.remove_collection(connection, kind, number, invocation.clock.now())
-    invocation.say(f"removed {slug}")
-    return ExitCode.OK
-
-
-def print_list(
-    invocation: Invocation,
-    records: Sequence[Record],
-    output: Output,
-    columns: Sequence[Column[Record]],
-    draw: Callable[["Console"], None],
-) -> None:
-    """Print ``columns`` of categories or grids; as a table what ``draw`` makes of them."""
-    chosen = style(invocation, output)
-    if output.format == "table":
-        write([drawn(output, draw)], output.file)
-        return
-    speak_utf8()
-    write(pieces(records, columns, chosen, output.format), output.file)
-
-
-def chosen_columns(
-    fields: str | None, known: Sequence[Column[Record]]
-) -> tuple[Column[Record], ...] | None:
-    """Return the columns that ``--fields`` names; raises InvalidValue for a name that is none."""
-    return None if fields is None else choose_columns(fields, known)
-
-
-def _named(packages: Sequence[str]) -> str:
-    more = len(packages) - _NAMED
-    names = ", ".join(packages[:_NAMED]) + (f", +{more} more" if more > 0 else "")
-    return f"{len(packages)} {'package' if len(packages) == 1 else 'packages'} ({names})"
+def _name_packages(slugs: Sequence[str]) -> str:
+    more = len(slugs) - _MAX_NAMED
+    names = ", ".join(slugs[:_MAX_NAMED]) + (f", +{more} more" if more > 0 else "")
+    return f"{len(slugs)} {'package' if len(slugs) == 1 else 'packages'} ({names})"

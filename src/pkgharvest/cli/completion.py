@@ -4,7 +4,7 @@ import click
 
 from pkgharvest.cli.invocation import global_options, write
 
-_HOW = {
+_INSTRUCTIONS = {
     "bash": 'eval "$(pkgharvest completion bash)" in ~/.bashrc',
     "zsh": 'eval "$(pkgharvest completion zsh)" in ~/.zshrc',
     "fish": "pkgharvest completion fish | source, in ~/.config/fish/config.fish",
@@ -13,9 +13,9 @@ _HOW = {
 
 @click.command(
     "completion",
-    epilog="\b\n" + "\n".join(_HOW.values()),
+    epilog="\b\n" + "\n".join(_INSTRUCTIONS.values()),
 )
-@click.argument("shell", type=click.Choice(list(_HOW)))
+@click.argument("shell", type=click.Choice(list(_INSTRUCTIONS)))
 @global_options
 @click.pass_context
 def command(context: click.Context, shell: str) -> None:

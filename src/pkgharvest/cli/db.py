@@ -1,10 +1,9 @@
-"""``pkgharvest db``: the catalogue's file."""
+"""``pkgharvest db``: the catalog's file."""
 
 from pathlib import Path
 
 import click
 
-from pkgharvest.catalog import database, maintenance
 from pkgharvest.cli.exit_codes import ExitCode
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
 
@@ -12,14 +11,14 @@ from pkgharvest.cli.invocation import Invocation, global_options, pass_invocatio
 @click.group("db", no_args_is_help=False)
 @global_options
 def command() -> None:
-    """Look after the catalogue's file."""
+    """Look after the catalog's file."""
 
 
 @command.command("path")
 @global_options
 @pass_invocation
 def path(invocation: Invocation) -> None:
-    """Print where the catalogue is."""
+    """Print the path of the catalog."""
     write([f"{invocation.db_path}\n"])
 
 
@@ -27,25 +26,24 @@ def path(invocation: Invocation) -> None:
 @global_options
 @pass_invocation
 def check(invocation: Invocation) -> int:
-    """Check that the file is whole, and say how large it and the cached clones are."""
-    from pkgharvest.app.removal import kept_clones  # noqa: PLC0415 - db path needs none of it
+    """Check that the file is intact; print its size and that of the cached clones."""
+    from pkgharvest.app.maintenance import check_catalog  # noqa: PLC0415 - not for --help
 
-    where = invocation.db_path
-    with database.open_reader(where) as conn:
-        condition = maintenance.check_catalog(conn, where)
-    for problem in condition.problems:
+    path = invocation.db_path
+    result = check_catalog(path)
+    problems = result.file.problems
+    for problem in problems:
         click.echo(f"error: {problem}", err=True)
     if not invocation.quiet:
-        counts = ", ".join(f"{number:,} {table}" for table, number in condition.rows.items())
-        clones = kept_clones(where)
+        counts = ", ".join(f"{number:,} {table}" for table, number in result.file.rows.items())
         write(
             [
-                f"{where}: {'damaged' if condition.problems else 'ok'}\n",
-                f"  {_size(condition.size)}: {counts}\n",
-                f"  cached clones: {_size(clones.size())} in {clones.directory}\n",
+                f"{path}: {'damaged' if problems else 'ok'}\n",
+                f"  {_size(result.file.size)}: {counts}\n",
+                f"  cached clones: {_size(result.clones_bytes)} in {result.clones}\n",
             ]
         )
-    return ExitCode.ERROR if condition.problems else ExitCode.OK
+    return ExitCode.ERROR if problems else ExitCode.OK
 
 
 @command.command("backup")
@@ -53,8 +51,10 @@ def check(invocation: Invocation) -> int:
 @global_options
 @pass_invocation
 def backup(invocation: Invocation, file: Path) -> None:
-    """Copy the catalogue to FILE, whole, even while a fetch is at work."""
-    size = maintenance.backup(invocation.db_path, file)
+    """Copy the whole catalog to FILE, even while a fetch is at work."""
+    from pkgharvest.app.maintenance import backup  # noqa: PLC0415 - not for --help
+
+    size = backup(invocation.db_path, file)
     invocation.say(f"{file}: {_size(size)}")
 
 
@@ -62,16 +62,12 @@ def backup(invocation: Invocation, file: Path) -> None:
 @global_options
 @pass_invocation
 def vacuum(invocation: Invocation) -> None:
-    """Give back unused space in the file, and clear cached clones that no package needs."""
-    from pkgharvest.app.removal import clear_unused_clones  # noqa: PLC0415
+    """Free unused space in the file, and remove cached clones that no package needs."""
+    from pkgharvest.app.maintenance import vacuum_catalog  # noqa: PLC0415 - not for --help
 
-    where = invocation.db_path
-    with database.open_writer(where) as connection:
-        before = maintenance.file_size(where)
-        maintenance.vacuum_catalog(connection)
-    freed = max(0, before - maintenance.file_size(where))
-    clones = clear_unused_clones(where)
-    invocation.say(f"freed {_size(freed)} of the file, {_size(clones)} of cached clones")
+    freed = vacuum_catalog(invocation.db_path)
+    file, clones = _size(freed.file_bytes), _size(freed.clones_bytes)
+    invocation.say(f"freed {file} in the file, {clones} of cached clones")
 
 
 def _size(count: float) -> str:

@@ -9,12 +9,10 @@ from pkgharvest.cli.parameters import TEXT
 @click.command("edit")
 @click.argument("name", metavar="SLUG", type=TEXT)
 @click.option("--title", type=TEXT, help="Its title.")
-@click.option("--slug", "new_slug", type=TEXT, help="Its slug; the old one no longer finds it.")
-@click.option(
-    "--repo", type=TEXT, help="Its repository: of another one all figures are fetched anew."
-)
-@click.option("--pypi", type=TEXT, metavar="NAME", help="The project's name at PyPI.")
-@click.option("--no-pypi", is_flag=True, help="It has no project at PyPI.")
+@click.option("--slug", "new_slug", type=TEXT, help="Its slug; the old one is forgotten.")
+@click.option("--repo", type=TEXT, help="Its repository; the metadata of the old one is dropped.")
+@click.option("--pypi", type=TEXT, metavar="NAME", help="The name of its PyPI project.")
+@click.option("--no-pypi", is_flag=True, help="It has no PyPI project.")
 @click.option("--docs", type=TEXT, metavar="URL", help="Its documentation.")
 @click.option("--category", type=TEXT, metavar="SLUG", help="Its category.")
 @click.option("--no-category", is_flag=True, help="It is in no category.")
@@ -33,18 +31,18 @@ from pkgharvest.cli.parameters import TEXT
     metavar="SLUG",
     multiple=True,
     is_flag=False,
-    flag_value="*",  # see catalog.edits.EVERY
-    help="Take it out of a grid, without SLUG out of all; may be repeated.",
+    flag_value="*",  # see catalog.edits.ALL_GRIDS
+    help="Take it out of a grid, or without SLUG out of all; may be repeated.",
 )
 @click.option(
     "--reset",
     type=TEXT,
     metavar="FIELD",
     multiple=True,
-    help="As if nobody had set it: title, slug, repo, pypi, docs, category, grids; may be"
-    " repeated. A repository stays, and category and grids are none, until an import brings them.",
+    help="Release a field that was set: title, slug, repo, pypi, docs, category, grids; may be"
+    " repeated. The repository stays; category and grids are empty until an import sets them.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the record as it is then.")
+@click.option("--json", "as_json", is_flag=True, help="Print the record after the edit as JSON.")
 @global_options
 @pass_invocation
 def command(
@@ -63,52 +61,38 @@ def command(
     reset: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Change what a person may set of a package. No fetch overwrites it, until it is reset."""
+    """Change the editable fields of a package. No fetch overwrites them until they are reset."""
+    from pkgharvest.app import packages  # noqa: PLC0415 - not for --help
+
     if pypi is not None and no_pypi:
         raise click.UsageError("--pypi and --no-pypi exclude each other")
     if category is not None and no_category:
         raise click.UsageError("--category and --no-category exclude each other")
     if category == "":
         raise click.UsageError("--category: no category has an empty slug")
-    given = (title, new_slug, repo, pypi, docs, category)
-    if not (any(one is not None for one in given) or no_pypi or no_category) and not (
-        grids or not_grids or reset
-    ):
-        raise click.UsageError("nothing to edit: say what is to be otherwise")
-    from pkgharvest.app import edit  # noqa: PLC0415 - not for edit --help to pay
-
-    edited = edit.edit(
-        invocation.db_path,
-        name,
-        edit.EditRequest(
-            title=title,
-            slug=new_slug,
-            repository=repo,
-            pypi_source="none" if no_pypi else None if pypi is None else "set",
-            pypi_name=pypi,
-            documentation_url=docs,
-            category="" if no_category else category,
-            grids=grids,
-            not_grids=not_grids,
-            reset=reset,
-        ),
-        invocation.clock.now(),
+    changes = packages.PackageChanges(
+        title=title,
+        slug=new_slug,
+        locator=None if repo is None else packages.read_repository(repo),
+        pypi_source="none" if no_pypi else None if pypi is None else "set",
+        pypi_name=pypi,
+        documentation_url=docs,
+        category="" if no_category else category,
+        grids=grids,
+        not_grids=not_grids,
+        reset=packages.parse_editable_fields(reset),
     )
+    if not (changes.sets or changes.reset):
+        raise click.UsageError("nothing to change: give at least one option")
+    result = packages.edit_package(invocation.db_path, name, changes, invocation.clock.now())
     if as_json:
-        _print_record(invocation, edited.package_id)
+        from pkgharvest.app.queries import show_packages  # noqa: PLC0415
+        from pkgharvest.cli.output import Output, print_package  # noqa: PLC0415
+
+        for package in show_packages(invocation.db_path, [str(result.package_id)]):
+            print_package(package, Output(invocation, format="json"))
     elif not invocation.quiet:
-        write([f"{edited.slug}: {', '.join(edited.changed) or 'nothing changed'}\n"])
-    given_back = [field for field in edited.given_back if field not in edited.changed]
-    if given_back:
-        names = ", ".join(given_back)
-        invocation.say(f"an import may change it again: {names}")
-
-
-def _print_record(invocation: Invocation, package_id: int) -> None:
-    from pkgharvest.catalog import database, packages  # noqa: PLC0415 - as above
-    from pkgharvest.cli.output import Output, print_one  # noqa: PLC0415
-
-    output = Output(format="json", fields=None, full=False, file=None, tz=None, base_url=None)
-    with database.open_reader(invocation.db_path) as conn:
-        for package in packages.read_packages(conn, [package_id]):
-            print_one(invocation, package, output)
+        write([f"{result.slug}: {', '.join(result.changed) or 'nothing changed'}\n"])
+    released = [field for field in result.given_back if field not in result.changed]
+    if released:
+        invocation.say(f"imports may change again: {', '.join(released)}")

@@ -1,4 +1,4 @@
-"""Exit codes, and which error means which."""
+"""Exit codes, and the errors and runs that cause them."""
 
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 from pkgharvest.model.errors import FetchLocked, InvalidValue, PkgharvestError
 
 if TYPE_CHECKING:
-    from pkgharvest.pipeline.report import RunReport
+    from pkgharvest.app.fetch import RunReport
 
 
 class ExitCode(IntEnum):
-    """What a command's end means to a shell, to cron or to a monitor."""
+    """How a command ended, for a shell, cron or a monitor."""
 
     OK = 0
     ERROR = 1
@@ -23,7 +23,7 @@ class ExitCode(IntEnum):
 
 
 def exit_code_for_error(error: PkgharvestError) -> ExitCode:
-    """Return the code for an error that ended a command."""
+    """Return the code of an error that ended a command."""
     match error:
         case InvalidValue():
             return ExitCode.USAGE
@@ -34,7 +34,7 @@ def exit_code_for_error(error: PkgharvestError) -> ExitCode:
 
 
 def exit_code_for_run(report: "RunReport") -> ExitCode:
-    """Return the code for a run that came to its end; of several, the gravest."""
+    """Return the code of a finished run; the gravest of several."""
     if report.stopped == "interrupted":
         return ExitCode.INTERRUPTED
     if any(failure.error == "unauthorized" for failure in report.failures):

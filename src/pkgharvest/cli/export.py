@@ -8,7 +8,7 @@ from typing import Literal
 import click
 
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
-from pkgharvest.cli.output import Output, speak_utf8, style
+from pkgharvest.cli.output import TZ_HELP, Output, speak_utf8
 from pkgharvest.cli.parameters import TEXT
 
 
@@ -19,7 +19,7 @@ from pkgharvest.cli.parameters import TEXT
     type=click.Choice(["jsonl", "v4", "csv", "sqlite"]),
     default="jsonl",
     show_default=True,
-    help="Lines that import takes back exactly, lists of the API v4, CSV, or a database.",
+    help="Lines that import restores exactly, lists of the API v4, CSV, or a database.",
 )
 @click.option(
     "-o",
@@ -27,17 +27,19 @@ from pkgharvest.cli.parameters import TEXT
     "file",
     metavar="FILE",
     type=TEXT,
-    help="Write to FILE; of v4 into this directory.",
+    help="Write to FILE; for v4 to this directory.",
 )
 @click.option("--category", type=TEXT, metavar="SLUG", help="Only packages of this category.")
 @click.option("--grid", type=TEXT, metavar="SLUG", help="Only packages in this grid.")
 @click.option(
     "--tz",
     metavar="ZONE",
-    help="Of v4 and csv: times in this IANA zone, or local.  [env: PKGHARVEST_TZ; default: UTC]",
+    help=f"For v4 and csv. {TZ_HELP}",
 )
 @click.option(
-    "--base-url", metavar="URL", help="Of v4 and csv: before links.  [env: PKGHARVEST_BASE_URL]"
+    "--base-url",
+    metavar="URL",
+    help="For v4 and csv. Put this before links.  [env: PKGHARVEST_BASE_URL]",
 )
 @global_options
 @pass_invocation
@@ -50,40 +52,37 @@ def command(
     tz: str | None,
     base_url: str | None,
 ) -> None:
-    """Write the whole catalogue, as it is at this moment; a fetch may go on meanwhile.
+    """Write the whole catalog as it is now, even while a fetch is at work.
 
-    jsonl holds everything but the runs and what vouches for answers, and goes back in by import.
+    jsonl has everything but the runs and the HTTP cache validators, and import restores it.
     v4 writes packages.json, grids.json and categories.json.
     """
-    from pkgharvest.app.transfer import exports  # noqa: PLC0415 - not for export --help to pay
-    from pkgharvest.catalog.packages import PackageFilter  # noqa: PLC0415
+    from pkgharvest.app.queries import PackageFilter  # noqa: PLC0415
+    from pkgharvest.app.transfer import exports  # noqa: PLC0415 - not for --help
 
     file = None if file == "-" else file
     if file is None and format_ in {"v4", "sqlite"}:
         where = "a directory" if format_ == "v4" else "a file"
-        raise click.UsageError(f"--format {format_} goes into {where}: name it with -o")
+        raise click.UsageError(f"--format {format_} writes to {where}: name it with -o")
     if format_ == "sqlite" and (category is not None or grid is not None):
         raise click.UsageError("--format sqlite is a copy of the whole catalogue")
     path = invocation.db_path
     wanted = PackageFilter(category=category, grid=grid)
-    chosen = style(
-        invocation,
-        Output(format="json", fields=None, full=True, file=file, tz=tz, base_url=base_url),
-    )
+    style = Output(invocation, tz=tz, base_url=base_url).style()
     speak_utf8()
     match format_:
         case "jsonl":
-            write(_begun(exports.jsonl(path, wanted)), file)
+            write(_start(exports.export_jsonl(path, wanted)), file)
         case "csv":
-            write(_begun(exports.csv(path, wanted, chosen)), file)
+            write(_start(exports.export_csv(path, wanted, style)), file)
         case "v4":
-            for written in exports.v4(path, wanted, chosen, Path(str(file))):
+            for written in exports.export_v4(path, wanted, style, Path(str(file))):
                 invocation.say(f"{written}")
         case "sqlite":
-            size = exports.sqlite(path, Path(str(file)))
+            size = exports.export_sqlite(path, Path(str(file)))
             invocation.say(f"{file}: {size:,} bytes")
 
 
-def _begun(pieces: Iterator[str]) -> Iterator[str]:
-    """Return the same pieces, once the first is there: without it no file is to be touched."""
+def _start(pieces: Iterator[str]) -> Iterator[str]:
+    """Produce the first piece now, so that an error leaves the output file untouched."""
     return itertools.chain([next(pieces)], pieces)

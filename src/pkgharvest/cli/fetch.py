@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 import os
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,13 +14,13 @@ from pkgharvest.cli.parameters import DURATION, INSTANT
 from pkgharvest.model.observations import SOURCES, SourceName
 
 if TYPE_CHECKING:
-    from pkgharvest.pipeline.options import History
+    from pkgharvest.app.fetch import FetchOptions, History
 
 
 @click.command("fetch")
 @click.argument("names", metavar="[SLUG]...", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Every package that is due.")
-@click.option("--stale", type=DURATION, help="Only sources that last succeeded longer ago: 24h.")
+@click.option("--stale", type=DURATION, help="Only sources last read longer ago than this: 24h.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N packages.")
 @click.option("--time-budget", type=DURATION, help="Stop after this long: 50m.")
 @click.option(
@@ -45,29 +44,36 @@ if TYPE_CHECKING:
 @click.option(
     "--as-of",
     type=INSTANT,
-    help="The curve, last commit and commit count as they were at this instant, from git.",
+    help="Read weekly commits, last commit and commit count as of this instant, from git.",
 )
 @click.option(
     "--history",
     type=click.Choice(["auto", "api", "git"]),
     default="auto",
     show_default=True,
-    help="Where GitHub's commits are read: its API, or a clone.",
+    help="Where to read the commits of GitHub repositories: the API, or a clone.",
 )
 @click.option(
-    "--wait/--no-wait", default=False, help="Sleep through a used-up quota.  [default: --no-wait]"
+    "--wait/--no-wait",
+    default=False,
+    help="Sleep until a used-up quota resets.  [default: --no-wait]",
 )
-@click.option("--retry-failed", is_flag=True, help="Also what failed and is not due yet.")
-@click.option("--dry-run", is_flag=True, help="Say what would be fetched, and do nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print the record of the run, or the plan.")
+@click.option("--retry-failed", is_flag=True, help="Also sources that failed and are not due yet.")
+@click.option("--dry-run", is_flag=True, help="Print what would be fetched, and do nothing.")
 @click.option(
-    "--record", type=click.Path(path_type=Path), metavar="FILE.har", help="Keep every answer."
+    "--json", "as_json", is_flag=True, help="Print the report of the run, or the plan, as JSON."
+)
+@click.option(
+    "--record",
+    type=click.Path(path_type=Path),
+    metavar="FILE.har",
+    help="Save every response.",
 )
 @click.option(
     "--replay",
     type=click.Path(path_type=Path),
     metavar="FILE.har",
-    help="Take the answers from a recording; no network is used.",
+    help="Take the responses from a recording; the network is not used.",
 )
 @global_options
 @pass_invocation
@@ -90,19 +96,18 @@ def command(
     record: Path | None,
     replay: Path | None,
 ) -> int:
-    """Harvest the figures of packages: each SLUG, or with --all every package.
+    """Fetch the metadata of packages: each SLUG, or with --all every package.
 
-    Each package is saved when it is done; an interrupted run is continued by the next.
+    Every package is saved as soon as it is done; the next run continues an interrupted one.
     """
     if bool(names) == everything:
         raise click.UsageError(
-            "SLUG and --all exclude each other" if names else "name a SLUG, or say --all"
+            "SLUG and --all exclude each other" if names else "name a SLUG, or use --all"
         )
-    return run_order(
-        invocation,
+    from pkgharvest.app.fetch import FetchOptions  # noqa: PLC0415 - brings the whole engine
+
+    options = FetchOptions(
         names=names,
-        dry_run=dry_run,
-        as_json=as_json,
         stale=stale,
         limit=limit,
         time_budget=time_budget,
@@ -116,46 +121,36 @@ def command(
         record=record,
         replay=replay,
     )
+    return run_fetch(invocation, options, dry_run=dry_run, as_json=as_json)
 
 
-def run_order(
+def run_fetch(
     invocation: Invocation,
+    options: "FetchOptions",
     *,
     dry_run: bool = False,
     as_json: bool = False,
-    **order: object,
 ) -> int:
-    """Fetch as ``order`` says (see ``app.order.Order``), tell how it went, return the code."""
-    # Here and not above: what the engine brings with it is not for fetch --help to pay.
-    from pkgharvest.cli.progress import Progress, counted  # noqa: PLC0415
-    from pkgharvest.pipeline.options import FetchOptions, RunContext  # noqa: PLC0415
-    from pkgharvest.pipeline.plan import explain_idle, preview_plan  # noqa: PLC0415
-    from pkgharvest.pipeline.run import fetch  # noqa: PLC0415
+    """Fetch, print how it went, and return the exit code."""
+    from pkgharvest.app.fetch import explain_idle, fetch, preview  # noqa: PLC0415 - as above
+    from pkgharvest.cli.progress import Progress, count_noun, make_context  # noqa: PLC0415
 
-    wanted = FetchOptions(**order)  # type: ignore[arg-type]  # checked where the command is declared
     with Progress(invocation, os.environ) as progress:
-        around = RunContext(
-            settings=invocation.settings(),
-            environ=os.environ,
-            clock=invocation.clock,
-            listener=progress,
-            stop_signals=(signal.SIGINT, signal.SIGTERM),
-        )
+        context = make_context(invocation, progress)
         if dry_run:
-            planned = preview_plan(wanted, around)
+            planned = preview(options, context)
             if as_json:
-                told = [{"slug": slug, "sources": sources} for slug, sources in planned]
-                write([json.dumps(told, indent=4) + "\n"])
+                write([json.dumps([one.to_dict() for one in planned], indent=4) + "\n"])
             else:
                 write(f"{slug}  {' '.join(sources)}\n" for slug, sources in planned)
-            invocation.say(f"{counted(len(planned), 'package')} would be fetched")
+            invocation.say(f"{count_noun(len(planned), 'package')} would be fetched")
             if not planned:
-                progress.tell_why(explain_idle(wanted, around), wanted)
+                progress.explain_idle(explain_idle(options, context), options)
             return ExitCode.OK
-        report = fetch(wanted, around)
+        report = fetch(options, context)
     if as_json:
         write([json.dumps(report.to_dict(), indent=4) + "\n"])
-    progress.conclude(report, wanted)
+    progress.summarize(report, options)
     if report.selected == 0 and report.stopped is None:
-        progress.tell_why(explain_idle(wanted, around), wanted)
+        progress.explain_idle(explain_idle(options, context), options)
     return exit_code_for_run(report)

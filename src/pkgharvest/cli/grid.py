@@ -1,16 +1,22 @@
 """``pkgharvest grid``."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from pkgharvest.api_v4.encode import GRID_FIELDS, OutputStyle
-from pkgharvest.catalog import collections, database, packages
-from pkgharvest.cli import collection
-from pkgharvest.cli.exit_codes import ExitCode
+from pkgharvest.api_v4.encode import GRID_FIELDS
+from pkgharvest.app import collections
+from pkgharvest.app.queries import compare_grid
+from pkgharvest.cli.collection import CollectionKind, add_commands
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
-from pkgharvest.cli.output import Output, drawn, pieces, printing_options, speak_utf8, style
+from pkgharvest.cli.output import (
+    Output,
+    print_object,
+    print_records,
+    printing_options,
+    speak_utf8,
+)
 from pkgharvest.cli.parameters import TEXT
 from pkgharvest.formats import comparison
 from pkgharvest.model.collections import Grid
@@ -25,47 +31,47 @@ def command() -> None:
     """Compare packages in grids."""
 
 
-@command.command("add")
-@click.argument("name", metavar="SLUG", type=TEXT)
-@click.option("--title", type=TEXT, help="Its title.  [default: SLUG as it stands]")
-@click.option("--description", type=TEXT, help="What it compares.")
-@click.option("--locked/--unlocked", default=None, help="Whether its packages stay as they are.")
-@click.option("--header/--no-header", default=None, help="Whether a site names it at its head.")
-@global_options
-@pass_invocation
-def add(
-    invocation: Invocation,
-    name: str,
-    title: str | None,
-    description: str | None,
-    locked: bool | None,
-    header: bool | None,
-) -> None:
-    """Make a grid. Of "Web Forms" the slug is web-forms, and the title Web Forms."""
-    values = collection.given(title=title, description=description, is_locked=locked, header=header)
-    collection.add(invocation, name, collection.CollectionChanges("grids", values))
+def _print_all(grids: Sequence[Grid], console: "Console") -> None:
+    from pkgharvest.terminal import collection_tables  # noqa: PLC0415 - brings rich
+
+    hint = "no grid yet: pkgharvest grid add creates one"
+    collection_tables.print_collections("grid", grids, console, if_empty=hint)
 
 
-@command.command("list")
-@click.option("--fields", metavar="A,B,C", help="These fields, in this order.")
-@printing_options
-@global_options
-@pass_invocation
-def list_(invocation: Invocation, fields: str | None, output: Output) -> None:
-    """List the grids, by title."""
-    columns = collection.chosen_columns(fields, GRID_FIELDS)
-    with database.open_reader(invocation.db_path) as conn:
-        found = collections.list_grids(conn)
-
-    def draw(console: "Console") -> None:
-        from pkgharvest.terminal import collection_tables as tables  # noqa: PLC0415 - brings rich
-
-        if columns is None:
-            tables.print_collections("grid", found, console)
-        else:
-            tables.print_columns(found, columns, console, style(invocation, output))
-
-    collection.print_list(invocation, found, output, columns or GRID_FIELDS, draw)
+add_commands(
+    command,
+    CollectionKind(
+        table="grids",
+        noun="grid",
+        example='"Web Forms" gets the slug web-forms and the title Web Forms.',
+        columns=GRID_FIELDS,
+        known_columns=GRID_FIELDS,
+        editable=("title", "slug", "description", "is_locked", "header"),
+        options=(
+            click.option("--description", type=TEXT, help="What it compares."),
+            click.option(
+                "--locked/--unlocked", "is_locked", default=None,
+                help="Whether its packages stay as they are.",
+            ),
+            click.option(
+                "--header/--no-header", default=None, help="Whether a site lists it in its header."
+            ),
+        ),
+        edit_options=(
+            click.option(
+                "--add", "added", type=TEXT, metavar="PACKAGE", multiple=True,
+                help="Add a package, by any name that show takes; may be repeated.",
+            ),
+            click.option(
+                "--remove", "removed", type=TEXT, metavar="PACKAGE", multiple=True,
+                help="Remove a package; may be repeated.",
+            ),
+        ),
+        removal="Its packages stay in the catalog.",
+        read_all=collections.list_grids,
+        print_all=_print_all,
+    ),
+)  # fmt: skip
 
 
 @command.command("show")
@@ -74,94 +80,28 @@ def list_(invocation: Invocation, fields: str | None, output: Output) -> None:
 @global_options
 @pass_invocation
 def show(invocation: Invocation, name: str, output: Output) -> None:
-    """Show a grid, by slug or id: its packages side by side, the best figures marked.
+    """Show a grid, by slug or id: its packages side by side, the best values marked.
 
-    With --json it is the grid as the Django Packages API has it, then the comparison.
+    With --json it is the grid as in the Django Packages API, followed by the comparison.
     """
-    chosen = style(invocation, output)
-    with database.open_reader(invocation.db_path) as conn:
-        grid = collections.get_grid(conn, name)
-        categories = {one.id: one for one in collections.list_categories(conn)}
-        members = packages.read_packages(conn, grid.package_ids)
-        entries = comparison.compare_packages(members, categories, chosen)
-    if output.format != "table":
-        speak_utf8()
-    write(_pieces(grid, entries, output, chosen), output.file)
+    style = output.style()
+    grid, entries = compare_grid(invocation.db_path, name, style)
 
+    def draw(console: "Console") -> None:
+        from pkgharvest.terminal import comparison_table  # noqa: PLC0415 - brings rich
 
-def _pieces(
-    grid: Grid, entries: list[comparison.ComparisonEntry], output: Output, chosen: OutputStyle
-) -> Iterator[str]:
+        hint = f"pkgharvest grid edit {grid.slug} --add PACKAGE adds one"
+        comparison_table.print_comparison(grid, entries, console, style, if_empty=hint)
+
     match output.format:
         case "json":
-            from pkgharvest.formats import json_text  # noqa: PLC0415 - as the others
-
-            yield json_text.object_text(grid, comparison.comparison_columns(entries), chosen)
-        case "jsonl":
-            yield from pieces([grid], comparison.comparison_columns(entries), chosen, output.format)
-        case "csv" | "tsv":
-            transposed = comparison.transposed_columns(entries)
-            yield from pieces(comparison.COMPARISON_ROWS, transposed, chosen, output.format)
+            print_object(grid, comparison.comparison_columns(entries), output)
         case "md":
-            yield from comparison.markdown_comparison(entries, chosen)
-        case "table":
-
-            def draw(console: "Console") -> None:
-                from pkgharvest.terminal import comparison_table  # noqa: PLC0415 - brings rich
-
-                comparison_table.print_comparison(grid, entries, console, chosen)
-
-            yield drawn(output, draw)
-
-
-@command.command("edit")
-@click.argument("name", metavar="SLUG", type=TEXT)
-@click.option("--title", type=TEXT, help="Its title.")
-@click.option("--slug", type=TEXT, help="Its slug.")
-@click.option("--description", type=TEXT, help="What it compares.")
-@click.option("--locked/--unlocked", default=None, help="Whether its packages stay as they are.")
-@click.option("--header/--no-header", default=None, help="Whether a site names it at its head.")
-@click.option(
-    "--add",
-    "wanted",
-    type=TEXT,
-    metavar="PACKAGE",
-    multiple=True,
-    help="Put a package in, by any name that show takes; may be repeated.",
-)
-@click.option(
-    "--remove", "unwanted", type=TEXT, metavar="PACKAGE", multiple=True,
-    help="Take a package out; may be repeated.",
-)  # fmt: skip
-@collection.reset_option(("title", "slug", "description", "is_locked", "header"))
-@global_options
-@pass_invocation
-def edit(
-    invocation: Invocation,
-    name: str,
-    title: str | None,
-    slug: str | None,
-    description: str | None,
-    locked: bool | None,
-    header: bool | None,
-    wanted: tuple[str, ...],
-    unwanted: tuple[str, ...],
-    reset: tuple[str, ...],
-) -> None:
-    """Change a grid; what no option names stays as it is."""
-    values = collection.given(
-        title=title, slug=slug, description=description, is_locked=locked, header=header
-    )
-    collection.edit(
-        invocation, name, collection.CollectionChanges("grids", values, wanted, unwanted, reset)
-    )
-
-
-@command.command("remove")
-@click.argument("name", metavar="SLUG", type=TEXT)
-@click.option("-y", "--yes", is_flag=True, help="Do not ask where packages are in it.")
-@global_options
-@pass_invocation
-def remove(invocation: Invocation, name: str, yes: bool) -> ExitCode:
-    """Remove a grid. Its packages stay in the catalogue."""
-    return collection.remove(invocation, "grids", name, yes=yes)
+            speak_utf8()
+            write(comparison.markdown_comparison(entries, style), output.file)
+        case "csv" | "tsv":
+            columns = comparison.transposed_columns(entries)
+            print_records(comparison.COMPARISON_ROWS, columns, output, style, draw)
+        case _:
+            columns_of_grid = comparison.comparison_columns(entries)
+            print_records([grid], columns_of_grid, output, style, draw)

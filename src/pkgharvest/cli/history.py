@@ -1,18 +1,22 @@
-"""``pkgharvest history``: what a package was, and its commits by week."""
+"""``pkgharvest history``: what a package was before, and its commits by week."""
 
 import datetime as dt
-import sqlite3
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pkgharvest.api_v4.encode import Column, Record, choose_columns, format_instant_field
-from pkgharvest.catalog import database, lookup, snapshots
-from pkgharvest.catalog.snapshots import Snapshot
+from pkgharvest.app.history import (
+    PackageHistory,
+    Snapshot,
+    Week,
+    read_history,
+    read_weekly_commits,
+)
 from pkgharvest.cli import backfill
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
-from pkgharvest.cli.output import Output, drawn, pieces, printing_options, speak_utf8, style
+from pkgharvest.cli.output import Output, print_records, printing_options, render
 from pkgharvest.model.errors import InvalidValue
 from pkgharvest.model.instants import parse_duration, parse_instant
 
@@ -20,61 +24,57 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _AT: Column[Snapshot] = Column(
-    "at", "when", lambda one, chosen: format_instant_field(one.at, chosen)
+    "at", "when", lambda snapshot, style: format_instant_field(snapshot.at, style)
 )
 
-_AT_ABOUT: Column[Snapshot] = Column(
+_AT_MINUTE: Column[Snapshot] = Column(
     "at",
-    "when, for a table",
-    lambda one, chosen: f"{one.at.astimezone(chosen.zone):%Y-%m-%d %H:%M}",
+    "when, in a table",
+    lambda snapshot, style: f"{snapshot.at.astimezone(style.zone):%Y-%m-%d %H:%M}",
 )
 
 _FIELDS: tuple[Column[Snapshot], ...] = (
-    Column("stars", "stars", lambda one, _: one.stars),
-    Column("forks", "forks", lambda one, _: one.forks),
-    Column("commits", "commits of the 52 weeks before", lambda one, _: one.commits),
-    Column("version", "latest version on PyPI", lambda one, _: one.version),
-    Column("downloads", "downloads of the month before", lambda one, _: one.downloads),
-    Column("open_issues", "open issues", lambda one, _: one.open_issues),
-    Column("status", "active, archived, moved, gone, blocked or empty", lambda one, _: one.status),
+    Column("stars", "stars", lambda snapshot, _: snapshot.stars),
+    Column("forks", "forks", lambda snapshot, _: snapshot.forks),
+    Column("commits", "commits in the 52 weeks before", lambda snapshot, _: snapshot.commits),
+    Column("version", "latest version on PyPI", lambda snapshot, _: snapshot.version),
+    Column("downloads", "downloads in the month before", lambda snapshot, _: snapshot.downloads),
+    Column("open_issues", "open issues", lambda snapshot, _: snapshot.open_issues),
+    Column(
+        "status",
+        "active, archived, moved, gone, blocked or empty",
+        lambda snapshot, _: snapshot.status,
+    ),
 )
 
-_FIGURES = ("stars", "forks", "commits", "downloads", "open_issues")
-"""What can be drawn, the most telling first."""
+_NUMBERS = ("stars", "forks", "commits", "downloads", "open_issues")
+"""The fields that can be plotted, the most interesting first."""
 
 _DISPENSABLE = ("open_issues", "forks", "status", "downloads", "version", "commits")
-"""What a narrow screen has no room for, the least telling first."""
+"""The fields that a narrow screen leaves out, the least interesting first."""
 
 
-class Week(NamedTuple):
-    """The commits of seven days."""
-
-    week: dt.date
-    """The first of them."""
-    commits: int
-
-
-_WEEKLY: tuple[Column[Week], ...] = (
-    Column("week", "its first day, in UTC", lambda one, _: one.week.isoformat()),
-    Column("commits", "commits by author date, merges included", lambda one, _: one.commits),
+_WEEK_COLUMNS: tuple[Column[Week], ...] = (
+    Column("week", "its first day, in UTC", lambda week, _: week.week.isoformat()),
+    Column("commits", "commits by author date, merges included", lambda week, _: week.commits),
 )
 
 
-def _names_beginning(
+def _complete_fields(
     _context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[str]:
     return [field.name for field in _FIELDS if field.name.startswith(incomplete)]
 
 
 class _Since(click.ParamType[dt.timedelta | dt.datetime]):
-    """How long ago, or an instant."""
+    """A duration (how long ago) or an instant."""
 
     name = "duration|instant"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> dt.timedelta | dt.datetime:
-        """Read either, or fail as a usage error."""
+        """Parse either, or fail with a usage error."""
         try:
             return parse_duration(str(value))
         except InvalidValue:
@@ -86,7 +86,7 @@ class _Since(click.ParamType[dt.timedelta | dt.datetime]):
 
 
 class _History(click.Group):
-    """``history SLUG`` is a command of its own; the group has what else ``history`` does."""
+    """A group of which ``history SLUG``, without a command, is one more command."""
 
     def make_context(
         self,
@@ -99,11 +99,11 @@ class _History(click.Group):
         completed = extra.get("resilient_parsing") and first is None
         if first in self.commands or completed:
             return super().make_context(info_name, args, parent, **extra)
-        return _of_one.make_context(info_name, args, parent, **extra)
+        return _show.make_context(info_name, args, parent, **extra)
 
 
 def _first_word(args: Sequence[str]) -> str | None:
-    """Return the first of ``args`` that is neither a global option nor the value of one."""
+    """Return the first of ``args`` that is neither an option nor the value of a global one."""
     words = iter(args)
     for word in words:
         if word in {"--db", "--config"}:
@@ -116,7 +116,7 @@ def _first_word(args: Sequence[str]) -> str | None:
 @click.group("history", cls=_History)
 @global_options
 def command() -> None:
-    """Show what a package was before; history backfill counts commits further back."""
+    """Show what a package was before; history backfill reads older commits."""
 
 
 command.add_command(backfill.command)
@@ -124,7 +124,7 @@ command.add_command(backfill.command)
 
 @click.command(
     "history",
-    epilog="pkgharvest history backfill SLUG... counts commits further back, from git.",
+    epilog="pkgharvest history backfill SLUG... reads older commits, from git.",
 )
 @click.argument("name", metavar="SLUG")
 @click.option(
@@ -132,23 +132,23 @@ command.add_command(backfill.command)
     "fields",
     metavar="A,B,C",
     multiple=True,
-    shell_complete=_names_beginning,
-    help="Only these; may be repeated.",
+    shell_complete=_complete_fields,
+    help="Only these fields; may be repeated.",
 )
-@click.option("--since", type=_Since(), help="Only what is younger: 90d, or 2026-02-15.")
+@click.option("--since", type=_Since(), help="Only what is newer: 90d, or 2026-02-15.")
 @click.option(
     "--weeks",
-    type=click.IntRange(1, backfill.MOST_WEEKS),
+    type=click.IntRange(1, backfill.MAX_WEEKS),
     metavar="N",
-    help="The commits of each of the last N weeks instead, as far back as they are known.",
+    help="Instead, the commits of each of the last N weeks, as far back as they are known.",
 )
 @click.option(
-    "--plot", is_flag=True, help="Draw the figures; the first known one, or each --field."
+    "--plot", is_flag=True, help="Plot the numbers: the first known one, or each --field."
 )
 @printing_options
 @global_options
 @pass_invocation
-def _of_one(
+def _show(
     invocation: Invocation,
     name: str,
     fields: tuple[str, ...],
@@ -157,171 +157,143 @@ def _of_one(
     plot: bool,
     output: Output,
 ) -> None:
-    """Show what a package was: a line for every run that found something changed, oldest first.
+    """Show what a package was: a line for every run that found a change, oldest first.
 
-    A figure stands until the next line; history backfill SLUG... reads git for --weeks.
+    A value holds until the next line. For --weeks, history backfill SLUG... reads older commits.
     """
     if plot and output.format != "table":
         raise click.UsageError(f"--plot and --format {output.format} exclude each other")
     if weeks is not None and (fields or since is not None):
         raise click.UsageError("--weeks goes with neither --field nor --since")
     chosen = choose_columns(",".join(fields), _FIELDS) if fields else ()
-    words = [field.name for field in chosen if field.name not in _FIGURES]
+    words = [field.name for field in chosen if field.name not in _NUMBERS]
     if plot and words:
         raise InvalidValue(
-            f"--plot: {' and '.join(words)} cannot be drawn",
-            hint=f"what can be: {', '.join(_FIGURES)}",
+            f"--plot: not a number: {', '.join(words)}", hint=f"numbers: {', '.join(_NUMBERS)}"
         )
-    path = invocation.db_path
-    with database.open_reader(path) as conn:
-        package_id = lookup.find_package(conn, name)
-        row = conn.execute("SELECT * FROM packages WHERE id = ?", (package_id,)).fetchone()
-        slug = str(row["slug"])
-        if weeks is not None:
-            _show_weeks(invocation, conn, row, weeks, plot=plot, output=output)
-            return
-        then = invocation.clock.now() - since if isinstance(since, dt.timedelta) else since
-        found = snapshots.history(conn, package_id, then)
-    if not found:
-        _say_nothing(invocation, row, is_cut=since is not None)
-    if plot:
-        _plot(invocation, slug, found, [field.name for field in chosen], output)
+    if weeks is not None:
+        _print_weeks(name, weeks, output, plot=plot)
         return
-    wanted = [field for field in _FIELDS if not chosen or field in chosen]
-    at = _AT_ABOUT if output.format == "table" else _AT
-    spare = () if chosen else _DISPENSABLE
-    _print(invocation, _changed(found, wanted), (at, *wanted), output, spare)
+    start = invocation.clock.now() - since if isinstance(since, dt.timedelta) else since
+    history = read_history(invocation.db_path, name, since=start)
+    if not history.snapshots:
+        _explain_none(invocation, history, has_since=since is not None)
+    if plot:
+        _plot_snapshots(history, [field.name for field in chosen], output)
+        return
+    shown = [field for field in _FIELDS if not chosen or field in chosen]
+    at = _AT_MINUTE if output.format == "table" else _AT
+    _print_table(
+        _without_repeats(history.snapshots, shown),
+        (at, *shown),
+        output,
+        dispensable=() if chosen else _DISPENSABLE,
+    )
 
 
-def _changed(found: Sequence[Snapshot], wanted: Sequence[Column[Snapshot]]) -> list[Snapshot]:
-    """Leave out where nothing of what is wanted was another than before."""
+def _without_repeats(
+    snapshots: Sequence[Snapshot], fields: Sequence[Column[Snapshot]]
+) -> list[Snapshot]:
+    """Return the snapshots in which one of ``fields`` changed."""
     kept: list[Snapshot] = []
-    for one in found:
-        values = [getattr(one, field.name) for field in wanted]
-        if not kept or values != [getattr(kept[-1], field.name) for field in wanted]:
-            kept.append(one)
+    for snapshot in snapshots:
+        values = [getattr(snapshot, field.name) for field in fields]
+        if not kept or values != [getattr(kept[-1], field.name) for field in fields]:
+            kept.append(snapshot)
     return kept
 
 
-def _say_nothing(invocation: Invocation, row: sqlite3.Row, *, is_cut: bool) -> None:
-    """Say that there is no snapshot of a package, a row of ``packages``, and what there is."""
-    from pkgharvest.catalog import commit_days  # noqa: PLC0415 - brings records of a harvest
-
-    slug = row["slug"]
-    if is_cut:
-        invocation.say(f"nothing of {slug} has changed since then, as far as is known")
+def _explain_none(invocation: Invocation, history: PackageHistory, *, has_since: bool) -> None:
+    """Say that there is no snapshot of a package, and what there is instead."""
+    slug = history.slug
+    if has_since:
+        invocation.say(f"no change of {slug} is known since then")
         return
-    invocation.say(f"nothing is known of what {slug} was: each fetch adds to it")
-    span = commit_days.known_span(row)
-    weeks = 0 if span is None else (span.end - span.start) // dt.timedelta(weeks=1)
-    if weeks:
-        weeks = min(weeks, backfill.USUAL_WEEKS)
+    invocation.say(f"no history of {slug} yet: each fetch adds to it")
+    if history.known_weeks:
+        weeks = min(history.known_weeks, backfill.DEFAULT_WEEKS)
         invocation.say(f"\nhint: pkgharvest history {slug} --weeks {weeks} shows its commits")
 
 
-def _print(
-    invocation: Invocation,
+def _print_table(
     records: Sequence[Record],
     columns: Sequence[Column[Record]],
     output: Output,
     dispensable: tuple[str, ...] = (),
 ) -> None:
-    chosen = style(invocation, output)
-    if output.format != "table":
-        speak_utf8()
-        write(pieces(records, columns, chosen, output.format), output.file)
-        return
-    if not records:
-        return
-    from pkgharvest.terminal.tables import TextTable, print_tables  # noqa: PLC0415 - brings rich
-
-    rows = [[column.read(record, chosen) for column in columns] for record in records]
-    part = TextTable(
-        columns=tuple(column.name for column in columns),
-        rows=tuple(tuple("" if cell is None else str(cell) for cell in row) for row in rows),
-        figures=frozenset(_FIGURES),
-        dispensable=dispensable,
-    )
-    write([drawn(output, lambda console: print_tables([part], console))], output.file)
-
-
-# ── weeks ──
-
-
-def _show_weeks(
-    invocation: Invocation,
-    conn: sqlite3.Connection,
-    row: sqlite3.Row,
-    weeks: int,
-    *,
-    plot: bool,
-    output: Output,
-) -> None:
-    from pkgharvest.catalog import commit_days  # noqa: PLC0415 - brings records of a harvest
-
-    slug = row["slug"]
-    span = commit_days.known_span(row)
-    found: list[Week] = []
-    if span is not None:
-        counts = commit_days.weekly_commits(conn, row["id"], span, weeks)
-        found = [Week(week=day, commits=commits) for day, commits in counts]
-    if len(found) < weeks:
-        known = f"are known from {found[0].week} on" if found else "are not known"
-        invocation.say(
-            f"the commits of {slug} {known}: pkgharvest history backfill {slug} --weeks {weeks}"
-        )
-    if not plot:
-        _print(invocation, found, _WEEKLY, output)
-    elif found:
-        from pkgharvest.terminal.plot import draw_bars  # noqa: PLC0415
-
-        def draw(console: "Console") -> None:
-            days = found[0].week, found[-1].week
-            ascii_only = console.options.ascii_only
-            counts = [one.commits for one in found]
-            _out(
-                console,
-                f"{slug}: commits by week",
-                draw_bars(counts, *days, width=console.width, ascii_only=ascii_only),
-            )
-
-        write([drawn(output, draw)], output.file)
-
-
-# ── plots ──
-
-
-def _plot(
-    invocation: Invocation,
-    slug: str,
-    found: Sequence[Snapshot],
-    fields: Sequence[str],
-    output: Output,
-) -> None:
-    known = [name for name in _FIGURES if any(getattr(one, name) is not None for one in found)]
-    wanted = [name for name in fields if name in known] if fields else known[:1]
-    if not wanted:
-        if found:
-            invocation.say(f"no {' or '.join(fields or _FIGURES)} of {slug} are known")
-        return
-    from pkgharvest.terminal.plot import Point, draw_line  # noqa: PLC0415
-
-    zone = style(invocation, output).zone
+    style = output.style()
 
     def draw(console: "Console") -> None:
-        for name in wanted:
-            points = [Point(at=one.at.astimezone(zone), value=getattr(one, name)) for one in found]
-            ascii_only = console.options.ascii_only
-            _out(
-                console,
-                f"{slug}: {name}",
-                draw_line(points, width=console.width, ascii_only=ascii_only),
+        from pkgharvest.terminal.tables import TextTable, print_tables  # noqa: PLC0415 - rich
+
+        rows = [[column.read(record, style) for column in columns] for record in records]
+        table = TextTable(
+            columns=tuple(column.name for column in columns),
+            rows=tuple(tuple("" if cell is None else str(cell) for cell in row) for row in rows),
+            figures=frozenset(_NUMBERS),
+            dispensable=dispensable,
+        )
+        print_tables([table], console)
+
+    if records or output.format != "table":
+        print_records(records, columns, output, style, draw)
+
+
+def _print_weeks(name: str, count: int, output: Output, *, plot: bool) -> None:
+    slug, weeks = read_weekly_commits(output.invocation.db_path, name, count)
+    if len(weeks) < count:
+        known = f"are known from {weeks[0].week} on" if weeks else "are not known"
+        output.invocation.say(
+            f"the commits of {slug} {known}: pkgharvest history backfill {slug} --weeks {count}"
+        )
+    if not plot:
+        _print_table(weeks, _WEEK_COLUMNS, output)
+    elif weeks:
+
+        def draw(console: "Console") -> None:
+            from pkgharvest.terminal.plot import draw_bars  # noqa: PLC0415
+
+            lines = draw_bars(
+                [week.commits for week in weeks],
+                weeks[0].week,
+                weeks[-1].week,
+                width=console.width,
+                ascii_only=console.options.ascii_only,
             )
+            _print_plot(console, f"{slug}: commits by week", lines)
 
-    write([drawn(output, draw)], output.file)
+        write([render(output, draw)], output.file)
 
 
-def _out(console: "Console", title: str, lines: Sequence[str]) -> None:
+def _plot_snapshots(history: PackageHistory, fields: Sequence[str], output: Output) -> None:
+    slug, snapshots, _ = history
+    known = [
+        name
+        for name in _NUMBERS
+        if any(getattr(snapshot, name) is not None for snapshot in snapshots)
+    ]
+    shown = [name for name in fields if name in known] if fields else known[:1]
+    if not shown:
+        if snapshots:
+            output.invocation.say(f"no {' or '.join(fields or _NUMBERS)} of {slug} are known")
+        return
+    zone = output.style().zone
+
+    def draw(console: "Console") -> None:
+        from pkgharvest.terminal.plot import Point, draw_line  # noqa: PLC0415
+
+        for name in shown:
+            points = [
+                Point(at=snapshot.at.astimezone(zone), value=getattr(snapshot, name))
+                for snapshot in snapshots
+            ]
+            lines = draw_line(points, width=console.width, ascii_only=console.options.ascii_only)
+            _print_plot(console, f"{slug}: {name}", lines)
+
+    write([render(output, draw)], output.file)
+
+
+def _print_plot(console: "Console", title: str, lines: Sequence[str]) -> None:
     console.print(title, style="bold", soft_wrap=True)
     for text in lines:
         console.print(text, soft_wrap=True)

@@ -17,123 +17,116 @@ from pkgharvest.model.errors import RateLimited, SourceError, Unauthorized
 from pkgharvest.settings.load import prepare_default_directory
 
 if TYPE_CHECKING:
-    from pkgharvest.app.transfer.imports import Import, ImportResult
+    from pkgharvest.app.transfer.imports import Importer, ImportResult
 
 
 @click.command("import")
 @click.argument("inputs", metavar="FILE|URL...", nargs=-1, required=True, type=TEXT)
-@click.option("--json", "as_json", is_flag=True, help="Print what became of each as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result of each resource as JSON.")
 @global_options
 @pass_invocation
 def command(invocation: Invocation, inputs: tuple[str, ...], as_json: bool) -> int:
-    """Take over packages, grids and categories: data of the API v4, or what export wrote.
+    """Import packages, grids and categories: data of the API v4, or what export wrote.
 
-    A FILE (- for standard input) holds one, a list, a page, or one a line. Of a URL every page of
-    the list is read. Ids are kept; to import the same again changes nothing.
+    A FILE (- for standard input) has one resource, a list, a page, or one resource a line. For a
+    URL every page of its list is read. Ids are kept; importing again changes nothing.
     """
     from pkgharvest.app.transfer.documents import is_url, require_readable  # noqa: PLC0415
-    from pkgharvest.app.transfer.imports import Import  # noqa: PLC0415 - brings what --help needs not
+    from pkgharvest.app.transfer.imports import Importer  # noqa: PLC0415 - not for --help
 
-    for each in inputs:
-        require_readable(each)
+    for name in inputs:
+        require_readable(name)
     prepare_default_directory(invocation.settings())
-    told = _Told(as_json=as_json)
-    work = Import(
+    printer = _ResultPrinter(as_json=as_json)
+    importer = Importer(
         invocation.db_path,
         invocation.clock.now(),
-        told,
-        lambda words: invocation.say(sanitize(words)),
+        on_result=printer,
+        on_note=lambda note: invocation.say(sanitize(note)),
     )
-    faults: list[SourceError | OSError] = []
-    for each in dict.fromkeys(inputs):
-        told.begin()
+    errors: list[SourceError | OSError] = []
+    for name in dict.fromkeys(inputs):
+        printer.begin_input()
         try:
-            _import(work, each, invocation, from_web=is_url(each))
+            _import(importer, name, invocation, from_web=is_url(name))
         except (SourceError, OSError) as error:
-            faults.append(error)
-            _tell(each, error)
+            errors.append(error)
+            _print_error(name, error)
         except KeyboardInterrupt:
-            told.end()
-            invocation.say("what was imported is saved; the same again does the rest")
+            printer.close()
+            invocation.say("what was imported is saved; import again for the rest")
             raise
         if not as_json and not invocation.quiet:
-            told.conclude("standard input" if each == "-" else each)
-    told.end()
-    if any(isinstance(error, Unauthorized) for error in faults):
+            printer.end_input("standard input" if name == "-" else name)
+    printer.close()
+    if any(isinstance(error, Unauthorized) for error in errors):
         return ExitCode.CREDENTIALS
-    if any(isinstance(error, RateLimited) for error in faults):
+    if any(isinstance(error, RateLimited) for error in errors):
         return ExitCode.STOPPED
-    if faults:
+    if errors:
         return ExitCode.ERROR
-    return ExitCode.SOME_FAILED if told.has_skipped else ExitCode.OK
+    return ExitCode.SOME_FAILED if printer.has_skipped else ExitCode.OK
 
 
-def _import(work: "Import", each: str, invocation: Invocation, *, from_web: bool) -> None:
+def _import(importer: "Importer", name: str, invocation: Invocation, *, from_web: bool) -> None:
     if from_web:
         from pkgharvest.cli.progress import Progress  # noqa: PLC0415 - brings rich
 
-        # Lines and no display: how many there are to come, nobody knows.
+        # Lines and no display: the number of pages is not known.
         with Progress(invocation, {"PKGHARVEST_NO_PROGRESS": "1"}) as progress:
-            work.url(each, invocation.clock, progress)
-    elif each == "-":
-        work.file("standard input", sys.stdin.buffer)
+            importer.import_url(name, invocation.clock, progress)
+    elif name == "-":
+        importer.import_stream("standard input", sys.stdin.buffer)
     else:
-        with Path(each).open("rb") as stream:
-            work.file(each, stream)
+        with Path(name).open("rb") as stream:
+            importer.import_stream(name, stream)
 
 
-def _tell(each: str, error: SourceError | OSError) -> None:
+def _print_error(name: str, error: SourceError | OSError) -> None:
     if isinstance(error, SourceError):
         click.echo(f"error: {sanitize(error.message)}", err=True)
         if hint := error_hint(error):
             click.echo(f"\nhint: {sanitize(hint)}", err=True)
     else:
         reason = (error.strerror or str(error)).lower()
-        click.echo(f"error: {sanitize(each)}: {reason}", err=True)
+        click.echo(f"error: {sanitize(name)}: {reason}", err=True)
 
 
-class _Told:
-    """Tells what became of each resource as soon as that is known."""
+class _ResultPrinter:
+    """Prints the result of each resource as soon as it is known."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
-        self._opening = "["
+        self._separator = "["
         self._counts: Counter[str] = Counter()
         self.has_skipped = False
 
-    def __call__(self, one: "ImportResult") -> None:
-        """Take note of one."""
-        self._counts[one.outcome] += 1
-        if one.outcome == "skipped":
+    def __call__(self, result: "ImportResult") -> None:
+        """Print a result, or count it."""
+        self._counts[result.outcome] += 1
+        if result.outcome == "skipped":
             self.has_skipped = True
-            click.echo(f"error: {sanitize(one.message)}", err=True)
+            click.echo(f"error: {sanitize(result.message)}", err=True)
         if self._as_json:
-            told = {
-                "input": one.input,
-                "type": one.type,
-                "slug": one.slug,
-                "outcome": one.outcome,
-                "message": one.message,
-            }
-            body = json.dumps(told, indent=4).replace("\n", "\n    ")
-            write([f"{self._opening}\n    {body}"])
-            self._opening = ","
+            body = json.dumps(result.to_dict(), indent=4).replace("\n", "\n    ")
+            write([f"{self._separator}\n    {body}"])
+            self._separator = ","
 
-    def begin(self) -> None:
-        """Count anew: the next file or address begins."""
+    def begin_input(self) -> None:
+        """Start the counts of the next file or URL."""
         self._counts.clear()
 
-    def conclude(self, name: str) -> None:
-        """Print what came of one file or address."""
-        counted = [
+    def end_input(self, name: str) -> None:
+        """Print the counts of a file or URL."""
+        counts = [
             f"{count:,} {outcome}"
             for outcome in ("added", "updated", "unchanged", "skipped")
             if (count := self._counts[outcome])
         ]
-        if counted:
-            write([f"{sanitize(name)}: {', '.join(counted)}\n"])
+        if counts:
+            write([f"{sanitize(name)}: {', '.join(counts)}\n"])
 
-    def end(self) -> None:
-        """Print the end of the list."""
+    def close(self) -> None:
+        """Print the end of the JSON list."""
         if self._as_json:
-            write(["[]\n" if self._opening == "[" else "\n]\n"])
+            write(["[]\n" if self._separator == "[" else "\n]\n"])

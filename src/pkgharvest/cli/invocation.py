@@ -1,4 +1,4 @@
-"""What one call of the program carries: its global options, its settings, its streams."""
+"""One call of the program: its global options, its settings and its output streams."""
 
 import functools
 import os
@@ -15,12 +15,12 @@ from pkgharvest.settings.load import Settings, load
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_DATABASES = (b"SQLite format 3\0", b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
-"""How SQLite's files begin, and its logs (sqlite.org/fileformat.html)."""
+_SQLITE_MAGIC = (b"SQLite format 3\0", b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
+"""The first bytes of SQLite's files and logs (https://sqlite.org/fileformat.html)."""
 
 
 class Invocation:
-    """The global options, wherever they stood, and what follows from them."""
+    """The global options, given before the command or after it, and what follows from them."""
 
     def __init__(self) -> None:
         self.flags: dict[str, str | None] = {}
@@ -31,10 +31,7 @@ class Invocation:
         self._settings: Settings | None = None
 
     def settings(self) -> Settings:
-        """Return the settings of this call, which are read once.
-
-        What a person should know about them is said when they are read.
-        """
+        """Return the settings of this call; reads them once, and prints notes about them."""
         if self._settings is None:
             self._settings = load(self.flags, os.environ, config=self.config)
             for note in self._settings.notes:
@@ -43,11 +40,11 @@ class Invocation:
 
     @property
     def db_path(self) -> Path:
-        """Where the catalogue is."""
+        """The path of the catalog."""
         return self.settings().db_path
 
     def say(self, line: str) -> None:
-        """Tell the person something, on standard error; nothing with ``--quiet``."""
+        """Print a line for people on standard error, unless ``--quiet`` was given."""
         if not self.quiet:
             click.echo(line, err=True)
 
@@ -55,11 +52,11 @@ class Invocation:
 def write(pieces: Iterable[str], output: str | None = None) -> None:
     """Write data to standard output, or to the file ``output``.
 
-    A file is there whole, or as it was before. A reader that has seen enough (``| head``) ends
-    the program silently.
+    A file is replaced as a whole or stays as it was. A closed pipe (``| head``) ends the program
+    silently.
     """
     if output is not None:
-        _require_no_database(Path(output))
+        _refuse_database(Path(output))
         try:
             _replace(Path(output), pieces)
         except OSError as error:
@@ -76,42 +73,42 @@ def write(pieces: Iterable[str], output: str | None = None) -> None:
 
 
 def _replace(path: Path, pieces: Iterable[str]) -> None:
-    """Write ``pieces`` beside the file at ``path``, then in its place, with its rights."""
+    """Write ``pieces`` to a file beside ``path``, which then takes its place and permissions."""
     real = path.resolve()
     is_device = path.parts[:2] == ("/", "dev") or (path.exists() and not path.is_file())
     if is_device or (path.exists() and not os.access(real.parent, os.W_OK)):
-        _fill(path, "w", pieces)  # it has no place beside it
+        _write_pieces(path, "w", pieces)  # no file can be put beside it
         return
-    aside = real.with_name(f".{real.name[:100]}-{os.getpid()}")
+    temporary = real.with_name(f".{real.name[:100]}-{os.getpid()}")
     try:
-        _fill(aside, "x", pieces)
+        _write_pieces(temporary, "x", pieces)
         if path.exists():
-            aside.chmod(stat.S_IMODE(real.stat().st_mode))
-        aside.replace(real)
+            temporary.chmod(stat.S_IMODE(real.stat().st_mode))
+        temporary.replace(real)
     finally:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
-def _fill(path: Path, how: Literal["w", "x"], pieces: Iterable[str]) -> None:
-    with path.open(how, encoding="utf-8", newline="") as file:
+def _write_pieces(path: Path, mode: Literal["w", "x"], pieces: Iterable[str]) -> None:
+    with path.open(mode, encoding="utf-8", newline="") as file:
         file.writelines(pieces)
 
 
-def _require_no_database(path: Path) -> None:
-    """Refuse to write text over a catalogue, be it this one, another, or a part of one."""
+def _refuse_database(path: Path) -> None:
+    """Refuse to write text over any SQLite database or its logs."""
     if not path.is_file():
-        return  # to open a pipe is to wait for whoever writes into it
+        return  # opening a pipe would wait for its writer
     try:
         with path.open("rb") as file:
-            beginning = file.read(16)
+            magic = file.read(16)
     except OSError:
-        return  # whoever writes will say what is wrong
-    if beginning.startswith(_DATABASES):
-        raise click.ClickException(f"{path} is a database, which nothing is written over")
+        return  # writing will tell what is wrong
+    if magic.startswith(_SQLITE_MAGIC):
+        raise click.ClickException(f"{path} is a database and is not overwritten")
 
 
 def drop_unwritten() -> None:
-    """Let what standard output does not take go where nobody complains, Python's exit neither."""
+    """Discard what standard output no longer takes, so that exiting does not fail."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -139,25 +136,23 @@ def _verbose(context: click.Context, _parameter: click.Parameter, value: int) ->
 
 def global_options(command: Command) -> Command:
     """Add the options that may stand before the command or after it."""
-    return global_options_about("The catalogue.  [env: PKGHARVEST_DB; default: see db path]")(
-        command
-    )
+    return global_options_with("The catalog.  [env: PKGHARVEST_DB; default: see db path]")(command)
 
 
-def global_options_about(catalogue: str) -> Callable[[Command], Command]:
+def global_options_with(db_help: str) -> Callable[[Command], Command]:
     """Return ``global_options`` with another help for ``--db``."""
-    return functools.partial(_add_options, catalogue)
+    return functools.partial(_add_options, db_help)
 
 
-def _add_options(catalogue: str, command: Command) -> Command:
+def _add_options(db_help: str, command: Command) -> Command:
     for option in (
         click.option(
             "-v", "--verbose", count=True, expose_value=False, callback=_verbose,
-            help="Say more: -v a line per request, -vv tracebacks too.",
+            help="Print more: -v a line per request, -vv tracebacks too.",
         ),
         click.option(
             "-q", "--quiet", is_flag=True, expose_value=False, callback=_quiet,
-            help="Say nothing unless something is wrong.",
+            help="Print nothing unless something goes wrong.",
         ),
         click.option(
             "--config", metavar="PATH", expose_value=False, callback=_config,
@@ -165,7 +160,7 @@ def _add_options(catalogue: str, command: Command) -> Command:
         ),
         click.option(
             "--db", metavar="PATH", expose_value=False, callback=_flag,
-            help=catalogue,
+            help=db_help,
         ),
     ):  # fmt: skip
         command = option(command)

@@ -1,4 +1,4 @@
-"""The front door: the group of commands, and how every way to end it is told."""
+"""The entry point: the group of commands, and what is printed however a command ends."""
 
 import functools
 import os
@@ -37,14 +37,14 @@ _COMMANDS = {
     "show": "pkgharvest.cli.show",
     "status": "pkgharvest.cli.status",
 }
-"""Each module's ``command``, imported when it is called for."""
+"""Modules whose ``command`` is imported when it is used."""
 
-_TRACEBACKS = 2
-"""So many -v ask for them."""
+_TRACEBACK_VERBOSITY = 2
+"""The number of -v that asks for tracebacks."""
 
 
 class _Group(click.Group):
-    """A group that imports a command when it is called for."""
+    """A group that imports a command when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -57,7 +57,7 @@ class _Group(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command. Of an interrupt click would print an empty line, terminal or not."""
+        """Run the command; for an interrupt click would print an empty line, terminal or not."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -75,12 +75,12 @@ class _Group(click.Group):
 @click.version_option(__version__, message="pkgharvest %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Keep the figures of many packages in one SQLite file, and show them.
+    """Track repository and PyPI metadata for many packages in one SQLite file.
 
     \b
-    pkgharvest add django/django      follow a repository
-    pkgharvest fetch --all            harvest its figures
-    pkgharvest show django            look at them (--json for programs)
+    pkgharvest add django/django      add a repository
+    pkgharvest fetch --all            fetch its metadata
+    pkgharvest show django            show it (--json for programs)
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -89,22 +89,22 @@ def cli(context: click.Context) -> None:
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
     invocation = Invocation()
-    sys.excepthook = functools.partial(_unexpected, invocation)
+    sys.excepthook = functools.partial(_report_bug, invocation)
     code = main(arguments, invocation)
     if code == ExitCode.INTERRUPTED:
-        # Python would wait for threads, of which one may ask a resolver that does not answer.
+        # Python would wait for threads, and one may be waiting for a resolver that never answers.
         drop_unwritten()
         os._exit(code)
     sys.exit(code)
 
 
 def main(arguments: Sequence[str] | None = None, invocation: Invocation | None = None) -> int:
-    """Run the command line and return its exit code. Errors are told on standard error.
+    """Run the command line and return its exit code. Errors are printed on standard error.
 
-    ``invocation`` brings another clock than the machine's.
+    ``invocation`` is given to use another clock than the machine's.
     """
-    # A name or a description may hold what the terminal's encoding does not, and a list that is
-    # read what no encoding has.
+    # Names and descriptions may have characters that the terminal's encoding lacks, and lists
+    # from standard input bytes that are not valid in any encoding.
     _open_missing_streams()
     streams = ((sys.stdout, "backslashreplace"), (sys.stderr, "backslashreplace"))
     for stream, errors in (*streams, (sys.stdin, "surrogateescape")):
@@ -123,28 +123,28 @@ def main(arguments: Sequence[str] | None = None, invocation: Invocation | None =
         )
         return code if isinstance(code, int) else ExitCode.OK
     except click.UsageError as error:
-        return _tell(_usage_line(error), _usage_hint(error), ExitCode.USAGE)
+        return _report(_usage_message(error), _usage_hint(error), ExitCode.USAGE)
     except click.ClickException as error:
-        return _tell(error.format_message(), None, ExitCode.ERROR)
+        return _report(error.format_message(), None, ExitCode.ERROR)
     except (click.exceptions.Abort, KeyboardInterrupt) as error:
-        # The terminal has shown ^C; click has ended that line only where it raises from another.
+        # The terminal shows ^C; click has ended that line only if it raised from another error.
         if error.__cause__ is None and sys.stderr.isatty():
             click.echo(err=True)
-        return _tell("interrupted", None, ExitCode.INTERRUPTED)
+        return _report("interrupted", None, ExitCode.INTERRUPTED)
     except PkgharvestError as error:
-        _trace(invocation, error)
-        return _tell(error_message(error), error_hint(error), exit_code_for_error(error))
+        _print_traceback(invocation, error)
+        return _report(error_message(error), error_hint(error), exit_code_for_error(error))
     except OSError as error:
-        _trace(invocation, error)
+        _print_traceback(invocation, error)
         drop_unwritten()
-        what = f"{error.filename}: " if error.filename else ""
-        return _tell(what + (error.strerror or str(error)).lower(), None, ExitCode.ERROR)
+        place = f"{error.filename}: " if error.filename else ""
+        return _report(place + (error.strerror or str(error)).lower(), None, ExitCode.ERROR)
 
 
 def _open_missing_streams() -> None:
-    """Let what goes to a closed standard stream go nowhere, and nothing come from one.
+    """Open the null device for each standard stream that is closed.
 
-    In this order each gets its own number again, which the catalogue's file must not get.
+    In this order each gets its own file descriptor, so that the catalog's file never does.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -156,21 +156,21 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _trace(invocation: Invocation, error: BaseException) -> None:
-    if invocation.verbosity >= _TRACEBACKS:
+def _print_traceback(invocation: Invocation, error: BaseException) -> None:
+    if invocation.verbosity >= _TRACEBACK_VERBOSITY:
         sys.__excepthook__(type(error), error, error.__traceback__)
 
 
-def _tell(message: str, hint: str | None, code: ExitCode) -> ExitCode:
+def _report(message: str, hint: str | None, code: ExitCode) -> ExitCode:
     click.echo(f"error: {sanitize(message)}", err=True)
     if hint:
         click.echo(f"\nhint: {sanitize(hint)}", err=True)
     return code
 
 
-def _usage_line(error: click.UsageError) -> str:
+def _usage_message(error: click.UsageError) -> str:
     message = " ".join(error.format_message().split())
-    if message[1:2].islower():  # a sentence of click's, and no SLUG
+    if message[1:2].islower():  # a sentence of click, not a name such as SLUG
         message = message[:1].lower() + message[1:]
     return message.removesuffix(".")
 
@@ -178,18 +178,18 @@ def _usage_line(error: click.UsageError) -> str:
 def _usage_hint(error: click.UsageError) -> str | None:
     if error.ctx is None:
         return None
-    return f"{error.ctx.command_path} --help shows what it takes"
+    return f"{error.ctx.command_path} --help shows the usage"
 
 
-def _unexpected(
+def _report_bug(
     invocation: Invocation,
     kind: type[BaseException],
     error: BaseException,
     _traceback: TracebackType | None,
 ) -> None:
-    """Tell of a fault of the program itself in one line; -vv shows where it is."""
-    _trace(invocation, error)
-    _tell(
+    """Print an unexpected exception in one line; -vv prints the traceback."""
+    _print_traceback(invocation, error)
+    _report(
         f"internal error: {kind.__name__}: {error} (this is a bug; -vv shows where)",
         None,
         ExitCode.ERROR,

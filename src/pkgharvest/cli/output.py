@@ -1,4 +1,4 @@
-"""The options that say how packages are printed, and the printing."""
+"""The options that choose how records are printed, and the printing."""
 
 import datetime as dt
 import functools
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import click
 
 from pkgharvest.api_v4.encode import RECORD_FIELDS, Column, Field, OutputStyle, Record
-from pkgharvest.catalog import packages
-from pkgharvest.cli.invocation import Invocation, write
+from pkgharvest.app.queries import CARD_PARTS
+from pkgharvest.cli.invocation import Command, Invocation, write
 from pkgharvest.formats.fields import FULL_FIELDS, choose_fields
 from pkgharvest.model.errors import InvalidValue
 from pkgharvest.model.package import Package
@@ -21,33 +21,45 @@ if TYPE_CHECKING:
 
 Format = Literal["table", "json", "jsonl", "csv", "tsv", "md"]
 
+TZ_HELP = "Print times in this IANA zone, or local.  [env: PKGHARVEST_TZ; default: UTC]"
+
 
 class Output(NamedTuple):
-    """How packages are to be printed."""
+    """How records are printed, and where to."""
 
-    format: Format
-    fields: tuple[Field, ...] | None
-    """What was asked for with ``--fields``."""
-    full: bool
-    file: str | None
-    tz: str | None
-    base_url: str | None
+    invocation: Invocation
+    format: Format = "table"
+    file: str | None = None
+    tz: str | None = None
+    base_url: str | None = None
+    fields: tuple[Field, ...] | None = None
+    """The fields of packages given with ``--fields``."""
+    full: bool = False
 
     @property
     def columns(self) -> Sequence[Field]:
-        """The fields to print."""
+        """The fields of packages to print."""
         return self.fields or (FULL_FIELDS if self.full else RECORD_FIELDS)
 
     @property
     def parts(self) -> frozenset[str]:
-        """What is to be read of packages beyond their columns, as ``catalog.reading`` has it."""
-        named = frozenset(field.name for field in self.columns)
-        # A table shows more than its fields: how old they are.
-        return named | packages.CARD_PARTS if self.format == "table" else named
+        """The parts of packages to read for them; see ``queries.show_packages``."""
+        names = frozenset(field.name for field in self.columns)
+        # A table also shows how old the data is.
+        return names | CARD_PARTS if self.format == "table" else names
+
+    def style(self) -> OutputStyle:
+        """Return the time zone and the base of links; raises InvalidValue for an unknown zone."""
+        settings = self.invocation.settings()
+        return OutputStyle(
+            now=self.invocation.clock.now(),
+            zone=_read_zone(self.tz or settings.tz.value),
+            base_url=settings.base_url.value if self.base_url is None else self.base_url,
+        )
 
 
-def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of ``printing_options``, and those that choose fields of packages."""
+def package_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of ``printing_options`` and ``field_options``, all read into ``output``."""
 
     @functools.wraps(command)
     def with_fields(
@@ -61,18 +73,21 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return printing_options(field_options(with_fields))
 
 
-def field_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--full`` and ``--fields``; the command gets them as they were written."""
-    for option in (
-        click.option("--full", is_flag=True, help="All that is known, not the record alone."),
-        click.option("--fields", metavar="A,B,C", help="These fields, in this order."),
-    ):
-        command = option(command)
-    return command
+def fields_option(command: Command) -> Command:
+    """Add ``--fields``; the command gets its text as ``fields``."""
+    return click.option("--fields", metavar="A,B,C", help="Only these fields, in this order.")(
+        command
+    )
+
+
+def field_options(command: Command) -> Command:
+    """Add ``--full`` and ``--fields``; the command gets them as given."""
+    full = click.option("--full", is_flag=True, help="Everything known, not only the record.")
+    return fields_option(full(command))
 
 
 def printing_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options; the command gets them as ``output``, an Output that chooses no fields."""
+    """Add the options that every list of records has; the command gets them as ``output``."""
 
     @functools.wraps(command)
     def with_output(
@@ -87,9 +102,8 @@ def printing_options(command: Callable[..., Any]) -> Callable[..., Any]:
         if as_json and format_ not in {None, "json"}:
             raise click.UsageError(f"--json and --format {format_} exclude each other")
         output = Output(
+            invocation=click.get_current_context().ensure_object(Invocation),
             format=format_ or ("json" if as_json else "table"),
-            fields=None,
-            full=False,
             file=None if file == "-" else file,
             tz=tz,
             base_url=base_url,
@@ -98,11 +112,11 @@ def printing_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     for option in (
         click.option("-o", "--output", "file", metavar="FILE", help="Write to FILE."),
-        click.option("--base-url", metavar="URL", help="Before links.  [env: PKGHARVEST_BASE_URL]"),
         click.option(
-            "--tz", metavar="ZONE",
-            help="Print times in this IANA zone, or local.  [env: PKGHARVEST_TZ; default: UTC]",
+            "--base-url", metavar="URL",
+            help="Put this before links.  [env: PKGHARVEST_BASE_URL]",
         ),
+        click.option("--tz", metavar="ZONE", help=TZ_HELP),
         click.option(
             "--format", "format_",
             type=click.Choice(["table", "json", "jsonl", "csv", "tsv", "md"]),
@@ -114,36 +128,51 @@ def printing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_output
 
 
-def style(invocation: Invocation, output: Output) -> OutputStyle:
-    """Return the reader's choices of zone and links; InvalidValue for an unknown zone."""
-    settings = invocation.settings()
-    return OutputStyle(
-        now=invocation.clock.now(),
-        zone=_zone(output.tz or settings.tz.value),
-        base_url=settings.base_url.value if output.base_url is None else output.base_url,
-    )
-
-
-def print_one(invocation: Invocation, package: Package, output: Output) -> None:
-    """Print one package: in JSON it is an object, not a list of one."""
+def print_package(package: Package, output: Output) -> None:
+    """Print one package; as JSON it is an object, not a list of one."""
     if output.format == "json":
-        from pkgharvest.formats import json_text  # noqa: PLC0415 - as the others below
-
-        chosen = style(invocation, output)
-        speak_utf8()
-        write([json_text.object_text(package, output.columns, chosen)], output.file)
-        return
-    print_many(invocation, [package], output, whole=True)
+        print_object(package, output.columns, output)
+    else:
+        print_packages([package], output, as_cards=True)
 
 
-def print_many(
-    invocation: Invocation, packages: Iterable[Package], output: Output, *, whole: bool
+def print_object(record: Record, columns: Sequence[Column[Record]], output: Output) -> None:
+    """Print one record as a JSON object."""
+    from pkgharvest.formats import json_text  # noqa: PLC0415 - each format when it is needed
+
+    style = output.style()
+    speak_utf8()
+    write([json_text.object_text(record, columns, style)], output.file)
+
+
+def print_packages(packages: Iterable[Package], output: Output, *, as_cards: bool) -> None:
+    """Print packages; for people as a card each, or as a line each of one table."""
+    style = output.style()
+
+    def draw(console: "Console") -> None:
+        from pkgharvest.terminal import package_card, package_table  # noqa: PLC0415 - brings rich
+
+        if output.fields is not None or not as_cards:
+            package_table.print_package_table(list(packages), console, style, fields=output.fields)
+        else:
+            package_card.print_cards(packages, console, style, full=output.full)
+
+    print_records(packages, output.columns, output, style, draw)
+
+
+def print_records(
+    records: Iterable[Record],
+    columns: Sequence[Column[Record]],
+    output: Output,
+    style: OutputStyle,
+    draw: Callable[["Console"], None],
 ) -> None:
-    """Print packages; in a table ``whole`` shows each by itself, otherwise a line each."""
-    chosen = style(invocation, output)
-    if output.format != "table":
-        speak_utf8()
-    write(_pieces(packages, output, chosen, whole=whole), output.file)
+    """Print ``columns`` of the records for programs, or what ``draw`` prints for people."""
+    if output.format == "table":
+        write([render(output, draw)], output.file)
+        return
+    speak_utf8()
+    write(format_records(records, columns, style, output.format), output.file)
 
 
 def speak_utf8() -> None:
@@ -152,63 +181,40 @@ def speak_utf8() -> None:
         sys.stdout.reconfigure(encoding="utf-8")
 
 
-def _pieces(
-    packages: Iterable[Package], output: Output, chosen: OutputStyle, *, whole: bool
-) -> Iterator[str]:
-    if output.format == "table":
-        yield from _table(packages, output, chosen, whole=whole)
-    else:
-        yield from pieces(packages, output.columns, chosen, output.format)
-
-
-def pieces(
+def format_records(
     records: Iterable[Record],
     columns: Sequence[Column[Record]],
-    chosen: OutputStyle,
+    style: OutputStyle,
     format_: Literal["json", "jsonl", "csv", "tsv", "md"],
 ) -> Iterator[str]:
-    """Yield the pieces of a list of ``records``, whatever they are, in a format for programs."""
-    # Each format is imported when it is asked for: show --json pays for no table.
+    """Yield a list of records, piece by piece, in a format for programs."""
+    # Each format is imported when it is needed: show --json does not pay for the others.
     match format_:
         case "json":
             from pkgharvest.formats import json_text  # noqa: PLC0415
 
-            yield from json_text.array_pieces(records, columns, chosen)
+            yield from json_text.array_pieces(records, columns, style)
         case "jsonl":
             from pkgharvest.formats import json_text  # noqa: PLC0415
 
-            yield from json_text.jsonl_lines(records, columns, chosen)
+            yield from json_text.jsonl_lines(records, columns, style)
         case "csv":
             from pkgharvest.formats import delimited  # noqa: PLC0415
 
-            yield from delimited.csv_lines(records, columns, chosen)
+            yield from delimited.csv_lines(records, columns, style)
         case "tsv":
             from pkgharvest.formats import delimited  # noqa: PLC0415
 
-            yield from delimited.tsv_lines(records, columns, chosen)
+            yield from delimited.tsv_lines(records, columns, style)
         case "md":
             from pkgharvest.formats import markdown  # noqa: PLC0415
 
-            yield from markdown.markdown_lines(records, columns, chosen)
+            yield from markdown.markdown_lines(records, columns, style)
 
 
-def _table(
-    packages: Iterable[Package], output: Output, chosen: OutputStyle, *, whole: bool
-) -> Iterator[str]:
-    from pkgharvest.terminal import package_card, package_table  # noqa: PLC0415
-
-    def draw(console: "Console") -> None:
-        if output.fields is not None or not whole:
-            package_table.print_package_table(list(packages), console, chosen, fields=output.fields)
-        else:
-            package_card.print_cards(packages, console, chosen, full=output.full)
-
-    yield drawn(output, draw)
-
-
-def drawn(output: Output, draw: Callable[["Console"], None]) -> str:
-    """Return what ``draw`` prints on a console that is like where the output goes."""
-    from pkgharvest.terminal.console import open_console  # noqa: PLC0415
+def render(output: Output, draw: Callable[["Console"], None]) -> str:
+    """Return what ``draw`` prints on a console as wide and colorful as the output's."""
+    from pkgharvest.terminal.console import open_console  # noqa: PLC0415 - brings rich
 
     console = open_console(sys.stdout if output.file is None else io.StringIO())
     with console.capture() as captured:
@@ -216,7 +222,7 @@ def drawn(output: Output, draw: Callable[["Console"], None]) -> str:
     return captured.get()
 
 
-def _zone(name: str) -> dt.tzinfo | None:
+def _read_zone(name: str) -> dt.tzinfo | None:
     """Return the zone called ``name``; None is the machine's own."""
     if name.upper() in {"UTC", "Z"}:
         return dt.UTC

@@ -1,4 +1,4 @@
-"""Option values that are read by pkgharvest's own rules."""
+"""Parameter types for the values of options: durations, instants and text."""
 
 import datetime as dt
 from typing import Any
@@ -17,42 +17,42 @@ class Duration(click.ParamType[dt.timedelta]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> dt.timedelta:
-        """Read the duration, or fail as a usage error."""
+        """Parse the duration, or fail with a usage error."""
         try:
             return parse_duration(str(value))
         except InvalidValue as error:
-            self.fail(_told(error), param, ctx)
+            self.fail(_describe(error), param, ctx)
 
 
 class Instant(click.ParamType[dt.datetime]):
-    """ISO 8601, UTC where no offset is given."""
+    """ISO 8601; UTC if there is no offset."""
 
     name = "instant"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> dt.datetime:
-        """Read the instant, or fail as a usage error."""
+        """Parse the instant, or fail with a usage error."""
         try:
             return parse_instant(str(value))
         except InvalidValue as error:
-            self.fail(_told(error), param, ctx)
+            self.fail(_describe(error), param, ctx)
 
 
 class Text(click.ParamType[str]):
-    """What the catalogue can hold: bytes that are no text in the terminal's encoding it cannot."""
+    """Text that the catalog can store: not bytes that are invalid in the terminal's encoding."""
 
     name = "text"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Take the text, or fail as a usage error."""
+        """Return the text, or fail with a usage error."""
         text = str(value)
         if any("\ud800" <= character <= "\udfff" for character in text):
             self.fail(f"{text!r} is not text", param, ctx)
         return text
 
 
-def _told(error: InvalidValue) -> str:
+def _describe(error: InvalidValue) -> str:
     return f"{error.message} ({error.hint})" if error.hint else error.message
 
 

@@ -1,9 +1,11 @@
-"""How a run is followed: a display on a terminal, lines for a log, silence for cron."""
+"""The progress of a run: a display on a terminal, lines in a log, nothing for cron."""
 
+import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.text import Text
@@ -12,16 +14,23 @@ from pkgharvest.cli.invocation import Invocation
 from pkgharvest.formats.sanitize import sanitize
 from pkgharvest.model.events import (
     Event,
+    Listener,
     RequestFinished,
     RequestRetried,
     RequestThrottled,
     SourceFinished,
 )
 from pkgharvest.model.instants import format_instant
-from pkgharvest.pipeline.options import FetchOptions
-from pkgharvest.pipeline.plan import IdleReason
-from pkgharvest.pipeline.report import RunReport, SourceFailure
 from pkgharvest.terminal.progress import ProgressDisplay
+
+if TYPE_CHECKING:
+    from pkgharvest.app.fetch import (
+        FetchOptions,
+        IdleReason,
+        RunContext,
+        RunReport,
+        SourceFailure,
+    )
 
 _STOPPED = {
     "time-budget": "the time budget is spent",
@@ -29,21 +38,21 @@ _STOPPED = {
     "interrupted": "interrupted",
 }
 
-_LONG = 60.0
-"""Seconds of a wait that is worth a line even where only the end is told."""
+_LONG_WAIT_SECONDS = 60.0
+"""Waits from this on get a line, even if otherwise only the end of the run does."""
 
-_NAMED = 3
-"""Packages that failed and are named in the last line."""
+_MAX_NAMED = 3
+"""Failed packages that the last line names."""
 
-_UNTIMED = 10.0
-"""Seconds that nobody needs to be told a run took."""
+_MIN_TIMED_SECONDS = 10.0
+"""The duration of shorter runs is not printed."""
 
 
 class Progress:
-    """Listens to a run and tells of it on standard error.
+    """Listens to a run and reports it on standard error.
 
-    On a terminal there is a display, and failures are told as they come; elsewhere, or when
-    quiet, the last line names them. Verbose, all is told as it comes.
+    On a terminal there is a display, and failures are printed as they come. Elsewhere, or when
+    quiet, the last line names them. With ``--verbose`` everything is printed as it comes.
     """
 
     def __init__(self, invocation: Invocation, environ: Mapping[str, str]) -> None:
@@ -51,10 +60,10 @@ class Progress:
         self._quiet = invocation.quiet
         self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._on_terminal = sys.stderr.isatty()
-        watched = self._on_terminal and not self._quiet
-        self._tells_failures = watched or self._verbose
+        is_watched = self._on_terminal and not self._quiet
+        self._prints_failures = is_watched or self._verbose
         self._display: ProgressDisplay | None = None
-        if watched and not environ.get("PKGHARVEST_NO_PROGRESS") and _can_redraw(self._console):
+        if is_watched and not environ.get("PKGHARVEST_NO_PROGRESS") and _can_redraw(self._console):
             self._display = ProgressDisplay(self._console, invocation.clock)
 
     def __enter__(self) -> Self:
@@ -70,41 +79,40 @@ class Progress:
             self._display.stop()
 
     def __call__(self, event: Event) -> None:
-        """Take note of what happens."""
+        """Handle an event of the run."""
         if self._display is not None:
             self._display(event)
         match event:
-            case SourceFinished(failure=failure) if failure is not None and self._tells_failures:
-                what = f"{event.outcome.target.slug}: {event.outcome.source}: {failure.kind}"
-                self._line(f"{what}: {failure.message}", style="red")
+            case SourceFinished(failure=failure) if failure is not None and self._prints_failures:
+                source = f"{event.outcome.target.slug}: {event.outcome.source}"
+                self._line(f"{source}: {failure.kind}: {failure.message}", style="red")
             case RequestThrottled():
                 self._throttled(event)
             case RequestFinished() if self._verbose:
-                status = "no answer" if event.status is None else event.status
+                status = "no response" if event.status is None else event.status
                 self._line(f"{event.method} {event.url} {status} {event.seconds:.2f} s")
             case RequestRetried() if self._verbose:
-                self._line(f"again in {event.seconds:.1f} s: {event.url}: {event.reason}")
+                self._line(f"retrying in {event.seconds:.1f} s: {event.url}: {event.reason}")
             case _:
                 pass
 
-    def conclude(self, report: RunReport, order: FetchOptions) -> None:
-        """Tell how the run went: one line, or none where all is well and nobody asked.
+    def summarize(self, report: "RunReport", options: "FetchOptions") -> None:
+        """Print how the run went in one line, or nothing if all is well and ``--quiet`` given.
 
-        A recording that lacks something is told of before, and what helps with a quota after.
+        A warning about an incomplete recording comes before it, a hint about a quota after it.
         """
-        if order.record is not None and report.read_with_git:
-            read = counted(report.read_with_git, "package")
+        if options.record is not None and report.read_with_git:
+            packages = count_noun(report.read_with_git, "package")
             self._line(
-                f"warning: {order.record} holds no git traffic:"
-                f" a replay fails for {read} read with git"
+                f"warning: {options.record} has no git traffic:"
+                f" replaying it fails for {packages} read with git"
             )
-        troubled = report.failed or report.stopped
-        if self._quiet and not troubled:
+        if self._quiet and not (report.failed or report.stopped):
             return
-        parts = [counted(report.selected, "package")]
+        parts = [count_noun(report.selected, "package")]
         parts += [
-            f"{number:,} {what}"
-            for what, number in (
+            f"{number:,} {label}"
+            for label, number in (
                 ("updated", report.updated),
                 ("unchanged", report.unchanged),
                 ("failed", report.failed),
@@ -112,41 +120,44 @@ class Progress:
             )
             if number
         ]
-        line = ", ".join(parts) + f"; {counted(report.traffic.requests, 'request')}{_took(report)}"
+        line = (
+            ", ".join(parts)
+            + f"; {count_noun(report.traffic.requests, 'request')}{_format_duration(report)}"
+        )
         if report.stopped == "quota":
             line += f"; {'; '.join(report.out_of_quota)}"
         elif report.stopped is not None:
             line += f"; {_STOPPED[report.stopped]}"
-        if report.failures and not self._tells_failures:
-            line += f"; failed: {_named(report.failures)}"
+        if report.failures and not self._prints_failures:
+            line += f"; failed: {_name_failures(report.failures)}"
         was_shown = self._display is not None and self._display.was_shown
         if report.stopped == "interrupted" and self._on_terminal and not was_shown:
-            self._line("")  # ends the one on which the terminal has shown ^C
+            self._line("")  # end the line on which the terminal shows ^C
         self._line(line)
         if report.stopped == "quota":
-            advice = list(report.token_advice)
-            advice += [] if order.wait else ["--wait sleeps until a quota begins anew"]
-            self._hint("; ".join(advice))
+            hints = list(report.token_advice)
+            hints += [] if options.wait else ["--wait sleeps until the quota resets"]
+            self._hint("; ".join(hints))
 
-    def tell_why(self, idle: IdleReason, order: FetchOptions) -> None:
-        """Tell why there is nothing to fetch, and what there is to do about it."""
+    def explain_idle(self, idle: "IdleReason", options: "FetchOptions") -> None:
+        """Print why there is nothing to fetch, and what helps."""
         if self._quiet:
             return
         counts = [
-            f"{number:,} {what}"
-            for number, what in ((idle.fresh, "fresh"), (idle.backing_off, "in back-off"))
+            f"{number:,} {label}"
+            for number, label in ((idle.fresh, "fresh"), (idle.backing_off, "in back-off"))
             if number
         ]
         if not idle.cataloged:
-            self._line("the catalogue is empty")
-            self._hint("pkgharvest add OWNER/NAME follows a repository")
+            self._line("the catalog is empty")
+            self._hint("pkgharvest add OWNER/NAME adds a repository")
         elif counts:
             self._line(f"nothing is due: {', '.join(counts)}")
-            self._hint("--retry-failed fetches what is in back-off" if idle.backing_off else "")
+            self._hint("--retry-failed fetches packages in back-off" if idle.backing_off else "")
         elif idle.done:
-            self._line("nothing is due: the run before, which did not end, had done it all")
+            self._line("nothing is due: the last run did everything, though it did not finish")
         else:
-            self._line(f"no package has this source: {', '.join(order.sources)}")
+            self._line(f"no package has this source: {', '.join(options.sources)}")
 
     def _hint(self, text: str) -> None:
         if text:
@@ -154,10 +165,10 @@ class Progress:
             self._line(f"hint: {text}")
 
     def _throttled(self, event: RequestThrottled) -> None:
-        if self._verbose or (event.seconds >= _LONG and not self._quiet):
-            why = "is out of quota" if event.used_up else "asks for a pause"
+        if self._verbose or (event.seconds >= _LONG_WAIT_SECONDS and not self._quiet):
+            reason = "is out of quota" if event.used_up else "asks for a pause"
             until = f"{event.seconds:,.0f} s, until {format_instant(event.until)}"
-            self._line(f"{event.host} {why}: waiting {until}")
+            self._line(f"{event.host} {reason}: waiting {until}")
 
     def _line(self, text: str, style: str = "") -> None:
         line = Text(sanitize(text), style=style)
@@ -167,34 +178,51 @@ class Progress:
             self._console.print(line, soft_wrap=True)
 
 
-def counted(number: int, noun: str) -> str:
-    """Return ``number`` of ``noun`` in words: ``1 package``, ``2,000 packages``."""
+def count_noun(number: int, noun: str) -> str:
+    """Return a count with its noun.
+
+    >>> count_noun(1, "package"), count_noun(2000, "package")
+    ('1 package', '2,000 packages')
+    """
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _named(failures: Sequence[SourceFailure]) -> str:
-    """Name what failed, so that a log has it: a few packages, or all about a single source."""
+def _name_failures(failures: "Sequence[SourceFailure]") -> str:
+    """Name a few packages that failed, or describe a single failure, for the log."""
     if len(failures) == 1:
-        (one,) = failures
-        return f"{one.slug} ({one.source}: {one.error}: {one.message})"
+        (failure,) = failures
+        return f"{failure.slug} ({failure.source}: {failure.error}: {failure.message})"
     by_slug: dict[str, list[str]] = {}
-    for one in failures:
-        by_slug.setdefault(one.slug, []).append(f"{one.source}: {one.error}")
-    named = [f"{slug} ({', '.join(errors)})" for slug, errors in by_slug.items()][:_NAMED]
-    more = len(by_slug) - len(named)
-    return ", ".join(named) + (f" and {more:,} more (pkgharvest list --failing)" if more else "")
+    for failure in failures:
+        by_slug.setdefault(failure.slug, []).append(f"{failure.source}: {failure.error}")
+    names = [f"{slug} ({', '.join(errors)})" for slug, errors in by_slug.items()][:_MAX_NAMED]
+    more = len(by_slug) - len(names)
+    return ", ".join(names) + (f" and {more:,} more (pkgharvest list --failing)" if more else "")
 
 
-def _took(report: RunReport) -> str:
-    """Say how long it took; nothing where that was short, or where the clock was put back."""
+def _format_duration(report: "RunReport") -> str:
+    """Return how long the run took, or nothing if it was short or the clock was set back."""
     seconds = int((report.finished - report.started).total_seconds())
-    if seconds < _UNTIMED:
+    if seconds < _MIN_TIMED_SECONDS:
         return ""
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
         return f" in {hours:,} h {minutes} min"
     return f" in {minutes} min {seconds} s" if minutes else f" in {seconds} s"
+
+
+def make_context(invocation: Invocation, listener: Listener) -> "RunContext":
+    """Return what a run of this invocation takes from its surroundings."""
+    from pkgharvest.app.fetch import RunContext  # noqa: PLC0415 - import needs only Progress
+
+    return RunContext(
+        settings=invocation.settings(),
+        environ=os.environ,
+        clock=invocation.clock,
+        listener=listener,
+        stop_signals=(signal.SIGINT, signal.SIGTERM),
+    )
 
 
 def _can_redraw(console: Console) -> bool:

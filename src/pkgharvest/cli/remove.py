@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from pkgharvest.catalog import database, lookup, packages
+from pkgharvest.app import queries
 from pkgharvest.cli.exit_codes import ExitCode
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation
 
@@ -15,19 +15,17 @@ from pkgharvest.cli.invocation import Invocation, global_options, pass_invocatio
 @global_options
 @pass_invocation
 def command(invocation: Invocation, names: tuple[str, ...], yes: bool) -> int:
-    """Remove packages, with all that is known of them: history, validators, cached clones."""
-    from pkgharvest.app.removal import remove  # noqa: PLC0415 - not for remove --help to pay
+    """Remove packages and everything known about them: history, HTTP cache validators, clones."""
+    from pkgharvest.app.packages import remove_packages  # noqa: PLC0415 - not for --help
 
-    path = invocation.db_path
-    with database.open_reader(path) as conn:
-        ids = tuple(dict.fromkeys(lookup.find_package(conn, name) for name in names))
-        slugs = [package.slug for package in packages.read_packages(conn, ids)]
+    found = queries.find_packages(invocation.db_path, names)
     if not yes:
         if not sys.stdin.isatty():
-            raise click.UsageError("nobody is there to be asked; --yes removes without asking")
-        if not click.confirm(f"Remove {', '.join(slugs)} and all that is known of them?", err=True):
+            raise click.UsageError("not a terminal; use --yes to skip the confirmation")
+        slugs = ", ".join(found.values())
+        if not click.confirm(f"Remove {slugs} and everything known about them?", err=True):
             invocation.say("nothing was removed")
             return ExitCode.ERROR
-    for slug in remove(path, ids):
+    for slug in remove_packages(invocation.db_path, found):
         invocation.say(f"removed {slug}")
     return ExitCode.OK

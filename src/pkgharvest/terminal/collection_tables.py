@@ -19,9 +19,13 @@ _NAMED_PACKAGES = 10
 
 
 def print_collections(
-    noun: Literal["category", "grid"], collections: Sequence[Category | Grid], console: Console
+    noun: Literal["category", "grid"],
+    collections: Sequence[Category | Grid],
+    console: Console,
+    *,
+    if_empty: str = "nothing to list",
 ) -> None:
-    """Print one line per category or grid."""
+    """Print one line per category or grid, or else ``if_empty``."""
     screen = Screen(console)
     table = _make_table(noun, "title", "packages", "description", right_column="packages")
     for collection in collections:
@@ -37,7 +41,7 @@ def print_collections(
             str(size),
             screen.text(collection.description, "dim"),
         )
-    _print_table(table, console, f"no {noun} yet: pkgharvest {noun} add creates one")
+    _print_table(table, console, if_empty)
 
 
 def print_columns(

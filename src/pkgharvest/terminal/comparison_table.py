@@ -30,9 +30,17 @@ _BEST_MARK = " *"
 
 
 def print_comparison(
-    grid: Grid, entries: Sequence[ComparisonEntry], console: Console, style: OutputStyle
+    grid: Grid,
+    entries: Sequence[ComparisonEntry],
+    console: Console,
+    style: OutputStyle,
+    *,
+    if_empty: str = "",
 ) -> None:
-    """Print a grid, and its packages side by side with the best values marked."""
+    """Print a grid, and its packages side by side with the best values marked.
+
+    A grid without packages has ``if_empty`` instead.
+    """
     screen = Screen(console)
     console.print(screen.text(grid.title, "bold"))
     if grid.description:
@@ -41,8 +49,7 @@ def print_comparison(
     locked = ", locked" if grid.is_locked else ""
     console.print(Text(count + locked, "dim", overflow="fold"))
     if not entries:
-        hint = f"pkgharvest grid edit {grid.slug} --add PACKAGE adds one"
-        console.print(screen.text(hint, "dim"))
+        console.print(screen.text(if_empty, "dim"))
         return
     layout = _Layout(screen, entries, style)
     for line in layout.lines():

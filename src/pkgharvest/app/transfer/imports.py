@@ -1,7 +1,7 @@
-"""An import: resources of the API v4, or lines of an export, go into the catalogue.
+"""Import resources of the API v4, or the lines of an export, into the catalog.
 
-What came is committed a few hundred at a time, so that a fetch at work is not kept waiting, and
-an import that is broken off has lost nothing: the next one finds what is there unchanged.
+A few hundred resources are committed at a time, so that a fetch at work is not kept waiting. An
+interrupted import loses nothing: the next one finds what is already there unchanged.
 """
 
 import contextlib
@@ -27,8 +27,7 @@ from pkgharvest.pipeline.runner import run_loop
 from pkgharvest.transport.client import open_client
 from pkgharvest.transport.credentials import Credentials
 
-_AT_ONCE = 200
-"""Resources in one transaction."""
+_RESOURCES_PER_TRANSACTION = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,77 +35,91 @@ class ImportResult:
     """What became of one resource."""
 
     input: str
-    """Where it stood: the file, and its line or its place in the list."""
+    """Where it was: the file, and its line or its index in the list."""
     outcome: UpsertOutcome
     type: str | None = None
     slug: str | None = None
     message: str = ""
 
+    def to_dict(self) -> dict[str, str | None]:
+        """Return the object that ``import --json`` prints."""
+        return {
+            "input": self.input,
+            "type": self.type,
+            "slug": self.slug,
+            "outcome": self.outcome,
+            "message": self.message,
+        }
 
-class Import:
-    """One call of ``import``: ``tell`` hears what became of each resource, once it is committed.
 
-    ``note`` hears what a person should know besides.
+class Importer:
+    """Imports files and URLs into the catalog, which is created when the first resource comes.
+
+    ``on_result`` is called with the result of each resource once it is committed, ``on_note`` with
+    anything else that a person should know.
     """
 
     def __init__(
         self,
         db_path: Path,
         now: dt.datetime,
-        tell: Callable[[ImportResult], None],
-        note: Callable[[str], None],
+        *,
+        on_result: Callable[[ImportResult], None],
+        on_note: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._db_path = db_path
         self._now = now
-        self._tell = tell
-        self._note = note
+        self._on_result = on_result
+        self._on_note = on_note
 
-    def file(self, name: str, stream: BinaryIO) -> None:
-        """Import what ``stream`` holds.
+    def import_stream(self, name: str, stream: BinaryIO) -> None:
+        """Import the resources in ``stream``; ``name`` says where they are from.
 
-        Raises CatalogError, and Malformed where it holds nothing of the kind.
+        Raises CatalogError, and Malformed if there is no resource in it.
         """
-        with _Target(self._db_path, self._now, self._tell) as target:
-            found = documents.split_document(name, stream, self._note)
-            while chunk := list(itertools.islice(found, _AT_ONCE)):
-                target.take(chunk)
-            target.require_something(name)
+        with _Batches(self._db_path, self._now, self._on_result) as batches:
+            parts = documents.split_document(name, stream, self._on_note)
+            while batch := list(itertools.islice(parts, _RESOURCES_PER_TRANSACTION)):
+                batches.write(batch)
+            batches.require_resources(name)
 
-    def url(self, url: str, clock: Clock, listener: Listener) -> None:
+    def import_url(self, url: str, clock: Clock, listener: Listener) -> None:
         """Import what is at ``url``: one resource, or a list with all of its pages.
 
-        Raises CatalogError, SourceError where a page cannot be had (what came before it is
-        imported), and Malformed where there is nothing of the kind.
+        Raises CatalogError, SourceError if a page cannot be read (those before it are imported),
+        and Malformed if there is no resource.
         """
         run_loop(self._download(url, clock, listener))
 
     async def _download(self, url: str, clock: Clock, listener: Listener) -> None:
-        with _Target(self._db_path, self._now, self._tell) as target:
+        with _Batches(self._db_path, self._now, self._on_result) as batches:
             async with open_client(
                 clock=clock,
                 listener=listener,
                 credentials=Credentials.none(),
             ) as client:
-                found = documents.download_parts(client, url)
-                async with contextlib.aclosing(found):
-                    async for page in found:
-                        for start in range(0, len(page), _AT_ONCE):
-                            target.take(page[start : start + _AT_ONCE])
-            target.require_something(url)
+                pages = documents.download_parts(client, url)
+                async with contextlib.aclosing(pages):
+                    async for page in pages:
+                        for start in range(0, len(page), _RESOURCES_PER_TRANSACTION):
+                            batches.write(page[start : start + _RESOURCES_PER_TRANSACTION])
+            batches.require_resources(url)
 
 
-class _Target:
-    """The catalogue, opened when there is something for it, and made where it is missing."""
+class _Batches:
+    """Writes batches of resources, each in a transaction; opens the catalog for the first one."""
 
-    def __init__(self, path: Path, now: dt.datetime, tell: Callable[[ImportResult], None]) -> None:
+    def __init__(
+        self, path: Path, now: dt.datetime, on_result: Callable[[ImportResult], None]
+    ) -> None:
         self._path = path
         self._now = now
-        self._tell = tell
+        self._on_result = on_result
         self._stack = contextlib.ExitStack()
         self._connection: sqlite3.Connection | None = None
         self._reader: dump.DumpReader | None = None
         self._held: list[ImportResult] = []
-        """What was skipped before anything was recognised."""
+        """Results from before the first resource."""
 
     def __enter__(self) -> Self:
         return self
@@ -114,88 +127,94 @@ class _Target:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def take(self, chunk: list[DocumentPart]) -> None:
-        """Import a few, in one transaction; Malformed for what a newer program wrote."""
-        for piece in chunk:
-            if piece.node is not None and dump.is_newer_dump(piece.node):
+    def write(self, batch: list[DocumentPart]) -> None:
+        """Import a batch; raises Malformed for the dump of a newer program."""
+        for part in batch:
+            if part.node is not None and dump.is_newer_dump(part.node):
                 raise Malformed(
-                    f"{piece.place}: written by a newer pkgharvest", hint="upgrade pkgharvest"
+                    f"{part.place}: written by a newer pkgharvest", hint="upgrade pkgharvest"
                 )
-        if self._connection is None and not any(map(_is_recognised, chunk)):
-            self._held += [_skipped(piece, _what_is_wrong(piece)) for piece in chunk]
+        if self._connection is None and not any(map(_is_resource, batch)):
+            self._held += [_skipped(part, _explain(part)) for part in batch]
             return
         if self._connection is None:
             self._connection = self._stack.enter_context(
                 database.open_writer(self._path, create=True)
             )
             self._reader = dump.DumpReader(self._connection)
-        with database.translate_sqlite_errors(self._path), database.transaction(self._connection):
-            told = list(self._imported(self._connection, chunk))
-        for one in (*self._held, *told):
-            self._tell(one)
+        with (
+            database.translate_sqlite_errors(self._path),
+            database.transaction(self._connection),
+        ):
+            results = list(self._import_batch(self._connection, batch))
+        for result in (*self._held, *results):
+            self._on_result(result)
         self._held.clear()
 
-    def require_something(self, name: str) -> None:
-        """Raise Malformed where there was something, and nothing of it was recognised."""
+    def require_resources(self, name: str) -> None:
+        """Raise Malformed if there was something, and none of it a resource."""
         if self._held:
             raise Malformed(
                 f"{name}: neither resources of the API v4 nor an export of pkgharvest",
                 hint="a package, grid or category, a list or a page of them, or one a line",
             )
 
-    def _imported(
-        self, conn: sqlite3.Connection, chunk: list[DocumentPart]
+    def _import_batch(
+        self, connection: sqlite3.Connection, batch: list[DocumentPart]
     ) -> Iterator[ImportResult]:
-        for piece in chunk:
-            if piece.node is None:
-                yield _skipped(piece, piece.fault)
+        for part in batch:
+            if part.node is None:
+                yield _skipped(part, part.fault)
                 continue
-            conn.execute("SAVEPOINT resource")
+            connection.execute("SAVEPOINT resource")
+            result: ImportResult | None
             try:
-                told = self._one(conn, piece.place, piece.node)
+                result = self._import_resource(connection, part.place, part.node)
             except (Malformed, Conflict, sqlite3.IntegrityError) as error:
-                conn.execute("ROLLBACK TO resource")
-                told = _skipped(piece, _words(piece.place, error))
-            conn.execute("RELEASE resource")
-            if told is not None:
-                yield told
+                connection.execute("ROLLBACK TO resource")
+                result = _skipped(part, _error_message(part.place, error))
+            connection.execute("RELEASE resource")
+            if result is not None:
+                yield result
 
-    def _one(self, conn: sqlite3.Connection, place: str, node: JsonNode) -> ImportResult | None:
-        verdict: UpsertResult
+    def _import_resource(
+        self, connection: sqlite3.Connection, place: str, node: JsonNode
+    ) -> ImportResult | None:
+        upserted: UpsertResult
         if dump.is_dump_line(node):
             assert self._reader is not None
             line = self._reader.read(node)
             if line is None:
                 return None
-            verdict = restore.restore_line(conn, line, self._now)
+            upserted = restore.restore_line(connection, line, self._now)
             kind, slug = NOUNS[line.table], line.slug
         else:
-            told = decode.decode_resource(node)
-            verdict = api_import.import_resource(conn, told, self._now)
-            kind, slug = told.kind, told.slug
+            resource = decode.decode_resource(node)
+            upserted = api_import.import_resource(connection, resource, self._now)
+            kind, slug = resource.kind, resource.slug
         return ImportResult(
-            input=place, outcome=verdict.outcome, type=kind, slug=slug, message=verdict.message
+            input=place, outcome=upserted.outcome, type=kind, slug=slug, message=upserted.message
         )
 
 
-def _is_recognised(piece: DocumentPart) -> bool:
-    node = piece.node
+def _is_resource(part: DocumentPart) -> bool:
+    node = part.node
     return node is not None and (dump.is_dump_line(node) or decode.resource_kind(node) is not None)
 
 
-def _what_is_wrong(piece: DocumentPart) -> str:
-    return piece.fault or f"{piece.place}: neither a package nor a grid nor a category"
+def _explain(part: DocumentPart) -> str:
+    return part.fault or f"{part.place}: neither a package nor a grid nor a category"
 
 
-def _skipped(piece: DocumentPart, message: str) -> ImportResult:
-    """Say that it was skipped; who it may have been is told as far as that can be read."""
-    value = None if piece.node is None else piece.node.value
+def _skipped(part: DocumentPart, message: str) -> ImportResult:
+    """Return the result of a skipped part, with its type and slug as far as they can be read."""
+    value = None if part.node is None else part.node.value
     slug = value.get("slug") if isinstance(value, dict) else None
     kind = None
-    if piece.node is not None and isinstance(value, dict):
-        kind = value["type"] if dump.is_dump_line(piece.node) else decode.resource_kind(piece.node)
+    if part.node is not None and isinstance(value, dict):
+        kind = value["type"] if dump.is_dump_line(part.node) else decode.resource_kind(part.node)
     return ImportResult(
-        input=piece.place,
+        input=part.place,
         outcome="skipped",
         type=kind,
         slug=slug if isinstance(slug, str) else None,
@@ -203,6 +222,6 @@ def _skipped(piece: DocumentPart, message: str) -> ImportResult:
     )
 
 
-def _words(place: str, error: Malformed | Conflict | sqlite3.IntegrityError) -> str:
-    # What could not be read begins with its place already.
+def _error_message(place: str, error: Malformed | Conflict | sqlite3.IntegrityError) -> str:
+    # The message about malformed JSON already starts with its place.
     return error.message if isinstance(error, Malformed) else f"{place}: {error}"

@@ -1,0 +1,70 @@
+"""Look after the catalog's file, and after the clones of the repositories in it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pkgharvest.catalog import database, maintenance
+from pkgharvest.catalog.maintenance import CheckResult, backup
+
+if TYPE_CHECKING:
+    from pkgharvest.git.clones import CloneCache
+
+__all__ = ["CatalogCheck", "VacuumResult", "backup", "check_catalog", "vacuum_catalog"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogCheck:
+    """What a check of the catalog found."""
+
+    file: CheckResult
+    clones: Path
+    """The directory of the clones."""
+    clones_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VacuumResult:
+    """The space that was freed, in bytes."""
+
+    file_bytes: int
+    clones_bytes: int
+
+
+def check_catalog(db_path: Path) -> CatalogCheck:
+    """Check that the file is whole, and measure it and the clones. Raises CatalogError."""
+    with database.open_reader(db_path) as connection:
+        result = maintenance.check_catalog(connection, db_path)
+    clones = clone_cache(db_path)
+    return CatalogCheck(file=result, clones=clones.directory, clones_bytes=clones.size())
+
+
+def vacuum_catalog(db_path: Path) -> VacuumResult:
+    """Free unused space in the file, and remove the clones that no package needs.
+
+    Raises CatalogError.
+    """
+    with database.open_writer(db_path) as connection:
+        before = maintenance.file_size(db_path)
+        maintenance.vacuum_catalog(connection)
+    freed = max(0, before - maintenance.file_size(db_path))
+    return VacuumResult(file_bytes=freed, clones_bytes=_remove_unused_clones(db_path))
+
+
+def _remove_unused_clones(db_path: Path) -> int:
+    from pkgharvest.catalog import edits  # noqa: PLC0415 - needed by vacuum alone
+    from pkgharvest.catalog.encoding import stored_locator  # noqa: PLC0415
+
+    with database.open_reader(db_path) as connection:
+        urls = edits.repository_urls(connection)
+    locators = map(stored_locator, urls)
+    return clone_cache(db_path).keep_only([locator for locator in locators if locator is not None])
+
+
+def clone_cache(db_path: Path) -> "CloneCache":
+    """Return the clones in the user's cache directory, or beside the catalog at ``db_path``."""
+    from pkgharvest.git.clones import CloneCache  # noqa: PLC0415 - backup needs no git
+    from pkgharvest.pipeline.sources import clones_directory  # noqa: PLC0415 - brings the sources
+    from pkgharvest.settings.load import cache_directory  # noqa: PLC0415
+
+    return CloneCache(clones_directory(cache_directory(db_path)))

@@ -1,0 +1,160 @@
+"""Read packages: show, list, search, and compare those of a grid.
+
+What packages were before is in ``history``.
+
+``show`` has milliseconds to start, so what only one query needs is imported by that query. Lists
+are lazy: a few hundred packages are held at a time, and all of them are of one moment, even while
+a fetch is writing.
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from pkgharvest.catalog import database, lookup, packages
+from pkgharvest.catalog.packages import (
+    ALL_PARTS,
+    CARD_PARTS,
+    RECORD_PARTS,
+    SORT_KEYS,
+    PackageFilter,
+    SortKey,
+)
+from pkgharvest.model.package import Package
+
+if TYPE_CHECKING:
+    from pkgharvest.api_v4.encode import OutputStyle
+    from pkgharvest.formats.comparison import ComparisonEntry
+    from pkgharvest.model.collections import Grid
+    from pkgharvest.model.search_text import SearchHit
+
+__all__ = [
+    "ALL_PARTS",
+    "CARD_PARTS",
+    "RECORD_PARTS",
+    "SORT_KEYS",
+    "PackageFilter",
+    "SearchResult",
+    "SortKey",
+    "compare_grid",
+    "find_packages",
+    "list_packages",
+    "open_snapshot",
+    "search",
+    "select_ids",
+    "show_packages",
+]
+
+
+def find_packages(db_path: Path, names: Sequence[str]) -> dict[int, str]:
+    """Return the slugs of the packages called ``names``, by id; each package once.
+
+    A name is a slug, an id, the name of a PyPI project or the URL of a repository. Raises
+    UnknownPackage and CatalogError.
+    """
+    with database.open_reader(db_path) as connection:
+        ids = _find(connection, names)
+        return {package.id: package.slug for package in packages.read_packages(connection, ids, ())}
+
+
+def show_packages(
+    db_path: Path, names: Sequence[str], parts: Collection[str] = RECORD_PARTS
+) -> list[Package]:
+    """Return the packages called ``names``, in that order, each once.
+
+    ``parts`` are the parts to read beyond the columns of the package. Raises as ``find_packages``.
+    """
+    with database.open_reader(db_path) as connection:
+        return list(packages.read_packages(connection, _find(connection, names), parts))
+
+
+@contextlib.contextmanager
+def list_packages(
+    db_path: Path,
+    wanted: PackageFilter = PackageFilter(),  # noqa: B008 - immutable
+    *,
+    sort: SortKey = "name",
+    reverse: bool = False,
+    limit: int | None = None,
+    parts: Collection[str] = RECORD_PARTS,
+) -> Iterator[Iterator[Package]]:
+    """Yield the packages that match ``wanted``, lazily; the catalog is open inside the block.
+
+    Names ascend, numbers and dates descend. Raises UnknownCategory, UnknownGrid and CatalogError.
+    """
+    with open_snapshot(db_path) as connection:
+        ids = select_ids(connection, wanted, sort=sort, reverse=reverse, limit=limit)
+        yield packages.read_packages(connection, ids, parts)
+
+
+def select_ids(
+    connection: sqlite3.Connection,
+    wanted: PackageFilter,
+    *,
+    sort: str = "name",
+    reverse: bool = False,
+    limit: int | None = None,
+) -> list[int]:
+    """Return the ids of the packages that match ``wanted``, sorted.
+
+    Raises UnknownCategory and UnknownGrid.
+    """
+    if wanted.category is not None:
+        lookup.category_id(connection, wanted.category)
+    if wanted.grid is not None:
+        lookup.grid_id(connection, wanted.grid)
+    return packages.select_ids(connection, wanted, sort=sort, reverse=reverse, limit=limit)
+
+
+@contextlib.contextmanager
+def open_snapshot(db_path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the catalog to read it as it is now, whatever is written meanwhile."""
+    with database.open_reader(db_path) as connection:
+        connection.execute("BEGIN")
+        try:
+            yield connection
+        finally:
+            connection.rollback()
+
+
+def _find(connection: sqlite3.Connection, names: Sequence[str]) -> dict[int, None]:
+    return dict.fromkeys(lookup.find_package(connection, name) for name in names)
+
+
+class SearchResult(NamedTuple):
+    """What a search found, the best first."""
+
+    hits: "list[SearchHit]"
+    suggestions: tuple[str, ...] = ()
+    """Slugs that look like the query, if nothing was found."""
+
+
+def search(db_path: Path, query: str, *, limit: int = 20) -> SearchResult:
+    """Find packages and grids by words; see ``catalog.search``. Raises CatalogError."""
+    from pkgharvest.catalog.search import search as search_catalog  # noqa: PLC0415
+    from pkgharvest.model.search_text import unique_words  # noqa: PLC0415
+
+    with database.open_reader(db_path) as connection:
+        hits = search_catalog(connection, query, limit=limit)
+        name = "" if hits or not limit else "-".join(unique_words(query))
+        suggestions = lookup.suggest_slugs(connection, "packages", name) if name else ()
+    return SearchResult(hits, suggestions)
+
+
+def compare_grid(
+    db_path: Path, name: str, style: "OutputStyle"
+) -> "tuple[Grid, list[ComparisonEntry]]":
+    """Return the grid with the slug or id ``name``, and its packages ready to be compared.
+
+    Raises UnknownGrid and CatalogError.
+    """
+    from pkgharvest.catalog import collections  # noqa: PLC0415
+    from pkgharvest.formats import comparison  # noqa: PLC0415
+
+    with open_snapshot(db_path) as connection:
+        grid = collections.get_grid(connection, name)
+        categories = {one.id: one for one in collections.list_categories(connection)}
+        members = packages.read_packages(connection, grid.package_ids)
+        return grid, comparison.compare_packages(members, categories, style)
