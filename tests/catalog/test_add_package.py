@@ -1,4 +1,4 @@
-"""Packages come in, are found, and go."""
+"""Adding, finding and removing packages."""
 
 import re
 import sqlite3
@@ -26,7 +26,7 @@ def put_up(conn: sqlite3.Connection, table: str, *slugs: str) -> None:
 # ── add ──
 
 
-def test_a_new_package_says_what_was_asked_for(catalog: OpenCatalog) -> None:
+def test_a_new_package_has_the_given_values(catalog: OpenCatalog) -> None:
     put_up(catalog.connection, "categories", "apps", "tools")
     put_up(catalog.connection, "grids", "cats", "dogs", "all")
     wishes = {
@@ -51,14 +51,14 @@ def test_a_new_package_says_what_was_asked_for(catalog: OpenCatalog) -> None:
     assert catalog.target().pypi_source == "set"
 
 
-def test_what_nobody_asked_for_is_derived(catalog: OpenCatalog) -> None:
+def test_a_new_package_derives_what_is_not_given(catalog: OpenCatalog) -> None:
     assert add(catalog, "octo/Big.Cat") == ("big-cat", True)
     package = catalog.package()
     assert (package.title, package.category_id, package.grid_ids) == ("Big.Cat", None, ())
     assert (package.pypi_name, package.documentation_url) == (None, None)
 
 
-def test_two_spellings_of_one_repository_are_one_package(catalog: OpenCatalog) -> None:
+def test_two_spellings_of_a_repository_are_one_package(catalog: OpenCatalog) -> None:
     add(catalog, "octo/cat")
     before = catalog.package()
     for spelling in ("https://github.com/Octo/Cat.git", "git@github.com:octo/cat", "octo/cat"):
@@ -66,13 +66,13 @@ def test_two_spellings_of_one_repository_are_one_package(catalog: OpenCatalog) -
     assert catalog.package() == before
 
 
-def test_a_slug_that_is_taken_gives_way(catalog: OpenCatalog) -> None:
+def test_a_derived_slug_avoids_taken_slugs(catalog: OpenCatalog) -> None:
     names = ["octo/cat", "zoo/cat", "zoo/other-cat", "git@other.example:zoo/cat", "octo/123"]
     slugs = [add(catalog, name)[0] for name in names]
     assert slugs == ["cat", "zoo-cat", "other-cat", "zoo-cat-2", "octo-123"]
 
 
-def test_a_slug_that_was_asked_for_does_not(catalog: OpenCatalog) -> None:
+def test_a_given_slug_that_is_taken_is_refused(catalog: OpenCatalog) -> None:
     add(catalog, "octo/cat")
     with pytest.raises(InvalidValue, match="slug: 'cat' is taken"):
         add(catalog, "octo/dog", slug="cat")
@@ -81,7 +81,7 @@ def test_a_slug_that_was_asked_for_does_not(catalog: OpenCatalog) -> None:
             add(catalog, "octo/dog", slug=slug)
 
 
-def test_an_unknown_category_or_grid_is_refused(catalog: OpenCatalog) -> None:
+def test_adding_to_an_unknown_category_or_grid_is_refused(catalog: OpenCatalog) -> None:
     put_up(catalog.connection, "grids", "cats")
     with pytest.raises(UnknownCategory, match="no category 'x'"):
         add(catalog, "octo/cat", category="x")
@@ -93,7 +93,7 @@ def test_an_unknown_category_or_grid_is_refused(catalog: OpenCatalog) -> None:
 # ── find ──
 
 
-def test_a_package_answers_to_all_of_its_names(catalog: OpenCatalog) -> None:
+def test_a_package_is_found_by_slug_id_url_and_project(catalog: OpenCatalog) -> None:
     add(catalog, "octo/dog")
     add(catalog, "octo/Big.Cat", slug="tom")
     catalog.save(project_result("The-Cat"), package_id=2)
@@ -104,7 +104,7 @@ def test_a_package_answers_to_all_of_its_names(catalog: OpenCatalog) -> None:
         assert lookup.find_package(catalog.connection, name) == 2, name
 
 
-def test_of_two_things_that_it_may_be_the_slug_counts(catalog: OpenCatalog) -> None:
+def test_a_slug_is_found_before_an_id_or_a_project(catalog: OpenCatalog) -> None:
     catalog.add("octo/one", pypi_source="set", pypi_name="two")
     catalog.add("octo/two")
     assert lookup.find_package(catalog.connection, "two") == 2
@@ -113,13 +113,13 @@ def test_of_two_things_that_it_may_be_the_slug_counts(catalog: OpenCatalog) -> N
     assert lookup.find_package(catalog.connection, "1") == 2
 
 
-def test_a_project_of_two_packages_is_the_first_ones(catalog: OpenCatalog) -> None:
+def test_a_project_of_two_packages_finds_the_first(catalog: OpenCatalog) -> None:
     catalog.add("octo/one", pypi_source="set", pypi_name="both")
     catalog.add("octo/two", pypi_source="set", pypi_name="Both")
     assert lookup.find_package(catalog.connection, "both") == 1
 
 
-def test_an_unknown_name_is_told_with_what_is_near(catalog: OpenCatalog) -> None:
+def test_an_unknown_name_suggests_similar_slugs(catalog: OpenCatalog) -> None:
     for name in ("django-cat", "django-bat", "flask"):
         catalog.add(f"octo/{name}")
     with pytest.raises(UnknownPackage) as unknown:
@@ -131,13 +131,13 @@ def test_an_unknown_name_is_told_with_what_is_near(catalog: OpenCatalog) -> None
 @pytest.mark.parametrize(
     "name", ["", "?", "9" * 30, "octo", "caf\udce9", "a\x00b", "'; DROP TABLE", "%", "٣"]
 )
-def test_what_is_no_name_at_all_is_unknown(catalog: OpenCatalog, name: str) -> None:
+def test_unprintable_names_are_unknown(catalog: OpenCatalog, name: str) -> None:
     catalog.add()
     with pytest.raises(UnknownPackage):
         lookup.find_package(catalog.connection, name)
 
 
-def test_who_is_there_and_who_is_not(catalog: OpenCatalog) -> None:
+def test_find_by_repository_returns_the_slug_or_none(catalog: OpenCatalog) -> None:
     catalog.add()
     assert lookup.find_by_repository(catalog.connection, parse_locator("Octo/Cat")) == "cat"
     assert lookup.find_by_repository(catalog.connection, parse_locator("octo/dog")) is None
@@ -146,7 +146,7 @@ def test_who_is_there_and_who_is_not(catalog: OpenCatalog) -> None:
 # ── remove ──
 
 
-def test_a_removed_package_leaves_nothing(catalog: OpenCatalog) -> None:
+def test_removing_a_package_removes_its_rows_everywhere(catalog: OpenCatalog) -> None:
     put_up(catalog.connection, "grids", "cats")
     add(catalog, "octo/cat", grids=("cats",))
     catalog.add("octo/dog")
@@ -166,20 +166,20 @@ def test_a_removed_package_leaves_nothing(catalog: OpenCatalog) -> None:
     assert edits.repository_urls(catalog.connection) == ["https://github.com/octo/dog"]
 
 
-def test_an_id_is_never_given_twice(catalog: OpenCatalog) -> None:
+def test_the_id_of_a_removed_package_is_not_used_again(catalog: OpenCatalog) -> None:
     assert catalog.add() == 1
     edits.remove_package(catalog.connection, 1)
     assert catalog.add() == 2
 
 
-# ── how ──
+# ── queries ──
 
 
 @pytest.mark.parametrize(
     "name", ["tom", "1", "The_Cat", "octo/cat", "https://github.com/octo/lion"]
 )
-def test_finding_searches_nothing_from_end_to_end(catalog: OpenCatalog, name: str) -> None:
-    """So that finding one of 100,000 packages costs what finding one of 100 does."""
+def test_finding_a_package_scans_no_table(catalog: OpenCatalog, name: str) -> None:
+    """Finding one of 100,000 packages costs what finding one of 100 does."""
     add(catalog, "octo/cat", slug="tom")
     catalog.save(project_result("The-Cat"))
     catalog.connection.execute(

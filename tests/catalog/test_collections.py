@@ -1,4 +1,4 @@
-"""Categories and grids in the catalogue: what a change changes, and what it leaves."""
+"""Categories and grids: reading, adding, changing and removing them."""
 
 import datetime as dt
 import sqlite3
@@ -34,7 +34,7 @@ def modified(cat: OpenCatalog) -> list[dt.datetime]:
     return [cat.package(number).modified for number in (1, 2, 3)]
 
 
-def test_a_category(cat: OpenCatalog) -> None:
+def test_a_category_is_read_with_all_fields(cat: OpenCatalog) -> None:
     number = made(cat, "categories", "apps", title="Apps", description="Things")
     cat.connection.execute("UPDATE packages SET category_id = ? WHERE id > 1", (number,))
     assert collections.get_category(cat.connection, "apps") == Category(
@@ -51,7 +51,7 @@ def test_a_category(cat: OpenCatalog) -> None:
     assert collections.member_slugs(cat.connection, "categories", number) == ["ant", "bee"]
 
 
-def test_a_grid(cat: OpenCatalog) -> None:
+def test_a_grid_is_read_with_all_fields(cat: OpenCatalog) -> None:
     number = made(cat, "grids", "zoo", header=1)
     assert collections.change_grid_members(cat.connection, number, [1, 3, 2, 1], [], LATER) == (
         [1, 3, 2],
@@ -71,7 +71,7 @@ def test_a_grid(cat: OpenCatalog) -> None:
     assert collections.member_slugs(cat.connection, "grids", number) == ["ant", "bee", "cat"]
 
 
-def test_all_are_sorted_by_title(cat: OpenCatalog) -> None:
+def test_collections_are_sorted_by_title(cat: OpenCatalog) -> None:
     for slug, title in (("b", "beta"), ("a", "Gamma"), ("c", "Alpha")):
         made(cat, "categories", slug, title=title)
         made(cat, "grids", slug, title=title)
@@ -79,7 +79,7 @@ def test_all_are_sorted_by_title(cat: OpenCatalog) -> None:
     assert [one.slug for one in collections.list_grids(cat.connection)] == ["c", "b", "a"]
 
 
-def test_a_slug_goes_before_an_id(cat: OpenCatalog) -> None:
+def test_a_collection_is_found_by_slug_before_id(cat: OpenCatalog) -> None:
     for slug in ("a", "b"):
         made(cat, "grids", slug)
     cat.connection.execute("UPDATE grids SET slug = '1' WHERE id = 2")  # as an import may bring it
@@ -89,7 +89,7 @@ def test_a_slug_goes_before_an_id(cat: OpenCatalog) -> None:
 
 
 @pytest.mark.parametrize("name", ["2", "app", "0", "9" * 30, "APPS"])
-def test_what_is_not_there(cat: OpenCatalog, name: str) -> None:
+def test_an_unknown_collection_suggests_similar_slugs(cat: OpenCatalog, name: str) -> None:
     made(cat, "categories", "apps")
     made(cat, "grids", "apps")
     with pytest.raises(UnknownCategory) as category:
@@ -102,18 +102,18 @@ def test_what_is_not_there(cat: OpenCatalog, name: str) -> None:
     assert grid.value.advice == (None if near else Advice("list_grids"))
 
 
-def test_one_that_is_there_stays_as_it_is(cat: OpenCatalog) -> None:
+def test_adding_an_existing_collection_changes_nothing(cat: OpenCatalog) -> None:
     made(cat, "grids", "zoo", description="Animals")
     with database.transaction(cat.connection):
         assert not collections.add_collection(
             cat.connection, "grids", "zoo", "zoo", {"title": "Other"}, LATER
         )
-    there = collections.get_grid(cat.connection, "zoo")
-    assert (there.title, there.description, there.modified) == ("zoo", "Animals", NOW)
+    stored = collections.get_grid(cat.connection, "zoo")
+    assert (stored.title, stored.description, stored.modified) == ("zoo", "Animals", NOW)
 
 
 @pytest.mark.parametrize("slug", ["", "7", "-a", "A", "a b", "é"])
-def test_what_is_no_slug(cat: OpenCatalog, slug: str) -> None:
+def test_an_invalid_slug_of_a_collection_is_refused(cat: OpenCatalog, slug: str) -> None:
     number = made(cat, "categories", "apps")
     with pytest.raises(InvalidValue, match="not a slug"):
         collections.add_collection(cat.connection, "categories", slug, "x", {}, NOW)
@@ -121,17 +121,17 @@ def test_what_is_no_slug(cat: OpenCatalog, slug: str) -> None:
         collections.change_collection(cat.connection, "categories", number, {"slug": slug}, NOW)
 
 
-def test_a_change_leaves_what_it_does_not_name(cat: OpenCatalog) -> None:
+def test_changing_a_collection_leaves_other_columns(cat: OpenCatalog) -> None:
     number = made(cat, "categories", "apps", title="Apps", description="Things")
     assert collections.change_collection(
         cat.connection, "categories", number, {"slug": "a", "show_pypi": 0}, LATER
     )
-    there = collections.get_category(cat.connection, "a")
-    assert (there.title, there.description, there.show_pypi) == ("Apps", "Things", False)
-    assert (there.created, there.modified) == (NOW, LATER)
+    stored = collections.get_category(cat.connection, "a")
+    assert (stored.title, stored.description, stored.show_pypi) == ("Apps", "Things", False)
+    assert (stored.created, stored.modified) == (NOW, LATER)
 
 
-def test_a_change_that_is_none(cat: OpenCatalog) -> None:
+def test_setting_equal_values_does_not_modify_a_collection(cat: OpenCatalog) -> None:
     number = made(cat, "grids", "zoo", title="Zoo")
     assert not collections.change_collection(
         cat.connection, "grids", number, {"slug": "zoo", "title": "Zoo", "is_locked": 0}, LATER
@@ -140,14 +140,14 @@ def test_a_change_that_is_none(cat: OpenCatalog) -> None:
     assert collections.get_grid(cat.connection, "zoo").modified == NOW
 
 
-def test_a_slug_that_is_taken(cat: OpenCatalog) -> None:
+def test_a_taken_slug_of_a_collection_is_refused(cat: OpenCatalog) -> None:
     number = made(cat, "grids", "zoo")
     made(cat, "grids", "ark")
     with pytest.raises(InvalidValue, match="slug: 'ark' is taken"):
         collections.change_collection(cat.connection, "grids", number, {"slug": "ark"}, LATER)
 
 
-def test_packages_come_and_go(cat: OpenCatalog) -> None:
+def test_packages_are_added_to_and_removed_from_a_grid(cat: OpenCatalog) -> None:
     number = made(cat, "grids", "zoo")
     collections.change_grid_members(cat.connection, number, [1, 2], [], NOW)
     assert collections.change_grid_members(cat.connection, number, [2, 3], [1, 1], LATER) == (
@@ -163,7 +163,7 @@ def test_packages_come_and_go(cat: OpenCatalog) -> None:
     assert collections.get_grid(cat.connection, "zoo").modified == LATER
 
 
-def test_a_package_keeps_its_grids_in_the_order_in_which_it_came(cat: OpenCatalog) -> None:
+def test_a_package_keeps_its_grids_in_the_order_of_adding(cat: OpenCatalog) -> None:
     first, second, third = (made(cat, "grids", slug) for slug in "abc")
     for number in (third, first):
         collections.change_grid_members(cat.connection, number, [1], [], NOW)
@@ -173,7 +173,7 @@ def test_a_package_keeps_its_grids_in_the_order_in_which_it_came(cat: OpenCatalo
     assert cat.package().grid_ids == (first, second, third)
 
 
-def test_a_locked_grid_keeps_its_packages(cat: OpenCatalog) -> None:
+def test_the_members_of_a_locked_grid_do_not_change(cat: OpenCatalog) -> None:
     number = made(cat, "grids", "zoo")
     collections.change_grid_members(cat.connection, number, [1], [], NOW)
     collections.change_collection(cat.connection, "grids", number, {"is_locked": 1}, NOW)
@@ -193,7 +193,7 @@ def test_a_locked_grid_keeps_its_packages(cat: OpenCatalog) -> None:
 
 
 @pytest.mark.parametrize("kind", ["categories", "grids"])
-def test_packages_outlive_what_they_were_on(
+def test_removing_a_collection_keeps_its_packages(
     cat: OpenCatalog, kind: collections.CollectionTable
 ) -> None:
     number, other = made(cat, kind, "x"), made(cat, kind, "y")
@@ -213,8 +213,8 @@ def test_packages_outlive_what_they_were_on(
     assert made(cat, kind, "z") == other + 1  # an id is not used again
 
 
-def test_every_query_has_its_index(cat: OpenCatalog) -> None:
-    """A grid is found, and its packages too, without a look at all there are."""
+def test_queries_for_members_use_an_index(cat: OpenCatalog) -> None:
+    """Finding a grid and its packages scans no table."""
     made(cat, "grids", "zoo")
     asked: list[str] = []
     cat.connection.set_trace_callback(asked.append)

@@ -1,4 +1,4 @@
-"""Opening a catalogue, and everything that can be the matter with its file."""
+"""Opening a catalog, and errors of its file."""
 
 import contextlib
 import resource
@@ -34,7 +34,7 @@ TABLES = {
 
 
 def refusal(path: Path, *, create: bool = False) -> CatalogError:
-    """Return how both ways to open it refuse; they say the same."""
+    """Return the error of opening it for reading and for writing, which is the same."""
     with pytest.raises(CatalogError) as to_write, database.open_writer(path, create=create):
         pass
     if not create:
@@ -48,7 +48,7 @@ def refusal(path: Path, *, create: bool = False) -> CatalogError:
 # ── a new file ──
 
 
-def test_a_missing_file_is_made_when_asked_and_not_before(tmp_path: Path) -> None:
+def test_a_missing_file_is_made_only_with_create(tmp_path: Path) -> None:
     path = tmp_path / "new.db"
     error = refusal(path)
     assert error.message == f"no catalog at {path}"
@@ -61,7 +61,7 @@ def test_a_missing_file_is_made_when_asked_and_not_before(tmp_path: Path) -> Non
         assert conn.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
 
 
-def test_the_tables_and_their_promises(tmp_path: Path) -> None:
+def test_tables_are_strict_and_have_keys(tmp_path: Path) -> None:
     with database.open_writer(tmp_path / "new.db", create=True) as connection:
         db = database.as_sqlite_utils(connection)
         of_search = {name for name in db.table_names() if name.startswith("packages_fts")}
@@ -91,7 +91,7 @@ def test_the_tables_and_their_promises(tmp_path: Path) -> None:
         assert db.journal_mode == "wal"
 
 
-def test_types_and_references_are_really_held(tmp_path: Path) -> None:
+def test_types_and_foreign_keys_are_enforced(tmp_path: Path) -> None:
     with open_catalog(make_catalog(tmp_path / "cat.db")) as cat:
         with pytest.raises(sqlite3.IntegrityError, match="TEXT value in INTEGER column"):
             cat.connection.execute("UPDATE packages SET repo_watchers = 'many'")
@@ -101,7 +101,7 @@ def test_types_and_references_are_really_held(tmp_path: Path) -> None:
             cat.connection.execute("INSERT INTO commit_days VALUES (99, '2026-01-01', 1)")
 
 
-def test_an_empty_file_is_a_catalogue_to_be(tmp_path: Path) -> None:
+def test_an_empty_file_becomes_a_catalog_with_create(tmp_path: Path) -> None:
     path = tmp_path / "empty.db"
     path.touch()
     assert refusal(path).message == f"{path} is empty"
@@ -112,7 +112,7 @@ def test_an_empty_file_is_a_catalogue_to_be(tmp_path: Path) -> None:
         pass
 
 
-def test_a_name_that_sqlite_would_take_for_something_else(
+def test_file_names_that_are_special_to_sqlite_are_ordinary_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -123,7 +123,7 @@ def test_a_name_that_sqlite_would_take_for_something_else(
             assert lookup.find_package(conn, "cat") == 1
 
 
-# ── several at once ──
+# ── several processes ──
 
 
 OPENER = """
@@ -141,7 +141,7 @@ for line in sys.stdin:
 """  # noqa: E501
 
 
-def test_processes_that_make_one_catalogue_at_once_all_succeed(tmp_path: Path) -> None:
+def test_processes_that_make_one_catalog_at_once_all_succeed(tmp_path: Path) -> None:
     openers = [
         subprocess.Popen(
             [sys.executable, "-c", OPENER, str(number)],
@@ -170,10 +170,10 @@ def test_processes_that_make_one_catalogue_at_once_all_succeed(tmp_path: Path) -
                 assert conn.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
 
 
-# ── what is refused ──
+# ── refused files ──
 
 
-def test_an_sqlite_without_strict_tables_is_refused() -> None:
+def test_a_sqlite_without_strict_tables_is_refused() -> None:
     database.require_sqlite_version((3, 37, 0))
     with pytest.raises(CatalogError) as refused:
         database.require_sqlite_version((3, 36, 0))
@@ -185,7 +185,7 @@ def test_an_sqlite_without_strict_tables_is_refused() -> None:
 
 @pytest.mark.parametrize("content", [b"hello\n", b"\x00" * 5000, b"SQLite format 4\x00" * 99])
 @pytest.mark.parametrize("create", [True, False])
-def test_what_is_not_a_database_is_refused_untouched(
+def test_a_file_that_is_not_a_database_is_refused_and_unchanged(
     tmp_path: Path, content: bytes, create: bool
 ) -> None:
     path = tmp_path / "notes.txt"
@@ -206,7 +206,7 @@ def test_what_is_not_a_database_is_refused_untouched(
     ],
 )
 @pytest.mark.parametrize("create", [True, False])
-def test_a_database_of_another_program_is_refused_untouched(
+def test_a_database_of_another_program_is_refused_and_unchanged(
     tmp_path: Path, statements: str, create: bool
 ) -> None:
     path = tmp_path / "songs.db"
@@ -217,7 +217,7 @@ def test_a_database_of_another_program_is_refused_untouched(
     assert path.read_bytes() == before
 
 
-def test_a_newer_schema_is_refused_and_nothing_written(tmp_path: Path) -> None:
+def test_a_newer_schema_is_refused_and_the_file_is_unchanged(tmp_path: Path) -> None:
     path = make_catalog(tmp_path / "cat.db")
     with database.open_writer(path) as connection:
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
@@ -232,7 +232,7 @@ def test_a_newer_schema_is_refused_and_nothing_written(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_a_newer_schema_that_waits_in_the_log_is_refused_and_not_settled(tmp_path: Path) -> None:
+def test_a_newer_schema_in_the_log_is_refused_and_not_checkpointed(tmp_path: Path) -> None:
     path = make_catalog(tmp_path / "cat.db")
     killed = f"""
 import os, pathlib
@@ -249,13 +249,13 @@ with database.open_writer(pathlib.Path({str(path)!r})) as connection:
     assert (path.read_bytes(), log.read_bytes()) == before
 
 
-def test_a_directory_and_other_things_that_are_no_file(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_file_is_refused(tmp_path: Path) -> None:
     for create in (True, False):
         assert refusal(tmp_path, create=create).message == f"{tmp_path} is a directory"
         assert refusal(Path("/dev/null"), create=create).message == "/dev/null is not a file"
 
 
-def test_a_directory_that_is_missing(tmp_path: Path) -> None:
+def test_a_missing_directory_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "no" / "where" / "cat.db"
     error = refusal(path, create=True)
     assert error.message == f"no directory {path.parent}"
@@ -264,13 +264,13 @@ def test_a_directory_that_is_missing(tmp_path: Path) -> None:
     assert not path.parent.exists()
 
 
-def test_a_path_through_a_file_or_beyond_measure(tmp_path: Path) -> None:
+def test_a_path_through_a_file_or_too_long_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert refusal(tmp_path / "file" / "cat.db", create=True).message.startswith("no directory")
     assert "cannot be opened" in refusal(tmp_path / ("x" * 300)).message
 
 
-def test_a_damaged_file_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_damaged_file_is_an_error_of_one_line(tmp_path: Path) -> None:
     path = make_catalog(tmp_path / "cat.db")
     content = bytearray(path.read_bytes())
     content[100:2000] = b"\xff" * 1900
@@ -280,12 +280,12 @@ def test_a_damaged_file_is_told_in_one_line(tmp_path: Path) -> None:
     assert error.advice == Advice("restore_backup")
 
 
-# ── a disk without room even for a -shm file ──
+# ── a disk without space for a -shm file ──
 
 
 @contextlib.contextmanager
 def no_room() -> Iterator[None]:
-    """Let no file grow beyond 16 kB, so that SQLite gets no shared memory of 32."""
+    """Limit files to 16 kB, so that SQLite cannot make its -shm file of 32 kB."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2**14, before[1]))
     try:
@@ -294,7 +294,7 @@ def no_room() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_can_be_read_and_is_named(tmp_path: Path) -> None:
+def test_a_catalog_on_a_full_disk_can_be_read_and_not_written(tmp_path: Path) -> None:
     path = make_catalog(tmp_path / "cat.db")
     before = path.read_bytes()
     with no_room():
@@ -309,7 +309,7 @@ def test_a_full_disk_can_be_read_and_is_named(tmp_path: Path) -> None:
         pass
 
 
-def test_a_full_disk_with_an_older_schema_can_be_read(
+def test_an_older_schema_on_a_full_disk_can_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = make_catalog(tmp_path / "cat.db")
@@ -325,7 +325,7 @@ def test_a_full_disk_with_an_older_schema_can_be_read(
         assert conn.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION
 
 
-def test_a_full_disk_with_commits_in_the_log_is_not_read_without_them(tmp_path: Path) -> None:
+def test_a_full_disk_with_commits_in_the_log_is_refused(tmp_path: Path) -> None:
     path = make_catalog(tmp_path / "cat.db")
     killed = f"""
 import os, pathlib

@@ -1,4 +1,4 @@
-"""A catalogue as Datasette shows it, with no plugin and no metadata file."""
+"""Catalogs in Datasette, without plugins and metadata."""
 
 import asyncio
 from pathlib import Path
@@ -18,7 +18,7 @@ TABLES = {
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    path = make_catalog(tmp_path / "catalogue.db")
+    path = make_catalog(tmp_path / "catalog.db")
     with open_catalog(path) as cat:
         cat.add("octo/dog", title="A dog")
         cat.connection.executescript(
@@ -34,7 +34,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def asked(path: Path, *urls: str) -> list[Any]:
-    """Return what Datasette answers, each as JSON."""
+    """Return Datasette's responses as JSON."""
 
     async def ask() -> list[Any]:
         served = datasette.Datasette([str(path)])
@@ -47,8 +47,8 @@ def asked(path: Path, *urls: str) -> list[Any]:
     return asyncio.run(ask())
 
 
-def test_the_tables_are_there(path: Path) -> None:
-    [database] = asked(path, "/catalogue.json")
+def test_datasette_shows_the_tables(path: Path) -> None:
+    [database] = asked(path, "/catalog.json")
     tables = {table["name"]: table for table in database["tables"]}
     assert {name for name, table in tables.items() if not table["hidden"]} >= TABLES
     assert all(table["hidden"] for name, table in tables.items() if "_fts" in name)
@@ -56,12 +56,12 @@ def test_the_tables_are_there(path: Path) -> None:
     assert tables["packages"]["count"] == 2
 
 
-def test_foreign_keys_have_labels(path: Path) -> None:
+def test_datasette_labels_foreign_keys(path: Path) -> None:
     packages, members, participants = asked(
         path,
-        "/catalogue/packages.json?_labels=on&_shape=array&slug=cat",
-        "/catalogue/grid_packages.json?_labels=on&_shape=array&_sort=package_id",
-        "/catalogue/participants.json?_labels=on&_shape=array&_size=1",
+        "/catalog/packages.json?_labels=on&_shape=array&slug=cat",
+        "/catalog/grid_packages.json?_labels=on&_shape=array&_sort=package_id",
+        "/catalog/participants.json?_labels=on&_shape=array&_size=1",
     )
     assert packages[0]["category_id"] == {"value": 1, "label": "Apps"}
     assert members[0]["grid_id"] == {"value": 1, "label": "Pets"}
@@ -69,17 +69,17 @@ def test_foreign_keys_have_labels(path: Path) -> None:
     assert participants[0]["package_id"]["label"] == "cat"
 
 
-def test_text_is_searched(path: Path) -> None:
+def test_datasette_searches_packages(path: Path) -> None:
     pages = asked(
         path,
-        *(f"/catalogue/packages.json?_shape=array&_search={word}" for word in ("cats", "dog", "x")),
+        *(f"/catalog/packages.json?_shape=array&_search={word}" for word in ("cats", "dog", "x")),
     )
     assert [[row["slug"] for row in page] for page in pages] == [["cat"], ["dog"], []]
 
 
-def test_facets(path: Path) -> None:
+def test_datasette_suggests_facets(path: Path) -> None:
     [page] = asked(
-        path, "/catalogue/packages.json?_facet=status&_facet=category_id&_facet_array=topics"
+        path, "/catalog/packages.json?_facet=status&_facet=category_id&_facet_array=topics"
     )
     found = {
         name: {(one["label"], one["count"]) for one in facet["results"]}

@@ -1,4 +1,4 @@
-"""Downloads, a source of its own: what is kept of it, and when it goes."""
+"""Downloads as a source: what is saved, when it is cleared, and when it is due."""
 
 import datetime as dt
 
@@ -36,19 +36,19 @@ def cat(cat: OpenCatalog) -> OpenCatalog:
 
 
 def attempts(cat: OpenCatalog) -> list[str]:
-    """Return the sources that were ever asked, in the order of the record."""
+    """Return the sources that have been fetched, in the order of the record."""
     return [one.source for one in cat.package().fetches]
 
 
-# ── what is kept ──
+# ── saving ──
 
 
-def test_none_are_known_to_begin_with(cat: OpenCatalog) -> None:
+def test_a_new_package_has_no_downloads(cat: OpenCatalog) -> None:
     assert cat.package().downloads is None
     assert attempts(cat) == ["repo", "pypi"]
 
 
-def test_figures_are_kept_with_what_vouches_for_them(cat: OpenCatalog) -> None:
+def test_downloads_are_saved_with_their_validators(cat: OpenCatalog) -> None:
     saved = cat.save(downloads_result(day=3, week=20, month=90), NOW + HOUR)
     assert saved.changed
     assert cat.package().downloads == Downloads(last_day=3, last_week=20, last_month=90)
@@ -57,12 +57,12 @@ def test_figures_are_kept_with_what_vouches_for_them(cat: OpenCatalog) -> None:
     assert cat.package().fetches[2].last_success == NOW + HOUR
 
 
-def test_zero_is_a_figure(cat: OpenCatalog) -> None:
+def test_zero_downloads_are_known_downloads(cat: OpenCatalog) -> None:
     cat.save(downloads_result(0, 0, 0))
     assert cat.package().downloads == Downloads(last_day=0, last_week=0, last_month=0)
 
 
-def test_they_touch_nothing_else_of_the_package(cat: OpenCatalog) -> None:
+def test_downloads_change_nothing_else_of_the_package(cat: OpenCatalog) -> None:
     before = cat.package()
     cat.save(downloads_result(), NOW + DAY)
     cat.save(downloads_result(2, 8, 31), NOW + 2 * DAY)
@@ -71,19 +71,21 @@ def test_they_touch_nothing_else_of_the_package(cat: OpenCatalog) -> None:
     assert after.fetches[:2] == before.fetches
 
 
-def test_a_package_without_repository_is_not_fetched_by_its_downloads(cat: OpenCatalog) -> None:
+def test_downloads_do_not_set_last_fetched_of_a_package_without_repository(
+    cat: OpenCatalog,
+) -> None:
     cat.connection.execute("UPDATE packages SET repo_url = '', repo_key = NULL")
     cat.save(downloads_result(), NOW + DAY)
     assert cat.package().last_fetched == NOW
 
 
-def test_the_same_figures_are_no_change(cat: OpenCatalog) -> None:
+def test_equal_downloads_are_no_change(cat: OpenCatalog) -> None:
     cat.save(downloads_result())
     assert not cat.save(downloads_result(), NOW + DAY).changed
     assert cat.save(downloads_result(day=2), NOW + DAY).changed
 
 
-def test_no_new_figures_leave_the_last_ones_and_are_a_success(cat: OpenCatalog) -> None:
+def test_no_new_downloads_keep_the_last_ones_and_are_a_success(cat: OpenCatalog) -> None:
     cat.save(downloads_result())
     cat.save(TIMEOUT, NOW + HOUR, source="downloads")
     assert not cat.save(NO_FIGURES, NOW + DAY).changed
@@ -93,7 +95,7 @@ def test_no_new_figures_leave_the_last_ones_and_are_a_success(cat: OpenCatalog) 
     assert (fetch.last_success, fetch.last_error) == (NOW + DAY, None)
 
 
-def test_new_figures_without_a_validator_leave_no_old_one(cat: OpenCatalog) -> None:
+def test_new_downloads_without_a_validator_delete_the_old_one(cat: OpenCatalog) -> None:
     cat.save(downloads_result())
     cat.save(DownloadsResult(downloads=Downloads(last_day=1, last_week=1, last_month=1)))
     assert cat.validator_keys("downloads") == []
@@ -103,7 +105,7 @@ def test_new_figures_without_a_validator_leave_no_old_one(cat: OpenCatalog) -> N
 
 
 @pytest.mark.parametrize("kind", ["not_found", "gone", "blocked", "unavailable"])
-def test_a_failure_destroys_nothing_and_speaks_of_no_status(cat: OpenCatalog, kind: str) -> None:
+def test_a_failure_of_downloads_keeps_them_and_the_status(cat: OpenCatalog, kind: str) -> None:
     cat.save(downloads_result())
     before = cat.package()
     failure = Failure(kind=kind, message="no")  # type: ignore[arg-type]
@@ -121,7 +123,7 @@ def test_a_failure_destroys_nothing_and_speaks_of_no_status(cat: OpenCatalog, ki
 # ── another project ──
 
 
-def test_another_project_has_none_of_the_old_ones_downloads(cat: OpenCatalog) -> None:
+def test_another_project_clears_the_downloads(cat: OpenCatalog) -> None:
     cat.save(downloads_result())
     cat.save(project_result("dog"), NOW + DAY)
     assert cat.package().downloads is None
@@ -130,7 +132,7 @@ def test_another_project_has_none_of_the_old_ones_downloads(cat: OpenCatalog) ->
     assert cat.column("downloads_last_day") is None
 
 
-def test_another_spelling_is_the_same_project(cat: OpenCatalog) -> None:
+def test_another_spelling_of_the_project_keeps_the_downloads(cat: OpenCatalog) -> None:
     cat.save(downloads_result())
     cat.save(project_result(project=project("Cat")), NOW + DAY)
     assert cat.package().downloads == downloads_result().downloads
@@ -138,7 +140,7 @@ def test_another_spelling_is_the_same_project(cat: OpenCatalog) -> None:
 
 
 @pytest.mark.parametrize("result", [downloads_result(), NO_FIGURES, TIMEOUT])
-def test_what_is_of_a_project_that_is_another_meanwhile_is_dropped(
+def test_downloads_of_a_project_that_changed_meanwhile_are_dropped(
     cat: OpenCatalog, result: DownloadsResult | Failure
 ) -> None:
     target = cat.target()
@@ -149,14 +151,14 @@ def test_what_is_of_a_project_that_is_another_meanwhile_is_dropped(
     assert attempts(cat) == ["repo", "pypi"]
 
 
-def test_who_said_which_project_it_is_does_not_matter(cat: OpenCatalog) -> None:
+def test_downloads_are_saved_whoever_set_the_project(cat: OpenCatalog) -> None:
     target = cat.target()
     cat.connection.execute("UPDATE packages SET pypi_source = 'set', pypi_name = 'CAT'")
     cat.save(downloads_result(), target=target)
     assert cat.package().downloads == downloads_result().downloads
 
 
-def test_a_rename_of_the_repository_meanwhile_does_not_matter(cat: OpenCatalog) -> None:
+def test_downloads_are_saved_after_a_rename_of_the_repository_meanwhile(cat: OpenCatalog) -> None:
     target = cat.target()
     cat.connection.execute(
         "UPDATE packages SET repo_url = 'https://github.com/o/new', repo_key = 'new'"
@@ -165,7 +167,7 @@ def test_a_rename_of_the_repository_meanwhile_does_not_matter(cat: OpenCatalog) 
     assert cat.package().downloads == downloads_result().downloads
 
 
-# ── what is due ──
+# ── selection ──
 
 
 def select(cat: OpenCatalog, **wanted: object) -> list[selection.Selected]:
@@ -173,14 +175,14 @@ def select(cat: OpenCatalog, **wanted: object) -> list[selection.Selected]:
     return selection.select_due(cat.connection, wanted_sources, NOW)
 
 
-def test_it_is_due_where_a_project_is_known(cat: OpenCatalog) -> None:
+def test_downloads_are_due_where_a_project_is_known(cat: OpenCatalog) -> None:
     cat.add("octo/dog", pypi_name="dog")
     cat.add("octo/ant")
     assert [one for one, _ in select(cat, sources=("downloads",))] == [1, 2]
     assert dict(select(cat)) == {1: SOURCES, 2: SOURCES, 3: ("repo", "pypi")}
 
 
-def test_each_source_has_an_age_of_its_own(cat: OpenCatalog) -> None:
+def test_each_source_has_its_own_age(cat: OpenCatalog) -> None:
     cat.save(downloads_result(), NOW - 2 * DAY)
     old = NOW - DAY
     assert select(cat, older_than={"downloads": old}) == [(1, SOURCES)]
@@ -190,7 +192,9 @@ def test_each_source_has_an_age_of_its_own(cat: OpenCatalog) -> None:
     assert select(cat, older_than={"downloads": NOW - 2 * DAY}) == [(1, ("repo", "pypi"))]
 
 
-def test_downloads_alone_come_after_all_else_the_oldest_first(cat: OpenCatalog) -> None:
+def test_packages_of_which_only_downloads_are_due_come_last_the_oldest_first(
+    cat: OpenCatalog,
+) -> None:
     ages = {"two": (5, None), "three": (5, 48), "four": (50, None), "five": (60, 1)}
     for number, (name, (repo, downloads)) in enumerate(ages.items(), start=2):
         cat.add(f"octo/{name}", pypi_name=name)
@@ -208,10 +212,10 @@ def test_downloads_alone_come_after_all_else_the_oldest_first(cat: OpenCatalog) 
     assert [one for one, _ in select(cat, sources=("downloads",))] == [1, 2, 4, 3, 5]
 
 
-# ── waiting after failures ──
+# ── backoff ──
 
 
-def test_the_wait_is_as_it_was_set(cat: OpenCatalog) -> None:
+def test_the_backoff_of_a_failure_is_configurable(cat: OpenCatalog) -> None:
     backoff = Backoff(first=dt.timedelta(minutes=5), most=dt.timedelta(minutes=15))
     waits = []
     for _ in range(4):
@@ -226,7 +230,7 @@ DURATIONS = st.timedeltas(min_value=dt.timedelta(0))
 
 
 @given(DURATIONS, DURATIONS, st.integers(1, 10**6))
-def test_the_wait_doubles_up_to_the_most(
+def test_the_backoff_doubles_up_to_its_maximum(
     first: dt.timedelta, most: dt.timedelta, failures: int
 ) -> None:
     backoff = Backoff(first=first, most=most)

@@ -1,4 +1,4 @@
-"""What a person sets: written alone, kept as theirs, and never lost to a fetch or another edit."""
+"""Editing packages: what changes, whose fields they are, and edits during a fetch."""
 
 import json
 from collections.abc import Callable
@@ -45,7 +45,7 @@ def edit(cat: OpenCatalog, name: str = "cat", **wanted: Any) -> EditResult:
 
 
 def fetched(cat: OpenCatalog) -> OpenCatalog:
-    """Read the repository and its project, which was found out."""
+    """Save the repository and a project that was found by it."""
     cat.save(repository_result())
     cat.save(project_result())
     return cat
@@ -69,10 +69,10 @@ def theirs(cat: OpenCatalog) -> list[str]:
     return found
 
 
-# ── what is set, and whose it is ──
+# ── fields ──
 
 
-def test_only_what_is_edited_is_written(cat: OpenCatalog) -> None:
+def test_an_edit_writes_only_the_fields_it_sets(cat: OpenCatalog) -> None:
     fetched(cat)
     before = cat.package()
     assert edit(cat, title="My cat") == EditResult(1, "cat", ("title",))
@@ -80,7 +80,7 @@ def test_only_what_is_edited_is_written(cat: OpenCatalog) -> None:
     assert theirs(cat) == ["title"]
 
 
-def test_what_is_so_already_changes_nothing_but_is_theirs_now(cat: OpenCatalog) -> None:
+def test_an_edit_to_an_equal_value_only_makes_it_a_user_field(cat: OpenCatalog) -> None:
     fetched(cat)
     before = cat.package()
     same: dict[str, Any] = {
@@ -94,7 +94,7 @@ def test_what_is_so_already_changes_nothing_but_is_theirs_now(cat: OpenCatalog) 
     assert theirs(cat) == ["title", "slug", "repo", "category"]
 
 
-def test_a_reset_gives_everything_back(cat: OpenCatalog) -> None:
+def test_a_reset_releases_every_field(cat: OpenCatalog) -> None:
     fetched(cat)
     before = cat.package()
     number = grid(cat, "pets")
@@ -113,13 +113,13 @@ def test_a_reset_gives_everything_back(cat: OpenCatalog) -> None:
     assert after == before
 
 
-def test_a_field_of_a_newer_program_stays_theirs(cat: OpenCatalog) -> None:
+def test_an_unknown_user_field_stays_a_user_field(cat: OpenCatalog) -> None:
     cat.connection.execute("""UPDATE packages SET user_fields = '["logo"]'""")
     edit(cat, title="x")
     assert theirs(cat) == ["title", "logo"]
 
 
-def test_a_slug_that_is_reset_is_the_best_that_is_free(cat: OpenCatalog) -> None:
+def test_a_reset_slug_is_the_first_free_candidate(cat: OpenCatalog) -> None:
     assert edit(cat, slug="tom").slug == "tom"
     cat.add("other/cat")
     assert edit(cat, "tom", reset=frozenset({"slug"})).slug == "octo-cat"
@@ -127,7 +127,7 @@ def test_a_slug_that_is_reset_is_the_best_that_is_free(cat: OpenCatalog) -> None
 
 
 @pytest.mark.parametrize("slug", ["dog", "12", "Cat", "-x", "", "a b"])
-def test_a_slug_that_cannot_be(cat: OpenCatalog, slug: str) -> None:
+def test_an_invalid_or_taken_slug_is_refused(cat: OpenCatalog, slug: str) -> None:
     cat.add("octo/dog")
     before = cat.package()
     with pytest.raises(InvalidValue):
@@ -135,19 +135,19 @@ def test_a_slug_that_cannot_be(cat: OpenCatalog, slug: str) -> None:
     assert cat.package() == before
 
 
-def test_the_old_slug_finds_it_no_longer(cat: OpenCatalog) -> None:
+def test_the_old_slug_does_not_find_the_package(cat: OpenCatalog) -> None:
     edit(cat, slug="tom")
     with pytest.raises(UnknownPackage):
         edit(cat, "cat", title="x")
 
 
-def test_a_title_is_found_by_the_search(cat: OpenCatalog) -> None:
+def test_an_edited_title_is_found_by_search(cat: OpenCatalog) -> None:
     edit(cat, title="Xylophone")
     query = "SELECT rowid FROM packages_fts WHERE packages_fts MATCH 'xylophone'"
     assert [tuple(row) for row in cat.connection.execute(query)] == [(1,)]
 
 
-def test_docs_that_are_shown_already_are_no_news(cat: OpenCatalog) -> None:
+def test_documentation_that_is_shown_already_does_not_modify_the_package(cat: OpenCatalog) -> None:
     fetched(cat)
     shown = cat.package().documentation_url
     assert shown is not None
@@ -163,7 +163,7 @@ def test_docs_that_are_shown_already_are_no_news(cat: OpenCatalog) -> None:
 # ── grids ──
 
 
-def test_grids_keep_the_order_in_which_it_was_put_into_them(cat: OpenCatalog) -> None:
+def test_grids_keep_the_order_of_adding(cat: OpenCatalog) -> None:
     numbers = {name: grid(cat, name) for name in "abc"}
     edit(cat, grids=("c", "a", "c"))
     assert edit(cat, grids=("b", "c")).changed == ("grids",)
@@ -180,7 +180,7 @@ def test_grids_keep_the_order_in_which_it_was_put_into_them(cat: OpenCatalog) ->
 
 
 @pytest.mark.parametrize("wanted", [{"grids": ("shut",)}, {"not_grids": ("shut",)}])
-def test_a_locked_grid_stays_as_it_is(cat: OpenCatalog, wanted: dict[str, Any]) -> None:
+def test_an_edit_cannot_change_a_locked_grid(cat: OpenCatalog, wanted: dict[str, Any]) -> None:
     grid(cat, "shut", locked=True)
     with pytest.raises(GridLocked):
         edit(cat, title="x", **wanted)
@@ -191,7 +191,7 @@ def test_a_locked_grid_stays_as_it_is(cat: OpenCatalog, wanted: dict[str, Any]) 
 
 
 def full(cat: OpenCatalog) -> OpenCatalog:
-    """Read all there is of a repository that was renamed, of its project, and the downloads."""
+    """Save a renamed repository, its project and the downloads."""
     fetched(cat)
     cat.save(
         repository_result(
@@ -204,7 +204,9 @@ def full(cat: OpenCatalog) -> OpenCatalog:
     return cat
 
 
-def test_nothing_stays_of_another_repository(cat: OpenCatalog, tmp_path: Path) -> None:
+def test_another_repository_clears_everything_of_the_old_one(
+    cat: OpenCatalog, tmp_path: Path
+) -> None:
     full(cat)
     assert edit(cat, locator=parse_locator("octo/dog")).changed == ("repo",)
     with open_catalog(tmp_path / "other.db") as other:
@@ -212,7 +214,7 @@ def test_nothing_stays_of_another_repository(cat: OpenCatalog, tmp_path: Path) -
         other.connection.execute(
             "UPDATE packages SET user_fields = '[]'"
         )  # it is what adding derives
-        edit(other, locator=parse_locator("octo/dog"))  # it is theirs, and no news
+        edit(other, locator=parse_locator("octo/dog"))  # a user field, although equal
         fresh = dict(other.connection.execute("SELECT * FROM packages").fetchone())
     kept = dict(cat.connection.execute("SELECT * FROM packages").fetchone())
     assert kept == fresh | {"modified": kept["modified"]}
@@ -220,7 +222,7 @@ def test_nothing_stays_of_another_repository(cat: OpenCatalog, tmp_path: Path) -
     assert {table: rows(cat, table) for table in KEPT_ROWS} == dict.fromkeys(KEPT_ROWS, 0)
 
 
-def test_a_project_that_a_person_set_stays_with_another_repository(cat: OpenCatalog) -> None:
+def test_a_project_that_a_user_set_stays_with_another_repository(cat: OpenCatalog) -> None:
     edit(cat, pypi_source="set", pypi_name="cat")
     cat.save(project_result())
     cat.save(downloads_result())
@@ -232,7 +234,9 @@ def test_a_project_that_a_person_set_stays_with_another_repository(cat: OpenCata
     assert cat.target().pypi_serial == "5"
 
 
-def test_another_spelling_keeps_the_figures_and_asks_afresh(cat: OpenCatalog) -> None:
+def test_another_spelling_of_the_repository_keeps_its_values_and_deletes_validators(
+    cat: OpenCatalog,
+) -> None:
     fetched(cat)
     before = cat.package()
     assert edit(cat, locator=parse_locator("Octo/CAT")).changed == ("repo",)
@@ -242,19 +246,19 @@ def test_another_spelling_keeps_the_figures_and_asks_afresh(cat: OpenCatalog) ->
     assert cat.target().head is not None
 
 
-@pytest.mark.parametrize("place", ["octo/dog", "octo/puppy"])
-def test_the_repository_of_another_package_is_refused(cat: OpenCatalog, place: str) -> None:
+@pytest.mark.parametrize("repository", ["octo/dog", "octo/puppy"])
+def test_the_repository_of_another_package_is_refused(cat: OpenCatalog, repository: str) -> None:
     cat.add("octo/puppy", slug="dog")
     target = cat.target(2)
     renamed = repository_result(repository=repository_facts("octo/dog", repo_id="9"))
     cat.save(renamed, package_id=2, target=target)
     before = cat.package()
     with pytest.raises(RepositoryTaken, match="is the repository of the package dog"):
-        edit(cat, locator=parse_locator(place), title="new")
+        edit(cat, locator=parse_locator(repository), title="new")
     assert cat.package() == before
 
 
-def test_a_former_name_of_its_own_is_another_repository(cat: OpenCatalog) -> None:
+def test_a_previous_name_of_its_own_is_another_repository(cat: OpenCatalog) -> None:
     full(cat)
     edit(cat, locator=parse_locator("octo/cat"))
     package = cat.package()
@@ -262,7 +266,7 @@ def test_a_former_name_of_its_own_is_another_repository(cat: OpenCatalog) -> Non
     assert package.repo_watchers == 0
 
 
-def test_a_rename_of_a_repository_that_was_set_is_followed(cat: OpenCatalog) -> None:
+def test_a_rename_of_a_repository_that_a_user_set_is_followed(cat: OpenCatalog) -> None:
     edit(cat, locator=parse_locator("octo/dog"))
     cat.save(repository_result(repository=repository_facts("octo/wolf")))
     package = cat.package()
@@ -284,7 +288,9 @@ def test_a_rename_of_a_repository_that_was_set_is_followed(cat: OpenCatalog) -> 
         {"pypi_source": "set", "pypi_name": "dog"},
     ],
 )
-def test_nothing_stays_of_another_project(cat: OpenCatalog, wanted: dict[str, Any]) -> None:
+def test_another_project_clears_everything_of_the_old_one(
+    cat: OpenCatalog, wanted: dict[str, Any]
+) -> None:
     never = cat.package()
     full(cat)
     before = cat.package()
@@ -301,7 +307,7 @@ def test_nothing_stays_of_another_project(cat: OpenCatalog, wanted: dict[str, An
 
 
 @pytest.mark.parametrize("name", ["cat", "CAT"])
-def test_the_project_that_was_found_can_be_confirmed(cat: OpenCatalog, name: str) -> None:
+def test_setting_the_project_that_was_found_keeps_its_values(cat: OpenCatalog, name: str) -> None:
     fetched(cat)
     before = cat.package()
     assert edit(cat, pypi_source="set", pypi_name=name).changed == ("pypi",)
@@ -314,7 +320,7 @@ def test_the_project_that_was_found_can_be_confirmed(cat: OpenCatalog, name: str
     assert cat.target().pypi_serial == "5"
 
 
-def test_a_project_that_was_set_is_looked_for_again_after_a_reset(cat: OpenCatalog) -> None:
+def test_a_reset_project_is_searched_again(cat: OpenCatalog) -> None:
     edit(cat, pypi_source="set", pypi_name="dog")
     cat.save(project_result("dog"))
     assert edit(cat, reset=frozenset({"pypi"})).changed == ("pypi",)
@@ -327,14 +333,14 @@ def test_a_project_that_was_set_is_looked_for_again_after_a_reset(cat: OpenCatal
     assert cat.package() == found
 
 
-def test_what_was_tried_for_the_old_repository_is_forgotten(cat: OpenCatalog) -> None:
+def test_another_repository_clears_the_lookup_note(cat: OpenCatalog) -> None:
     cat.save(ProjectResult(name="cat", serial="5", lookup_note="cat: it points elsewhere"))
     edit(cat, locator=parse_locator("octo/dog"))
     assert cat.package().pypi_lookup_note is None
     assert cat.target().pypi_serial is None
 
 
-# ── meanwhile ──
+# ── edits during a fetch ──
 
 
 def twice(*edits_: dict[str, Any]) -> Callable[[OpenCatalog], None]:
@@ -361,7 +367,7 @@ def test_an_edit_during_a_fetch_is_not_overwritten(
     target = cat.target()
     change(cat)
     before = cat.package()
-    news: tuple[Any, ...] = (
+    fetched: tuple[Any, ...] = (
         repository_result(validators=()),
         RepositoryResult(),
         Failure(kind="gone", message="gone"),
@@ -370,13 +376,15 @@ def test_an_edit_during_a_fetch_is_not_overwritten(
         downloads_result(),
         DownloadsResult(),
     )
-    for one in news:
-        assert not cat.save(one, target=target).changed
+    for result in fetched:
+        assert not cat.save(result, target=target).changed
     assert cat.package() == before
     assert cat.target().head is None
 
 
-def test_a_project_that_was_changed_and_changed_back_is_read_whole_again(cat: OpenCatalog) -> None:
+def test_a_project_that_was_changed_back_during_a_fetch_is_read_in_full_again(
+    cat: OpenCatalog,
+) -> None:
     edit(cat, pypi_source="set", pypi_name="cat")
     cat.save(project_result())
     target = cat.target()
@@ -390,7 +398,7 @@ def test_a_project_that_was_changed_and_changed_back_is_read_whole_again(cat: Op
     assert cat.validator_keys("pypi") == []
 
 
-def test_what_a_fetch_brings_meanwhile_of_other_fields_stays(cat: OpenCatalog) -> None:
+def test_a_fetch_during_an_edit_saves_other_fields(cat: OpenCatalog) -> None:
     target = cat.target()
     edit(cat, title="My cat", slug="tom", documentation_url="https://my.docs")
     cat.save(repository_result(), target=target)
@@ -401,7 +409,7 @@ def test_what_a_fetch_brings_meanwhile_of_other_fields_stays(cat: OpenCatalog) -
     assert (package.repo_watchers, package.pypi_version) == (7, "1.1")
 
 
-def test_of_edits_at_the_same_time_none_is_lost(cat: OpenCatalog, tmp_path: Path) -> None:
+def test_simultaneous_edits_are_all_kept(cat: OpenCatalog, tmp_path: Path) -> None:
     grids = [f"g{number}" for number in range(8)]
     for name in grids:
         grid(cat, name)

@@ -1,4 +1,4 @@
-"""Sources that fail: nothing is destroyed, and what they say of the status."""
+"""Failing sources: values stay, backoff grows, and the status changes."""
 
 import datetime as dt
 from typing import Literal
@@ -32,7 +32,7 @@ def failure(kind: ErrorKind) -> Failure:
 
 
 @pytest.mark.parametrize("kind", ["not_found", "unavailable", "malformed", "timeout", "gone"])
-def test_a_failure_leaves_the_last_good_values_and_says_so(
+def test_a_failure_keeps_the_last_good_values_and_is_recorded(
     cat: OpenCatalog, kind: ErrorKind
 ) -> None:
     cat.save(repository_result())
@@ -61,7 +61,7 @@ def test_a_failure_leaves_the_last_good_values_and_says_so(
     assert cat.validator_keys("repo") == [GITHUB, f"{GITHUB}/commits?since=1"]
 
 
-def test_failures_wait_twice_as_long_each_time_up_to_a_week(cat: OpenCatalog) -> None:
+def test_failures_in_a_row_double_the_backoff_up_to_a_week(cat: OpenCatalog) -> None:
     waits = []
     for _ in range(30):
         cat.save(failure("timeout"))
@@ -74,7 +74,9 @@ def test_failures_wait_twice_as_long_each_time_up_to_a_week(cat: OpenCatalog) ->
 
 
 @pytest.mark.parametrize("kind", ["unauthorized", "not_recorded"])
-def test_what_is_not_the_packages_fault_is_due_at_once(cat: OpenCatalog, kind: ErrorKind) -> None:
+def test_failures_that_are_not_the_packages_have_no_backoff(
+    cat: OpenCatalog, kind: ErrorKind
+) -> None:
     cat.save(failure(kind))
     cat.save(failure(kind))
     assert freshness(cat).next_due == NOW
@@ -92,14 +94,14 @@ def test_a_success_clears_the_failures(cat: OpenCatalog) -> None:
     assert cat.package().status == "active"
 
 
-def test_the_sources_fail_apart(cat: OpenCatalog) -> None:
+def test_each_source_has_its_own_failures(cat: OpenCatalog) -> None:
     cat.save(project_result())
     cat.save(failure("not_found"))
     assert freshness(cat, "pypi").consecutive_failures == 0
     assert cat.package().pypi_version == "1.1"
 
 
-def test_what_a_quota_held_up_says_so_and_stays_as_it_was(cat: OpenCatalog) -> None:
+def test_a_rate_limited_source_is_recorded_and_keeps_its_state(cat: OpenCatalog) -> None:
     cat.save(failure("timeout"))
     before = cat.package()
     saved = cat.save(Skipped(reason="quota", message="used up"), NOW + DAY)
@@ -112,7 +114,7 @@ def test_what_a_quota_held_up_says_so_and_stays_as_it_was(cat: OpenCatalog) -> N
 
 
 @pytest.mark.parametrize("reason", ["time-budget", "request-budget", "interrupted"])
-def test_what_was_not_begun_leaves_no_trace(
+def test_a_skipped_source_leaves_no_trace(
     cat: OpenCatalog, reason: Literal["time-budget", "request-budget", "interrupted"]
 ) -> None:
     cat.save(failure("timeout"))
@@ -123,7 +125,7 @@ def test_what_was_not_begun_leaves_no_trace(
     assert cat.package() == before
 
 
-def test_a_part_that_fails_leaves_the_others_to_stand(cat: OpenCatalog) -> None:
+def test_a_part_that_fails_leaves_the_others_saved(cat: OpenCatalog) -> None:
     cat.save(repository_result())
     broken = RepositoryResult(
         repository=repository_facts(stars=9), problem=Unavailable("commits: 502"), validators=()
@@ -138,7 +140,7 @@ def test_a_part_that_fails_leaves_the_others_to_stand(cat: OpenCatalog) -> None:
     assert freshness(cat).last_error == "unavailable"
 
 
-def test_a_quota_that_runs_out_half_way_is_no_failure(cat: OpenCatalog) -> None:
+def test_a_rate_limit_after_some_parts_is_no_failure(cat: OpenCatalog) -> None:
     cut = repository_result(problem=RateLimited("api.github.com", None), contributors=None)
     assert cat.save(cut) == results.SaveResult(changed=True)
     package = cat.package()
@@ -169,11 +171,11 @@ DISABLED = repository_result(repository=repository_facts(disabled=True))
 WITHOUT_COMMITS = repository_result(activity=EMPTY)
 
 
-def test_a_404_is_believed_the_third_time_in_a_row(cat: OpenCatalog) -> None:
+def test_a_404_three_times_in_a_row_marks_the_repository_as_gone(cat: OpenCatalog) -> None:
     assert statuses(cat, NOT_FOUND, NOT_FOUND, NOT_FOUND) == ["active", "active", "gone"]
 
 
-def test_anything_in_between_counts_404s_anew(cat: OpenCatalog) -> None:
+def test_any_other_result_resets_the_count_of_404s(cat: OpenCatalog) -> None:
     results = (NOT_FOUND, failure("unavailable"), NOT_FOUND, NOT_FOUND)
     assert statuses(cat, *results) == ["active"] * 4
     partial = RepositoryResult(repository=repository_facts(), problem=NotFound("contributors: 404"))
@@ -183,7 +185,7 @@ def test_anything_in_between_counts_404s_anew(cat: OpenCatalog) -> None:
 
 
 @pytest.mark.parametrize(("kind", "status"), [("gone", "gone"), ("blocked", "blocked")])
-def test_410_and_451_are_believed_at_once(
+def test_410_and_451_change_the_status_at_once(
     cat: OpenCatalog, kind: ErrorKind, status: Status
 ) -> None:
     cat.save(ACTIVE)
@@ -194,7 +196,7 @@ def test_410_and_451_are_believed_at_once(
     assert cat.package().modified == NOW + DAY
 
 
-def test_what_is_known_to_be_gone_fails_no_more(cat: OpenCatalog) -> None:
+def test_a_repository_known_to_be_gone_is_no_failure(cat: OpenCatalog) -> None:
     for _ in range(3):
         assert cat.save(NOT_FOUND).failure is not None
     assert cat.save(NOT_FOUND) == results.SaveResult(changed=False)
@@ -203,30 +205,30 @@ def test_what_is_known_to_be_gone_fails_no_more(cat: OpenCatalog) -> None:
     assert cat.save(failure("timeout")).failure == failure("timeout")
 
 
-def test_what_is_known_to_be_blocked_fails_no_more(cat: OpenCatalog) -> None:
+def test_a_repository_known_to_be_blocked_is_no_failure(cat: OpenCatalog) -> None:
     assert cat.save(failure("blocked")).failure is not None
     assert cat.save(failure("blocked")) == results.SaveResult(changed=False)
     assert cat.save(NOT_FOUND).failure == NOT_FOUND
 
 
-def test_a_project_that_is_gone_says_nothing_of_the_repository(cat: OpenCatalog) -> None:
+def test_a_project_that_is_gone_keeps_the_status(cat: OpenCatalog) -> None:
     for _ in range(4):
         assert cat.save(failure("gone"), source="pypi").failure is not None
         assert cat.save(NOT_FOUND, source="pypi").failure is not None
     assert cat.package().status == "active"
 
 
-def test_a_package_comes_back(cat: OpenCatalog) -> None:
+def test_a_repository_that_is_back_is_active_again(cat: OpenCatalog) -> None:
     results = (failure("gone"), ACTIVE, failure("blocked"), ACTIVE, WITHOUT_COMMITS, ACTIVE)
     assert statuses(cat, *results) == ["gone", "active", "blocked", "active", "empty", "active"]
 
 
-def test_archived_and_back(cat: OpenCatalog) -> None:
+def test_an_archived_repository_can_become_active_again(cat: OpenCatalog) -> None:
     assert statuses(cat, ARCHIVED, NOTHING_NEW, ACTIVE) == ["archived", "archived", "active"]
     assert cat.package().archived is False
 
 
-def test_when_it_was_archived_is_kept_until_it_is_not(cat: OpenCatalog) -> None:
+def test_the_instant_of_archiving_is_kept_while_archived(cat: OpenCatalog) -> None:
     cat.save(ARCHIVED)
     cat.connection.execute("UPDATE packages SET archived_at = '2026-01-01T00:00:00.000000Z'")
     cat.save(ARCHIVED)  # REST does not tell it
@@ -235,24 +237,24 @@ def test_when_it_was_archived_is_kept_until_it_is_not(cat: OpenCatalog) -> None:
     assert cat.package().archived_at is None
 
 
-def test_a_304_says_that_all_is_as_it_was(cat: OpenCatalog) -> None:
+def test_a_304_keeps_the_status(cat: OpenCatalog) -> None:
     assert statuses(cat, DISABLED, NOTHING_NEW) == ["blocked", "blocked"]
     assert statuses(cat, ACTIVE, failure("gone"), NOTHING_NEW) == ["active", "gone", "active"]
     assert statuses(cat, WITHOUT_COMMITS, NOTHING_NEW) == ["empty", "empty"]
 
 
-def test_what_was_withheld_is_read_whole_when_it_is_back(cat: OpenCatalog) -> None:
+def test_a_blocked_repository_is_read_in_full_when_it_is_back(cat: OpenCatalog) -> None:
     cat.save(ACTIVE)
     cat.save(failure("blocked"))
     assert cat.validator_keys("repo") == []
 
 
-def test_a_failure_of_everything_leaves_the_status(cat: OpenCatalog) -> None:
+def test_a_failure_of_every_part_keeps_the_status(cat: OpenCatalog) -> None:
     broken = RepositoryResult(problem=Unavailable("commits: 502"))
     assert statuses(cat, ARCHIVED, broken) == ["archived", "archived"]
 
 
-def test_another_repository_at_the_old_name_is_a_move(cat: OpenCatalog) -> None:
+def test_another_repository_at_the_old_name_is_moved(cat: OpenCatalog) -> None:
     cat.save(ACTIVE)
     stranger = RepositoryResult(status="moved", problem=SourceError("its id is 43"))
     saved = cat.save(stranger, NOW + DAY)

@@ -1,4 +1,4 @@
-"""The 52 weeks of a package: computed from its days at each fetch, and never made up."""
+"""The 52 weeks of a package, computed from its days at each fetch."""
 
 import datetime as dt
 import tempfile
@@ -37,13 +37,13 @@ def as_of(cat: OpenCatalog, past: Activity, instant: dt.datetime) -> None:
         results.save_as_of(cat.connection, cat.target(), past, instant)
 
 
-def test_it_ends_before_the_day_of_the_fetch(cat: OpenCatalog) -> None:
+def test_the_52_weeks_end_before_the_day_of_the_fetch(cat: OpenCatalog) -> None:
     days = {TODAY: 8, TODAY - DAY: 1, TODAY - 364 * DAY: 5, TODAY - 365 * DAY: 9}
     cat.save(repository_result(activity=activity(days)))
     assert curve(cat) == (5, *(0,) * 50, 1)
 
 
-def test_a_304_moves_the_window_and_not_modified(cat: OpenCatalog) -> None:
+def test_a_304_moves_the_52_weeks_and_not_modified(cat: OpenCatalog) -> None:
     cat.save(repository_result(activity=activity({TODAY: 8, TODAY - 363 * DAY: 5})))
     assert curve(cat) == (5,) + (0,) * 51
     saved = cat.save(NOTHING_NEW, NOW + DAY)
@@ -54,7 +54,7 @@ def test_a_304_moves_the_window_and_not_modified(cat: OpenCatalog) -> None:
     assert cat.package().modified == NOW
 
 
-def test_what_is_unknown_is_never_zeros(cat: OpenCatalog) -> None:
+def test_unknown_weeks_are_empty_and_not_zeros(cat: OpenCatalog) -> None:
     cat.save(repository_result(activity=None))
     cat.save(NOTHING_NEW, NOW + DAY)
     cat.save(project_result())
@@ -69,7 +69,7 @@ def test_an_empty_repository_has_52_zeros(cat: OpenCatalog) -> None:
     assert (package.status, package.last_updated, package.commit_count) == ("empty", None, 0)
 
 
-def test_a_history_that_was_emptied_is_not_kept(cat: OpenCatalog) -> None:
+def test_a_rewritten_history_replaces_the_days(cat: OpenCatalog) -> None:
     cat.save(repository_result())
     cat.save(repository_result(activity=EMPTY), NOW + DAY)
     assert cat.days() == {}
@@ -77,7 +77,7 @@ def test_a_history_that_was_emptied_is_not_kept(cat: OpenCatalog) -> None:
 
 
 @pytest.mark.parametrize("problem", [Unavailable("502"), RateLimited("api.github.com", None)])
-def test_where_commits_could_not_be_read_the_window_stands(
+def test_the_52_weeks_stay_when_commits_cannot_be_read(
     cat: OpenCatalog, problem: Unavailable | RateLimited
 ) -> None:
     cat.save(repository_result(activity=activity({TODAY - 364 * DAY: 5})))
@@ -85,28 +85,28 @@ def test_where_commits_could_not_be_read_the_window_stands(
     assert curve(cat) == (5,) + (0,) * 51
 
 
-def test_another_repository_at_the_name_does_not_move_the_window(cat: OpenCatalog) -> None:
+def test_a_moved_repository_does_not_move_the_52_weeks(cat: OpenCatalog) -> None:
     cat.save(repository_result(activity=activity({TODAY - 364 * DAY: 5})))
     cat.save(RepositoryResult(status="moved"), NOW + DAY)
     assert curve(cat) == (5,) + (0,) * 51
 
 
-def test_days_are_replaced_from_since_on_and_no_further_back(cat: OpenCatalog) -> None:
+def test_days_are_replaced_from_since_on_only(cat: OpenCatalog) -> None:
     old, edge, late = TODAY - 300 * DAY, TODAY - 100 * DAY, TODAY - 50 * DAY
     cat.save(repository_result(activity=activity({old: 1, edge: 2, late: 3})))
-    news = activity({old: 7, late: 4}, since=edge, head="b" * 40)
-    assert cat.save(repository_result(activity=news), NOW + DAY).changed
+    result = activity({old: 7, late: 4}, since=edge, head="b" * 40)
+    assert cat.save(repository_result(activity=result), NOW + DAY).changed
     assert cat.days() == {old: 1, late: 4}
     assert cat.target().days_since == edge
 
 
-def test_a_commit_of_today_is_news_though_no_week_shows_it(cat: OpenCatalog) -> None:
+def test_a_commit_of_today_is_a_change_although_no_week_shows_it(cat: OpenCatalog) -> None:
     cat.save(repository_result(activity=activity({})))
     assert cat.save(repository_result(activity=activity({TODAY: 1}))).changed
     assert curve(cat) == (0,) * 52
 
 
-def test_a_count_is_that_of_its_head(cat: OpenCatalog) -> None:
+def test_a_commit_count_belongs_to_its_head(cat: OpenCatalog) -> None:
     cat.save(repository_result(activity=activity({}, count=100, head="a" * 40)))
     cat.save(repository_result(activity=activity({}, count=None, head="a" * 40)))
     assert cat.package().commit_count == 100
@@ -117,7 +117,7 @@ def test_a_count_is_that_of_its_head(cat: OpenCatalog) -> None:
 # ── as of an instant ──
 
 
-def test_as_of_writes_the_curve_the_last_commit_and_the_count(cat: OpenCatalog) -> None:
+def test_as_of_saves_the_weeks_the_last_commit_and_the_count(cat: OpenCatalog) -> None:
     cat.save(repository_result(activity=activity({TODAY - DAY: 3}, count=9)))
     cat.save(project_result())
     before = cat.package()
@@ -133,7 +133,7 @@ def test_as_of_writes_the_curve_the_last_commit_and_the_count(cat: OpenCatalog) 
     assert cat.days() == {TODAY - DAY: 3}
 
 
-def test_the_fetch_after_an_as_of_reads_all_of_today_again(cat: OpenCatalog) -> None:
+def test_the_fetch_after_as_of_reads_everything_again(cat: OpenCatalog) -> None:
     cat.save(repository_result(activity=activity({TODAY - DAY: 3}, count=9)))
     cat.save(project_result())
     as_of(cat, activity({}, count=5), NOW - 500 * DAY)
@@ -148,14 +148,14 @@ def test_the_fetch_after_an_as_of_reads_all_of_today_again(cat: OpenCatalog) -> 
     assert cat.validator_keys("repo") == [GITHUB, f"{GITHUB}/commits?since=1"]
 
 
-def test_as_of_before_the_first_commit(cat: OpenCatalog) -> None:
+def test_as_of_before_the_first_commit_has_52_zeros(cat: OpenCatalog) -> None:
     as_of(cat, EMPTY, NOW)
     package = cat.package()
     assert package.commits_over_52 == (0,) * 52
     assert (package.last_updated, package.status, package.last_fetched) == (None, "active", None)
 
 
-# ── any sequence of readings ──
+# ── any sequence of results ──
 
 BACK = st.integers(-3, 400).map(lambda days: TODAY - days * DAY)
 DAYS = st.dictionaries(BACK, st.integers(1, 9), max_size=8)
@@ -181,10 +181,13 @@ STEPS = st.lists(
 
 @settings(max_examples=60, deadline=None)
 @given(STEPS)
-def test_after_any_readings_the_curve_is_that_of_all_days_merged(
+def test_after_any_results_the_52_weeks_follow_from_the_merged_days(
     steps: list[tuple[int, Activity | Failure | RepositoryResult | None]],
 ) -> None:
-    with tempfile.TemporaryDirectory() as place, open_catalog(Path(place) / "cat.db") as cat:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        open_catalog(Path(directory) / "cat.db") as cat,
+    ):
         cat.add()
         days: dict[dt.date, int] | None = None
         expected: tuple[int, ...] = ()

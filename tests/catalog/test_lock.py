@@ -1,4 +1,4 @@
-"""One fetch at a time, and a lock that dies with its process."""
+"""The fetch lock."""
 
 import subprocess
 import sys
@@ -26,7 +26,7 @@ def held(path: Path) -> bool:
         return True
 
 
-def test_it_is_held_once(tmp_path: Path) -> None:
+def test_the_fetch_lock_is_held_by_one_process_at_a_time(tmp_path: Path) -> None:
     path = tmp_path / "cat.db"
     with fetch_lock(path):
         with pytest.raises(FetchLocked) as refused, fetch_lock(path):
@@ -36,13 +36,15 @@ def test_it_is_held_once(tmp_path: Path) -> None:
     assert not held(path)
 
 
-def test_a_fault_under_the_lock_lets_it_go(tmp_path: Path) -> None:
+def test_an_exception_releases_the_fetch_lock(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="x"), fetch_lock(tmp_path / "cat.db"):
         raise ValueError("x")
     assert not held(tmp_path / "cat.db")
 
 
-def test_a_link_leads_to_the_same_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_to_a_catalog_has_the_same_fetch_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "cat.db"
     path.touch()
     (tmp_path / "link.db").symlink_to(path)
@@ -52,7 +54,7 @@ def test_a_link_leads_to_the_same_lock(tmp_path: Path, monkeypatch: pytest.Monke
         assert held(Path("cat.db"))
 
 
-def test_it_dies_with_its_process(tmp_path: Path) -> None:
+def test_the_fetch_lock_is_released_when_its_process_dies(tmp_path: Path) -> None:
     path = tmp_path / "cat.db"
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(path)],
@@ -68,7 +70,7 @@ def test_it_dies_with_its_process(tmp_path: Path) -> None:
         assert not held(path)
 
 
-def test_where_it_cannot_be_made_one_line_says_so(tmp_path: Path) -> None:
+def test_a_fetch_lock_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "cat.db"
     path.with_name("cat.db-lock").mkdir()
     with pytest.raises(CatalogError, match=r"cat\.db cannot be locked: .+"), fetch_lock(path):

@@ -1,4 +1,4 @@
-"""Looking after the file: what a check finds, and copies that are whole or not there."""
+"""Checking, copying and compacting the file."""
 
 import contextlib
 import resource
@@ -34,7 +34,7 @@ def check(path: Path) -> maintenance.CheckResult:
 # ── check ──
 
 
-def test_a_whole_file_has_no_problems(path: Path) -> None:
+def test_an_intact_catalog_passes_the_check(path: Path) -> None:
     found = check(path)
     assert found.problems == ()
     assert found.rows == {
@@ -51,7 +51,7 @@ def test_a_whole_file_has_no_problems(path: Path) -> None:
     assert found.size >= path.stat().st_size
 
 
-def test_every_status_is_one(path: Path) -> None:
+def test_every_status_passes_the_check(path: Path) -> None:
     with database.open_writer(path) as connection:
         for status in STATUSES:
             connection.execute("UPDATE packages SET status = ?", (status,))
@@ -78,13 +78,13 @@ def test_every_status_is_one(path: Path) -> None:
         ("last_fetched = '2026-02-15'", "cat: last_fetched is not an instant"),
     ],
 )
-def test_a_broken_promise_is_told(path: Path, damage: str, problem: str) -> None:
+def test_the_check_reports_invalid_values(path: Path, damage: str, problem: str) -> None:
     with database.open_writer(path) as connection:
         connection.execute(f"UPDATE packages SET {damage}")
     assert check(path).problems[0] == problem
 
 
-def test_a_row_without_its_package_is_told(path: Path) -> None:
+def test_the_check_reports_rows_without_a_package(path: Path) -> None:
     with database.open_writer(path) as connection:
         connection.execute("PRAGMA foreign_keys = OFF")
         connection.execute("DELETE FROM packages")
@@ -92,7 +92,7 @@ def test_a_row_without_its_package_is_told(path: Path) -> None:
     assert tables == {"versions", "participants", "commit_days", "fetches", "validators"}
 
 
-def test_a_wrong_type_is_told(path: Path) -> None:
+def test_the_check_reports_wrong_types(path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as conn:
         conn.execute("PRAGMA writable_schema = ON")
         conn.execute("UPDATE sqlite_schema SET sql = replace(sql, 'STRICT', '')")
@@ -106,7 +106,7 @@ def test_a_wrong_type_is_told(path: Path) -> None:
 
 
 @pytest.mark.parametrize("fill", [b"\xff", b"\x00"])
-def test_damaged_pages_are_told_wherever_they_are(path: Path, fill: bytes) -> None:
+def test_the_check_reports_any_damaged_page(path: Path, fill: bytes) -> None:
     size = 4096
     for page in range(1, path.stat().st_size // size):
         broken = path.with_name(f"{page}.db")
@@ -133,7 +133,7 @@ def record(path: Path) -> object:
         )
 
 
-def test_a_copy_is_one_whole_file(path: Path, tmp_path: Path) -> None:
+def test_a_backup_is_one_complete_file(path: Path, tmp_path: Path) -> None:
     aside = tmp_path / "aside"
     aside.mkdir()
     copy = aside / "copy.db"
@@ -145,7 +145,7 @@ def test_a_copy_is_one_whole_file(path: Path, tmp_path: Path) -> None:
         assert conn.execute("PRAGMA journal_mode").fetchone()[0] == "delete"
 
 
-def test_a_copy_can_be_used_as_a_catalogue(path: Path, tmp_path: Path) -> None:
+def test_a_backup_can_be_used_as_a_catalog(path: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     maintenance.backup(path, copy)
     with open_catalog(copy) as cat:
@@ -153,19 +153,19 @@ def test_a_copy_can_be_used_as_a_catalogue(path: Path, tmp_path: Path) -> None:
     assert record(copy) == record(path)
 
 
-@pytest.mark.parametrize("name", ["there.db", "cat.db", ""])
-def test_what_is_there_already_is_not_overwritten(path: Path, tmp_path: Path, name: str) -> None:
-    there = tmp_path / name
-    (tmp_path / "there.db").write_text("mine")
+@pytest.mark.parametrize("name", ["other.db", "cat.db", ""])
+def test_a_backup_overwrites_no_file(path: Path, tmp_path: Path, name: str) -> None:
+    existing = tmp_path / name
+    (tmp_path / "other.db").write_text("mine")
     before = sorted(tmp_path.iterdir())
     with pytest.raises(CatalogError, match="already exists"):
-        maintenance.backup(path, there)
+        maintenance.backup(path, existing)
     assert sorted(tmp_path.iterdir()) == before
-    assert (tmp_path / "there.db").read_text() == "mine"
+    assert (tmp_path / "other.db").read_text() == "mine"
     assert record(path)
 
 
-def test_a_copy_into_nowhere_is_refused(path: Path, tmp_path: Path) -> None:
+def test_a_backup_into_a_missing_directory_is_refused(path: Path, tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match="no directory"):
         maintenance.backup(path, tmp_path / "no" / "copy.db")
     with pytest.raises(CatalogError, match="cannot be written"):
@@ -177,14 +177,14 @@ def test_a_copy_into_nowhere_is_refused(path: Path, tmp_path: Path) -> None:
 
 @pytest.fixture
 def no_room() -> Iterator[None]:
-    """Let no file of this process grow beyond 8 kB, which is what a full disk comes to."""
+    """Limit files of this process to 8 kB, which acts like a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_leaves_no_half_copy(
+def test_a_backup_on_a_full_disk_leaves_no_partial_file(
     path: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     aside = tmp_path / "aside"
@@ -210,7 +210,7 @@ with open_catalog(pathlib.Path(sys.argv[1])) as cat:
 """
 
 
-def test_a_copy_while_somebody_writes_is_of_one_moment(path: Path, tmp_path: Path) -> None:
+def test_a_backup_during_writes_is_of_one_moment(path: Path, tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", WRITER, str(path), str(Path(__file__).parents[2])],
         stdout=subprocess.PIPE,
@@ -236,13 +236,13 @@ def test_a_copy_while_somebody_writes_is_of_one_moment(path: Path, tmp_path: Pat
 # ── vacuum ──
 
 
-def test_a_vacuum_gives_back_what_removed_packages_left(path: Path) -> None:
+def test_a_vacuum_frees_the_space_of_removed_packages(path: Path) -> None:
     days = {NOW.date().replace(year=year): 1 for year in range(1000, 2026)}
     with open_catalog(path) as cat:
         for number in range(20):
             package_id = cat.add(f"octo/dog{number}")
-            news = repository_result(repository=None, activity=activity(days), validators=())
-            cat.save(news, package_id=package_id)
+            result = repository_result(repository=None, activity=activity(days), validators=())
+            cat.save(result, package_id=package_id)
         before = record(path)
         full = maintenance.file_size(path)
         for package_id in range(2, 22):
@@ -253,7 +253,7 @@ def test_a_vacuum_gives_back_what_removed_packages_left(path: Path) -> None:
     assert check(path).problems == ()
 
 
-def test_a_vacuum_during_somebodys_fetch_says_so(path: Path) -> None:
+def test_a_vacuum_during_a_fetch_is_busy(path: Path) -> None:
     with (
         open_catalog(path) as other,
         database.transaction(other.connection),
@@ -263,7 +263,7 @@ def test_a_vacuum_during_somebodys_fetch_says_so(path: Path) -> None:
         maintenance.vacuum_catalog(connection)
 
 
-def test_the_size_counts_what_waits_in_the_log(path: Path) -> None:
+def test_the_file_size_includes_the_log(path: Path) -> None:
     settled = maintenance.file_size(path)
     with open_catalog(path) as cat:
         for number in range(50):

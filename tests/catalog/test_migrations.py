@@ -1,4 +1,4 @@
-"""Migrations: an older schema is brought up to date by opening, and nothing is lost."""
+"""Migrating older schemas."""
 
 import contextlib
 import sqlite3
@@ -16,7 +16,7 @@ from tests.support.catalogs import downloads_result, make_catalog, make_first_ca
 
 @pytest.fixture
 def newer_program(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Let this program know a schema that is one further, when called."""
+    """Return a function that adds a migration."""
 
     def teach() -> None:
         def add_notes(db: object) -> None:
@@ -29,7 +29,7 @@ def newer_program(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("to_write", [True, False])
-def test_an_older_schema_is_brought_up_to_date_by_opening(
+def test_opening_migrates_an_older_schema(
     tmp_path: Path, newer_program: Callable[[], None], to_write: bool
 ) -> None:
     path = make_catalog(tmp_path / "cat.db")
@@ -45,9 +45,7 @@ def test_an_older_schema_is_brought_up_to_date_by_opening(
 
 
 @pytest.mark.parametrize("to_write", [True, False])
-def test_the_first_schema_is_brought_up_to_date_and_nothing_is_lost(
-    tmp_path: Path, to_write: bool
-) -> None:
+def test_migrating_the_first_schema_loses_nothing(tmp_path: Path, to_write: bool) -> None:
     path = make_first_catalog(tmp_path / "cat.db")
     with contextlib.closing(sqlite3.connect(path)) as conn:
         tables = conn.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
@@ -64,7 +62,7 @@ def test_the_first_schema_is_brought_up_to_date_and_nothing_is_lost(
     [row], [old] = after["packages"], before["packages"]
     old["pypi_source"] = old.pop("pypi_choice")
     old["pypi_lookup_note"] = old.pop("pypi_tried")
-    news = {
+    added = {
         "user_fields": "[]",
         "extra": "{}",
         "participant_names": "ann",
@@ -73,7 +71,7 @@ def test_the_first_schema_is_brought_up_to_date_and_nothing_is_lost(
         "days_until": None,
         "score": 6,  # of 7 stars, for no commit is known
     }
-    assert row == {**old, **dict.fromkeys(DOWNLOAD_COLUMNS), **news}
+    assert row == {**old, **dict.fromkeys(DOWNLOAD_COLUMNS), **added}
     assert package.downloads is None
     assert package.participants == ("ann",)
     del after["packages"], before["packages"]
@@ -90,10 +88,10 @@ def rows_of(conn: sqlite3.Connection, table: str) -> list[dict[str, object]]:
     return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
-def test_a_reader_of_an_older_schema_is_not_told_that_it_may_write(
+def test_a_reader_of_an_older_schema_cannot_write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the file may not be written to, what is read is a copy: nobody may write into that."""
+    """A file that cannot be written is migrated as a copy in memory, which is read-only too."""
     path = make_first_catalog(tmp_path / "cat.db")
     before = path.read_bytes()
 
@@ -112,7 +110,7 @@ def test_a_reader_of_an_older_schema_is_not_told_that_it_may_write(
 
 
 @pytest.mark.parametrize("code", [sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CORRUPT, None])
-def test_anything_else_that_hinders_a_migration_is_told(
+def test_other_errors_of_a_migration_are_raised(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int | None
 ) -> None:
     path = make_first_catalog(tmp_path / "cat.db")
@@ -149,7 +147,7 @@ def test_a_migration_that_fails_changes_nothing(
         assert conn.execute("SELECT 1 FROM sqlite_schema WHERE name = 'half'").fetchone() is None
 
 
-def test_every_project_is_read_once_more_as_licences_are_read_otherwise(tmp_path: Path) -> None:
+def test_a_migration_makes_every_project_be_read_again_for_its_license(tmp_path: Path) -> None:
     path = make_first_catalog(tmp_path / "cat.db")
     with contextlib.closing(sqlite3.connect(path)) as conn, conn:
         conn.execute("UPDATE packages SET pypi_serial = '5'")

@@ -1,4 +1,4 @@
-"""Records out of the tables: which, in which order, and whole."""
+"""Selecting, sorting and reading packages."""
 
 import datetime as dt
 import re
@@ -27,18 +27,18 @@ ALL = PackageFilter()
 
 @pytest.fixture
 def catalog(catalog: OpenCatalog) -> OpenCatalog:
-    """Four packages; nothing is known of the first, and the others differ in everything."""
+    """Four packages; the first was never fetched, and the others differ in every value."""
     for name in ("Mouse", "cat", "Ant", "bee"):
         catalog.add(f"octo/{name}")
     known = ((2, "cat", 5, 9), (3, "Ant", 9, 300), (4, "bee", 7, 900))
     for package_id, name, commits, age in known:
-        news = repository_result(
+        result = repository_result(
             repository=repository_facts(
                 f"octo/{name}", repo_id=str(package_id), stars=10 * package_id
             ),
             activity=activity({TODAY - DAY: commits}, committed_at=NOW - age * DAY),
         )
-        catalog.save(news, NOW + package_id * HOUR, package_id=package_id)
+        catalog.save(result, NOW + package_id * HOUR, package_id=package_id)
     for package_id, name, day, month in ((2, "cat", 9, 60), (3, "Ant", 1, 500)):
         catalog.save(project_result(name), package_id=package_id)
         catalog.save(downloads_result(day, 10, month), package_id=package_id)
@@ -72,7 +72,7 @@ def slugs(
         ("downloads", "ant cat bee mouse", "cat ant bee mouse"),
     ],
 )
-def test_figures_descend_names_ascend_and_null_comes_last_both_ways(
+def test_packages_sort_names_up_numbers_down_and_null_last(
     catalog: OpenCatalog, sort: str, order: str, reversed_order: str
 ) -> None:
     assert slugs(catalog, sort=sort) == order.split()
@@ -83,7 +83,9 @@ def test_figures_descend_names_ascend_and_null_comes_last_both_ways(
 
 @pytest.mark.parametrize("sort", packages.SORT_KEYS)
 @pytest.mark.parametrize("reverse", [False, True])
-def test_ties_are_by_slug_both_ways(catalog: OpenCatalog, sort: str, reverse: bool) -> None:
+def test_packages_with_equal_keys_are_sorted_by_slug(
+    catalog: OpenCatalog, sort: str, reverse: bool
+) -> None:
     catalog.connection.execute(
         "UPDATE packages SET title = 'same', repo_watchers = 1, last_updated = NULL,"
         " last_fetched = NULL, commits_over_52 = '[]', pypi_version = NULL,"
@@ -92,14 +94,14 @@ def test_ties_are_by_slug_both_ways(catalog: OpenCatalog, sort: str, reverse: bo
     assert slugs(catalog, sort=sort, reverse=reverse) == ["ant", "bee", "cat", "mouse"]
 
 
-def test_no_limit_is_none_and_a_huge_one_is_no_trouble(catalog: OpenCatalog) -> None:
+def test_limits_of_packages_may_be_none_zero_or_huge(catalog: OpenCatalog) -> None:
     assert len(slugs(catalog, limit=None)) == len(slugs(catalog, limit=10**30)) == 4
 
 
 # ── filters ──
 
 
-def test_by_category_and_grid(catalog: OpenCatalog) -> None:
+def test_packages_are_filtered_by_category_and_grid(catalog: OpenCatalog) -> None:
     for table in ("categories", "grids"):
         catalog.connection.execute(
             f"INSERT INTO {table} (title, slug, created, modified) VALUES ('', 'pets', '', '')"
@@ -114,18 +116,18 @@ def test_by_category_and_grid(catalog: OpenCatalog) -> None:
     )
 
 
-def test_by_status(catalog: OpenCatalog) -> None:
+def test_packages_are_filtered_by_status(catalog: OpenCatalog) -> None:
     catalog.save(Failure(kind="gone", message=""), package_id=2)
     assert slugs(catalog, PackageFilter(status="gone")) == ["cat"]
     assert slugs(catalog, PackageFilter(status="active")) == ["ant", "bee", "mouse"]
 
 
-def test_by_age_and_what_was_never_fetched_is_old(catalog: OpenCatalog) -> None:
+def test_packages_are_filtered_by_age_and_never_fetched_is_old(catalog: OpenCatalog) -> None:
     assert slugs(catalog, PackageFilter(fetched_before=NOW + 3 * HOUR)) == ["cat", "mouse"]
     assert slugs(catalog, PackageFilter(fetched_before=NOW - DAY)) == ["mouse"]
 
 
-def test_by_failing_sources(catalog: OpenCatalog) -> None:
+def test_packages_are_filtered_by_failing_sources(catalog: OpenCatalog) -> None:
     catalog.save(Failure(kind="timeout", message=""), package_id=2)
     catalog.save(Failure(kind="timeout", message=""), package_id=3, source="pypi")
     assert slugs(catalog, PackageFilter(failing=True)) == ["ant", "cat"]
@@ -136,12 +138,12 @@ def test_by_failing_sources(catalog: OpenCatalog) -> None:
 # ── records ──
 
 
-def test_records_come_in_the_order_of_the_ids(catalog: OpenCatalog) -> None:
+def test_packages_are_read_in_the_order_of_the_ids(catalog: OpenCatalog) -> None:
     ids = [4, 99, 1, 2]
     assert [one.id for one in packages.read_packages(catalog.connection, ids)] == [4, 1, 2]
 
 
-def test_more_records_than_are_read_at_once(catalog: OpenCatalog) -> None:
+def test_packages_are_read_in_more_than_one_chunk(catalog: OpenCatalog) -> None:
     rows = [(f"p{number}",) for number in range(1200)]
     with database.transaction(catalog.connection):
         catalog.connection.executemany(
@@ -154,7 +156,7 @@ def test_more_records_than_are_read_at_once(catalog: OpenCatalog) -> None:
     assert len(ids) == 1204
 
 
-def test_versions_are_read_with_the_whole_record_only(catalog: OpenCatalog) -> None:
+def test_versions_are_read_only_with_all_parts(catalog: OpenCatalog) -> None:
     catalog.save(project_result("cat"), package_id=2)
     assert next(packages.read_packages(catalog.connection, [2])).versions == ()
     assert (
@@ -162,12 +164,12 @@ def test_versions_are_read_with_the_whole_record_only(catalog: OpenCatalog) -> N
     )
 
 
-def test_the_sources_are_told_of_in_their_own_order(catalog: OpenCatalog) -> None:
+def test_fetches_of_a_package_are_in_the_order_of_sources(catalog: OpenCatalog) -> None:
     assert [one.source for one in catalog.package(2).fetches] == list(SOURCES)
     assert [one.source for one in catalog.package(4).fetches] == ["repo"]
 
 
-def test_a_persons_documentation_goes_before_pypis(catalog: OpenCatalog) -> None:
+def test_documentation_that_a_user_set_precedes_pypis(catalog: OpenCatalog) -> None:
     catalog.save(project_result("cat"), package_id=2)
     assert catalog.package(2).documentation_url == "https://cat.example/docs"
     catalog.connection.execute("UPDATE packages SET documentation_url = 'https://mine'")
@@ -175,7 +177,7 @@ def test_a_persons_documentation_goes_before_pypis(catalog: OpenCatalog) -> None
     assert catalog.package(1).documentation_url == "https://mine"
 
 
-def test_grids_are_in_the_order_of_their_positions(catalog: OpenCatalog) -> None:
+def test_grids_of_a_package_are_in_the_order_of_their_positions(catalog: OpenCatalog) -> None:
     catalog.connection.executescript(
         """
         INSERT INTO grids (title, slug, created, modified)
@@ -186,7 +188,7 @@ def test_grids_are_in_the_order_of_their_positions(catalog: OpenCatalog) -> None
     assert catalog.package().grid_ids == (2, 1)
 
 
-def test_shelves_are_named_where_they_are_asked_for(catalog: OpenCatalog) -> None:
+def test_slugs_of_collections_are_read_only_on_request(catalog: OpenCatalog) -> None:
     catalog.connection.executescript(
         """
         INSERT INTO categories (title, slug, created, modified)
@@ -211,8 +213,8 @@ def test_shelves_are_named_where_they_are_asked_for(catalog: OpenCatalog) -> Non
     assert one.category_slug is None
 
 
-def test_reading_a_package_searches_nothing_from_end_to_end(catalog: OpenCatalog) -> None:
-    """So that showing one of 100,000 packages costs what showing one of 100 does."""
+def test_reading_a_package_scans_no_table(catalog: OpenCatalog) -> None:
+    """Showing one of 100,000 packages costs what showing one of 100 does."""
     asked: list[str] = []
     whole = packages.ALL_PARTS | packages.CARD_PARTS
     catalog.connection.set_trace_callback(asked.append)
@@ -231,7 +233,7 @@ def test_reading_a_package_searches_nothing_from_end_to_end(catalog: OpenCatalog
 # ── columns ──
 
 
-def test_text_sorts_as_time_does() -> None:
+def test_stored_instants_sort_as_time_does() -> None:
     moments = [
         dt.datetime(1, 1, 1, tzinfo=dt.UTC),
         dt.datetime(999, 12, 31, tzinfo=dt.UTC),

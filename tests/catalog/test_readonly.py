@@ -1,4 +1,4 @@
-"""A catalogue that may not be written to can be read all the same."""
+"""Catalogs that cannot be written."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ import sqlite_utils
 import pkgharvest.catalog.package_update
 from pkgharvest.catalog import database, lookup, packages
 from pkgharvest.model.errors import CatalogError
-if os.getuid() == 0:  # whom no permission binds
+if os.getuid() == 0:  # no permission restricts root
     os.setgroups([])
     os.setgid(65534)
     os.setuid(65534)
@@ -38,23 +38,23 @@ except CatalogError as error:
 
 @pytest.fixture
 def locked_up() -> Iterator[Path]:
-    """A directory that may be locked up, and that everybody may look into."""
-    # Not pytest's own: nobody else may enter that one.
+    """A directory that every user can read, and that a test may make read-only."""
+    # Not pytest's own, which other users may not enter.
     with tempfile.TemporaryDirectory() as made:
-        place = Path(made)
-        place.chmod(0o755)
-        yield place
-        place.chmod(0o755)
+        directory_path = Path(made)
+        directory_path.chmod(0o755)
+        yield directory_path
+        directory_path.chmod(0o755)
 
 
-def lock_up(place: Path, *, directory: bool = True) -> None:
-    for file in place.iterdir():
+def lock_up(directory_path: Path, *, directory: bool = True) -> None:
+    for file in directory_path.iterdir():
         file.chmod(0o444)
-    place.chmod(0o555 if directory else 0o777)
+    directory_path.chmod(0o555 if directory else 0o777)
 
 
 def unprivileged(path: Path, what: str) -> str:
-    """Return what somebody who may not write sees."""
+    """Return the output of a user without permission to write."""
     done = subprocess.run(
         [sys.executable, "-c", READER, str(path), what], capture_output=True, text=True, check=False
     )
@@ -73,7 +73,7 @@ def test_a_read_only_file_can_be_read_and_not_written(locked_up: Path, directory
 
 
 @pytest.mark.parametrize("directory", [True, False], ids=["directory too", "file alone"])
-def test_one_of_an_older_schema_can_be_read_as_it_stands(locked_up: Path, directory: bool) -> None:
+def test_a_read_only_file_of_an_older_schema_can_be_read(locked_up: Path, directory: bool) -> None:
     path = make_first_catalog(locked_up / "cat.db")
     before = path.read_bytes()
     lock_up(locked_up, directory=directory)
@@ -82,12 +82,12 @@ def test_one_of_an_older_schema_can_be_read_as_it_stands(locked_up: Path, direct
     assert path.read_bytes() == before
 
 
-def test_a_read_only_directory_is_no_place_for_a_new_catalogue(locked_up: Path) -> None:
+def test_no_catalog_can_be_made_in_a_read_only_directory(locked_up: Path) -> None:
     lock_up(locked_up)
     assert unprivileged(locked_up / "new.db", "write") == "PATH cannot be opened"
 
 
-def test_a_file_that_may_not_be_read(locked_up: Path) -> None:
+def test_an_unreadable_file_is_an_error(locked_up: Path) -> None:
     path = make_catalog(locked_up / "cat.db")
     path.chmod(0)
     assert unprivileged(path, "read") == "PATH cannot be opened"
@@ -95,7 +95,7 @@ def test_a_file_that_may_not_be_read(locked_up: Path) -> None:
     assert unprivileged(path, "read") == "PATH cannot be opened: Permission denied"
 
 
-def test_somebody_elses_fetch_can_be_watched_read_only(locked_up: Path) -> None:
+def test_a_read_only_catalog_can_be_read_during_another_users_fetch(locked_up: Path) -> None:
     path = make_catalog(locked_up / "cat.db")
     with open_catalog(path) as cat:
         cat.connection.execute("UPDATE packages SET repo_watchers = 8")
@@ -104,10 +104,10 @@ def test_somebody_elses_fetch_can_be_watched_read_only(locked_up: Path) -> None:
 
 
 @pytest.mark.parametrize("shared_memory", [True, False])
-def test_what_waits_in_the_log_is_read_or_its_absence_told(
+def test_commits_in_the_log_of_a_read_only_file_are_read_or_an_error(
     locked_up: Path, tmp_path: Path, shared_memory: bool
 ) -> None:
-    """After a kill -9 both files are there; of a copy the -shm file may be missing."""
+    """A killed process leaves both files; a copy of the catalog may lack the -shm file."""
     original = make_catalog(tmp_path / "original.db")
     path = locked_up / "cat.db"
     with open_catalog(original) as cat:

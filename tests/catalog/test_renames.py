@@ -1,4 +1,4 @@
-"""Repositories that are renamed, and names that are somebody else's by now."""
+"""Renamed repositories, and repositories that another package follows."""
 
 import pytest
 
@@ -43,7 +43,7 @@ def test_a_rename_is_followed_and_remembered(cat: OpenCatalog) -> None:
         assert lookup.find_by_repository(cat.connection, parse_locator(name)) == "cat"
 
 
-def test_what_vouched_for_the_old_name_goes(cat: OpenCatalog) -> None:
+def test_a_rename_deletes_the_validators_of_the_old_name(cat: OpenCatalog) -> None:
     assert cat.validator_keys("repo") == [GITHUB, f"{GITHUB}/commits?since=1"]
     cat.save(
         repository_result(repository=repository_facts("octo/lion"), validators=(validator(NEW),))
@@ -51,7 +51,7 @@ def test_what_vouched_for_the_old_name_goes(cat: OpenCatalog) -> None:
     assert cat.validator_keys("repo") == [NEW]
 
 
-def test_names_pile_up_and_one_that_is_taken_again_is_no_former_one(cat: OpenCatalog) -> None:
+def test_previous_names_add_up_without_the_present_one(cat: OpenCatalog) -> None:
     for day, name in enumerate(["octo/lion", "zoo/lion", "octo/cat"], 1):
         cat.save(repository_result(repository=repository_facts(name)), NOW + day * DAY)
     assert cat.package().repo_url == "https://github.com/octo/cat"
@@ -69,7 +69,7 @@ def test_another_case_is_no_rename(cat: OpenCatalog) -> None:
 
 
 @pytest.mark.parametrize("name", ["Octo/Cat", "octo/lion"])
-def test_the_project_of_a_repository_that_this_run_found_renamed_is_saved(
+def test_the_project_of_a_repository_renamed_in_the_same_run_is_saved(
     cat: OpenCatalog, name: str
 ) -> None:
     target = cat.target()  # both sources are read before anything is saved
@@ -104,7 +104,7 @@ def test_a_rename_onto_another_package_is_reported_and_not_taken_over(cat: OpenC
     assert lookup.find_package(cat.connection, "octo/lion") == 2
 
 
-def test_it_is_followed_when_the_other_package_has_gone(cat: OpenCatalog) -> None:
+def test_a_rename_is_followed_once_the_other_package_is_removed(cat: OpenCatalog) -> None:
     cat.add("octo/lion")
     onto = repository_result(repository=repository_facts("octo/lion"))
     cat.save(onto)
@@ -114,18 +114,20 @@ def test_it_is_followed_when_the_other_package_has_gone(cat: OpenCatalog) -> Non
     assert cat.package().repo_url == "https://github.com/octo/lion"
 
 
-def test_a_name_that_another_package_has_left_is_free(cat: OpenCatalog) -> None:
+def test_a_repository_may_take_a_name_that_another_package_left(cat: OpenCatalog) -> None:
     cat.save(repository_result(repository=repository_facts("octo/lion")))  # cat has become lion
     cat.add("octo/puma")
-    news = repository_result(repository=repository_facts("octo/cat", repo_id="43"))
-    assert cat.save(news, package_id=2).failure is None
+    result = repository_result(repository=repository_facts("octo/cat", repo_id="43"))
+    assert cat.save(result, package_id=2).failure is None
     assert cat.package(2).repo_url == "https://github.com/octo/cat"
-    assert lookup.find_package(cat.connection, "octo/cat") == 2  # who is there now, not who was
+    assert (
+        lookup.find_package(cat.connection, "octo/cat") == 2
+    )  # the present follower, not the previous one
     assert lookup.find_package(cat.connection, "octo/puma") == 2
     assert lookup.find_package(cat.connection, "octo/lion") == 1
 
 
-def test_a_removed_package_takes_its_former_names_along(cat: OpenCatalog) -> None:
+def test_removing_a_package_removes_its_previous_names(cat: OpenCatalog) -> None:
     cat.save(repository_result(repository=repository_facts("octo/lion")))
     edits.remove_package(cat.connection, 1)
     with pytest.raises(UnknownPackage):

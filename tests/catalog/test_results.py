@@ -1,4 +1,4 @@
-"""What a harvest writes, and what it leaves alone."""
+"""Saving results of a fetch."""
 
 import sqlite3
 
@@ -31,12 +31,12 @@ def freshness(cat: OpenCatalog, source: str = "repo") -> SourceState:
 NOT_FOUND = Failure(kind="not_found", message="404")
 
 
-# ── what is read is written ──
+# ── fields ──
 
 
-def test_every_field_that_was_read(cat: OpenCatalog) -> None:
-    news = repository_result(activity=activity({TODAY - DAY: 3}, count=9))
-    assert cat.save(news) == results.SaveResult(changed=True)
+def test_every_field_of_a_result_is_saved(cat: OpenCatalog) -> None:
+    result = repository_result(activity=activity({TODAY - DAY: 3}, count=9))
+    assert cat.save(result) == results.SaveResult(changed=True)
     cat.save(project_result())
     package = cat.package()
     assert (package.repo_watchers, package.repo_forks, package.open_issues) == (7, 3, 1)
@@ -79,7 +79,7 @@ def test_every_field_that_was_read(cat: OpenCatalog) -> None:
     )
 
 
-def test_the_target_of_the_next_fetch_knows_what_was_read(cat: OpenCatalog) -> None:
+def test_the_next_target_has_the_saved_state(cat: OpenCatalog) -> None:
     since = TODAY - 371 * DAY
     cat.save(repository_result(activity=activity({}, since=since)))
     cat.save(project_result())
@@ -94,14 +94,14 @@ def test_the_target_of_the_next_fetch_knows_what_was_read(cat: OpenCatalog) -> N
     ]
 
 
-def test_contributors_that_were_not_listed_were_asked_for_all_the_same(cat: OpenCatalog) -> None:
+def test_contributors_without_a_list_count_as_read(cat: OpenCatalog) -> None:
     cat.save(repository_result(contributors=None, contributors_asked=True))
     assert cat.target().contributors_known
     cat.save(repository_result(contributors=None, contributors_asked=False), NOW + DAY)
     assert cat.target().contributors_read == NOW
 
 
-def test_a_part_that_brought_nothing_new_leaves_its_fields(cat: OpenCatalog) -> None:
+def test_a_part_without_news_keeps_its_fields(cat: OpenCatalog) -> None:
     cat.save(repository_result())
     cat.save(RepositoryResult(repository=repository_facts(stars=8)), NOW + DAY)
     package = cat.package()
@@ -110,7 +110,7 @@ def test_a_part_that_brought_nothing_new_leaves_its_fields(cat: OpenCatalog) -> 
     assert package.last_updated == NOW - DAY
 
 
-def test_a_repository_without_contributors_has_none(cat: OpenCatalog) -> None:
+def test_an_empty_list_of_contributors_is_saved(cat: OpenCatalog) -> None:
     cat.save(repository_result())
     assert cat.save(repository_result(contributors=()), NOW + DAY).changed
     assert cat.package().participants == ()
@@ -131,13 +131,13 @@ def test_a_project_without_a_description_keeps_the_last_one(cat: OpenCatalog) ->
     assert (package.pypi_summary, package.pypi_status) == ("A cat", "quarantined")
 
 
-def test_versions_that_are_gone_go(cat: OpenCatalog) -> None:
+def test_versions_that_are_no_longer_listed_are_deleted(cat: OpenCatalog) -> None:
     cat.save(project_result())
     cat.save(project_result(project=project(releases=(release("2.0"),), version="2.0")))
     assert cat.package().versions == (release("2.0"),)
 
 
-def test_what_was_tried_is_said_until_there_is_a_project(cat: OpenCatalog) -> None:
+def test_the_lookup_note_is_kept_until_a_project_is_found(cat: OpenCatalog) -> None:
     cat.save(ProjectResult(name="cat", lookup_note="cat: no such project at PyPI"))
     assert cat.package().pypi_lookup_note == "cat: no such project at PyPI"
     assert freshness(cat, "pypi").last_error is None
@@ -145,7 +145,7 @@ def test_what_was_tried_is_said_until_there_is_a_project(cat: OpenCatalog) -> No
     assert cat.package().pypi_lookup_note is None
 
 
-def test_a_look_at_pypi_is_the_last_fetch_only_without_a_repository(cat: OpenCatalog) -> None:
+def test_a_project_sets_last_fetched_only_without_a_repository(cat: OpenCatalog) -> None:
     cat.save(project_result())
     assert cat.package().last_fetched is None
     cat.connection.execute("UPDATE packages SET repo_url = '', repo_key = NULL")
@@ -153,10 +153,10 @@ def test_a_look_at_pypi_is_the_last_fetch_only_without_a_repository(cat: OpenCat
     assert cat.package().last_fetched == NOW + DAY
 
 
-# ── modified: the content, and nothing else ──
+# ── modified ──
 
 
-def test_the_same_again_moves_last_fetched_and_not_modified(cat: OpenCatalog) -> None:
+def test_an_equal_result_moves_last_fetched_and_not_modified(cat: OpenCatalog) -> None:
     cat.save(repository_result())
     cat.save(project_result())
     assert cat.save(repository_result(), NOW + DAY) == results.SaveResult(changed=False)
@@ -166,7 +166,7 @@ def test_the_same_again_moves_last_fetched_and_not_modified(cat: OpenCatalog) ->
 
 
 @pytest.mark.parametrize(
-    "news",
+    "result",
     [
         repository_result(repository=repository_facts(stars=8)),
         repository_result(activity=activity({TODAY - 2 * DAY: 3})),
@@ -177,11 +177,11 @@ def test_the_same_again_moves_last_fetched_and_not_modified(cat: OpenCatalog) ->
     ids=["figure", "commit", "contributors", "version", "releases"],
 )
 def test_a_change_of_the_content_moves_modified(
-    cat: OpenCatalog, news: RepositoryResult | ProjectResult
+    cat: OpenCatalog, result: RepositoryResult | ProjectResult
 ) -> None:
     cat.save(repository_result())
     cat.save(project_result())
-    assert cat.save(news, NOW + DAY).changed
+    assert cat.save(result, NOW + DAY).changed
     assert cat.package().modified == NOW + DAY
 
 
@@ -192,10 +192,10 @@ def test_modified_never_moves_back(cat: OpenCatalog) -> None:
     assert cat.package().repo_watchers == 9
 
 
-# ── meanwhile ──
+# ── changes during a fetch ──
 
 
-def test_a_package_that_was_removed_meanwhile_stays_away(cat: OpenCatalog) -> None:
+def test_a_result_for_a_removed_package_is_dropped(cat: OpenCatalog) -> None:
     target = cat.target()
     with database.transaction(cat.connection):
         edits.remove_package(cat.connection, 1)
@@ -207,7 +207,7 @@ def test_a_package_that_was_removed_meanwhile_stays_away(cat: OpenCatalog) -> No
         assert cat.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 0
 
 
-def test_a_repository_that_was_changed_meanwhile_is_left_alone(cat: OpenCatalog) -> None:
+def test_a_result_for_a_changed_repository_is_dropped(cat: OpenCatalog) -> None:
     target = cat.target()
     cat.connection.execute(
         "UPDATE packages SET repo_url = 'https://github.com/octo/dog',"
@@ -224,7 +224,7 @@ def test_a_repository_that_was_changed_meanwhile_is_left_alone(cat: OpenCatalog)
 @pytest.mark.parametrize(
     "change", ["pypi_source = 'none'", "pypi_source = 'set', pypi_name = 'dog', pypi_key = 'dog'"]
 )
-def test_a_project_that_was_changed_meanwhile_is_left_alone(cat: OpenCatalog, change: str) -> None:
+def test_a_result_for_a_changed_project_is_dropped(cat: OpenCatalog, change: str) -> None:
     target = cat.target()
     cat.connection.execute(f"UPDATE packages SET {change}")
     before = cat.package()
@@ -233,15 +233,17 @@ def test_a_project_that_was_changed_meanwhile_is_left_alone(cat: OpenCatalog, ch
     assert cat.save(repository_result(), target=target).changed  # that is another matter
 
 
-def test_a_project_by_name_does_not_care_for_the_repository(cat: OpenCatalog) -> None:
+def test_a_project_that_was_fetched_by_name_is_saved_after_a_change_of_repository(
+    cat: OpenCatalog,
+) -> None:
     cat.save(project_result())
     target = cat.target()
     cat.connection.execute("UPDATE packages SET repo_url = '', repo_key = NULL")
-    news = project_result(project=project(version="1.2"))
-    assert cat.save(news, target=target).changed
+    result = project_result(project=project(version="1.2"))
+    assert cat.save(result, target=target).changed
 
 
-def test_what_a_person_sets_meanwhile_is_not_overwritten(cat: OpenCatalog) -> None:
+def test_a_result_does_not_overwrite_fields_that_a_user_set_meanwhile(cat: OpenCatalog) -> None:
     target = cat.target()
     cat.connection.execute(
         "UPDATE packages SET title = 'My cat', slug = 'mine', documentation_url = 'https://my.docs'"
@@ -253,20 +255,22 @@ def test_what_a_person_sets_meanwhile_is_not_overwritten(cat: OpenCatalog) -> No
     assert package.documentation_url == "https://my.docs"
 
 
-def test_a_failing_statement_leaves_all_of_it_as_it_was(cat: OpenCatalog) -> None:
+def test_an_error_while_saving_changes_nothing(cat: OpenCatalog) -> None:
     cat.save(repository_result())
     before = cat.package()
     cat.connection.execute(
         "CREATE TEMP TRIGGER broken BEFORE INSERT ON validators"
         " BEGIN SELECT RAISE(ABORT, 'no'); END"
     )
-    news = repository_result(repository=repository_facts(stars=99), activity=EMPTY, contributors=())
+    result = repository_result(
+        repository=repository_facts(stars=99), activity=EMPTY, contributors=()
+    )
     with pytest.raises(sqlite3.IntegrityError, match="no"):
-        cat.save(news, NOW + DAY)
+        cat.save(result, NOW + DAY)
     assert cat.package() == before
 
 
-def test_what_brings_nothing_new_costs_a_handful_of_statements(cat: OpenCatalog) -> None:
+def test_saving_a_result_without_news_takes_few_statements(cat: OpenCatalog) -> None:
     cat.save(repository_result())
     cat.save(project_result())
     target = cat.target()

@@ -1,4 +1,4 @@
-"""Runs that are begun and ended, and those that another goes on with."""
+"""Recording runs, and which unfinished runs are continued."""
 
 import json
 import sqlite3
@@ -37,7 +37,7 @@ def unfinished(connection: sqlite3.Connection, *, hours: float = 1) -> tuple[int
     return runs.unfinished_runs(connection, NOW + hours * HOUR)
 
 
-def test_a_run_is_written_down(connection: sqlite3.Connection) -> None:
+def test_a_run_is_recorded(connection: sqlite3.Connection) -> None:
     run = begin(connection, continues=begin(connection))
     runs.end_run(connection, run, NOW + HOUR, stopped="quota", report=json.dumps({"bytes": 1}))
     row = dict(connection.execute("SELECT * FROM runs WHERE id = ?", (run,)).fetchone())
@@ -53,27 +53,27 @@ def test_a_run_is_written_down(connection: sqlite3.Connection) -> None:
     }
 
 
-def test_nothing_to_go_on_with_at_first(connection: sqlite3.Connection) -> None:
+def test_without_runs_there_is_none_to_continue(connection: sqlite3.Connection) -> None:
     assert unfinished(connection) == ()
 
 
-def test_a_killed_run_is_gone_on_with(connection: sqlite3.Connection) -> None:
+def test_a_killed_run_is_continued(connection: sqlite3.Connection) -> None:
     run = begin(connection)
     assert unfinished(connection) == (run,)
 
 
-def test_a_stopped_run_is_gone_on_with(connection: sqlite3.Connection) -> None:
+def test_a_stopped_run_is_continued(connection: sqlite3.Connection) -> None:
     run = begin(connection)
     end(connection, run, stopped="time-budget")
     assert unfinished(connection) == (run,)
 
 
-def test_a_finished_run_is_not(connection: sqlite3.Connection) -> None:
+def test_a_finished_run_is_not_continued(connection: sqlite3.Connection) -> None:
     end(connection, begin(connection))
     assert unfinished(connection) == ()
 
 
-def test_a_chain_of_stopped_runs_is_all_gone_on_with(connection: sqlite3.Connection) -> None:
+def test_a_chain_of_stopped_runs_is_continued(connection: sqlite3.Connection) -> None:
     first = begin(connection)
     end(connection, first, stopped="quota")
     second = begin(connection, hours=1, continues=first)
@@ -82,7 +82,7 @@ def test_a_chain_of_stopped_runs_is_all_gone_on_with(connection: sqlite3.Connect
     assert unfinished(connection, hours=3) == (third, second, first)
 
 
-def test_a_finished_run_ends_the_chain(connection: sqlite3.Connection) -> None:
+def test_a_finished_run_ends_the_chain_of_continued_runs(connection: sqlite3.Connection) -> None:
     first = begin(connection)
     end(connection, first, stopped="quota")
     second = begin(connection, continues=first)
@@ -92,14 +92,14 @@ def test_a_finished_run_ends_the_chain(connection: sqlite3.Connection) -> None:
     assert unfinished(connection) == (third,)
 
 
-def test_a_run_for_some_packages_is_nothing_to_go_on_with(connection: sqlite3.Connection) -> None:
+def test_a_run_for_some_packages_is_not_continued(connection: sqlite3.Connection) -> None:
     first = begin(connection)
     begin(connection, whole=False)
     end(connection, begin(connection, whole=False))
     assert unfinished(connection) == (first,)
 
 
-def test_what_is_older_than_half_a_day_is_fetched_again(connection: sqlite3.Connection) -> None:
+def test_a_run_older_than_twelve_hours_is_not_continued(connection: sqlite3.Connection) -> None:
     first = begin(connection)
     second = begin(connection, hours=6, continues=first)
     assert unfinished(connection, hours=11.9) == (second, first)
@@ -107,7 +107,7 @@ def test_what_is_older_than_half_a_day_is_fetched_again(connection: sqlite3.Conn
     assert unfinished(connection, hours=18) == ()
 
 
-def test_a_part_of_what_was_left_does_not_end_it(connection: sqlite3.Connection) -> None:
+def test_a_partial_run_does_not_end_the_run_it_continues(connection: sqlite3.Connection) -> None:
     first = begin(connection)
     second = begin(connection, continues=first, partial=True)
     end(connection, second)
@@ -116,22 +116,24 @@ def test_a_part_of_what_was_left_does_not_end_it(connection: sqlite3.Connection)
     assert unfinished(connection) == ()
 
 
-def test_a_part_that_goes_on_with_nothing_is_done_with(connection: sqlite3.Connection) -> None:
+def test_a_partial_run_that_continues_nothing_is_not_continued(
+    connection: sqlite3.Connection,
+) -> None:
     end(connection, begin(connection, partial=True))
     assert unfinished(connection) == ()
 
 
-def test_a_circle_comes_to_an_end(connection: sqlite3.Connection) -> None:
+def test_runs_that_continue_each_other_do_not_loop(connection: sqlite3.Connection) -> None:
     first = begin(connection)
     second = begin(connection, continues=first)
     connection.execute("UPDATE runs SET continues = ? WHERE id = ?", (second, first))
     assert unfinished(connection) == (second, first)
 
 
-def test_a_run_can_begin_while_somebody_else_has_written(
+def test_a_run_can_begin_right_after_another_connection_wrote(
     connection: sqlite3.Connection, tmp_path: Path
 ) -> None:
-    """One statement: nothing is read first that could be out of date by the time of writing."""
+    """A single statement reads nothing that could be outdated when it writes."""
     asked: list[str] = []
     connection.set_trace_callback(asked.append)
     end(connection, begin(connection), stopped=None)

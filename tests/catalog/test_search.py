@@ -1,4 +1,4 @@
-"""The words of a query, what they find, and in which order."""
+"""Full-text search: words, hits and their order."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -26,7 +26,7 @@ def cat(catalog: OpenCatalog) -> OpenCatalog:
 
 
 def put(cat: OpenCatalog, name: str, **columns: object) -> int:
-    """Add a package, with what is given in its columns."""
+    """Add a package with these columns."""
     number = cat.add(f"octo/{name}")
     for column, value in columns.items():
         cat.connection.execute(f"UPDATE packages SET {column} = ? WHERE id = ?", (value, number))
@@ -68,28 +68,28 @@ def slugs(cat: OpenCatalog, text: str, limit: int = 20) -> list[str]:
         ("\ud800x", ["x"]),
     ],
 )
-def test_words(text: str, expected: list[str]) -> None:
+def test_unique_words_of_a_query(text: str, expected: list[str]) -> None:
     assert list(unique_words(text)) == expected
 
 
-def test_hits_are_where_the_words_stand() -> None:
+def test_the_positions_of_words_are_found() -> None:
     text = "Écrit en Python, écrire"
     assert [text[begin:end] for begin, end in match_spans(text, ["ecri"])] == ["Écrit", "écrire"]
     assert list(match_spans("django", ["jango"])) == []
 
 
 @given(st.text())
-def test_folding_is_settled(text: str) -> None:
+def test_folding_twice_changes_nothing(text: str) -> None:
     assert fold(fold(text)) == fold(text)
 
 
-# ── what is found ──
+# ── hits ──
 
 
 @pytest.mark.parametrize(
     "column", ["title", "slug", "repo_description", "topics", "pypi_summary", "participant_names"]
 )
-def test_every_column_is_searched(cat: OpenCatalog, column: str) -> None:
+def test_search_covers_every_searched_column(cat: OpenCatalog, column: str) -> None:
     put(cat, "cat", **{column: '["whiskers"]' if column == "topics" else "whiskers"})
     put(cat, "dog")
     for text in ("whiskers", "whisk", "WHISKERS", "whi", "w"):
@@ -98,7 +98,7 @@ def test_every_column_is_searched(cat: OpenCatalog, column: str) -> None:
     assert found(cat, "whiskers dog") == []
 
 
-def test_each_word_may_be_the_beginning_of_one(cat: OpenCatalog) -> None:
+def test_search_finds_the_beginnings_of_words(cat: OpenCatalog) -> None:
     put(cat, "django-tree")
     put(cat, "django-forms")
     put(cat, "treebeard", repo_description="Trees for Django")
@@ -107,7 +107,7 @@ def test_each_word_may_be_the_beginning_of_one(cat: OpenCatalog) -> None:
     assert slugs(cat, "dj for") == ["django-forms", "treebeard"]
 
 
-def test_accents_and_scripts(cat: OpenCatalog) -> None:
+def test_search_ignores_accents_and_reads_all_scripts(cat: OpenCatalog) -> None:
     put(cat, "a1", repo_description="Ein Übersetzer für Café-Menüs")
     put(cat, "a2", repo_description="हिन्दी और 한국어, データベース")
     for text in ("ubersetzer", "ÜBERSETZER", "cafe menu", "U\u0308bersetzer", "für"):
@@ -116,7 +116,7 @@ def test_accents_and_scripts(cat: OpenCatalog) -> None:
         assert slugs(cat, text) == ["a2"], text
 
 
-def test_the_order(cat: OpenCatalog) -> None:
+def test_search_hits_are_in_the_order_of_their_weights(cat: OpenCatalog) -> None:
     put(cat, "tree", repo_watchers=1)
     put(cat, "django-tree", repo_watchers=5)
     put(
@@ -139,13 +139,13 @@ def test_the_order(cat: OpenCatalog) -> None:
     assert 5 <= weights[-1][1] <= 45 < weights[-2][1] <= weights[1][1] <= 95
 
 
-def test_the_name_of_its_project_is_a_name(cat: OpenCatalog) -> None:
+def test_search_finds_the_exact_name_of_a_project(cat: OpenCatalog) -> None:
     put(cat, "rest-framework-x", title="X", repo_watchers=9)
     put(cat, "drf", pypi_name="Rest.Framework", pypi_key="rest-framework")
     assert slugs(cat, "rest_framework") == ["drf", "rest-framework-x"]
 
 
-def test_a_limit_cuts_the_end(cat: OpenCatalog) -> None:
+def test_a_search_limit_keeps_the_best_hits(cat: OpenCatalog) -> None:
     for number in range(30):
         put(cat, f"tree-{number:02}", repo_watchers=30 - number)
     put(cat, "x", repo_description="tree", repo_watchers=999)
@@ -155,7 +155,7 @@ def test_a_limit_cuts_the_end(cat: OpenCatalog) -> None:
         assert slugs(cat, "tree", limit) == every[:limit]
 
 
-def test_grids_are_mixed_in(cat: OpenCatalog) -> None:
+def test_search_mixes_grids_and_packages_by_weight(cat: OpenCatalog) -> None:
     put(cat, "django-trees", repo_watchers=3)
     put_grid(cat, "trees", "Trees")
     put_grid(cat, "tree-forms", "Forms for very many trees")
@@ -169,7 +169,7 @@ def test_grids_are_mixed_in(cat: OpenCatalog) -> None:
     assert len(weights) == 4
 
 
-def test_what_a_hit_tells(cat: OpenCatalog) -> None:
+def test_a_search_hit_has_all_fields(cat: OpenCatalog) -> None:
     cat.add()
     cat.save(repository_result())
     [hit] = found(cat, "cat")
@@ -181,10 +181,10 @@ def test_what_a_hit_tells(cat: OpenCatalog) -> None:
     assert (hit.downloads, hit.last_released, hit.category) == (None, None, "")
 
 
-# ── the index follows ──
+# ── the index ──
 
 
-def test_a_harvest_is_found_and_what_it_replaced_is_not(cat: OpenCatalog) -> None:
+def test_the_search_index_follows_a_fetch(cat: OpenCatalog) -> None:
     cat.add()
     cat.save(
         repository_result(
@@ -221,18 +221,18 @@ def test_commits_are_the_sum_of_the_weeks(cat: OpenCatalog) -> None:
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text() | st.text(alphabet="\"'*-()^:{}+ANDORT \x00"))
-def test_any_text_is_safe(cat: OpenCatalog, text: str) -> None:
+def test_any_text_can_be_searched(cat: OpenCatalog, text: str) -> None:
     cat.add()  # which is no error the second time
     assert all(one.slug == "cat" for one in found(cat, text))
 
 
 @pytest.mark.parametrize("text", ["x" * 10_000, "x " * 5_000, '"' * 10_000, "AND OR " * 1_500])
-def test_long_text(cat: OpenCatalog, text: str) -> None:
+def test_long_text_can_be_searched(cat: OpenCatalog, text: str) -> None:
     put(cat, "cat")
     assert found(cat, text) == []
 
 
-def test_ten_thousand_characters_of_words(cat: OpenCatalog) -> None:
+def test_a_query_of_ten_thousand_characters_can_be_searched(cat: OpenCatalog) -> None:
     every = " ".join(f"w{number}" for number in range(1_700))
     put(cat, "cat", repo_description=every)
     put(cat, "dog", repo_description=every.replace("w1699", ""))
@@ -242,7 +242,7 @@ def test_ten_thousand_characters_of_words(cat: OpenCatalog) -> None:
 # ── by score ──
 
 
-def test_the_best_scores_are_those_of_the_whole_list(cat: OpenCatalog) -> None:
+def test_the_best_scores_are_those_of_the_full_list(cat: OpenCatalog) -> None:
     for number in range(60):
         put(
             cat,
@@ -264,7 +264,7 @@ def test_the_best_scores_are_those_of_the_whole_list(cat: OpenCatalog) -> None:
             assert some == every[:limit]
 
 
-def test_what_was_never_fetched_has_the_score_of_its_last_change(cat: OpenCatalog) -> None:
+def test_the_score_of_a_package_never_fetched_is_of_its_last_change(cat: OpenCatalog) -> None:
     at = "2026-01-01T00:00:00.000000Z"
     put(cat, "cat", repo_watchers=100, last_updated=at, modified=at.replace("01-01", "11-01"))
     assert found(cat, "cat")[0].score == 70

@@ -1,4 +1,4 @@
-"""What a fetch is to do: which packages, which of their sources, in which order."""
+"""Selecting packages and sources to fetch."""
 
 import dataclasses
 import tracemalloc
@@ -41,7 +41,7 @@ def select(
 
 
 def succeed(catalog: OpenCatalog, package_id: int, *, repo: float, pypi: float) -> None:
-    """Note successes so many hours ago."""
+    """Record successes this many hours ago."""
     name = catalog.package(package_id).slug
     reading = repository_result(repository=repository_facts(f"octo/{name}", repo_id=name))
     catalog.save(reading, NOW - repo * HOUR, package_id=package_id)
@@ -51,11 +51,13 @@ def succeed(catalog: OpenCatalog, package_id: int, *, repo: float, pypi: float) 
 # ── select ──
 
 
-def test_all_of_it_to_begin_with(catalog: OpenCatalog) -> None:
+def test_a_selection_of_new_packages_has_every_source(catalog: OpenCatalog) -> None:
     assert select(catalog) == [(1, BOTH), (2, BOTH), (3, BOTH)]
 
 
-def test_what_was_never_fetched_comes_first_and_then_the_oldest(catalog: OpenCatalog) -> None:
+def test_a_selection_has_packages_never_fetched_first_and_then_the_oldest(
+    catalog: OpenCatalog,
+) -> None:
     succeed(catalog, 1, repo=5, pypi=5)
     succeed(catalog, 2, repo=9, pypi=9)
     assert [one for one, _ in select(catalog)] == [3, 2, 1]
@@ -63,7 +65,7 @@ def test_what_was_never_fetched_comes_first_and_then_the_oldest(catalog: OpenCat
     assert [one for one, _ in select(catalog)] == [2, 3, 1]
 
 
-def test_only_sources_that_are_older_than_asked(catalog: OpenCatalog) -> None:
+def test_a_selection_has_only_sources_older_than_given(catalog: OpenCatalog) -> None:
     succeed(catalog, 1, repo=5, pypi=5)
     succeed(catalog, 2, repo=5, pypi=30)
     stale = dataclasses.replace(EVERY, sources=BOTH, older_than=dict.fromkeys(BOTH, NOW - DAY))
@@ -72,7 +74,7 @@ def test_only_sources_that_are_older_than_asked(catalog: OpenCatalog) -> None:
     assert select(catalog, sharp) == [(3, BOTH), (2, ("pypi",))]
 
 
-def test_a_source_is_left_out_where_there_is_none(catalog: OpenCatalog) -> None:
+def test_a_selection_leaves_out_sources_that_a_package_lacks(catalog: OpenCatalog) -> None:
     catalog.connection.execute("UPDATE packages SET pypi_source = 'none' WHERE id = 1")
     catalog.connection.execute("UPDATE packages SET repo_url = '', repo_key = NULL WHERE id = 2")
     assert select(catalog) == [(1, ("repo",)), (2, ("pypi",)), (3, BOTH)]
@@ -80,20 +82,20 @@ def test_a_source_is_left_out_where_there_is_none(catalog: OpenCatalog) -> None:
     assert [one for one, _ in select(catalog)] == [2, 3]
 
 
-def test_the_sources_that_were_asked_for_in_their_own_order(catalog: OpenCatalog) -> None:
+def test_a_selection_has_the_given_sources_in_their_own_order(catalog: OpenCatalog) -> None:
     pypi = dataclasses.replace(EVERY, sources=("pypi",))
     assert select(catalog, pypi) == [(1, ("pypi",)), (2, ("pypi",)), (3, ("pypi",))]
     swapped = dataclasses.replace(EVERY, sources=("pypi", "repo"))
     assert select(catalog, swapped)[0] == (1, BOTH)
 
 
-def test_packages_by_name_and_no_others(catalog: OpenCatalog) -> None:
+def test_a_selection_by_ids_has_only_these_packages(catalog: OpenCatalog) -> None:
     some = SourceSelection(package_ids=(3, 1, 99))
     assert select(catalog, some) == [(1, BOTH), (3, BOTH)]
     assert select(catalog, SourceSelection(package_ids=())) == []
 
 
-def test_what_failed_waits_unless_it_is_asked_for(catalog: OpenCatalog) -> None:
+def test_a_selection_leaves_out_sources_in_backoff_unless_named(catalog: OpenCatalog) -> None:
     catalog.save(TIMEOUT, package_id=1)
     assert select(catalog) == [(1, ("pypi",)), (2, BOTH), (3, BOTH)]
     assert select(catalog, hours=0.99)[0] == (1, ("pypi",))
@@ -102,7 +104,7 @@ def test_what_failed_waits_unless_it_is_asked_for(catalog: OpenCatalog) -> None:
     assert select(catalog, SourceSelection(package_ids=(1,))) == [(1, BOTH)]
 
 
-def test_what_a_wrong_clock_noted_puts_nothing_off(catalog: OpenCatalog) -> None:
+def test_a_selection_ignores_instants_in_the_future(catalog: OpenCatalog) -> None:
     in_years = NOW + 7_000 * DAY
     catalog.save(TIMEOUT, in_years, package_id=1)
     assert select(catalog)[0] == (1, BOTH)
@@ -113,11 +115,13 @@ def test_what_a_wrong_clock_noted_puts_nothing_off(catalog: OpenCatalog) -> None
 
 
 @pytest.mark.parametrize(("limit", "count"), [(0, 0), (2, 2), (7, 3), (10**30, 3)])
-def test_a_limit_counts_packages(catalog: OpenCatalog, limit: int, count: int) -> None:
+def test_a_limit_of_a_selection_counts_packages(
+    catalog: OpenCatalog, limit: int, count: int
+) -> None:
     assert len(select(catalog, dataclasses.replace(EVERY, limit=limit))) == count
 
 
-def test_a_run_goes_on_where_another_ended(catalog: OpenCatalog) -> None:
+def test_a_selection_leaves_out_what_the_continued_runs_did(catalog: OpenCatalog) -> None:
     succeed(catalog, 1, repo=0, pypi=0)
     catalog.save(
         repository_result(repository=repository_facts("octo/two", repo_id="2")), package_id=2
@@ -137,7 +141,7 @@ def read(catalog: OpenCatalog, selected: list[Selected]) -> list[FetchTarget]:
     return list(selection.fetch_targets(catalog.connection, selected))
 
 
-def test_a_target_is_in_the_order_of_the_selection(catalog: OpenCatalog) -> None:
+def test_targets_are_in_the_order_of_the_selection(catalog: OpenCatalog) -> None:
     found = read(catalog, [(3, ("pypi",)), (1, BOTH)])
     assert [(one.slug, one.sources) for one in found] == [("three", ("pypi",)), ("one", BOTH)]
     assert found[1] == FetchTarget(
@@ -145,13 +149,13 @@ def test_a_target_is_in_the_order_of_the_selection(catalog: OpenCatalog) -> None
     )
 
 
-def test_what_was_removed_meanwhile_is_left_out(catalog: OpenCatalog) -> None:
+def test_targets_leave_out_packages_removed_meanwhile(catalog: OpenCatalog) -> None:
     selected = select(catalog)
     edits.remove_package(catalog.connection, 2)
     assert [one.slug for one in read(catalog, selected)] == ["one", "three"]
 
 
-def test_a_url_that_nobody_can_read_stops_nothing(catalog: OpenCatalog) -> None:
+def test_targets_with_an_unreadable_url_have_no_locator(catalog: OpenCatalog) -> None:
     catalog.connection.execute("UPDATE packages SET repo_url = 'one word' WHERE id = 1")
     catalog.connection.execute(
         "INSERT INTO previous_urls VALUES (2, 'two words', 'x', '2026-01-01T00:00:00.000000Z')"
@@ -165,12 +169,12 @@ def test_a_url_that_nobody_can_read_stops_nothing(catalog: OpenCatalog) -> None:
     assert found[1].previous == ()
 
 
-def test_such_a_url_is_a_failure_of_its_package(catalog: OpenCatalog) -> None:
+def test_an_unreadable_url_is_a_failure_of_its_package(catalog: OpenCatalog) -> None:
     catalog.connection.execute("UPDATE packages SET repo_url = 'one word' WHERE id = 1")
     assert catalog.save(TIMEOUT).failure == TIMEOUT
 
 
-def test_ten_thousand_are_chosen_at_once_and_read_a_few_at_a_time(tmp_path: Path) -> None:
+def test_ten_thousand_packages_are_selected_at_once_and_read_in_chunks(tmp_path: Path) -> None:
     with open_catalog(tmp_path / "many.db") as catalog:
         with database.transaction(catalog.connection):
             catalog.connection.executemany(
@@ -206,7 +210,7 @@ def test_ten_thousand_are_chosen_at_once_and_read_a_few_at_a_time(tmp_path: Path
         assert peak < 4_000_000
 
 
-def test_a_project_that_a_person_gave_up_meanwhile_is_not_asked_for(catalog: OpenCatalog) -> None:
+def test_targets_leave_out_a_project_removed_meanwhile(catalog: OpenCatalog) -> None:
     everything = select(catalog)
     catalog.connection.execute("UPDATE packages SET pypi_source = 'none' WHERE id = 2")
     found = {
@@ -217,7 +221,7 @@ def test_a_project_that_a_person_gave_up_meanwhile_is_not_asked_for(catalog: Ope
     assert list(selection.fetch_targets(catalog.connection, [(2, ("pypi", "downloads"))])) == []
 
 
-def test_nothing_is_saved_of_a_project_where_there_is_none(catalog: OpenCatalog) -> None:
+def test_a_result_of_a_project_removed_meanwhile_is_dropped(catalog: OpenCatalog) -> None:
     catalog.connection.execute("UPDATE packages SET pypi_source = 'none' WHERE id = 2")
     target = dataclasses.replace(catalog.target(2), sources=BOTH)
     assert not catalog.save(project_result("two"), package_id=2, target=target).changed

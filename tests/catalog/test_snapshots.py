@@ -1,4 +1,4 @@
-"""The past of packages: what each run leaves of it, and what is told from that."""
+"""Snapshots of packages, history, star deltas and known days."""
 
 import datetime as dt
 import itertools
@@ -33,7 +33,7 @@ GONE = Failure(kind="gone", message="410")
 def run(
     cat: OpenCatalog, *results: SourceResult | Failure, at: dt.datetime = NOW, package_id: int = 1
 ) -> bool:
-    """Save ``results`` in a run of their own that begins at ``at``; tell of its last snapshot."""
+    """Save ``results`` in a new run that begins at ``at``; return whether it made a snapshot."""
     number = runs.begin_run(cat.connection, at, whole=True, continues=None)
     taken = False
     for result in results:
@@ -44,7 +44,7 @@ def run(
 
 
 def starred(stars: int, **changes: object) -> RepositoryResult:
-    """Return a reading that finds so many stars."""
+    """Return a result with this number of stars."""
     told = repository_facts(stars=stars, **changes)  # type: ignore[arg-type]
     return repository_result(repository=told)
 
@@ -57,10 +57,10 @@ def told(cat: OpenCatalog) -> list[tuple[dt.datetime, int | None]]:
     return [(one.at, one.stars) for one in history(cat)]
 
 
-# ── what a run leaves ──
+# ── snapshots ──
 
 
-def test_everything_that_is_known(cat: OpenCatalog) -> None:
+def test_a_snapshot_has_every_value(cat: OpenCatalog) -> None:
     assert run(cat, repository_result(), project_result(), downloads_result())
     assert history(cat) == [
         Snapshot(
@@ -76,7 +76,7 @@ def test_everything_that_is_known(cat: OpenCatalog) -> None:
     ]
 
 
-def test_nothing_changed(cat: OpenCatalog) -> None:
+def test_without_a_change_there_is_no_snapshot(cat: OpenCatalog) -> None:
     run(cat, repository_result(), project_result())
     assert not run(cat, NOTHING_NEW, at=NOW + HOUR)
     assert not run(cat, repository_result(), project_result(), at=NOW + 2 * HOUR)
@@ -84,7 +84,7 @@ def test_nothing_changed(cat: OpenCatalog) -> None:
 
 
 @pytest.mark.parametrize(
-    "news",
+    "result",
     [
         starred(8),
         repository_result(activity=activity({TODAY - DAY: 4})),
@@ -95,19 +95,19 @@ def test_nothing_changed(cat: OpenCatalog) -> None:
         GONE,
     ],
 )
-def test_any_change(cat: OpenCatalog, news: SourceResult | Failure) -> None:
+def test_any_change_makes_a_snapshot(cat: OpenCatalog, result: SourceResult | Failure) -> None:
     run(cat, repository_result(), project_result(), downloads_result())
-    assert run(cat, news, at=NOW + HOUR)
+    assert run(cat, result, at=NOW + HOUR)
     assert [one.at for one in history(cat)] == [NOW, NOW + HOUR]
 
 
-def test_the_windows_moving_on_is_a_change_of_the_commits(cat: OpenCatalog) -> None:
+def test_a_moved_window_makes_a_snapshot_if_commits_change(cat: OpenCatalog) -> None:
     run(cat, repository_result())
     run(cat, NOTHING_NEW, at=NOW + 350 * DAY)
     assert [one.commits for one in history(cat)] == [3, 2]
 
 
-def test_a_run_leaves_one(cat: OpenCatalog) -> None:
+def test_a_run_makes_one_snapshot_of_a_package(cat: OpenCatalog) -> None:
     run(cat, repository_result(), project_result())
     number = runs.begin_run(cat.connection, NOW + HOUR, whole=True, continues=None)
     results: list[SourceResult] = [starred(8), downloads_result(), downloads_result(month=9)]
@@ -120,24 +120,24 @@ def test_a_run_leaves_one(cat: OpenCatalog) -> None:
     ]
 
 
-def test_what_a_run_changes_and_changes_back(cat: OpenCatalog) -> None:
+def test_a_change_undone_in_the_same_run_leaves_no_snapshot(cat: OpenCatalog) -> None:
     run(cat, repository_result())
     run(cat, starred(8), starred(7), at=NOW + HOUR)
     assert told(cat) == [(NOW, 7)]
 
 
-def test_a_package_of_which_nothing_was_ever_known(cat: OpenCatalog) -> None:
+def test_a_package_without_values_has_no_snapshot(cat: OpenCatalog) -> None:
     assert not run(cat, NOT_FOUND)
     assert run(cat, GONE)
     assert [(one.stars, one.commits, one.status) for one in history(cat)] == [(None, None, "gone")]
 
 
-def test_a_repository_without_a_host_has_no_stars(cat: OpenCatalog) -> None:
+def test_a_snapshot_of_a_repository_without_host_facts_has_no_stars(cat: OpenCatalog) -> None:
     run(cat, RepositoryResult(activity=activity({TODAY - DAY: 4}), status="active"))
     assert [(one.stars, one.forks, one.commits) for one in history(cat)] == [(None, None, 4)]
 
 
-def test_a_clock_that_is_behind_adds_at_the_end(cat: OpenCatalog) -> None:
+def test_a_snapshot_by_a_clock_that_is_behind_comes_last(cat: OpenCatalog) -> None:
     run(cat, starred(1))
     run(cat, starred(2), at=NOW - 30 * DAY)
     run(cat, starred(3), at=NOW - 60 * DAY)
@@ -146,14 +146,14 @@ def test_a_clock_that_is_behind_adds_at_the_end(cat: OpenCatalog) -> None:
     assert told(cat) == [(NOW, 1), (NOW + moment, 2), (NOW + 2 * moment, 3), (NOW + HOUR, 4)]
 
 
-def test_a_removed_package_has_no_past(cat: OpenCatalog) -> None:
+def test_a_removed_package_has_no_history(cat: OpenCatalog) -> None:
     run(cat, repository_result())
     edits.remove_package(cat.connection, 1)
     assert not snapshots.take_snapshot(cat.connection, 1, cat.run)
     assert cat.connection.execute("SELECT count(*) FROM snapshots").fetchone()[0] == 0
 
 
-def test_since(cat: OpenCatalog) -> None:
+def test_history_begins_at_since(cat: OpenCatalog) -> None:
     for number in range(4):
         run(cat, starred(number), at=NOW + number * DAY)
     assert [one.stars for one in history(cat, NOW + 2 * DAY)] == [2, 3]
@@ -170,7 +170,7 @@ RUNS = st.lists(
 )
 
 
-def test_the_past_is_in_order_and_ends_with_the_present(cat: OpenCatalog) -> None:
+def test_history_is_in_order_and_ends_with_the_present(cat: OpenCatalog) -> None:
     @given(RUNS)
     def holds(plan: list[tuple[int, list[SourceResult | Failure]]]) -> None:
         with database.transaction(cat.connection):
@@ -211,7 +211,7 @@ def _expect_past(
     assert last.status == package.status
 
 
-# ── gains ──
+# ── star deltas ──
 
 
 def gains(
@@ -220,7 +220,7 @@ def gains(
     return snapshots.star_deltas(cat.connection, ids, NOW - days * DAY)
 
 
-def test_a_gain_is_told_from_what_stood_then(cat: OpenCatalog) -> None:
+def test_a_star_delta_starts_from_the_snapshot_before_the_period(cat: OpenCatalog) -> None:
     run(cat, starred(100), at=NOW - 90 * DAY)
     run(cat, starred(110), at=NOW - 10 * DAY)
     run(cat, starred(125))
@@ -230,20 +230,20 @@ def test_a_gain_is_told_from_what_stood_then(cat: OpenCatalog) -> None:
     assert [one.gained for one in gains(cat, 5)] == [15]
 
 
-def test_what_is_known_for_less_is_told_from_its_first(cat: OpenCatalog) -> None:
+def test_a_star_delta_of_a_shorter_history_starts_from_its_first_snapshot(cat: OpenCatalog) -> None:
     run(cat, starred(0), at=NOW - 10 * DAY)
     run(cat, starred(5))
     [gain] = gains(cat)
     assert (gain.gained, gain.percent, gain.since) == (5, None, NOW - 10 * DAY)
 
 
-def test_a_loss_is_a_gain_below_zero(cat: OpenCatalog) -> None:
+def test_lost_stars_are_a_negative_star_delta(cat: OpenCatalog) -> None:
     run(cat, starred(3), at=NOW - 10 * DAY)
     run(cat, starred(2))
     assert [(one.gained, one.percent) for one in gains(cat)] == [(-1, -33.33)]
 
 
-def test_no_change_is_no_gain(cat: OpenCatalog) -> None:
+def test_equal_stars_are_no_star_delta(cat: OpenCatalog) -> None:
     assert gains(cat) == []
     run(cat, starred(3), at=NOW - 10 * DAY)
     assert gains(cat) == []
@@ -251,7 +251,7 @@ def test_no_change_is_no_gain(cat: OpenCatalog) -> None:
     assert gains(cat) == []
 
 
-def test_another_repository_at_the_same_name_has_not_grown(cat: OpenCatalog) -> None:
+def test_another_repository_has_no_star_delta(cat: OpenCatalog) -> None:
     run(cat, starred(10), at=NOW - 90 * DAY)
     run(cat, starred(5000, repo_id="43"), at=NOW - 10 * DAY)
     assert gains(cat) == []
@@ -260,20 +260,22 @@ def test_another_repository_at_the_same_name_has_not_grown(cat: OpenCatalog) -> 
     assert (gain.gained, gain.since) == (1, NOW - 10 * DAY)
 
 
-def test_a_rename_is_the_same_repository(cat: OpenCatalog) -> None:
+def test_a_renamed_repository_keeps_its_star_delta(cat: OpenCatalog) -> None:
     run(cat, starred(10), at=NOW - 90 * DAY)
     run(cat, repository_result(repository=repository_facts("octo/tiger", stars=12)))
     assert [one.gained for one in gains(cat)] == [2]
 
 
-def test_what_has_moved_is_left_out(cat: OpenCatalog) -> None:
+def test_moved_repositories_have_no_star_delta(cat: OpenCatalog) -> None:
     run(cat, starred(10), at=NOW - 90 * DAY)
     run(cat, starred(12), at=NOW - DAY)
     run(cat, RepositoryResult(status="moved"))
     assert gains(cat) == []
 
 
-def test_gains_are_sorted_and_cut(cat: OpenCatalog, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_star_deltas_are_sorted_and_limited(
+    cat: OpenCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number, (first, last) in enumerate([(100, 110), (10, 15), (20, 30), (0, 1)], start=1):
         if number > 1:
             cat.add(f"octo/p{number}")
@@ -298,7 +300,7 @@ def test_gains_are_sorted_and_cut(cat: OpenCatalog, monkeypatch: pytest.MonkeyPa
     assert snapshots.star_deltas(cat.connection, (), then, sort="gained") == []
 
 
-def test_no_query_goes_through_all_snapshots(cat: OpenCatalog) -> None:
+def test_star_deltas_do_not_scan_all_snapshots(cat: OpenCatalog) -> None:
     asked: list[str] = []
     cat.connection.set_trace_callback(asked.append)
     run(cat, starred(1), at=NOW - DAY)
@@ -314,7 +316,7 @@ def test_no_query_goes_through_all_snapshots(cat: OpenCatalog) -> None:
         assert not [step for step in plan if step.startswith("SCAN snapshots")], plan
 
 
-# ── the days that are known ──
+# ── known days ──
 
 
 def span(cat: OpenCatalog) -> commit_days.Span | None:
@@ -325,7 +327,7 @@ def read(cat: OpenCatalog, since: dt.date | None, at: dt.datetime = NOW) -> None
     cat.save(repository_result(activity=activity({}, since=since)), at)
 
 
-def test_days_that_overlap_are_one_span(cat: OpenCatalog) -> None:
+def test_overlapping_days_are_one_span(cat: OpenCatalog) -> None:
     assert span(cat) is None
     read(cat, TODAY - 400 * DAY)
     assert span(cat) == (TODAY - 400 * DAY, TODAY)
@@ -335,14 +337,14 @@ def test_days_that_overlap_are_one_span(cat: OpenCatalog) -> None:
     assert span(cat) == (TODAY - 400 * DAY, TODAY + 200 * DAY)
 
 
-def test_a_gap_ends_a_span(cat: OpenCatalog) -> None:
+def test_a_gap_of_days_ends_a_span(cat: OpenCatalog) -> None:
     read(cat, None)
     assert span(cat) == (dt.date.min, TODAY)
     read(cat, TODAY + DAY, NOW + 400 * DAY)
     assert span(cat) == (TODAY + DAY, TODAY + 401 * DAY - DAY)
 
 
-def test_weeks_end_with_what_is_known(cat: OpenCatalog) -> None:
+def test_weekly_commits_end_with_the_known_days(cat: OpenCatalog) -> None:
     days = {TODAY: 9, TODAY - DAY: 1, TODAY - 7 * DAY: 2, TODAY - 8 * DAY: 4, TODAY - 22 * DAY: 8}
     cat.save(repository_result(activity=activity(days, since=TODAY - 22 * DAY)))
     known = span(cat)

@@ -1,4 +1,4 @@
-"""The catalogue at a glance, its last runs, and what they tell of quotas."""
+"""The status of the catalog, its past runs, and rate limits in their reports."""
 
 import datetime as dt
 import itertools
@@ -64,7 +64,7 @@ def run(
 # ── packages and sources ──
 
 
-def test_nothing_in_it(cat: OpenCatalog) -> None:
+def test_the_status_of_an_empty_catalog(cat: OpenCatalog) -> None:
     found = seen(cat)
     assert found.totals.packages == found.totals.never_fetched == found.totals.failing == 0
     assert set(found.totals.by_status.values()) == {0}
@@ -72,7 +72,7 @@ def test_nothing_in_it(cat: OpenCatalog) -> None:
     assert found.worst == ()
 
 
-def test_a_package_counts_once_by_what_is_true_of_any_source(cat: OpenCatalog) -> None:
+def test_the_status_counts_a_package_once_if_any_source_matches(cat: OpenCatalog) -> None:
     for name in ("a", "b", "c", "d"):
         cat.add(f"octo/{name}")
     cat.save(repository_result(), NOW - 2 * DAY, package_id=1)
@@ -85,14 +85,14 @@ def test_a_package_counts_once_by_what_is_true_of_any_source(cat: OpenCatalog) -
     assert (found.failing, found.backing_off) == (2, 1)  # an hour, and that of the third is over
 
 
-def test_a_source_that_nobody_wants_is_not_missed(cat: OpenCatalog) -> None:
+def test_the_status_leaves_out_sources_that_a_package_lacks(cat: OpenCatalog) -> None:
     cat.add("octo/a", pypi_source="none")
     cat.add("octo/b")
     by_source = {one.source: one for one in seen(cat).sources}
     assert (by_source["repo"].packages, by_source["pypi"].packages) == (2, 1)
 
 
-def test_downloads_are_counted_where_a_project_is_known(cat: OpenCatalog) -> None:
+def test_the_status_counts_downloads_where_a_project_is_known(cat: OpenCatalog) -> None:
     cat.add("octo/a")
     cat.add("octo/b", pypi_name="b")
     cat.save(repository_result(), package_id=1)
@@ -104,7 +104,7 @@ def test_downloads_are_counted_where_a_project_is_known(cat: OpenCatalog) -> Non
     assert (totals.never_fetched, totals.stale, totals.failing) == (0, 0, 0)
 
 
-def test_downloads_that_are_old_or_fail_count_as_any_source_does(cat: OpenCatalog) -> None:
+def test_the_status_counts_stale_and_failing_downloads(cat: OpenCatalog) -> None:
     cat.add(pypi_name="cat")
     cat.save(repository_result())
     cat.save(downloads_result(), NOW - 2 * DAY)
@@ -115,14 +115,14 @@ def test_downloads_that_are_old_or_fail_count_as_any_source_does(cat: OpenCatalo
     assert [(one.slug, one.source) for one in found.worst] == [("cat", "downloads")]
 
 
-def test_stale_is_older_and_not_as_old(cat: OpenCatalog) -> None:
+def test_a_source_as_old_as_the_limit_is_not_stale(cat: OpenCatalog) -> None:
     cat.add(pypi_source="none")
     cat.save(repository_result(), NOW - DAY)
     assert seen(cat, DAY).totals.stale == 0
     assert seen(cat, DAY - dt.timedelta(microseconds=1)).totals.stale == 1
 
 
-def test_the_known_gone_are_gone_and_nothing_else(cat: OpenCatalog) -> None:
+def test_a_repository_known_to_be_gone_is_neither_stale_nor_failing(cat: OpenCatalog) -> None:
     for name in ("gone", "blocked", "off"):
         cat.add(f"octo/{name}", pypi_source="none")
     for number in (1, 2, 3):
@@ -140,7 +140,7 @@ def test_the_known_gone_are_gone_and_nothing_else(cat: OpenCatalog) -> None:
     assert found.sources[0].packages == 1
 
 
-def test_the_gone_that_fails_otherwise_is_failing(cat: OpenCatalog) -> None:
+def test_a_gone_repository_with_another_failure_is_failing(cat: OpenCatalog) -> None:
     cat.add(pypi_source="none")
     cat.save(Failure(kind="gone", message="410"), NOW - DAY)
     assert seen(cat).totals.failing == 0
@@ -148,7 +148,7 @@ def test_the_gone_that_fails_otherwise_is_failing(cat: OpenCatalog) -> None:
     assert seen(cat).totals.failing == 1
 
 
-def test_the_worst_come_first(cat: OpenCatalog) -> None:
+def test_the_worst_sources_come_first(cat: OpenCatalog) -> None:
     for name, times in (("once", 1), ("thrice", 3), ("twice", 2), ("never", 2)):
         number = cat.add(f"octo/{name}", pypi_source="none")
         if name != "never":
@@ -170,8 +170,8 @@ AGES = st.lists(st.none() | st.integers(0, 72), max_size=12)
 
 @settings(deadline=None)  # it is the disk's, for each makes a catalogue
 @given(st.tuples(AGES, AGES, AGES))
-def test_counts_are_what_counting_says(each: tuple[list[int | None], ...]) -> None:
-    """Ages in hours, of each source of each package; None: never fetched."""
+def test_the_status_equals_counts_in_python(each: tuple[list[int | None], ...]) -> None:
+    """``ages``: hours since each source of each package was fetched; None: never."""
     ages_of = list(itertools.zip_longest(*each))
     columns: dict[SourceName, list[int | None]] = {
         source: [ages[number] for ages in ages_of] for number, source in enumerate(SOURCES)
@@ -204,7 +204,7 @@ def test_counts_are_what_counting_says(each: tuple[list[int | None], ...]) -> No
 # ── runs ──
 
 
-def test_finished_runs_newest_first(cat: OpenCatalog, path: Path) -> None:
+def test_past_runs_are_newest_first(cat: OpenCatalog, path: Path) -> None:
     for number in range(3):
         run(cat, NOW + number * DAY, report(), "quota" if number == 1 else None)
     found = last(cat, path, 2)
@@ -216,10 +216,10 @@ def test_finished_runs_newest_first(cat: OpenCatalog, path: Path) -> None:
         selected=9, updated=5, unchanged=2, failed=1, deferred=1, requests=11
     )
     assert found[0].saved is None
-    assert not path.with_name("cat.db-lock").exists()  # nobody had to be asked
+    assert not path.with_name("cat.db-lock").exists()  # the lock was not tried
 
 
-def test_without_an_end(cat: OpenCatalog, path: Path) -> None:
+def test_a_past_run_without_an_end_is_at_work_or_killed(cat: OpenCatalog, path: Path) -> None:
     cat.add()
     cat.save(repository_result())
     cat.save(project_result())
@@ -235,20 +235,20 @@ def test_without_an_end(cat: OpenCatalog, path: Path) -> None:
         pass
 
 
-def test_a_killed_one_stays_killed_when_another_has_ended(cat: OpenCatalog, path: Path) -> None:
+def test_a_killed_run_stays_killed_after_another_run(cat: OpenCatalog, path: Path) -> None:
     run(cat, NOW, report())
     with database.fetch_lock(path):
         assert [one.state for one in last(cat, path)] == ["finished", "killed"]
 
 
-def test_a_lock_that_cannot_be_asked(cat: OpenCatalog, path: Path) -> None:
+def test_a_past_run_is_unfinished_if_the_lock_cannot_be_tried(cat: OpenCatalog, path: Path) -> None:
     run(cat, NOW)
     path.with_name("cat.db-lock").mkdir()
     assert [one.state for one in last(cat, path)] == ["unfinished", "killed"]
 
 
 @pytest.mark.parametrize("ends", [True, False])
-def test_a_run_that_ends_or_begins_meanwhile(
+def test_a_past_run_that_ends_or_begins_meanwhile(
     cat: OpenCatalog, path: Path, monkeypatch: pytest.MonkeyPatch, *, ends: bool
 ) -> None:
     def asked(_: Path) -> bool:
@@ -266,7 +266,9 @@ def test_a_run_that_ends_or_begins_meanwhile(
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "null", '{"packages": 3}', '{"packages": {"selected": -1}}']
 )
-def test_a_report_that_cannot_be_read(cat: OpenCatalog, path: Path, text: str) -> None:
+def test_an_unreadable_report_of_a_past_run_has_no_figures(
+    cat: OpenCatalog, path: Path, text: str
+) -> None:
     run(cat, NOW, report(17))
     run(cat, NOW + DAY, text)
     newest, before = last(cat, path, 2)
@@ -275,10 +277,10 @@ def test_a_report_that_cannot_be_read(cat: OpenCatalog, path: Path, text: str) -
     assert [quota.remaining for quota in runs.quotas(cat.connection)] == [17]
 
 
-# ── quotas ──
+# ── rate limits ──
 
 
-def test_the_newest_report_that_tells_it(cat: OpenCatalog) -> None:
+def test_rate_limits_come_from_the_newest_report_that_has_them(cat: OpenCatalog) -> None:
     run(cat, NOW, report(100))
     run(cat, NOW + DAY, report(50))
     run(cat, NOW + 2 * DAY, report(None, None))
@@ -292,7 +294,7 @@ def test_the_newest_report_that_tells_it(cat: OpenCatalog) -> None:
     assert quota.is_renewed(reset)
 
 
-def test_a_quota_without_a_reset_is_never_renewed(cat: OpenCatalog) -> None:
+def test_a_rate_limit_without_a_reset_is_never_renewed(cat: OpenCatalog) -> None:
     run(cat, NOW, report(0, None))
     [quota] = runs.quotas(cat.connection)
     assert not quota.is_renewed(NOW + 999 * DAY)

@@ -1,4 +1,4 @@
-"""Writers and readers of one catalogue: full disks, other programs, sudden ends."""
+"""Transactions: full disks, other writers and killed processes."""
 
 import sqlite3
 import subprocess
@@ -48,7 +48,7 @@ conn.execute("COMMIT")
 
 @pytest.fixture
 def held(tmp_path: Path) -> Iterator[tuple[Path, Callable[[], None]]]:
-    """A catalogue on which another process is writing, until it is told to let go."""
+    """A catalog that another process is writing to, until it is told to stop."""
     path = make_catalog(tmp_path / "cat.db")
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(path)],
@@ -68,7 +68,7 @@ def held(tmp_path: Path) -> Iterator[tuple[Path, Callable[[], None]]]:
         holder.kill()
 
 
-def test_a_writer_waits_for_another_and_then_says_who_it_is(
+def test_a_writer_waits_for_another_and_then_is_busy(
     held: tuple[Path, Callable[[], None]],
 ) -> None:
     path, let_go = held
@@ -86,7 +86,7 @@ def test_a_writer_waits_for_another_and_then_says_who_it_is(
             assert connection.execute("SELECT title FROM packages").fetchone()[0] == "held"
 
 
-def test_a_transaction_that_cannot_begin_says_so_and_may_be_tried_again(
+def test_a_transaction_that_cannot_begin_is_busy_and_can_be_retried(
     held: tuple[Path, Callable[[], None]],
 ) -> None:
     path, let_go = held
@@ -108,8 +108,8 @@ def test_a_transaction_that_cannot_begin_says_so_and_may_be_tried_again(
     assert begun
 
 
-def test_what_is_no_other_program_is_not_called_busy(tmp_path: Path) -> None:
-    """An open cursor of one's own locks a table (SQLITE_LOCKED): no waiting would help."""
+def test_an_error_of_the_same_connection_is_not_called_busy(tmp_path: Path) -> None:
+    """An open cursor of the same connection locks a table (SQLITE_LOCKED); waiting is no use."""
     with open_catalog(make_catalog(tmp_path / "cat.db")) as cat:
         cat.add("octo/dog")
 
@@ -150,7 +150,7 @@ def test_a_transaction_is_all_or_nothing(tmp_path: Path, error: type[BaseExcepti
         assert next(packages.read_packages(conn, [1])).title == "whole"
 
 
-def test_a_fault_of_our_own_is_not_put_on_the_file(tmp_path: Path) -> None:
+def test_a_wrong_call_of_sqlite3_is_not_an_error_of_the_catalog(tmp_path: Path) -> None:
     with (
         pytest.raises(sqlite3.ProgrammingError),
         open_catalog(make_catalog(tmp_path / "cat.db")) as cat,
@@ -158,7 +158,7 @@ def test_a_fault_of_our_own_is_not_put_on_the_file(tmp_path: Path) -> None:
         cat.connection.execute("SELECT ?", ())
 
 
-def test_reading_cannot_write(tmp_path: Path) -> None:
+def test_a_reader_cannot_write(tmp_path: Path) -> None:
     path = make_catalog(tmp_path / "cat.db")
     with pytest.raises(CatalogError) as refused, database.open_reader(path) as conn:
         conn.execute("DELETE FROM packages")
@@ -176,7 +176,7 @@ with open_catalog(pathlib.Path(sys.argv[1])) as cat:
 """
 
 
-def test_what_was_committed_outlives_a_kill(tmp_path: Path) -> None:
+def test_committed_data_survives_a_kill(tmp_path: Path) -> None:
     path = make_catalog(tmp_path / "cat.db")
     for saves in (1, 5, 12):
         with subprocess.Popen(
@@ -209,7 +209,7 @@ with open_catalog(pathlib.Path(sys.argv[1])) as cat:
 """
 
 
-def test_a_record_is_whole_while_a_fetch_is_at_work(tmp_path: Path) -> None:
+def test_a_record_is_complete_while_a_fetch_writes(tmp_path: Path) -> None:
     path = make_catalog(tmp_path / "cat.db")
     with subprocess.Popen(
         [sys.executable, "-c", CHANGER, str(path), str(Path(__file__).parents[2])],

@@ -1,4 +1,4 @@
-"""Validators, which come and go with the data that they vouch for."""
+"""Validators, which are stored and deleted with their data."""
 
 import pytest
 
@@ -12,17 +12,19 @@ from tests.support.catalogs import (
 )
 
 
-def test_a_validator_takes_the_place_of_the_one_for_the_same_path(cat: OpenCatalog) -> None:
+def test_a_validator_replaces_the_one_for_the_same_path(cat: OpenCatalog) -> None:
     cat.save(repository_result())
-    news = (validator(f"{GITHUB}/commits?since=2", '"y"'),)
-    cat.save(RepositoryResult(validators=news))
+    result = (validator(f"{GITHUB}/commits?since=2", '"y"'),)
+    cat.save(RepositoryResult(validators=result))
     assert cat.validator_keys("repo") == [GITHUB, f"{GITHUB}/commits?since=2"]
     assert cat.target().validators[f"{GITHUB}/commits?since=2"].etag == '"y"'
     cat.save(RepositoryResult(validators=(validator(GITHUB),)))
     assert cat.validator_keys("repo") == [GITHUB, f"{GITHUB}/commits?since=2"]
 
 
-def test_a_path_with_wildcards_of_sql_in_it_is_only_itself(cat: OpenCatalog) -> None:
+def test_a_validator_for_a_path_with_sql_wildcards_replaces_only_that_path(
+    cat: OpenCatalog,
+) -> None:
     cat.save(RepositoryResult(validators=(validator("https://h/aXb?p"),)))
     cat.save(
         RepositoryResult(validators=(validator("https://h/a_b?p"), validator("https://h/%?p")))
@@ -30,7 +32,7 @@ def test_a_path_with_wildcards_of_sql_in_it_is_only_itself(cat: OpenCatalog) -> 
     assert len(cat.validator_keys("repo")) == 3
 
 
-def test_a_project_that_was_read_anew_keeps_no_old_validator(cat: OpenCatalog) -> None:
+def test_a_new_reading_of_a_project_deletes_its_old_validators(cat: OpenCatalog) -> None:
     cat.save(
         project_result(validators=(validator("https://h/simple"), validator("https://h/json")))
     )
@@ -39,7 +41,7 @@ def test_a_project_that_was_read_anew_keeps_no_old_validator(cat: OpenCatalog) -
 
 
 @pytest.mark.parametrize("key", [GITHUB, f"{GITHUB}/commits?since=2"])
-def test_what_there_is_nothing_to_ask_with_is_not_kept(cat: OpenCatalog, key: str) -> None:
+def test_a_validator_without_etag_and_date_is_not_stored(cat: OpenCatalog, key: str) -> None:
     nothing = (validator(key, etag=None),)
     cat.save(RepositoryResult(validators=nothing))
     assert cat.validator_keys("repo") == []
@@ -51,13 +53,13 @@ def test_what_there_is_nothing_to_ask_with_is_not_kept(cat: OpenCatalog, key: st
     assert len(cat.validator_keys("repo")) == 1
 
 
-def test_a_day_is_enough_to_ask_with(cat: OpenCatalog) -> None:
+def test_a_validator_with_only_a_date_is_stored(cat: OpenCatalog) -> None:
     day = Validator(key=GITHUB, etag=None, last_modified="Sun, 15 Feb 2026", parser=1)
     cat.save(RepositoryResult(validators=(day,)))
     assert cat.target().validators == {GITHUB: day}
 
 
-def test_a_serial_that_has_not_moved_keeps_the_validator_of_the_rest(cat: OpenCatalog) -> None:
+def test_an_unchanged_serial_keeps_the_other_validators(cat: OpenCatalog) -> None:
     cat.save(
         project_result(validators=(validator("https://h/simple"), validator("https://h/json")))
     )
