@@ -140,7 +140,9 @@ class Machine(RuleBasedStateMachine):
         """What persons set: of each package, by field."""
         self._kept: list[str] = []
         """Texts that an import takes: earlier states of this catalogue."""
-        self._state = State(records={}, shelves={"categories": {}, "grids": {}}, rows={}, past={})
+        self._state = State(
+            records={}, collections={"categories": {}, "grids": {}}, rows={}, snapshots={}
+        )
 
     def teardown(self) -> None:
         self._stack.close()
@@ -283,7 +285,7 @@ class Machine(RuleBasedStateMachine):
             case "pypi":
                 return normalize_name(value)
             case "category":
-                slugs = self._state.shelves["categories"].items()
+                slugs = self._state.collections["categories"].items()
                 return next(one for one, slug in slugs if slug == value)
             case "no-pypi" | "no-category":
                 return "none" if option == "no-pypi" else None
@@ -343,7 +345,7 @@ class Machine(RuleBasedStateMachine):
         result = self._run(kind, "remove", name, *(["--yes"] if yes else []))
         before, after = self._settle(result, {0, 1, 2})
         table = "categories" if kind == "category" else "grids"
-        gone = before.shelves[table].keys() - after.shelves[table].keys()
+        gone = before.collections[table].keys() - after.collections[table].keys()
         assert len(gone) == (result.code == 0)
         for theirs in self._theirs.values():
             if table == "categories" and theirs.get("category") in gone:

@@ -1,4 +1,4 @@
-"""A catalogue for tests: a package in it, and what sources may have read of it."""
+"""Catalogs for tests, and results that sources may have read."""
 
 import contextlib
 import dataclasses
@@ -56,7 +56,7 @@ _SOURCE_OF: dict[type, SourceName] = {ProjectResult: "pypi", DownloadsResult: "d
 
 @dataclasses.dataclass(slots=True)
 class OpenCatalog:
-    """An open catalogue, and the run that writes to it."""
+    """An open catalog, and the run that writes to it."""
 
     connection: sqlite3.Connection
     run: int
@@ -83,7 +83,7 @@ class OpenCatalog:
         return lookup.find_package(self.connection, slug)
 
     def target(self, package_id: int = 1) -> FetchTarget:
-        """Return the package as the engine gets it."""
+        """Return the fetch target of the package."""
         return next(selection.fetch_targets(self.connection, [(package_id, SOURCES)]))
 
     def save(
@@ -97,7 +97,7 @@ class OpenCatalog:
         run: int | None = None,
         backoff: source_state.Backoff = source_state.DEFAULT_BACKOFF,
     ) -> results.SaveResult:
-        """Save what a source of a package came to; the source is the reading's, or ``repo``."""
+        """Save the result of a source; the default source is the result's, or ``repo``."""
         if source is None:
             source = _SOURCE_OF.get(type(result), "repo")
         outcome = FetchOutcome(
@@ -107,23 +107,23 @@ class OpenCatalog:
             return results.save_outcome(self.connection, outcome, run or self.run, backoff)
 
     def package(self, package_id: int = 1) -> Package:
-        """Return the record, whole."""
+        """Return the package with all parts."""
         return next(packages.read_packages(self.connection, [package_id], packages.ALL_PARTS))
 
     def column(self, name: str, package_id: int = 1) -> object:
-        """Return what stands in a column."""
+        """Return the stored value of a column."""
         query = f"SELECT {name} FROM packages WHERE id = ?"
         return self.connection.execute(query, (package_id,)).fetchone()[0]
 
     def days(self, package_id: int = 1) -> dict[dt.date, int]:
-        """Return the commits per day that are kept."""
+        """Return the stored commits per day."""
         rows = self.connection.execute(
             "SELECT day, commits FROM commit_days WHERE package_id = ?", (package_id,)
         )
         return {dt.date.fromisoformat(day): commits for day, commits in rows}
 
     def validator_keys(self, source: SourceName, package_id: int = 1) -> list[str]:
-        """Return what is vouched for."""
+        """Return the keys of the stored validators."""
         rows = self.connection.execute(
             "SELECT key FROM validators WHERE package_id = ? AND source = ? ORDER BY key",
             (package_id, source),
@@ -151,7 +151,7 @@ def open_catalog(path: Path) -> Iterator[OpenCatalog]:
 
 
 def make_catalog(path: Path) -> Path:
-    """Make a catalogue with octo/cat in it, read once; return its path."""
+    """Make a catalog with octo/cat, fetched once; return its path."""
     with open_catalog(path) as cat:
         cat.add()
         cat.save(repository_result())
@@ -159,7 +159,7 @@ def make_catalog(path: Path) -> Path:
 
 
 def make_first_catalog(path: Path) -> Path:
-    """Make a catalogue as the first schema had it, with octo/cat read once; return its path."""
+    """Make a catalog of the first schema with octo/cat, fetched once; return its path."""
     at = encoding.encode_instant(NOW)
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as conn:
         migrations.MIGRATIONS[0](Database(conn, execute_plugins=False))
@@ -243,7 +243,7 @@ EMPTY = Activity(
 
 
 def repository_result(**changes: object) -> RepositoryResult:
-    """Return what a whole look at octo/cat brings."""
+    """Return the result of reading all of octo/cat."""
     whole = RepositoryResult(
         repository=repository_facts(),
         activity=activity({TODAY - 2 * DAY: 2, TODAY - 30 * DAY: 1}),
@@ -288,7 +288,7 @@ def project(name: str = "cat", **changes: object) -> Project:
 
 
 def project_result(name: str = "cat", **changes: object) -> ProjectResult:
-    """Return what a whole look at the project of octo/cat brings."""
+    """Return the result of reading all of octo/cat's project."""
     whole = ProjectResult(
         project=project(name),
         name=name,
@@ -299,7 +299,7 @@ def project_result(name: str = "cat", **changes: object) -> ProjectResult:
 
 
 def downloads_result(day: int = 1, week: int = 7, month: int = 30) -> DownloadsResult:
-    """Return what a look at the downloads of octo/cat's project brings."""
+    """Return the result of reading the downloads of octo/cat's project."""
     return DownloadsResult(
         downloads=Downloads(last_day=day, last_week=week, last_month=month),
         validators=(validator(PYPISTATS),),
@@ -307,4 +307,4 @@ def downloads_result(day: int = 1, week: int = 7, month: int = 30) -> DownloadsR
 
 
 NOTHING_NEW = RepositoryResult()
-"""What GitHub's 304 come to."""
+"""The result of a 304 from GitHub."""

@@ -1,4 +1,4 @@
-"""What is so of every catalogue, whatever commands made it: looked at through the command line."""
+"""Invariants of every catalog, whatever commands made it, checked through the command line."""
 
 import dataclasses
 import datetime as dt
@@ -31,46 +31,46 @@ KEYS: dict[str, type | tuple[type, ...]] = {
 }
 """The keys of a record in their order, and the types of their values."""
 
-CODES = frozenset({0, 1, 2, 3, 4, 5, 6, 130})
+EXIT_CODES = frozenset({0, 1, 2, 3, 4, 5, 6, 130})
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """A catalogue at one moment."""
+    """The state of a catalog at one moment."""
 
     records: dict[int, dict[str, Any]]
-    """As ``list --json`` prints them, by id."""
-    shelves: dict[str, dict[int, str]]
+    """The output of ``list --json``, by id."""
+    collections: dict[str, dict[int, str]]
     """The slugs of ``categories`` and of ``grids``, by id."""
     rows: dict[int, dict[str, Any]]
-    """Of each package what a record does not tell."""
-    past: dict[int, list[tuple[Any, ...]]]
+    """Columns of each package that its record lacks, by id."""
+    snapshots: dict[int, list[tuple[Any, ...]]]
     """The snapshots of each package, oldest first."""
 
 
 def look(shell: CommandLine) -> State:
-    """Look at the catalogue."""
+    """Return the state of the catalog."""
     columns = ("repo_id", "pypi_source", "pypi_key", "category_id", "user_fields")
     rows = {
         row[0]: dict(zip(columns, row[1:], strict=True))
         for row in shell.rows(f"SELECT id, {', '.join(columns)} FROM packages")
     }
-    past: dict[int, list[tuple[Any, ...]]] = {number: [] for number in rows}
+    snapshots: dict[int, list[tuple[Any, ...]]] = {number: [] for number in rows}
     for number, *rest in shell.rows("SELECT * FROM snapshots ORDER BY package_id, at"):
-        past[number].append(tuple(rest))
+        snapshots[number].append(tuple(rest))
     return State(
-        records={one["id"]: one for one in shell.ok("list", "--json").json()},
-        shelves={
+        records={record["id"]: record for record in shell.ok("list", "--json").json()},
+        collections={
             table: dict(shell.rows(f"SELECT id, slug FROM {table} ORDER BY id"))
             for table in ("categories", "grids")
         },
         rows=rows,
-        past=past,
+        snapshots=snapshots,
     )
 
 
 def settable(state: State, number: int) -> dict[str, object]:
-    """Return what of a package a person may set, by the names that ``edit --reset`` has."""
+    """Return the editable fields of a package, by their names in ``edit --reset``."""
     record, row = state.records[number], state.rows[number]
     return {
         "title": record["title"],
@@ -84,30 +84,30 @@ def settable(state: State, number: int) -> dict[str, object]:
 
 
 def require_contract(result: Result) -> None:
-    """Require that a command ended as one may: a code of the contract, errors as lines."""
-    assert result.code in CODES, result
+    """Require a documented exit code, and errors of one line."""
+    assert result.code in EXIT_CODES, result
     assert "Traceback" not in result.err, result
     if result.code in {1, 2}:
         assert re.search("^error: .", result.err, re.MULTILINE), result
 
 
 def require_whole(shell: CommandLine, state: State) -> None:
-    """Require what is so of every catalogue by itself."""
+    """Require what holds for every catalog."""
     assert shell.run("db", "check").code == 0, shell.run("db", "check")
-    # With a rank it is compared with the packages too: it fails as an error of the database.
+    # The rank makes SQLite compare the index with the packages; a difference is an error.
     shell.write("INSERT INTO packages_fts (packages_fts, rank) VALUES ('integrity-check', 1)")
     assert state.records.keys() == state.rows.keys()
-    for shelf in state.shelves.values():
-        assert len(set(shelf.values())) == len(shelf)
-    names = [one["slug"] for one in state.records.values()]
+    for slugs in state.collections.values():
+        assert len(set(slugs.values())) == len(slugs)
+    names = [record["slug"] for record in state.records.values()]
     assert len(set(names)) == len(names)
     for record in state.records.values():
         _require_record(record, shell.clock.now(), state)
     with database.open_reader(shell.db) as conn:
         for package in packages.read_packages(conn, state.records):
             assert package.score == package_breakdown(package).score, package
-    for snapshots in state.past.values():
-        moments = [one[0] for one in snapshots]
+    for snapshots in state.snapshots.values():
+        moments = [snapshot[0] for snapshot in snapshots]
         assert moments == sorted(set(moments))
 
 
@@ -116,11 +116,11 @@ def _require_record(record: dict[str, Any], now: dt.datetime, state: State) -> N
     for key, kind in KEYS.items():
         assert isinstance(record[key], kind), (key, record)
         assert not isinstance(record[key], bool), (key, record)
-    weeks, people = record["commits_over_52"], record["participants"]
+    weeks, participants = record["commits_over_52"], record["participants"]
     assert len(weeks) in {0, 52}, record
-    assert all(type(one) is int and one >= 0 for one in weeks), record
-    assert all(isinstance(one, str) for one in people), record
-    assert len(set(people)) == len(people), record
+    assert all(type(count) is int and count >= 0 for count in weeks), record
+    assert all(isinstance(name, str) for name in participants), record
+    assert len(set(participants)) == len(participants), record
     assert min(record["repo_forks"], record["repo_watchers"]) >= 0, record
     created, modified = (dt.datetime.fromisoformat(record[key]) for key in ("created", "modified"))
     assert created <= modified <= now, record
@@ -130,21 +130,23 @@ def _require_record(record: dict[str, Any], now: dt.datetime, state: State) -> N
         assert dt.datetime.fromisoformat(record["last_updated"]).tzinfo is not None
     assert re.fullmatch("[a-z0-9_-]+", record["slug"]), record
     if record["category"] is not None:
-        assert number_of(record["category"], "categories") in state.shelves["categories"], record
+        assert number_of(record["category"], "categories") in state.collections["categories"], (
+            record
+        )
     grids = [number_of(link, "grids") for link in record["grids"]]
     assert len(set(grids)) == len(grids), record
-    assert set(grids) <= state.shelves["grids"].keys(), record
+    assert set(grids) <= state.collections["grids"].keys(), record
 
 
 def number_of(link: str, resource: str) -> int:
-    """Return the id that a record's link to a category or grid ends with."""
+    """Return the id at the end of a link to a category or grid."""
     match = re.fullmatch(f"/api/v4/{resource}/([0-9]+)/", link)
     assert match, link
     return int(match[1])
 
 
 def require_kept(before: State, after: State, failed: set[tuple[str, str]]) -> None:
-    """Require that a fetch lost nothing; ``failed`` are slugs, each with a source that failed."""
+    """Require that a fetch lost nothing; ``failed`` has pairs of slug and source that failed."""
     assert before.records.keys() == after.records.keys()
     for number, was in before.records.items():
         now = after.records[number]
@@ -167,12 +169,12 @@ def require_kept(before: State, after: State, failed: set[tuple[str, str]]) -> N
 
 
 def _instant(text: str) -> dt.datetime:
-    # As text, a whole second would come after what follows it: its fraction is left out.
+    # Not compared as text, because whole seconds have no fraction.
     return dt.datetime.fromisoformat(text)
 
 
 def require_past(before: State, after: State) -> None:
-    """Require that of the past nothing was lost, but what the last run found once more."""
-    for number, snapshots in before.past.items():
-        if number in after.past:
-            assert after.past[number][: len(snapshots) - 1] == snapshots[:-1]
+    """Require that snapshots are kept; the last run may replace its own."""
+    for number, snapshots in before.snapshots.items():
+        if number in after.snapshots:
+            assert after.snapshots[number][: len(snapshots) - 1] == snapshots[:-1]
