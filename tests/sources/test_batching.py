@@ -21,7 +21,7 @@ class Host:
 
     max_size: int = 1000
     refused: frozenset[int] = frozenset()
-    asked: list[list[int]] = field(default_factory=list)
+    batches_sent: list[list[int]] = field(default_factory=list)
     error: PkgharvestError | None = None
     partial: bool = False
     """Does what it can of what is too much."""
@@ -29,7 +29,7 @@ class Host:
     """Answers only once this is set."""
 
     async def ask(self, numbers: Sequence[int]) -> Sequence[int | Exception]:
-        self.asked.append(list(numbers))
+        self.batches_sent.append(list(numbers))
         await (self.going.wait() if self.going else asyncio.sleep(0))
         if self.error is not None:
             raise self.error
@@ -43,7 +43,7 @@ class Host:
 
     @property
     def sizes(self) -> list[int]:
-        return [len(numbers) for numbers in self.asked]
+        return [len(numbers) for numbers in self.batches_sent]
 
 
 class SlowClock(FixedClock):
@@ -150,14 +150,14 @@ def test_only_rejected_items_of_a_batch_are_fetched_again() -> None:
         assert await gathered(batches(host), range(10)) == [2 * n for n in range(10)]
 
     run(act)
-    assert sorted(itertools.chain(*host.asked[1:])) == [4, 5, 6, 7, 8, 9]
+    assert sorted(itertools.chain(*host.batches_sent[1:])) == [4, 5, 6, 7, 8, 9]
 
 
 def test_a_single_item_that_is_too_large_raises_batch_too_large() -> None:
     class Picky(Host):
         async def ask(self, numbers: Sequence[int]) -> Sequence[int | Exception]:
             if 3 in numbers:
-                self.asked.append(list(numbers))
+                self.batches_sent.append(list(numbers))
                 raise BatchTooLarge
             return await super().ask(numbers)
 
@@ -212,12 +212,12 @@ def test_cancelled_items_leave_a_batch_and_an_abandoned_batch_stops() -> None:
         await asyncio.wait({tasks[0]})
         for _ in range(100):
             await asyncio.sleep(0)
-        assert host.asked == [[1]]
+        assert host.batches_sent == [[1]]
         tasks[1].cancel()
         await asyncio.wait(tasks)
         assert len(asyncio.all_tasks()) == before
 
-        # Given up before it went out: it never does, and the next one is not in its batch.
+        # Cancelled before it is sent: it never is, and the next item is not in its batch.
         early = asyncio.create_task(source.get(5))
         await asyncio.sleep(0)
         early.cancel()
@@ -227,7 +227,7 @@ def test_cancelled_items_leave_a_batch_and_an_abandoned_batch_stops() -> None:
         assert await source.get(6) == 12
 
     run(act)
-    assert host.asked == [[1], [6]]
+    assert host.batches_sent == [[1], [6]]
 
 
 @given(

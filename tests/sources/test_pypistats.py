@@ -162,7 +162,7 @@ def test_any_downloads_body_is_read_or_malformed(body: bytes | str) -> None:
         read(connect(FakePyPIStats(), Reply(status=200, body=encoded)), named_target("x"))
 
 
-# ── through the whole chain ──────────────────────────────────────────────────────────────
+# ── with all transports ──────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.usefixtures("no_proxy")

@@ -320,9 +320,9 @@ def _revalidate(reply: Reply, call: Call) -> Reply:
     A weak entity tag is strong in the 304, as GitHub's is.
     """
     etag = reply.headers["etag"].removeprefix("W/")
-    asked, since = call.headers.get("if-none-match"), call.headers.get("if-modified-since")
-    if asked is not None:
-        known = etag in {tag.strip().removeprefix("W/") for tag in asked.split(",")}
+    etags, since = call.headers.get("if-none-match"), call.headers.get("if-modified-since")
+    if etags is not None:
+        known = etag in {tag.strip().removeprefix("W/") for tag in etags.split(",")}
     elif since is not None and "last-modified" in reply.headers:
         modified = parsedate_to_datetime(reply.headers["last-modified"])
         known = modified <= parsedate_to_datetime(since)

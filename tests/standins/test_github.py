@@ -60,14 +60,14 @@ def test_a_quota_is_used_up_and_resets(status: int) -> None:
         with httpx.Client(base_url=github.url, headers=agent, verify=False) as http:
             codes += [http.get("/repos/octo/cat").status_code for _ in range(4)]
             refused = http.get("/repos/octo/none")
-            told = http.get("/rate_limit")
+            limits = http.get("/rate_limit")
             now += 3_600
             codes.append(http.get("/repos/octo/cat").status_code)
 
     assert codes == [200, 200, status, status, 200]
     assert refused.headers["x-ratelimit-remaining"] == "0"
     assert refused.headers["x-ratelimit-reset"] == str(EPOCH + 3_600)
-    assert told.json()["resources"]["core"]["remaining"] == 0
+    assert limits.json()["resources"]["core"]["remaining"] == 0
 
 
 def test_tokens_versions_and_user_agents_are_checked(

@@ -1,4 +1,4 @@
-"""Published histories, built into real repositories, give exactly the published figures."""
+"""Published histories, built into real repositories, give exactly the published records."""
 
 import asyncio
 import datetime as dt
@@ -64,24 +64,24 @@ def test_all_published_histories_are_there() -> None:
 def test_a_published_history_is_read_in_place(
     slug: str, repositories: Path, git: GitSource
 ) -> None:
-    here = target(Locator(scheme="file", host="", path=str(repositories / f"{slug}.git")))
-    expect_published(slug, lambda instant: asyncio.run(git.history_at(here, instant)))
+    local = target(Locator(scheme="file", host="", path=str(repositories / f"{slug}.git")))
+    expect_published(slug, lambda instant: asyncio.run(git.history_at(local, instant)))
 
 
 @pytest.mark.parametrize("slug", histories.SLUGS)
 def test_a_published_history_is_read_through_a_clone(
     slug: str, server: GitServer, git: GitSource
 ) -> None:
-    there = target(server.locator(f"{slug}.git"))
-    expect_published(slug, lambda instant: asyncio.run(git.history_at(there, instant)))
+    remote = target(server.locator(f"{slug}.git"))
+    expect_published(slug, lambda instant: asyncio.run(git.history_at(remote, instant)))
 
 
 @pytest.mark.parametrize("slug", ["django-ltree", "dj-stripe"])
 def test_a_published_history_has_all_commits_and_authors(
     slug: str, repositories: Path, git: GitSource
 ) -> None:
-    here = target(Locator(scheme="file", host="", path=str(repositories / f"{slug}.git")))
-    result = asyncio.run(git.read(here, dt.date(2026, 2, 15)))
+    local = target(Locator(scheme="file", host="", path=str(repositories / f"{slug}.git")))
+    result = asyncio.run(git.read(local, dt.date(2026, 2, 15)))
     commits = histories.load(slug).commits
     assert result.activity is not None
     assert result.activity.commit_count == sum(result.activity.days.values()) == len(commits)

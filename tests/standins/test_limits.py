@@ -1,4 +1,4 @@
-"""The stand-ins' limits, faults, and packages made to order; and that the program keeps to them."""
+"""Limits, faults and made-on-request packages of the stand-ins; the limits in the transport."""
 
 import asyncio
 import itertools
@@ -106,18 +106,18 @@ def test_each_api_has_its_own_limit(github: GitHubGraphQL, http: httpx.Client) -
 def test_writes_cost_five_points_and_queries_one() -> None:
     limits = SecondaryLimits(rest=6, graphql=2, now=Watch())
 
-    told = [limits.excess(call(method), 1) for method in ("POST", "HEAD", "GET")]
-    assert [excess is None for excess in told] == [True, True, False]
-    told = [limits.excess(call("POST", "/graphql"), 1) for _ in range(3)]
-    assert [excess is None for excess in told] == [True, True, False]
+    excesses = [limits.excess(call(method), 1) for method in ("POST", "HEAD", "GET")]
+    assert [excess is None for excess in excesses] == [True, True, False]
+    excesses = [limits.excess(call("POST", "/graphql"), 1) for _ in range(3)]
+    assert [excess is None for excess in excesses] == [True, True, False]
 
 
 def test_concurrent_requests_are_limited_across_both_apis() -> None:
     limits = SecondaryLimits(at_once=2, now=Watch())
 
     assert limits.excess(call(), 2) is None
-    for one in (call(), call("POST", "/graphql")):
-        excess = limits.excess(one, 3)
+    for request in (call(), call("POST", "/graphql")):
+        excess = limits.excess(request, 3)
         assert excess is not None
         assert excess.limit == "requests at once"
 
@@ -205,7 +205,7 @@ def test_a_fault_may_apply_to_no_request_or_to_all() -> None:
     assert set(statuses_of(1, 1.0)) == {502}
 
 
-# ── made as they are asked for ───────────────────────────────────────────────────────────
+# ── made on request ──────────────────────────────────────────────────────────────────────
 
 
 def test_repositories_can_be_made_on_request() -> None:
@@ -221,21 +221,21 @@ def test_repositories_can_be_made_on_request() -> None:
         listed = add_repositories(github, 1)[0]
         paths = ("repos/Octo/Lazy", "repositories/42", "repos/octo/none", "repositories/43")
         answers = [http.get(path) for path in paths]
-        told = [
+        nodes = [
             http.post("/graphql", json={"query": text % name}).json()["data"]["repository"]
             for name in ("Lazy", "none", "cat1")
         ]
     assert listed.locator is not None
     assert [answer.status_code for answer in answers] == [200, 200, 404, 404]
     assert answers[0].json()["id"] == answers[1].json()["id"] == 42
-    assert told == [{"databaseId": 42}, None, {"databaseId": 1}]
+    assert nodes == [{"databaseId": 42}, None, {"databaseId": 1}]
 
 
 def test_projects_can_be_made_on_request() -> None:
-    asked = []
+    made = []
 
     def make(name: str) -> FakeProject | None:
-        asked.append(name)
+        made.append(name)
         return released(name, ["1.0"]) if name.startswith("lazy") else None
 
     pypi = FakePyPI(released("here", ["2.0"]), make=make)
@@ -246,8 +246,8 @@ def test_projects_can_be_made_on_request() -> None:
         )
         for name in names
     ]
-    whole = [pypi.reply(call(path=f"/pypi/{name}/json")) for name in names]
+    json_pages = [pypi.reply(call(path=f"/pypi/{name}/json")) for name in names]
 
-    assert [reply.status for reply in itertools.chain(simple, whole)] == [200, 200, 404] * 2
+    assert [reply.status for reply in itertools.chain(simple, json_pages)] == [200, 200, 404] * 2
     assert json.loads(simple[1].body)["versions"] == ["1.0"]
-    assert asked == ["lazy-one", "none"] * 2
+    assert made == ["lazy-one", "none"] * 2

@@ -40,7 +40,7 @@ def read(
 
 
 def update_target(known: FetchTarget, result: ProjectResult) -> FetchTarget:
-    """Return ``asked`` as the catalog has it after saving ``result``."""
+    """Return ``known`` as the catalog has it after saving ``result``."""
     project = result.project
     return dataclasses.replace(
         known,

@@ -264,13 +264,15 @@ def test_an_empty_repository_on_a_git_daemon_is_empty(bench: Bench) -> None:
 
 
 def _serve_twice(server: socket.socket, directory: Path) -> None:
-    """Be the daemon of ``directory`` for two connections, as its inetd would have it."""
+    """Serve ``directory`` with a git daemon for two connections, as inetd would."""
     options = ("--inetd", "--export-all", f"--base-path={directory}")
     for _ in range(2):
         connection, _ = server.accept()
-        there = connection.fileno()
+        client_socket = connection.fileno()
         with connection:
-            subprocess.run(("git", "daemon", *options), stdin=there, stdout=there, check=False)
+            subprocess.run(
+                ("git", "daemon", *options), stdin=client_socket, stdout=client_socket, check=False
+            )
 
 
 def test_a_remote_that_lost_its_commits_is_malformed(bench: Bench) -> None:
@@ -278,7 +280,7 @@ def test_a_remote_that_lost_its_commits_is_malformed(bench: Bench) -> None:
     known = replace(target(bench.remote()), head="a" * 40)
     with pytest.raises(Malformed, match="no longer has any commits"):
         asyncio.run(bench.git.read(known, TODAY))
-    # As of a time before the first commit there is rightly nothing.
+    # Before the first commit, an empty activity is correct.
     oids = chain(bench.make("y.git"), 1)
     known = replace(target(bench.remote("y.git")), head=oids[0])
     early = dt.datetime.fromtimestamp(NOON - 1, dt.UTC)

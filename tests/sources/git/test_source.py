@@ -83,8 +83,8 @@ def test_branch_names_that_look_like_options_are_harmless(bench: Bench) -> None:
     (path / "HEAD").write_text("ref: refs/heads/--exec=x\n", encoding="utf-8")
     activity = bench.activity(local(path))
     assert activity.default_branch == "--exec=x"
-    there = bench.remote("-x/--upload-pack=touch pwned.git")
-    assert bench.activity(there).default_branch == "--exec=x"
+    locator = bench.remote("-x/--upload-pack=touch pwned.git")
+    assert bench.activity(locator).default_branch == "--exec=x"
 
 
 def test_replacements_and_grafts_do_not_change_history(bench: Bench) -> None:

@@ -13,7 +13,7 @@ from tests.support.graphql_case import add_repositories, read_all, read_one, rea
 from tests.support.targets import new_target, update_target
 
 
-def whole(result: object) -> RepositoryResult:
+def complete(result: object) -> RepositoryResult:
     assert isinstance(result, RepositoryResult)
     assert result.problem is None
     return result
@@ -87,7 +87,7 @@ def test_a_rename_is_followed_and_later_requests_use_the_new_name(
 
     result = read_one(github, replace(known, contributors_known=False))
 
-    assert whole(result).repository is not None
+    assert complete(result).repository is not None
     assert result.repository is not None
     assert result.repository.locator.url == "https://github.com/New-Owner/New.Name"
     assert github.queries[-1].variables["o0"] == "New-Owner"
@@ -113,9 +113,9 @@ def test_a_missing_repository_is_read_over_rest(github: GitHubGraphQL) -> None:
     targets = add_repositories(github, 4)
     github.remove(github._by_name["octo/cat3"])
 
-    readings = read_all(github, targets)
+    results = read_all(github, targets)
 
-    assert [type(result) for result in readings] == [
+    assert [type(result) for result in results] == [
         RepositoryResult,
         RepositoryResult,
         NotFound,
@@ -132,7 +132,7 @@ def test_rest_validators_of_replaced_data_are_invalidated(github: GitHubGraphQL)
     known = update_target(new_target(), read(github, new_target()), NOW)
     repo.stars, repo.commits = 73, [*commits(1, start=99), *repo.commits]
     known = update_target(known, read_one(github, known), NOW)
-    repo.stars, repo.commits = 72, repo.commits[1:]  # as it was when REST was asked
+    repo.stars, repo.commits = 72, repo.commits[1:]  # as it was when it was read over REST
 
     result = read(github, known)
 

@@ -38,7 +38,7 @@ class StillClock(SystemClock):
 
 
 class Index:
-    """A IndexSource that lets packages go one by one."""
+    """An IndexSource that reads one package at a time."""
 
     def __init__(self) -> None:
         self._door = asyncio.Semaphore(1)
@@ -73,7 +73,9 @@ async def run(
 def test_requests_per_package_the_first_time_and_unchanged(
     github: GitHubGraphQL,
 ) -> None:
-    every = [replace(one, package_id=n) for n, one in enumerate(add_repositories(github, 200))]
+    every = [
+        replace(target, package_id=n) for n, target in enumerate(add_repositories(github, 200))
+    ]
     both = [replace(target, sources=("repo", "pypi")) for target in every]
 
     first = asyncio.run(run(github, both, NOW, StopSignal()))

@@ -41,10 +41,10 @@ URL = "https://api.github.com/graphql"
 
 def all_complete(results: list[Any]) -> bool:
     return all(
-        isinstance(reading, RepositoryResult)
-        and reading.problem is None
-        and None not in (reading.repository, reading.activity, reading.contributors)
-        for reading in results
+        isinstance(result, RepositoryResult)
+        and result.problem is None
+        and None not in (result.repository, result.activity, result.contributors)
+        for result in results
     )
 
 
@@ -75,12 +75,12 @@ def test_a_query_out_of_resources_is_halved(github: GitHubGraphQL, says_where: b
     assert not [path for path in github.requests("/repos/") if "/contributors" not in path]
 
 
-@pytest.mark.parametrize("manner", ["breaks_above", "runs_out_above"])
+@pytest.mark.parametrize("limit", ["breaks_above", "runs_out_above"])
 def test_a_repository_too_large_for_a_query_is_read_over_rest(
-    github: GitHubGraphQL, manner: str
+    github: GitHubGraphQL, limit: str
 ) -> None:
     targets = add_repositories(github, 3)
-    setattr(github, manner, 0)
+    setattr(github, limit, 0)
 
     assert all_complete(read_all(github, targets))
 
@@ -102,7 +102,7 @@ def test_a_history_too_large_for_a_query_is_read_over_rest(github: GitHubGraphQL
     ]
 
 
-# ── one of many ──────────────────────────────────────────────────────────────────────────
+# ── one repository ──────────────────────────────────────────────────────────────────────────
 
 
 def test_a_forbidden_repository_is_read_over_rest(github: GitHubGraphQL) -> None:
@@ -173,9 +173,12 @@ def test_a_failed_query_fails_every_repository(
 
     results = read_all(github, targets)
 
-    assert [isinstance(reading, kind) for reading in results] == [True] * 3
-    again = fault in (Fault(body=b"<html>"), Fault(body=b'{"data"'))  # it may come whole then
-    assert github.requests() == ["/graphql"] * (1 + again)
+    assert [isinstance(result, kind) for result in results] == [True] * 3
+    is_retried = fault in (
+        Fault(body=b"<html>"),
+        Fault(body=b'{"data"'),
+    )  # the second try may succeed
+    assert github.requests() == ["/graphql"] * (1 + is_retried)
 
 
 @pytest.mark.parametrize(
@@ -192,9 +195,9 @@ def test_an_error_without_a_path_fails_every_repository(
     targets = add_repositories(github, 2)
     github.refusal = error
 
-    for reading in read_all(github, targets):
-        assert isinstance(reading, kind)
-        assert reading.message.isprintable()
+    for result in read_all(github, targets):
+        assert isinstance(result, kind)
+        assert result.message.isprintable()
 
 
 @pytest.mark.parametrize(
@@ -217,26 +220,26 @@ def test_a_failed_history_is_the_problem_of_the_result(github: GitHubGraphQL) ->
     github.add(repository())
     github.fault("/graphql", Fault(status=500), skip=1)
 
-    reading = read_one(github, new_target())
+    result = read_one(github, new_target())
 
-    assert isinstance(reading.problem, Unavailable)
-    assert reading.repository is not None
-    assert reading.contributors is not None
-    assert reading.activity is None
+    assert isinstance(result.problem, Unavailable)
+    assert result.repository is not None
+    assert result.contributors is not None
+    assert result.activity is None
 
 
 def test_failed_contributors_are_the_problem_of_the_result(github: GitHubGraphQL) -> None:
     github.add(repository())
     github.fault("/contributors", Fault(status=500, body=b"{}"))
 
-    reading = read_one(github, new_target())
+    result = read_one(github, new_target())
 
-    assert isinstance(reading.problem, Unavailable)
-    assert reading.activity is not None
-    assert (reading.contributors, reading.contributors_asked) == (None, False)
+    assert isinstance(result.problem, Unavailable)
+    assert result.activity is not None
+    assert (result.contributors, result.contributors_asked) == (None, False)
 
 
-# ── through the whole transport ──────────────────────────────────────────────────────────
+# ── with all transports ──────────────────────────────────────────────────────────────────
 
 
 @contextlib.asynccontextmanager
@@ -262,10 +265,10 @@ def test_a_used_up_graphql_quota_is_rate_limited(github: GitHubGraphQL) -> None:
 
     results = asyncio.run(act())
 
-    told = [result for result in results if isinstance(result, RepositoryResult)]
+    limited = [result for result in results if isinstance(result, RepositoryResult)]
     assert {type(result) for result in results} == {RepositoryResult, RateLimited}
-    assert all(isinstance(reading.problem, RateLimited) for reading in told)
-    assert len(told) == 50
+    assert all(isinstance(result.problem, RateLimited) for result in limited)
+    assert len(limited) == 50
     assert {query.status for query in github.queries} == {200}
     assert len(github.queries) <= 2
 
@@ -279,9 +282,9 @@ def test_points_of_queries_are_counted(github: GitHubGraphQL) -> None:
                 client, api_url=github.url, clock=FixedClock(NOW), charge=client.metrics.record_cost
             )
             await asyncio.gather(*(source.read(target, TODAY) for target in targets))
-            (told,) = client.metrics.report().by_host.values()
-            assert told.requests == 3 + 50
-            assert told.points == 4 + 50
+            (traffic,) = client.metrics.report().by_host.values()
+            assert traffic.requests == 3 + 50
+            assert traffic.points == 4 + 50
 
     asyncio.run(act())
 
@@ -334,10 +337,10 @@ def test_any_facts_are_read_or_malformed(member: str, value: object) -> None:
 
 @given(st.sampled_from(["oid", "committedDate", "total", "recent"]), JSON)
 def test_any_commit_page_is_read_or_malformed(member: str, value: object) -> None:
-    told = commit_page_body()
-    told["defaultBranchRef"]["target"][member] = value
+    body = commit_page_body()
+    body["defaultBranchRef"]["target"][member] = value
     with contextlib.suppress(Malformed):
-        module.decode_commit_page(JsonNode(told, "r0"))
+        module.decode_commit_page(JsonNode(body, "r0"))
 
 
 @given(JSON, JSON)
@@ -365,11 +368,11 @@ def test_facts_of_the_wrong_shape_fail_one_repository_with_the_path() -> None:
 
 @pytest.mark.parametrize("member", sorted(facts_body()))
 def test_missing_facts_are_malformed(member: str) -> None:
-    told = facts_body()
-    del told[member]
+    body = facts_body()
+    del body[member]
     optional = {"description", "homepageUrl", "archivedAt", "pushedAt", "licenseInfo"}
     if member in optional | {"defaultBranchRef"}:
-        module.decode_facts(JsonNode(told, "r0"))
+        module.decode_facts(JsonNode(body, "r0"))
     else:
         with pytest.raises(Malformed, match=rf"r0\.{member}"):
-            module.decode_facts(JsonNode(told, "r0"))
+            module.decode_facts(JsonNode(body, "r0"))

@@ -130,17 +130,17 @@ def test_the_schema_is_pruned_to_what_queries_reach() -> None:
 
 
 def test_the_stand_ins_schema_is_part_of_githubs() -> None:
-    whole, part = schema(), graphql.build_schema(SDL)
+    complete, part = schema(), graphql.build_schema(SDL)
     for name, served in part.type_map.items():
-        there = whole.type_map.get(name)
-        assert there is not None or name in graphql.specified_scalar_types
+        real_type = complete.type_map.get(name)
+        assert real_type is not None or name in graphql.specified_scalar_types
         if isinstance(served, graphql.GraphQLEnumType):
-            assert isinstance(there, graphql.GraphQLEnumType)
-            assert set(served.values) == set(there.values)
+            assert isinstance(real_type, graphql.GraphQLEnumType)
+            assert set(served.values) == set(real_type.values)
         if isinstance(served, graphql.GraphQLObjectType) and not name.startswith("__"):
-            assert isinstance(there, graphql.GraphQLObjectType)
+            assert isinstance(real_type, graphql.GraphQLObjectType)
             for key, entry in served.fields.items():
-                real = there.fields[key]
+                real = real_type.fields[key]
                 assert str(entry.type) == str(real.type), f"{name}.{key}"
                 for argument, given in entry.args.items():
                     assert str(given.type) == str(real.args[argument].type)
@@ -178,10 +178,10 @@ def test_the_stand_in_counts_costs_as_documented() -> None:
 )
 def test_the_stand_in_rejects_invalid_queries(text: str, words: str) -> None:
     with stand_in() as github:
-        told = post(github, text).json()
+        errors_body = post(github, text).json()
 
-    assert "data" not in told
-    assert words in told["errors"][0]["message"]
+    assert "data" not in errors_body
+    assert words in errors_body["errors"][0]["message"]
 
 
 def test_the_stand_in_requires_a_token_for_graphql() -> None:
@@ -193,10 +193,10 @@ def test_the_stand_in_requires_a_token_for_graphql() -> None:
 
 def test_errors_of_the_stand_in_have_githubs_shape() -> None:
     with stand_in() as github:
-        told = post(github, '{ a: repository(owner: "o", name: "r") { isEmpty } }').json()
+        errors_body = post(github, '{ a: repository(owner: "o", name: "r") { isEmpty } }').json()
 
-    assert told["data"] == {"a": None}
-    (error,) = told["errors"]
+    assert errors_body["data"] == {"a": None}
+    (error,) = errors_body["errors"]
     assert re.fullmatch("Could not resolve to a Repository with the name 'o/r'.", error["message"])
     assert (error["type"], error["path"]) == ("NOT_FOUND", ["a"])
     assert error["locations"]

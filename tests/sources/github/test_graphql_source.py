@@ -17,7 +17,7 @@ from tests.support.graphql_case import add_repositories, read_all, read_one, rea
 from tests.support.targets import new_target, update_target
 
 
-def whole(result: object) -> RepositoryResult:
+def complete(result: object) -> RepositoryResult:
     assert isinstance(result, RepositoryResult)
     assert result.problem is None
     return result
@@ -29,13 +29,13 @@ def whole(result: object) -> RepositoryResult:
 def test_many_repositories_take_few_queries_and_their_contributors(github: GitHubGraphQL) -> None:
     targets = add_repositories(github, 60)
 
-    readings = read_all(github, targets)
+    results = read_all(github, targets)
 
     assert sorted(query.repositories for query in github.queries) == [10, 10, 25, 25, 50]
     assert len(github.requests("/contributors")) == 60
     assert len(github.requests()) == 5 + 60
-    for number, result in enumerate(readings, start=1):
-        facts = whole(result).repository
+    for number, result in enumerate(results, start=1):
+        facts = complete(result).repository
         assert facts is not None
         assert facts.repo_id == str(number)
         assert facts.locator.path == f"Octo/cat{number}"
@@ -56,7 +56,7 @@ def test_graphql_reads_everything_of_a_repository(github: GitHubGraphQL) -> None
 
     result = read_one(github, new_target())
 
-    facts = whole(result).repository
+    facts = complete(result).repository
     assert facts is not None
     assert (facts.repo_id, facts.locator.url) == ("7", "https://github.com/Octo/Cat")
     assert (facts.stars, facts.forks, facts.open_issues) == (72, 19, 10)
@@ -96,14 +96,14 @@ def test_the_cost_of_queries_is_reported(github: GitHubGraphQL) -> None:
 def test_fifty_unchanged_repositories_take_one_query(github: GitHubGraphQL) -> None:
     targets = add_repositories(github, 50)
     known = [
-        update_target(target, whole(result), NOW)
+        update_target(target, complete(result), NOW)
         for target, result in zip(targets, read_all(github, targets), strict=True)
     ]
     before = len(github.log)
 
     for days in (1, 30, 300):  # the window moves on, and nothing is read again for that
         again = read_all(github, known, now=NOW + days * DAY)
-        for result in map(whole, again):
+        for result in map(complete, again):
             assert result.repository is not None
             assert replace(result, repository=None) == RepositoryResult()
 
@@ -114,7 +114,7 @@ def test_fifty_unchanged_repositories_take_one_query(github: GitHubGraphQL) -> N
 def test_only_moved_heads_are_read(github: GitHubGraphQL) -> None:
     targets = add_repositories(github, 3)
     known = [
-        update_target(target, whole(result), NOW)
+        update_target(target, complete(result), NOW)
         for target, result in zip(targets, read_all(github, targets), strict=True)
     ]
     later = NOW + 2 * DAY
@@ -127,7 +127,7 @@ def test_only_moved_heads_are_read(github: GitHubGraphQL) -> None:
     pushed.contributors.append(FakeContributor(name="newcomer", contributions=1))
     before = len(github.log)
 
-    first, second, third = map(whole, read_all(github, known, now=later))
+    first, second, third = map(complete, read_all(github, known, now=later))
 
     assert first.repository is not None
     assert first.repository.stars == 73
@@ -196,9 +196,9 @@ def test_contributors_read_right_after_a_push_are_read_again(github: GitHubGraph
 def test_next_pages_of_commits_are_batched(github: GitHubGraphQL) -> None:
     targets = add_repositories(github, 3, commits=commits(*(n / 2 for n in range(1, 252))))
 
-    readings = read_all(github, targets)
+    results = read_all(github, targets)
 
-    for result in map(whole, readings):
+    for result in map(complete, results):
         assert result.activity is not None
         assert sum(result.activity.days.values()) == 251
     assert [query.repositories for query in github.queries] == [3, 3, 3, 3]

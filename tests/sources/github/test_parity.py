@@ -101,10 +101,10 @@ def comparable(found: RepositoryResult | tuple[str, str]) -> object:
     """Leave out what only GraphQL tells, and what is not part of the record."""
     if isinstance(found, tuple):
         return found
-    told, activity = found.repository, found.activity
+    facts, activity = found.repository, found.activity
     return replace(
         found,
-        repository=told and replace(told, archived_at=None),
+        repository=facts and replace(facts, archived_at=None),
         activity=activity and replace(activity, commit_count=None),
         validators=(),
     )
@@ -148,7 +148,7 @@ def test_after_rest_or_graphql_the_other_finds_nothing_new(kind: str) -> None:
 
 
 def days_from(activity: Activity) -> object:
-    """Return all of ``news`` that is the same a day later."""
+    """Return what is the same in ``activity`` a day later."""
     window = {day: count for day, count in activity.days.items() if day > TODAY - 364 * DAY}
     return replace(activity, days=window, since=None, commit_count=None)
 

@@ -357,9 +357,9 @@ def test_a_failed_git_history_is_the_problem_of_the_result(github: GitHubStandIn
     failure = Unavailable("git is not there")
 
     raised = read(github, new_target(), history=Git(failure))
-    told = read(github, new_target(), history=Git(RepositoryResult(problem=failure)))
+    returned = read(github, new_target(), history=Git(RepositoryResult(problem=failure)))
 
-    assert raised == told
+    assert raised == returned
     assert raised.problem is failure
     assert raised.repository is not None
     assert raised.contributors is not None

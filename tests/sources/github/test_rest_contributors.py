@@ -30,7 +30,7 @@ def test_all_contributors_are_read_in_order_without_anonymous_ones(github: GitHu
     assert result.contributors is not None
     assert [person.name for person in result.contributors] == [f"c{n}" for n in range(250)]
     assert result.contributors[-1].commits == 51
-    # A first page that is full can stand while the next one changes: nothing vouches for it.
+    # A full first page can stay the same while the next one changes, so its validator is not kept.
     assert not [key for key in known.validators if "/contributors" in key]
 
 

@@ -221,7 +221,7 @@ def test_a_repository_may_lack_optional_members() -> None:
 
 
 @pytest.mark.parametrize(
-    ("commits", "place"),
+    ("commits", "path"),
     [
         ({}, "commits: expected a list"),
         ([1], r"commits\[0\]"),
@@ -232,10 +232,10 @@ def test_a_repository_may_lack_optional_members() -> None:
         ([{**commit(), "sha": None}], r"commits\[0\]\.sha"),
     ],
 )
-def test_commits_of_the_wrong_shape_fail_only_the_commits(commits: object, place: str) -> None:
+def test_commits_of_the_wrong_shape_fail_only_the_commits(commits: object, path: str) -> None:
     result = read(CannedTransport(served(commits=commits)), new_target())
 
-    with pytest.raises(Malformed, match=place):
+    with pytest.raises(Malformed, match=path):
         raise result.problem or AssertionError
     assert result.activity is None
     assert result.repository is not None
@@ -243,7 +243,7 @@ def test_commits_of_the_wrong_shape_fail_only_the_commits(commits: object, place
 
 
 @pytest.mark.parametrize(
-    ("people", "place"),
+    ("people", "path"),
     [
         ([1], r"contributors\[0\]"),
         ([{"login": 1, "contributions": 1}], r"contributors\[0\]\.login"),
@@ -252,11 +252,11 @@ def test_commits_of_the_wrong_shape_fail_only_the_commits(commits: object, place
     ],
 )
 def test_contributors_of_the_wrong_shape_fail_only_the_contributors(
-    people: object, place: str
+    people: object, path: str
 ) -> None:
     result = read(CannedTransport(served(contributors=people)), new_target())
 
-    with pytest.raises(Malformed, match=place):
+    with pytest.raises(Malformed, match=path):
         raise result.problem or AssertionError
     assert result.contributors is None
     assert not result.contributors_asked

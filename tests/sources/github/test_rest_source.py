@@ -148,7 +148,7 @@ def test_an_outdated_commits_validator_is_not_sent(
     extra = replace(next(iter(known.validators.values())), key=url)
     known = replace(known, validators={**known.validators, url: extra})
 
-    repo.stars += 1  # so that the repository is told again, with its default branch
+    repo.stars += 1  # so that the response has the default branch again
     result = read(github, doubt(known))
 
     assert result.activity is not None

@@ -169,8 +169,8 @@ _WORDS = st.sampled_from(["MIT", "and", "OR", "with", "(", ")", "+", "LicenseRef
 def test_any_license_text_is_accepted(
     expression: str | None, text: str | None, classifiers: list[str]
 ) -> None:
-    told = license_expression(expression, text, classifiers)
-    assert told is None or told
+    license_ = license_expression(expression, text, classifiers)
+    assert license_ is None or license_
 
 
 @pytest.mark.parametrize(
