@@ -9,7 +9,7 @@ from pkgharvest.model.observations import SourceName
 from pkgharvest.pipeline.options import FetchOptions, History, RunContext
 from pkgharvest.pipeline.plan import IdleReason, explain_idle, preview_plan
 from pkgharvest.pipeline.report import RunReport, SourceFailure
-from pkgharvest.pipeline.run import fetch
+from pkgharvest.pipeline.run import afetch, fetch
 
 __all__ = [
     "FetchOptions",
@@ -19,6 +19,7 @@ __all__ = [
     "RunContext",
     "RunReport",
     "SourceFailure",
+    "afetch",
     "explain_idle",
     "fetch",
     "preview",

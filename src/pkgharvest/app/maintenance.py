@@ -10,7 +10,14 @@ from pkgharvest.catalog.maintenance import CheckResult, backup
 if TYPE_CHECKING:
     from pkgharvest.git.clones import CloneCache
 
-__all__ = ["CatalogCheck", "VacuumResult", "backup", "check_catalog", "vacuum_catalog"]
+__all__ = [
+    "CatalogCheck",
+    "VacuumResult",
+    "backup",
+    "check_catalog",
+    "require_catalog",
+    "vacuum_catalog",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +36,18 @@ class VacuumResult:
 
     file_bytes: int
     clones_bytes: int
+
+
+def require_catalog(db_path: Path, *, create: bool) -> None:
+    """Make sure that ``db_path`` is a catalog this program can use; with ``create``, make one.
+
+    Raises CatalogError.
+    """
+    if create:
+        with database.open_writer(db_path, create=True):
+            return
+    with database.open_reader(db_path):
+        return
 
 
 def check_catalog(db_path: Path) -> CatalogCheck:

@@ -39,6 +39,7 @@ __all__ = [
     "SearchResult",
     "SortKey",
     "compare_grid",
+    "count_packages",
     "find_packages",
     "list_packages",
     "open_snapshot",
@@ -68,6 +69,12 @@ def show_packages(
     """
     with database.open_reader(db_path) as connection:
         return list(packages.read_packages(connection, _find(connection, names), parts))
+
+
+def count_packages(db_path: Path) -> int:
+    """Return how many packages the catalog has. Raises CatalogError."""
+    with database.open_reader(db_path) as connection:
+        return packages.count_packages(connection)
 
 
 @contextlib.contextmanager

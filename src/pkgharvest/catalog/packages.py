@@ -76,6 +76,11 @@ class PackageFilter(NamedTuple):
     """Only packages with a source whose last attempt failed."""
 
 
+def count_packages(connection: sqlite3.Connection) -> int:
+    """Return how many packages there are."""
+    return int(connection.execute("SELECT count(*) FROM packages").fetchone()[0])
+
+
 def select_ids(
     connection: sqlite3.Connection,
     wanted: PackageFilter,

@@ -1,6 +1,5 @@
 """The options that choose how records are printed, and the printing."""
 
-import datetime as dt
 import functools
 import io
 import sys
@@ -13,7 +12,7 @@ from pkgharvest.api_v4.encode import RECORD_FIELDS, Column, Field, OutputStyle, 
 from pkgharvest.app.queries import CARD_PARTS
 from pkgharvest.cli.invocation import Command, Invocation, write
 from pkgharvest.formats.fields import FULL_FIELDS, choose_fields
-from pkgharvest.model.errors import InvalidValue
+from pkgharvest.model.instants import parse_zone
 from pkgharvest.model.package import Package
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class Output(NamedTuple):
         settings = self.invocation.settings()
         return OutputStyle(
             now=self.invocation.clock.now(),
-            zone=_read_zone(self.tz or settings.tz.value),
+            zone=parse_zone(self.tz or settings.tz.value),
             base_url=settings.base_url.value if self.base_url is None else self.base_url,
         )
 
@@ -220,19 +219,3 @@ def render(output: Output, draw: Callable[["Console"], None]) -> str:
     with console.capture() as captured:
         draw(console)
     return captured.get()
-
-
-def _read_zone(name: str) -> dt.tzinfo | None:
-    """Return the zone called ``name``; None is the machine's own."""
-    if name.upper() in {"UTC", "Z"}:
-        return dt.UTC
-    if name.lower() == "local":
-        return None
-    import zoneinfo  # noqa: PLC0415 - most people read UTC
-
-    try:
-        return zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise InvalidValue(
-            f"no time zone {name!r}", hint="an IANA name such as America/New_York, or local"
-        ) from error

@@ -55,6 +55,28 @@ def parse_instant(text: str) -> dt.datetime:
         ) from error
 
 
+def parse_zone(name: str) -> dt.tzinfo | None:
+    """Return the time zone called ``name``: an IANA name, ``UTC``, or ``local``.
+
+    None stands for the machine's own zone. Raises InvalidValue for a zone that is not known.
+
+    >>> parse_zone("Z")
+    datetime.timezone.utc
+    """
+    if name.upper() in {"UTC", "Z"}:
+        return dt.UTC
+    if name.lower() == "local":
+        return None
+    import zoneinfo  # noqa: PLC0415 - most people read UTC
+
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise InvalidValue(
+            f"no time zone {name!r}", hint="an IANA name such as America/New_York, or local"
+        ) from error
+
+
 def format_instant(moment: dt.datetime, zone: dt.tzinfo | None = dt.UTC) -> str:
     """Format ``moment`` as ISO 8601 in ``zone``, with its offset, or ``Z`` for UTC.
 

@@ -4,7 +4,7 @@ import datetime as dt
 import sqlite3
 from dataclasses import dataclass, replace
 
-from pkgharvest.catalog import database, lookup, runs, selection
+from pkgharvest.catalog import database, lookup, packages, runs, selection
 from pkgharvest.model.clock import Clock, FixedClock
 from pkgharvest.model.errors import InvalidValue
 from pkgharvest.model.observations import SourceName
@@ -51,7 +51,7 @@ def make_plan(conn: sqlite3.Connection, options: FetchOptions, now: dt.datetime)
     selected = tuple(selection.select_due(conn, wanted, now))
     if wanted.sources == ("downloads",):
         return FetchPlan(selected=selected, packages=selected, continues=continues)
-    packages = ((package_id, _without_downloads(sources)) for package_id, sources in selected)
+    foreground = ((package_id, _without_downloads(sources)) for package_id, sources in selected)
     with_downloads = {package_id for package_id, sources in selected if "downloads" in sources}
     oldest_first: list[selection.Selected] = []
     if with_downloads:
@@ -59,7 +59,7 @@ def make_plan(conn: sqlite3.Connection, options: FetchOptions, now: dt.datetime)
         oldest_first = selection.select_due(conn, downloads_only, now)
     return FetchPlan(
         selected=selected,
-        packages=tuple(package for package in packages if package[1]),
+        packages=tuple(package for package in foreground if package[1]),
         background=tuple(
             package_id for package_id, _ in oldest_first if package_id in with_downloads
         ),
@@ -89,7 +89,7 @@ def explain_idle(options: FetchOptions, context: RunContext) -> IdleReason:
         due_count, with_failed_count, ever_count = (
             len(selection.select_due(conn, wanted, now)) for wanted in (due, with_failed, ever)
         )
-        (cataloged,) = conn.execute("SELECT count(*) FROM packages").fetchone()
+        cataloged = packages.count_packages(conn)
     return IdleReason(
         cataloged=cataloged,
         fresh=ever_count - with_failed_count,
