@@ -143,3 +143,13 @@ def test_every_json_reader_gives_a_value_or_a_harmless_message_on_one_line(value
                 messages.append(error.message)
     assert [sanitize(message) for message in messages] == messages
     assert all(len(message) < 300 for message in messages)
+
+
+def test_a_json_member_is_read_through_several_keys() -> None:
+    node = parse_json(b'{"author": {"user": {"login": "mona"}}, "committer": null}', "commit")
+
+    assert node.optional_text("author", "user", "login") == "mona"
+    assert node.get("committer", "user") is None
+    assert node.get("author", "team", "login") is None
+    with pytest.raises(DecodeError, match=r"commit\.author\.user\.login: expected an object"):
+        node.get("author", "user", "login", "first")

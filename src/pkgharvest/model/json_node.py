@@ -72,7 +72,7 @@ class JsonNode:
     ``optional_…`` readers and ``texts`` read a member that may be absent or null.
 
     >>> node = parse_json(b'{"license": null, "tags": ["a"], "files": [{"size": "big"}]}', "page")
-    >>> node.optional_text("license")
+    >>> node.optional_text("license", "spdx_id")
     >>> node.texts("tags")
     ('a',)
     >>> node["files"].sequence()[0]["size"].integer()
@@ -90,10 +90,18 @@ class JsonNode:
             raise DecodeError(f"{self.path}.{key}", "a value", None)
         return JsonNode(members[key], f"{self.path}.{key}")
 
-    def get(self, key: str) -> "JsonNode | None":
-        """Return the member ``key`` of an object, or None if it is absent or null."""
-        value = self._members().get(key)
-        return None if value is None else JsonNode(value, f"{self.path}.{key}")
+    def get(self, *keys: str) -> "JsonNode | None":
+        """Return the member at ``keys``, one inside the other.
+
+        Return None as soon as one of them is absent or null.
+        """
+        node = self
+        for key in keys:
+            value = node._members().get(key)
+            if value is None:
+                return None
+            node = JsonNode(value, f"{node.path}.{key}")
+        return node
 
     def items(self) -> Iterator[tuple[str, "JsonNode"]]:
         """Yield the members of an object."""
@@ -139,19 +147,19 @@ class JsonNode:
         except (ValueError, OverflowError) as error:
             raise DecodeError(self.path, "an ISO 8601 instant", text) from error
 
-    def optional_text(self, key: str) -> str | None:
-        """Return the string at ``key``, or None if it is absent or null."""
-        node = self.get(key)
+    def optional_text(self, *keys: str) -> str | None:
+        """Return the string at ``keys``, or None if one of them is absent or null."""
+        node = self.get(*keys)
         return None if node is None else node.text()
 
-    def optional_integer(self, key: str) -> int | None:
-        """Return the whole number at ``key``, or None if it is absent or null."""
-        node = self.get(key)
+    def optional_integer(self, *keys: str) -> int | None:
+        """Return the whole number at ``keys``, or None if one of them is absent or null."""
+        node = self.get(*keys)
         return None if node is None else node.integer()
 
-    def optional_instant(self, key: str) -> dt.datetime | None:
-        """Return the instant at ``key``, or None if it is absent or null."""
-        node = self.get(key)
+    def optional_instant(self, *keys: str) -> dt.datetime | None:
+        """Return the instant at ``keys``, or None if one of them is absent or null."""
+        node = self.get(*keys)
         return None if node is None else node.instant()
 
     def texts(self, key: str) -> tuple[str, ...]:

@@ -276,8 +276,7 @@ def _decode_errors(
 
 def decode_facts(node: JsonNode, locate: rest_decode.Locate | None = None) -> Facts:
     """Decode one repository of a query for facts. Raises Malformed with the path to the fault."""
-    ref, license_ = node.get("defaultBranchRef"), node.get("licenseInfo")
-    topics = node["repositoryTopics"].get("nodes")
+    ref, topics = node.get("defaultBranchRef"), node["repositoryTopics"].get("nodes")
     archived, archived_at = node["isArchived"].boolean(), node.get("archivedAt")
     repository = RepositoryFacts(
         repo_id=str(node["databaseId"].integer()),
@@ -287,7 +286,7 @@ def decode_facts(node: JsonNode, locate: rest_decode.Locate | None = None) -> Fa
         topics=tuple(
             [topic["topic"]["name"].text() for topic in topics.sequence()] if topics else ()
         ),
-        license=rest_decode.known_spdx_id(license_.optional_text("spdxId") if license_ else None),
+        license=rest_decode.known_spdx_id(node.optional_text("licenseInfo", "spdxId")),
         stars=node["stargazerCount"].integer(),
         forks=node["forkCount"].integer(),
         open_issues=(
@@ -325,10 +324,8 @@ def decode_commit_page(node: JsonNode) -> CommitPage:
 
 
 def _decode_commit(node: JsonNode) -> AuthoredCommit:
-    author = node.get("author")
-    user = author.get("user") if author else None
     return AuthoredCommit(
         sha=node["oid"].text(),
         authored=rest_decode.unix_seconds(rest_decode.decode_git_date(node["authoredDate"])),
-        author=(user.optional_text("login") if user else None) or None,
+        author=node.optional_text("author", "user", "login") or None,
     )

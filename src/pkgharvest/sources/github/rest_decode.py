@@ -54,14 +54,13 @@ class Commit:
 def decode_repository(response: Response, locate: Locate | None = None) -> RepositoryFacts:
     """Decode ``GET /repos/{owner}/{repo}``. Raises Malformed with the path to the fault."""
     node = parse_json(response.body, "repository")
-    license_ = node.get("license")
     return RepositoryFacts(
         repo_id=str(node["id"].integer()),
         locator=decode_locator(node["full_name"], locate),
         description=node.optional_text("description") or "",
         homepage=(node.optional_text("homepage") or "").strip() or None,
         topics=node.texts("topics"),
-        license=known_spdx_id(license_.optional_text("spdx_id") if license_ else None),
+        license=known_spdx_id(node.optional_text("license", "spdx_id")),
         stars=node["stargazers_count"].integer(),
         forks=node["forks_count"].integer(),
         open_issues=node["open_issues_count"].integer(),
@@ -78,9 +77,8 @@ def decode_commits(response: Response) -> list[Commit]:
     commits = []
     for item in parse_json(response.body, "commits").sequence():
         node = item["commit"]
-        author, committer = node.get("author"), node.get("committer")
-        committed = committer and committer.get("date")
-        authored = (author and author.get("date")) or committed
+        committed = node.get("committer", "date")
+        authored = node.get("author", "date") or committed
         try:
             committed_at = committed.instant() if committed else None
             authored_at = authored.instant() if authored else None
@@ -159,12 +157,9 @@ def is_contributor_list_refused(response: Response) -> bool:
 def _error_member(response: Response, *keys: str) -> JsonNode | None:
     """Return the member of an error's body at ``keys``, or None if the body has no such member."""
     try:
-        node: JsonNode | None = parse_json(response.body, "error")
-        for key in keys:
-            node = node.get(key) if node else None
+        return parse_json(response.body, "error").get(*keys)
     except Malformed:
         return None
-    return node
 
 
 # ── values that REST and GraphQL have in common ──────────────────────────────────────────
