@@ -142,6 +142,22 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def read_transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Let all queries of the block see one state, even while a fetch is writing.
+
+    Inside another transaction it does nothing.
+    """
+    if connection.in_transaction:
+        yield
+        return
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.rollback()
+
+
 def set_busy_timeout(connection: sqlite3.Connection, seconds: float) -> None:
     """Set how long SQLite waits for other writers; it ignores signals while it waits."""
     connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")

@@ -5,12 +5,12 @@ response said so, is counted by its status and is neither stale nor failing. ``r
 report such a failure either.
 """
 
-import contextlib
 import datetime as dt
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from pkgharvest.catalog.database import read_transaction
 from pkgharvest.catalog.encoding import decode_instant, encode_instant
 from pkgharvest.catalog.selection import HAS_SOURCE
 from pkgharvest.model.observations import SOURCES, SourceName
@@ -84,23 +84,13 @@ def catalog_status(
     ``worst``: how many failing sources to list.
     """
     values = {"now": encode_instant(now), "older_than": encode_instant(older_than), "worst": worst}
-    with _read_transaction(connection):
+    with read_transaction(connection):
         totals, sources = _count(connection, values)
         return CatalogStatus(
             totals=totals,
             sources=sources,
             worst=tuple(_worst_sources(connection, values)),
         )
-
-
-@contextlib.contextmanager
-def _read_transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Let all queries of the block see one state, even while a fetch is writing."""
-    connection.execute("BEGIN")
-    try:
-        yield
-    finally:
-        connection.execute("ROLLBACK")
 
 
 def _counts(source: SourceName, fetch: str) -> str:
