@@ -209,7 +209,7 @@ def test_what_is_no_repository_of_a_configured_host_is_not_asked_for(
     assert result.code == 3
     (failure,) = result.json()["failures"]
     assert failure["error"] == "not_found"
-    assert failure["message"].endswith("a page of GitHub that is no repository")
+    assert failure["message"].endswith("a page of GitHub, not a repository")
     assert not enterprise.log
 
 

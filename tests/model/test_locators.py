@@ -1,4 +1,4 @@
-"""Locators: one parser for every spelling; its refusals say why and keep secrets."""
+"""Locators: one parser for every spelling. Its errors say why, and keep secrets."""
 
 import string
 import subprocess
@@ -90,6 +90,7 @@ GITHUB_SPELLINGS = [
     "gh:{o}/{n}",
     "github:{o}/{n}",
     "github:{o}/{n}.git#v1",
+    "git+gh:{o}/{n}",
 ]
 
 
@@ -99,7 +100,7 @@ def test_every_spelling_of_a_github_repository_is_the_same(spelling: str) -> Non
     assert locator == Locator(scheme="https", host="github.com", path="Some-Owner/Some.Name_x")
 
 
-def test_a_github_locator() -> None:
+def test_a_github_locator_has_a_url_a_clone_url_and_a_key() -> None:
     locator = read("Some-Owner/Django_LTree")
     assert locator.url == "https://github.com/Some-Owner/Django_LTree"
     assert locator.clone_url == "https://github.com/Some-Owner/Django_LTree.git"
@@ -108,7 +109,7 @@ def test_a_github_locator() -> None:
     assert not locator.is_local
 
 
-def test_percent_encoding_in_a_package_url_is_undone() -> None:
+def test_percent_encoding_in_a_package_url_is_decoded() -> None:
     assert read("pkg:github/s%6fme/n%2Ex").url == "https://github.com/some/n.x"
 
 
@@ -121,7 +122,9 @@ names = st.from_regex(r"[A-Za-z0-9._-]{1,90}", fullmatch=True).filter(
 
 
 @given(owners, names, st.sampled_from(GITHUB_SPELLINGS), st.booleans())
-def test_spellings_share_one_key(owner: str, name: str, spelling: str, shout: bool) -> None:
+def test_all_spellings_of_a_repository_share_one_key(
+    owner: str, name: str, spelling: str, shout: bool
+) -> None:
     if spelling.startswith("github.com:") and owner.isdigit():
         return
     plain = read(f"{owner}/{name}")
@@ -130,12 +133,12 @@ def test_spellings_share_one_key(owner: str, name: str, spelling: str, shout: bo
     assert read(spelling.format(o=owner, n=name)).key == plain.key
 
 
-def test_an_owner_of_digits_is_an_owner() -> None:
+def test_a_github_owner_may_be_all_digits() -> None:
     assert read("git@github.com:1234/n.git").path == "1234/n"
     assert read("007/n").path == "007/n"
 
 
-def test_names_may_start_with_anything_that_github_allows() -> None:
+def test_github_names_may_start_with_a_dot_or_a_hyphen() -> None:
     assert read("o/.github").name == ".github"
     assert read("o/-").name == "-"
     assert read(f"o/{'n' * 100}").name == "n" * 100
@@ -152,7 +155,7 @@ def test_names_may_start_with_anything_that_github_allows() -> None:
         ("gh:django", "an owner without a name"),
         ("pkg:github/django", "an owner without a name"),
         ("https://api.github.com/repos/django", "an owner without a name"),
-        ("https://api.github.com/users/django", "no repository"),
+        ("https://api.github.com/users/django", "not a repository"),
         ("https://github.com/orgs/django/repositories", "a page of GitHub"),
         ("https://github.com/topics/python", "a page of GitHub"),
         ("https://github.com/Sponsors/someone", "a page of GitHub"),
@@ -186,7 +189,7 @@ def test_names_may_start_with_anything_that_github_allows() -> None:
         ("pkg:", "names no repository"),
     ],
 )
-def test_what_github_does_not_have(text: str, why: str) -> None:
+def test_a_locator_that_github_cannot_have_is_refused(text: str, why: str) -> None:
     assert why in refusal(text).message
 
 
@@ -219,7 +222,7 @@ def test_known_forges_have_one_https_url(text: str, url: str) -> None:
     assert locator.key == url.removeprefix("https://").lower()
 
 
-def test_nested_groups() -> None:
+def test_gitlab_groups_nest() -> None:
     locator = read("https://gitlab.com/Top/Sub/Name")
     assert (locator.owner, locator.name) == ("Sub", "Name")
 
@@ -237,7 +240,7 @@ def test_nested_groups() -> None:
         "https://codeberg.org/o/.git",
     ],
 )
-def test_what_forges_do_not_have(text: str) -> None:
+def test_a_locator_that_its_forge_cannot_have_is_refused(text: str) -> None:
     refusal(text)
 
 
@@ -277,7 +280,7 @@ def test_what_forges_do_not_have(text: str) -> None:
         ("https://git.example.org./x", "https://git.example.org/x"),
     ],
 )
-def test_other_hosts_are_printed(text: str, url: str) -> None:
+def test_urls_of_other_hosts_are_normalized(text: str, url: str) -> None:
     locator = read(text)
     assert locator.url == locator.clone_url == url
     assert read(url) == locator
@@ -302,12 +305,12 @@ def test_other_hosts_are_printed(text: str, url: str) -> None:
         "https://h.org/a/x/.git",
     ],
 )
-def test_ways_to_one_repository_of_another_host_share_a_key(text: str) -> None:
+def test_all_ways_to_a_repository_on_another_host_share_one_key(text: str) -> None:
     assert read(text).key == "h.org/a/x"
     assert (read(text).owner, read(text).name) == ("a", "x")
 
 
-def test_what_makes_another_key() -> None:
+def test_port_and_case_make_another_key_on_other_hosts() -> None:
     keys = {
         read(text).key
         for text in [
@@ -353,7 +356,7 @@ def test_what_makes_another_key() -> None:
         ("git+file:///srv/x@v1#egg=y", "/srv/x"),
     ],
 )
-def test_local_paths(text: str, path: str) -> None:
+def test_local_paths_are_normalized(text: str, path: str) -> None:
     locator = read(text)
     assert locator == Locator(scheme="file", host="", path=path)
     assert locator.is_local
@@ -361,7 +364,7 @@ def test_local_paths(text: str, path: str) -> None:
     assert read(locator.url) == locator
 
 
-def test_a_local_url_is_quoted() -> None:
+def test_the_url_of_a_local_path_is_quoted() -> None:
     locator = read("/srv/caf\u00e9 & co")
     assert locator.url == "file:///srv/caf%C3%A9%20%26%20co"
     assert (locator.owner, locator.name) == ("srv", "caf\u00e9 & co")
@@ -369,18 +372,18 @@ def test_a_local_url_is_quoted() -> None:
 
 
 @pytest.mark.parametrize("text", [".", "./x", "../x", "~", "~/x"])
-def test_relative_paths_need_a_start(text: str) -> None:
-    with pytest.raises(LocatorError, match="without a start") as caught:
+def test_a_relative_path_needs_a_base_directory(text: str) -> None:
+    with pytest.raises(LocatorError, match="relative path") as caught:
         parse_locator(text)
     assert caught.value.hint == "give an absolute path"
 
 
-def test_a_start_that_is_relative_is_refused() -> None:
+def test_a_relative_base_directory_is_refused() -> None:
     with pytest.raises(LocatorError, match="not absolute"):
         parse_locator("./x", base=PurePosixPath("y"))
 
 
-def test_an_unprintable_start_is_refused() -> None:
+def test_an_unprintable_base_directory_is_refused() -> None:
     with pytest.raises(LocatorError, match="control character"):
         parse_locator("./x", base=PurePosixPath("/a\nb"))
 
@@ -401,7 +404,7 @@ def test_an_unprintable_start_is_refused() -> None:
         ("/srv/\x1b[31m", "control character"),
     ],
 )
-def test_local_refusals(text: str, why: str) -> None:
+def test_an_invalid_local_path_is_refused(text: str, why: str) -> None:
     assert why in refusal(text).message
 
 
@@ -415,7 +418,7 @@ def test_local_refusals(text: str, why: str) -> None:
         (" \t\n", "nothing given"),
         ("django", "a single word"),
         ("django/", "an owner without a name"),
-        ("me@example.org", "no repository"),
+        ("me@example.org", "without a repository"),
         ("--upload-pack=x", "starts with -"),
         ("-", "starts with -"),
         ("ext::sh -c touch% /tmp/x", "white space"),
@@ -443,25 +446,25 @@ def test_local_refusals(text: str, why: str) -> None:
         ("https://h/a\x7fb", "control character"),
         ("https://h/a%00b", "control character"),
         ("https://h/a%0Ab", "control character"),
-        ("o/n\ud800", "half a character"),
-        ("https://h/a\\b", "characters that no URL has"),
-        ("https://h/a%zz", "characters that no URL has"),
-        ("https://h/<x>", "characters that no URL has"),
+        ("o/n\ud800", "unpaired surrogate"),
+        ("https://h/a\\b", "invalid character in the path"),
+        ("https://h/a%zz", "invalid character in the path"),
+        ("https://h/<x>", "invalid character in the path"),
         ("https://h/-x", "starts with -"),
         ("https://h/%2Dx", "starts with -"),
-        ("https://-h/x", "characters that no host has"),
-        ("ssh://-oProxyCommand=x/y", "characters that no host has"),
-        ("ssh://-oProxyCommand@h/y", "a user name"),
-        ("ssh://@h/y", "a user name"),
+        ("https://-h/x", "invalid character in the host"),
+        ("ssh://-oProxyCommand=x/y", "invalid character in the host"),
+        ("ssh://-oProxyCommand@h/y", "the user name"),
+        ("ssh://@h/y", "the user name"),
         ("-oProxyCommand@h:y", "starts with -"),
-        ("https://h!/x", "characters that no host has"),
-        ("https://h..org/x", "characters that no host has"),
-        ("https://h%2e/x", "characters that no host has"),
+        ("https://h!/x", "invalid character in the host"),
+        ("https://h..org/x", "invalid character in the host"),
+        ("https://h%2e/x", "invalid character in the host"),
         ("https://b\u00fccher.example/x", "not ASCII"),
-        ("https://[::1/x", "characters that no host has"),
-        ("https://[::1]x/x", "characters that no host has"),
-        ("https://[::1%25eth0]/x", "characters that no host has"),
-        ("https://[1:2]/x", "no IPv6 address"),
+        ("https://[::1/x", "invalid character in the host"),
+        ("https://[::1]x/x", "invalid character in the host"),
+        ("https://[::1%25eth0]/x", "invalid character in the host"),
+        ("https://[1:2]/x", "invalid IPv6 address"),
         ("https://h:x/y", "a port that is not a number"),
         ("https://h:0/y", "port out of range (1-65535)"),
         ("https://h:65536/y", "port out of range (1-65535)"),
@@ -477,7 +480,7 @@ def test_local_refusals(text: str, why: str) -> None:
         ("https://h/" + "\u00e9" * 1000, "longer than 2,048"),
     ],
 )
-def test_refusals(text: str, why: str) -> None:
+def test_an_invalid_locator_is_refused_with_a_reason_and_a_hint(text: str, why: str) -> None:
     error = refusal(text)
     assert why in error.message
     assert error.hint
@@ -485,14 +488,14 @@ def test_refusals(text: str, why: str) -> None:
     assert len(error.message) < 200
 
 
-def test_the_hint_lists_what_is_accepted() -> None:
+def test_the_hint_lists_the_accepted_forms() -> None:
     hint = refusal("word").hint
     assert hint is not None
     for form in ["owner/name", "GitHub", "https", "ssh", "git", "file://", "path"]:
         assert form in hint
 
 
-def test_a_refusal_names_its_text() -> None:
+def test_a_locator_error_quotes_the_text() -> None:
     assert refusal("django").message == "'django': a single word, not a repository"
     assert refusal("a\x1b[1mb/c").message.startswith("'a\\x1b[1mb/c': a control character")
 
@@ -546,14 +549,14 @@ def message_of(text: str) -> str | None:
 @example("a@b/c:d")
 @example("a?b@c")
 @example("://")
-def test_nothing_printed_repeats_a_secret(place: str, middle: str) -> None:
+def test_no_locator_error_repeats_a_secret(place: str, middle: str) -> None:
     text = place.format(s=f"Q7{middle}7Q")
     for printed in (message_of(text) or "", redact(text)):
         assert "Q7" not in printed
         assert "7Q" not in printed
 
 
-def test_a_traceback_has_only_the_message() -> None:
+def test_the_traceback_of_a_locator_error_has_only_the_message() -> None:
     error = refusal("https://me:pw@h/x")
     assert error.__cause__ is None
     assert error.__suppress_context__
@@ -576,7 +579,7 @@ def test_a_traceback_has_only_the_message() -> None:
         ("", ""),
     ],
 )
-def test_redacted(text: str, shown: str) -> None:
+def test_redact_masks_userinfo_and_query(text: str, shown: str) -> None:
     assert redact(text) == shown
 
 
@@ -615,7 +618,7 @@ pieces = st.lists(
 
 
 @given(any_text | pieces)
-def test_any_text_is_a_locator_or_refused(text: str) -> None:
+def test_any_text_is_a_locator_or_a_locator_error(text: str) -> None:
     message = message_of(text)
     if message is not None:
         assert message.isprintable()
@@ -628,7 +631,7 @@ def test_any_text_is_a_locator_or_refused(text: str) -> None:
 
 
 @given(any_text | pieces)
-def test_redacted_is_one_short_printable_line(text: str) -> None:
+def test_redact_returns_one_short_printable_line(text: str) -> None:
     assert redact(text).isprintable()
     assert len(redact(text)) <= 80
 
@@ -677,7 +680,7 @@ local_locators = (
 
 
 @given(remote_locators() | forge_locators() | local_locators)
-def test_parse_of_print_is_identity(locator: Locator) -> None:
+def test_a_printed_locator_parses_to_itself(locator: Locator) -> None:
     assert parse_locator(locator.url) == locator
 
 
@@ -707,11 +710,11 @@ def test_parse_of_print_is_identity(locator: Locator) -> None:
         ("./o", "o/n", False),
     ],
 )
-def test_points_back(link: str, repository: str, answer: bool) -> None:
+def test_points_back_compares_host_owner_and_name(link: str, repository: str, answer: bool) -> None:
     assert points_back([link], [read(repository)]) is answer
 
 
-def test_one_of_many_links_to_one_of_many_repositories_is_enough() -> None:
+def test_points_back_needs_one_link_to_one_repository() -> None:
     repositories = [read("/srv/x"), read("old/name"), read("newer/name")]
     assert points_back(["nonsense", "https://github.com/newer/name"], repositories)
     assert not points_back(["nonsense"], repositories)
@@ -720,7 +723,7 @@ def test_one_of_many_links_to_one_of_many_repositories_is_enough() -> None:
 
 
 @given(st.lists(any_text | pieces))
-def test_links_are_never_an_error(links: list[str]) -> None:
+def test_points_back_ignores_links_that_are_not_urls(links: list[str]) -> None:
     assert not points_back(links, [read("an-owner-that-nobody/generates")])
 
 
@@ -728,14 +731,14 @@ def test_links_are_never_an_error(links: list[str]) -> None:
     ("name", "normal"),
     [("Django__LTREE", "django-ltree"), ("zope.interface", "zope-interface"), ("a-_.b", "a-b")],
 )
-def test_normalized(name: str, normal: str) -> None:
+def test_normalize_name_follows_pep_503(name: str, normal: str) -> None:
     assert normalize_name(name) == normal
 
 
 # ── start-up ────────────────────────────────────────────────────────────────────────────────
 
 
-def test_importing_it_stays_light() -> None:
+def test_importing_locators_stays_light() -> None:
     code = "import sys, pkgharvest.model.locators; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True

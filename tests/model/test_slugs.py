@@ -28,7 +28,7 @@ from pkgharvest.model.slugs import is_slug, slug_candidates, slugify
         ("", ""),
     ],
 )
-def test_slug(name: str, made: str) -> None:
+def test_slugify(name: str, made: str) -> None:
     assert slugify(name) == made
 
 
@@ -56,12 +56,12 @@ def test_a_slug_is_valid_or_empty_or_digits(name: str) -> None:
         ("/", ["package", "package-2"]),
     ],
 )
-def test_candidates(repository: str, first: list[str]) -> None:
+def test_slug_candidates_are_tried_in_this_order(repository: str, first: list[str]) -> None:
     assert list(islice(slug_candidates(parse_locator(repository)), len(first))) == first
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=3))
-def test_candidates_are_valid_and_distinct(parts: list[str]) -> None:
+def test_slug_candidates_are_valid_and_distinct(parts: list[str]) -> None:
     locator = Locator(scheme="file", host="", path="/" + "/".join(parts))
     some = list(islice(slug_candidates(locator), 6))
     assert all(map(is_slug, some))
@@ -69,12 +69,12 @@ def test_candidates_are_valid_and_distinct(parts: list[str]) -> None:
 
 
 @pytest.mark.parametrize("text", ["a", "a-b_c", "1a", "_", "a-", "2-2"])
-def test_what_a_person_may_give(text: str) -> None:
+def test_a_valid_slug(text: str) -> None:
     assert is_slug(text)
 
 
 @pytest.mark.parametrize(
     "text", ["", "A", "-a", "12", "a.b", "a b", "a\n", "\u00e9", "\u0661", "-"]
 )
-def test_what_a_person_may_not_give(text: str) -> None:
+def test_an_invalid_slug(text: str) -> None:
     assert not is_slug(text)

@@ -1,4 +1,4 @@
-"""Settings: who says what, what follows from what, and what is refused."""
+"""Settings: where values come from, what is derived, and what is invalid."""
 
 import datetime as dt
 import subprocess
@@ -66,7 +66,9 @@ def plain(variables: Mapping[str, str] | None = None) -> Settings:
         ("backoff_most", "PKGHARVEST_BACKOFF_MOST", "7d"),
     ],
 )
-def test_every_origin(person: Person, name: str, variable: str, default: str) -> None:
+def test_a_setting_comes_from_its_variable_then_files_then_its_default(
+    person: Person, name: str, variable: str, default: str
+) -> None:
     (spec,) = (spec for spec in all_settings() if spec.name == name)
 
     def told() -> Setting:
@@ -84,19 +86,19 @@ def test_every_origin(person: Person, name: str, variable: str, default: str) ->
 
 
 @pytest.mark.parametrize("name", ["github_graphql_url", "pypistats_url", "backoff_first"])
-def test_a_value_is_a_string(person: Person, name: str) -> None:
+def test_a_setting_in_a_file_must_be_a_string(person: Person, name: str) -> None:
     refusal = person.refusal(f"{name} = 3600\n")
     assert refusal.message == f"{person.projects}: {name} must be a string"
 
 
-def test_an_unknown_setting_is_answered_with_all_that_there_are(person: Person) -> None:
+def test_an_unknown_setting_is_an_error_that_lists_all_settings(person: Person) -> None:
     refusal = person.refusal('backoff = "1h"\n')
     assert refusal.message == f"{person.projects}: unknown setting 'backoff'"
     assert refusal.hint is not None
     assert refusal.hint.endswith("pypistats_url, backoff_first, backoff_most, hosts")
 
 
-def test_start_up_is_spared_what_nobody_asked_for() -> None:
+def test_loading_settings_without_files_imports_nothing_heavy() -> None:
     """Without a file, that is, and without a fetch."""
     script = (
         "import sys; from pkgharvest.settings.load import load; from pathlib import Path; "
@@ -125,7 +127,9 @@ def test_start_up_is_spared_what_nobody_asked_for() -> None:
         ),
     ],
 )
-def test_where_graphql_is_asked(variables: dict[str, str], expected: str) -> None:
+def test_the_graphql_url_is_derived_from_the_api_url(
+    variables: dict[str, str], expected: str
+) -> None:
     host = plain(variables).host_table.hosts["github.com"]
     assert host.urls[1] == expected
 
@@ -140,7 +144,7 @@ def test_where_graphql_is_asked(variables: dict[str, str], expected: str) -> Non
         "https://me:secret@pypi.org/",
     ],
 )
-def test_the_public_pypi_has_the_public_downloads(pypi: str) -> None:
+def test_the_public_pypi_has_the_public_pypistats(pypi: str) -> None:
     assert plain({"PKGHARVEST_PYPI_URL": pypi}).pypistats == PYPISTATS_URL
 
 
@@ -160,7 +164,7 @@ def test_the_public_pypi_has_the_public_downloads(pypi: str) -> None:
         "nonsense",
     ],
 )
-def test_names_out_of_another_index_are_told_to_nobody(pypi: str) -> None:
+def test_another_index_has_no_pypistats_unless_it_is_set(pypi: str) -> None:
     variables = {"PKGHARVEST_PYPI_URL": pypi}
     assert plain(variables).pypistats is None
     stats = {**variables, "PKGHARVEST_PYPISTATS_URL": "https://stats.test"}
@@ -168,7 +172,7 @@ def test_names_out_of_another_index_are_told_to_nobody(pypi: str) -> None:
     assert plain({**variables, "PKGHARVEST_PYPISTATS_URL": ""}).pypistats is None
 
 
-def test_a_file_may_turn_downloads_off(person: Person) -> None:
+def test_an_empty_pypistats_url_in_a_file_turns_downloads_off(person: Person) -> None:
     person.projects.write_text('pypistats_url = ""\n')
     assert person.settings().pypistats is None
 
@@ -176,7 +180,7 @@ def test_a_file_may_turn_downloads_off(person: Person) -> None:
 # ── back-off ─────────────────────────────────────────────────────────────────────────────
 
 
-def test_back_off_by_default() -> None:
+def test_backoff_defaults() -> None:
     assert plain().backoff == (dt.timedelta(hours=1), dt.timedelta(days=7))
 
 
@@ -184,7 +188,9 @@ SPELLED = st.tuples(st.integers(1, 500), st.sampled_from(sorted(UNITS)))
 
 
 @given(SPELLED, SPELLED)
-def test_any_two_durations_in_their_order(one: tuple[int, str], other: tuple[int, str]) -> None:
+def test_any_two_durations_in_order_are_a_backoff(
+    one: tuple[int, str], other: tuple[int, str]
+) -> None:
     def told(first: tuple[int, str], most: tuple[int, str]) -> Settings:
         texts = {"FIRST": f"{first[0]}{first[1]}", "MOST": f"{most[0]}{most[1]}"}
         return plain({f"PKGHARVEST_BACKOFF_{name}": text for name, text in texts.items()})
@@ -200,7 +206,7 @@ def test_any_two_durations_in_their_order(one: tuple[int, str], other: tuple[int
 
 
 @given(st.text())
-def test_any_text_is_a_back_off_or_an_error(text: str) -> None:
+def test_any_text_is_a_backoff_or_an_error(text: str) -> None:
     settings = plain()._replace(backoff_first=Setting(text, "f"), backoff_most=Setting("9d", "m"))
     try:
         first, most = settings.backoff
@@ -211,14 +217,14 @@ def test_any_text_is_a_back_off_or_an_error(text: str) -> None:
 
 @pytest.mark.parametrize("variable", ["PKGHARVEST_BACKOFF_FIRST", "PKGHARVEST_BACKOFF_MOST"])
 @pytest.mark.parametrize("value", ["soon", "1", "-1h", "1.5h", "0s", "0w", "99999999w"])
-def test_a_back_off_that_is_none(variable: str, value: str) -> None:
+def test_an_invalid_backoff_is_an_error(variable: str, value: str) -> None:
     settings = plain({variable: value})  # who does not fetch is not bothered with it
     with pytest.raises(InvalidValue) as caught:
         _ = settings.backoff
     assert caught.value.message.startswith(f"{variable}: '{value}' is ")
 
 
-def test_a_file_is_named_together_with_the_key(person: Person) -> None:
+def test_an_invalid_backoff_in_a_file_is_named_with_the_file_and_the_key(person: Person) -> None:
     person.users.write_text('backoff_most = "soon"\n')
     with pytest.raises(InvalidValue) as caught:
         _ = person.settings().backoff
@@ -226,7 +232,7 @@ def test_a_file_is_named_together_with_the_key(person: Person) -> None:
     assert caught.value.hint
 
 
-def test_a_first_one_that_is_longer_than_the_longest(person: Person) -> None:
+def test_the_first_backoff_must_not_be_longer_than_the_longest(person: Person) -> None:
     person.projects.write_text('backoff_most = "30m"\n')
     with pytest.raises(InvalidValue) as caught:
         _ = person.settings().backoff
@@ -238,11 +244,11 @@ def test_a_first_one_that_is_longer_than_the_longest(person: Person) -> None:
 # ── hosts ────────────────────────────────────────────────────────────────────────────────
 
 
-def test_no_hosts() -> None:
+def test_no_host_has_limits_by_default() -> None:
     assert plain().hosts == {}
 
 
-def test_limits_of_hosts(person: Person) -> None:
+def test_host_limits_are_read_from_a_file(person: Person) -> None:
     person.projects.write_text(
         '[hosts."api.github.com"]\nrequests_per_minute = 300\nconcurrency = 4\n'
         '[hosts."127.0.0.1:8080"]\nrequests_per_minute = 0.5\n'
@@ -256,7 +262,7 @@ def test_limits_of_hosts(person: Person) -> None:
     }
 
 
-def test_the_projects_file_wins_key_by_key(person: Person) -> None:
+def test_the_projects_file_overrides_host_limits_key_by_key(person: Person) -> None:
     person.users.write_text(
         '[hosts."API.GitHub.com:443"]\nrequests_per_minute = 60\nconcurrency = 2\n'
         '[hosts."pypi.org"]\nconcurrency = 3\n'
@@ -276,7 +282,7 @@ def test_the_projects_file_wins_key_by_key(person: Person) -> None:
     }
 
 
-def test_what_says_what_a_host_is_is_left_alone(person: Person) -> None:
+def test_kind_and_token_keys_of_a_host_are_not_limits(person: Person) -> None:
     person.projects.write_text(
         '[hosts."git.example.org"]\nkind = "forgejo"\napi = "https://git.example.org/api/v1"\n'
         'token_env = "T"\ntoken_file = "~/t"\nconcurrency = 1\n'
@@ -307,11 +313,11 @@ AT_ONCE = 'hosts."h.test": concurrency must be a whole number from 1 to 100'
         ("[hosts]\nconcurrency = 3", 'hosts."concurrency" must be a table'),
     ],
 )
-def test_a_table_that_cannot_be_understood(person: Person, content: str, said: str) -> None:
+def test_an_invalid_host_table_is_an_error(person: Person, content: str, said: str) -> None:
     assert person.refusal(content).message == f"{person.projects}: {said}"
 
 
-def test_hints_of_tables(person: Person) -> None:
+def test_errors_in_host_tables_have_hints(person: Person) -> None:
     known = "known: requests_per_minute, concurrency, kind, api, token_env, token_file"
     assert person.refusal('[hosts."h.test"]\nnope = 1').hint == known
     unquoted = person.refusal("[hosts.api.github.com]\nconcurrency = 1").hint
@@ -326,7 +332,7 @@ def test_hints_of_tables(person: Person) -> None:
         *("a\nb", "a\tb"),
     ],
 )
-def test_what_is_no_host(host: str) -> None:
+def test_an_invalid_host_name_is_an_error(host: str) -> None:
     with pytest.raises(InvalidValue, match="is not a host") as caught:
         read_host_tables({host: {"concurrency": 1}}, "f.toml")
     assert caught.value.message.isprintable()
@@ -345,14 +351,14 @@ def test_what_is_no_host(host: str) -> None:
         ("[::1]:8080", "http://[::1]:8080/"),
     ],
 )
-def test_a_host_comes_out_as_it_is_looked_for(host: str, url: str) -> None:
+def test_host_names_are_normalized_as_origins_are(host: str, url: str) -> None:
     assert read_host_tables({host: {"concurrency": 1}}, "f.toml") == {
         str(Origin.of(url)): {"concurrency": "1"}
     }
 
 
 @given(st.text() | st.from_regex(r"[a-z.\[:]{1,8}(:[0-9]{1,6})?", fullmatch=True))
-def test_any_text_is_a_host_of_some_url_or_an_error(host: str) -> None:
+def test_any_text_is_a_host_name_or_an_error(host: str) -> None:
     try:
         (found,) = read_host_tables({host: {"concurrency": 1}}, "f.toml")
     except InvalidValue:
@@ -361,7 +367,7 @@ def test_any_text_is_a_host_of_some_url_or_an_error(host: str) -> None:
 
 
 @given(st.floats(0, 10**6, exclude_min=True) | st.integers(1, 10**6), st.integers(1, 100))
-def test_numbers_are_what_they_were(rate: float, at_once: int) -> None:
+def test_host_limits_keep_their_values(rate: float, at_once: int) -> None:
     table = {"requests_per_minute": rate, "concurrency": at_once}
     assert host_limits(read_host_tables({"h.test": table}, "f.toml")["h.test"]) == HostLimits(
         rate, at_once

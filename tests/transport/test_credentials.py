@@ -1,4 +1,4 @@
-"""Tokens: where they come from, where they go, and that nothing shows them."""
+"""Tokens: where they are found, where they are sent, and that nothing shows them."""
 
 import dataclasses
 from pathlib import Path
@@ -20,7 +20,7 @@ def header(credentials: Credentials, url: str) -> str | None:
     return credentials.header(Origin.of(url))
 
 
-def test_only_the_exact_origin_gets_it() -> None:
+def test_a_token_is_sent_to_its_exact_origin_only() -> None:
     credentials = Credentials.of({API: TOKEN})
     assert header(credentials, f"{API}/graphql") == f"Bearer {TOKEN}"
     assert header(credentials, "https://API.github.com:443/x?y") == f"Bearer {TOKEN}"
@@ -36,7 +36,7 @@ def test_only_the_exact_origin_gets_it() -> None:
         assert header(credentials, other) is None
 
 
-def test_nothing_shows_a_token() -> None:
+def test_credentials_never_show_a_token() -> None:
     credentials = Credentials.of({API: TOKEN})
     assert repr(credentials) == "Credentials(api.github.com)"
     assert TOKEN not in str(credentials)
@@ -45,7 +45,7 @@ def test_nothing_shows_a_token() -> None:
 
 
 @pytest.mark.parametrize("token", ["abc\ndef", "abcdef\n", "ab cd", "ab\x00cd", "caf\xe9", "", " "])
-def test_what_no_token_is(token: str) -> None:
+def test_an_invalid_token_is_an_error_that_does_not_repeat_it(token: str) -> None:
     with pytest.raises(InvalidValue) as caught:
         Credentials.of({API: token})
     shown = f"{caught.value.message} {caught.value.hint}"
@@ -53,7 +53,7 @@ def test_what_no_token_is(token: str) -> None:
     assert not token.strip() or token not in shown
 
 
-def test_last_four() -> None:
+def test_last_four_characters_of_a_token() -> None:
     assert last_four(TOKEN) == "cdef"
     assert last_four("short") == ""
     credentials = Credentials.of({API: TOKEN})
@@ -71,12 +71,12 @@ def test_last_four() -> None:
         ({}, None),
     ],
 )
-def test_environment(environ: dict[str, str], token: str | None) -> None:
+def test_gh_token_is_tried_before_github_token(environ: dict[str, str], token: str | None) -> None:
     credentials = Credentials.find([github_host(API)], environ)
     assert header(credentials, API) == (f"Bearer {token}" if token else None)
 
 
-def test_another_api_than_githubs() -> None:
+def test_the_token_goes_to_the_api_that_is_set() -> None:
     credentials = Credentials.find(
         [github_host("http://127.0.0.1:8000/api/v3")], {"GH_TOKEN": "one"}
     )
@@ -127,7 +127,7 @@ def test_a_forge_may_have_a_header_of_its_own() -> None:
         ("", None),
     ],
 )
-def test_netrc(text: str, token: str | None, tmp_path: Path) -> None:
+def test_a_token_in_the_netrc(text: str, token: str | None, tmp_path: Path) -> None:
     path = tmp_path / ".netrc"
     path.write_text(text, encoding="utf-8")
     for environ, given_path in (
@@ -141,14 +141,14 @@ def test_netrc(text: str, token: str | None, tmp_path: Path) -> None:
     assert header(before, API) == "Bearer mine"
 
 
-def test_netrc_of_another_host_is_not_githubs(tmp_path: Path) -> None:
+def test_another_api_does_not_get_the_netrc_token_of_github_com(tmp_path: Path) -> None:
     path = tmp_path / "netrc"
     path.write_text("machine github.com login x password two\n", encoding="utf-8")
     url = "https://github.example.org/api/v3"
     assert header(Credentials.find([github_host(url)], {}, path), url) is None
 
 
-def test_netrc_that_cannot_be_understood(tmp_path: Path) -> None:
+def test_an_invalid_netrc_is_an_error_that_does_not_repeat_it(tmp_path: Path) -> None:
     path = tmp_path / "netrc"
     path.write_text("machine github.com hunter2 hunter3\n", encoding="utf-8")
     with pytest.raises(InvalidValue, match="cannot be understood") as caught:
@@ -157,12 +157,12 @@ def test_netrc_that_cannot_be_understood(tmp_path: Path) -> None:
     assert caught.value.__cause__ is None
 
 
-def test_netrc_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_netrc_is_empty(tmp_path: Path) -> None:
     assert not Credentials.find([github_host(API)], {}, tmp_path / "none").secrets
     assert not Credentials.find([github_host(API)], {}, tmp_path).secrets
 
 
-def test_bare() -> None:
+def test_strip_userinfo() -> None:
     assert (
         strip_userinfo("https://me:pw@example.org:8443/a%2Fb?c=d#e")
         == "https://example.org:8443/a%2Fb?c=d"

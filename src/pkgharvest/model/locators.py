@@ -42,10 +42,10 @@ _CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
 _LOCAL_PATH = r"/|(\.\.?|~)(/|\Z)"
 _REFUSED_TEXTS = (
     (r"\Z", "nothing given"),
-    (rf"[\s\S]*?{_CONTROL}", "a control character or half a character in it"),
+    (rf"[\s\S]*?{_CONTROL}", "a control character or an unpaired surrogate"),
     ("-", "starts with -"),
-    (rf"(?!{_LOCAL_PATH})[\s\S]*?\s", "white space in it"),
-    (r"[\w+.-]*::", "git's transport:: forms can run programs"),
+    (rf"(?!{_LOCAL_PATH})[\s\S]*?\s", "white space"),
+    (r"[\w+.-]*::", "git's transport:: syntax, which can run programs"),
 )
 _AUTHORITY_AND_PATH = r"//([^/?#]*)([^?#]*)"
 _SCP_ADDRESS = r"(?:([^@:/\[\]]*)@)?(\[[^\]/@]*\]|[^@:/\[\]]+):(.*)"
@@ -239,7 +239,7 @@ def _with_scheme(scheme: str, rest: str, text: str) -> Locator:
             return _file_url(rest, pip=scheme != plain)
         case "pkg":
             return _package_url(rest)
-        case _ if (forge := find_forges().by_scheme.get(scheme)) is not None:
+        case _ if (forge := find_forges().by_scheme.get(plain)) is not None:
             return _on_forge(forge, forge.hosts[0], _segments(_page(rest)), exact=True)
         case _ if rest.startswith("//"):
             raise LocatorRefused("an unknown scheme")
@@ -259,7 +259,7 @@ def _shorthand(text: str) -> Locator:
     if forges.names_repositories(first.lower()):
         return _url("https", f"//{page}", pip=False)
     if "@" in first:
-        raise LocatorRefused("a user name, but no repository")
+        raise LocatorRefused("a user name without a repository")
     segments = _segments(page)
     if not any(others):
         raise LocatorRefused(
@@ -307,13 +307,15 @@ def _local_path(text: str, base: PurePosixPath | None, home: PurePosixPath | Non
         return _directory(text)
     directory = home if text.startswith("~") else base
     if directory is None:
-        raise LocatorRefused("a relative path, here without a start", "give an absolute path")
+        raise LocatorRefused(
+            "a relative path without a directory to start from", "give an absolute path"
+        )
     return _directory(posixpath.join(directory, text.removeprefix("~").lstrip("/")))
 
 
 def _directory(path: str) -> Locator:
     if re.search(_CONTROL, path):
-        raise LocatorRefused("a control character or half a character in it")
+        raise LocatorRefused("a control character or an unpaired surrogate")
     if not path.startswith("/"):
         raise LocatorRefused("a path that is not absolute")
     path = posixpath.normpath("/" + path.lstrip("/"))
@@ -346,7 +348,7 @@ def _url(scheme: Scheme, rest: str, *, pip: bool) -> Locator:
 def _split_ipv6(server: str) -> tuple[str, str, str]:
     address, bracket, port = server.partition("]")
     if not bracket or (port and not port.startswith(":")):
-        raise LocatorRefused("a host with characters that no host has")
+        raise LocatorRefused("an invalid character in the host")
     return f"{address}]", ":", port[1:]
 
 
@@ -380,15 +382,15 @@ def _host(text: str) -> str:
         try:
             return IPv6Address(host[1:-1]).compressed
         except AddressValueError:
-            raise LocatorRefused("a host that is no IPv6 address") from None
+            raise LocatorRefused("an invalid IPv6 address") from None
     if not re.fullmatch(_HOST, host):
-        raise LocatorRefused("a host with characters that no host has")
+        raise LocatorRefused("an invalid character in the host")
     return host
 
 
 def _remote(scheme: Scheme, user: str | None, host: str, port: int | None, path: str) -> Locator:
     if user is not None and not re.fullmatch(_USER, user):
-        raise LocatorRefused("a user name with characters that none has")
+        raise LocatorRefused("an invalid character in the user name")
     if port is not None and not 0 < port < 1 << 16:
         raise LocatorRefused("port out of range (1-65535)")
     segments = _segments(path)
@@ -397,7 +399,7 @@ def _remote(scheme: Scheme, user: str | None, host: str, port: int | None, path:
     forge = forges.by_api_host.get(host)
     if forge is not None:
         if segments[:1] != [forge.api_hosts[host]]:
-            raise LocatorRefused(f"an address of {forge.name}'s API that is no repository")
+            raise LocatorRefused(f"an address of {forge.name}'s API, not a repository")
         host, segments = forge.hosts[0], segments[1:]
     forge = forges.by_host.get(host)
     if forge is not None:
@@ -407,7 +409,7 @@ def _remote(scheme: Scheme, user: str | None, host: str, port: int | None, path:
     if not segments:
         raise LocatorRefused("a host without a path")
     if not all(re.fullmatch(_SEGMENT, segment) for segment in segments):
-        raise LocatorRefused("a path with characters that no URL has, or a part that starts with -")
+        raise LocatorRefused("an invalid character in the path, or a segment that starts with -")
     port = None if port == _DEFAULT_PORTS[scheme] else port
     return Locator(scheme=scheme, host=host, path="/".join(segments), port=port, user=user or "")
 
@@ -415,7 +417,7 @@ def _remote(scheme: Scheme, user: str | None, host: str, port: int | None, path:
 def _segments(path: str) -> list[str]:
     """Split a URL's path and normalize its escapes (RFC 3986, section 6.2.2)."""
     if re.search(_CONTROL, unquote(path)):
-        raise LocatorRefused("a control character in it")
+        raise LocatorRefused("a control character")
     path = re.sub("%([0-9A-Fa-f]{2})", _normalize_escape, path)
     path = re.sub(r"[^\x00-\x7f]+", lambda match: quote(match[0]), path)
     segments = [segment for segment in path.split("/") if segment not in {"", "."}]

@@ -1,4 +1,4 @@
-"""Slugs: the short names by which people call a package."""
+"""Slugs: the short names of packages in the catalog."""
 
 import itertools
 import re
@@ -10,17 +10,22 @@ _SLUG = re.compile(r"(?!-)(?![0-9]+\Z)[a-z0-9_-]+")
 
 
 def slugify(name: str) -> str:
-    """Make a slug of a name: ``Django.LTree`` is ``django-ltree``; may be all digits, or "".
+    """Return a slug for a name; it may be empty or all digits, which no slug may be.
 
-    A leading ``-`` goes: on a command line the slug would read as an option.
+    Leading hyphens are dropped, as the slug would read as an option on a command line.
+
+    >>> slugify("Django.LTree")
+    'django-ltree'
     """
     return re.sub(r"[^a-z0-9_-]+", "-", name.lower()).lstrip("-")
 
 
 def slug_candidates(locator: Locator) -> Iterator[str]:
-    """Yield slugs for a repository, best first, without end; each is valid, none comes twice.
+    """Yield valid, distinct slugs for a repository, best first, without end.
 
-    The name's; where that is taken or no slug, the owner's and the name's; then with -2, -3, …
+    >>> from pkgharvest.model.locators import parse_locator
+    >>> list(itertools.islice(slug_candidates(parse_locator("Owner/Name")), 3))
+    ['name', 'owner-name', 'owner-name-2']
     """
     name = slugify(locator.name)
     stem = "-".join(part for part in (slugify(locator.owner), name) if part) or "package"
@@ -29,5 +34,9 @@ def slug_candidates(locator: Locator) -> Iterator[str]:
 
 
 def is_slug(text: str) -> bool:
-    """Tell whether a person may give it as a slug: all digits would be taken for an id."""
+    """Return whether ``text`` is a valid slug: all digits would be taken for an id.
+
+    >>> is_slug("django-ltree"), is_slug("42"), is_slug("-x")
+    (True, False, False)
+    """
     return _SLUG.fullmatch(text) is not None

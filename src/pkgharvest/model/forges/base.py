@@ -17,7 +17,7 @@ _DOT_GIT = r"(?i:\.git)+\Z"
 
 
 class LocatorRefused(ValueError):
-    """Why a text is no repository: a fixed sentence, never with a part of the text in it."""
+    """Why a text is not a repository: a fixed sentence that never repeats the text."""
 
     def __init__(self, why: str, hint: str | None = None) -> None:
         super().__init__(why)
@@ -93,13 +93,13 @@ class Forge:
         ``exact``: nothing may follow it, as in an address for git. Raises LocatorRefused.
         """
         if self.page_owners and segments and re.fullmatch(self.page_owners, segments[0].lower()):
-            raise LocatorRefused(f"a page of {self.name} that is no repository")
+            raise LocatorRefused(f"a page of {self.name}, not a repository")
         if self.page_marker is None:
             path = list(segments[:2])
         else:
             path = list(itertools.takewhile(lambda part: part != self.page_marker, segments))
         if len(path) < 2:  # noqa: PLR2004
-            raise LocatorRefused("an owner without a name" if path else "no owner, and no name")
+            raise LocatorRefused("an owner without a name" if path else "no owner and no name")
         if exact and len(path) < len(segments):
             raise LocatorRefused("more than an owner and a name")
         path[-1] = re.sub(_DOT_GIT, "", path[-1])
