@@ -259,6 +259,7 @@ def test_a_found_file_may_not_say_where_a_token_goes(
     # Nor does a token of the environment go to a host that only such a file names.
     assert told[f'hosts."{enterprise.host}".token'] == {"value": None, "origin": None}
     assert "note" not in shell.run("list", "-q").err
+    assert shell.run("add", "octo/r001").err.count("note: ") == 1  # settings are read once
 
     named = shell.run("config", "show", "--json", "--config", str(project))
     assert named.code == 2  # its token_file is missing

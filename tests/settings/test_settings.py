@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pkgharvest.model.errors import InvalidValue
+from pkgharvest.model.locators import parse_locator
 from pkgharvest.model.origin import Origin
 from pkgharvest.settings.hosts import HostLimits, host_limits, read_host_tables
 from pkgharvest.settings.load import PYPISTATS_URL, Setting, Settings, load
@@ -241,11 +242,60 @@ def test_the_first_backoff_must_not_be_longer_than_the_longest(person: Person) -
     )
 
 
-# ── hosts ────────────────────────────────────────────────────────────────────────────────
+# ── kinds of hosts ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("address", "kind", "url"),
+    [
+        ("https://github.com/o/n", "github", "https://github.com/o/n"),
+        ("https://gitlab.com/g/s/n", "gitlab", "https://gitlab.com/g/s/n"),
+        ("https://ghe.test/Team/Tool.git", "github", "https://ghe.test/Team/Tool"),
+        ("https://ghe.test/Team/Tool/issues", "github", "https://ghe.test/Team/Tool"),
+        ("git@ghe.test:Team/Tool.git", "github", "https://ghe.test/Team/Tool"),
+        ("ssh://git@ghe.test:2222/Team/Tool.git", "github", "https://ghe.test/Team/Tool"),
+        ("http://ghe.test/Team/Tool", "github", "https://ghe.test/Team/Tool"),
+        ("https://ghe.test:8443/Team/Tool", "git", None),
+        ("https://other.test:8443/o/n", "github", "https://other.test:8443/o/n"),
+        ("https://other.test/o/n", "git", None),
+        ("https://lab.test/g/s/n", "gitlab", "https://lab.test/g/s/n"),
+        ("https://plain.test/o/n", "git", None),
+        ("https://unknown.test/o/n", "git", None),
+        ("/srv/x", "git", None),
+    ],
+)
+def test_the_kind_of_a_host_is_built_in_or_configured(
+    person: Person, address: str, kind: str, url: str | None
+) -> None:
+    locator = parse_locator(address)
+    key = locator.key
+    person.users.write_text(
+        '[hosts."ghe.test"]\nkind = "github"\n[hosts."other.test:8443"]\nkind = "github"\n'
+        '[hosts."lab.test"]\nkind = "gitlab"\n[hosts."plain.test"]\nkind = "git"\n'
+    )
+    table = person.settings().host_table
+    assert table.kind_of(locator) == kind
+    host = table.find(locator)
+    found = None if host is None else host.locator(locator.path, exact=False)
+    assert (None if found is None else found.url) == url
+    assert found is None or found.key in {key, key.partition("/issues")[0]}
+
+
+def test_the_api_of_a_configured_host_is_derived_from_its_kind(person: Person) -> None:
+    person.users.write_text(
+        '[hosts."ghe.test"]\nkind = "github"\n'
+        '[hosts."other.test:8443"]\nkind = "github"\napi = "https://api.test/v3/"\n'
+    )
+    hosts = person.settings().host_table.hosts
+    assert hosts["ghe.test"].urls == ("https://ghe.test/api/v3", "https://ghe.test/api/graphql")
+    assert hosts["other.test:8443"].urls[1] == "https://api.test/v3/graphql"
+
+
+# ── limits of hosts ──────────────────────────────────────────────────────────────────────
 
 
 def test_no_host_has_limits_by_default() -> None:
-    assert plain().hosts == {}
+    assert plain().host_limits == {}
 
 
 def test_host_limits_are_read_from_a_file(person: Person) -> None:
@@ -255,7 +305,7 @@ def test_host_limits_are_read_from_a_file(person: Person) -> None:
         '[hosts."[::1]:8080"]\nconcurrency = 100\n'
         "[hosts.localhost]\n"
     )
-    assert person.settings().hosts == {
+    assert person.settings().host_limits == {
         "api.github.com": HostLimits(300, 4),
         "127.0.0.1:8080": HostLimits(0.5, None),
         "[::1]:8080": HostLimits(None, 100),
@@ -269,7 +319,7 @@ def test_the_projects_file_overrides_host_limits_key_by_key(person: Person) -> N
     )
     person.projects.write_text('[hosts."api.github.com"]\nrequests_per_minute = 300\n')
     told = person.settings()
-    assert told.hosts == {
+    assert told.host_limits == {
         "api.github.com": HostLimits(300, 2),
         "pypi.org": HostLimits(None, 3),
     }
@@ -287,7 +337,7 @@ def test_kind_and_token_keys_of_a_host_are_not_limits(person: Person) -> None:
         '[hosts."git.example.org"]\nkind = "forgejo"\napi = "https://git.example.org/api/v1"\n'
         'token_env = "T"\ntoken_file = "~/t"\nconcurrency = 1\n'
     )
-    assert person.settings().hosts == {"git.example.org": HostLimits(None, 1)}
+    assert person.settings().host_limits == {"git.example.org": HostLimits(None, 1)}
 
 
 RATE = 'hosts."h.test": requests_per_minute must be a number above 0, 1000000 at most'

@@ -74,8 +74,8 @@ def _shown(name: str, setting: Setting) -> SettingRow:
 
 def _token_row(host: ForgeHost, environ: Mapping[str, str]) -> SettingRow:
     name = f"{host.forge.kind}_token" if host.is_primary else f'hosts."{host.host}".token'
-    Credentials.find([host], environ)  # raises for what cannot be a token
-    found = find_token(host, environ)
+    is_sent = bool(Credentials.find([host], environ).secrets)
+    found = find_token(host, environ) if is_sent else None
     return (
         SettingRow(name, f"***{last_four(found.token)}", found.origin)
         if found

@@ -187,7 +187,7 @@ class _Run:
         await engine.run(selection.fetch_targets(self._connection, plan.packages), writer.write)
 
     def _open_client(self) -> contextlib.AbstractAsyncContextManager[Client]:
-        options, limits = self._options, self._context.settings.hosts
+        options, limits = self._options, self._context.settings.host_limits
         return open_client(
             clock=self._clock,
             listener=self._context.listener,

@@ -78,7 +78,7 @@ class Settings(NamedTuple):
         return first, most
 
     @property
-    def hosts(self) -> "Mapping[str, HostLimits]":
+    def host_limits(self) -> "Mapping[str, HostLimits]":
         """The limits by host, in lower case, with any port other than 443."""
         from pkgharvest.settings.hosts import host_limits  # noqa: PLC0415 - only to fetch
 
