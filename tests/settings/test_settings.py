@@ -419,6 +419,6 @@ def test_any_text_is_a_host_name_or_an_error(host: str) -> None:
 @given(st.floats(0, 10**6, exclude_min=True) | st.integers(1, 10**6), st.integers(1, 100))
 def test_host_limits_keep_their_values(rate: float, at_once: int) -> None:
     table = {"requests_per_minute": rate, "concurrency": at_once}
-    assert host_limits(read_host_tables({"h.test": table}, "f.toml")["h.test"]) == HostLimits(
-        rate, at_once
-    )
+    read = read_host_tables({"h.test": table}, "f.toml")["h.test"]
+    settings = {key: Setting(value, "f.toml") for key, value in read.items()}
+    assert host_limits({"h.test": settings}) == {"h.test": HostLimits(rate, at_once)}

@@ -9,9 +9,10 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from pkgharvest.model.errors import Malformed
+from pkgharvest.model.instants import utc_instant
 
 _MAX_INTEGER = 2**63 - 1
 """The largest INTEGER that SQLite can store."""
@@ -19,6 +20,7 @@ _MAX_INTEGER = 2**63 - 1
 _MAX_SHOWN_CHARACTERS = 60
 """Enough foreign text to recognize in a message, and short enough for one line."""
 
+_Value = TypeVar("_Value")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -34,15 +36,8 @@ class DecodeError(Malformed):
 
 
 def _type_name(value: object) -> str:
-    match value:
-        case None:
-            return "null"
-        case dict():
-            return "an object"
-        case list():
-            return "a list"
-        case _:
-            return type(value).__name__
+    names = {type(None): "null", dict: "an object", list: "a list"}
+    return names.get(type(value), type(value).__name__)
 
 
 def _reject_constant(name: str) -> NoReturn:
@@ -112,15 +107,12 @@ class JsonNode:
 
     def sequence(self) -> "list[JsonNode]":
         """Return the items of a list."""
-        if not isinstance(self.value, list):
-            raise DecodeError(self.path, "a list", self.value)
-        return [JsonNode(item, f"{self.path}[{index}]") for index, item in enumerate(self.value)]
+        items = self._expect(list, "a list")
+        return [JsonNode(item, f"{self.path}[{index}]") for index, item in enumerate(items)]
 
     def text(self) -> str:
         """Return a string. Lone surrogates, which UTF-8 cannot encode, become U+FFFD."""
-        if not isinstance(self.value, str):
-            raise DecodeError(self.path, "a string", self.value)
-        return _replace_surrogates(self.value)
+        return _replace_surrogates(self._expect(str, "a string"))
 
     def integer(self) -> int:
         """Return a whole number from 0 to the largest that SQLite can store."""
@@ -132,18 +124,13 @@ class JsonNode:
 
     def boolean(self) -> bool:
         """Return true or false."""
-        if not isinstance(self.value, bool):
-            raise DecodeError(self.path, "true or false", self.value)
-        return self.value
+        return self._expect(bool, "true or false")
 
     def instant(self) -> dt.datetime:
         """Return an ISO 8601 instant in UTC. Without an offset, UTC is assumed."""
         text = self.text()
         try:
-            moment = dt.datetime.fromisoformat(text)
-            if moment.tzinfo is None:
-                moment = moment.replace(tzinfo=dt.UTC)
-            return moment.astimezone(dt.UTC)
+            return utc_instant(text)
         except (ValueError, OverflowError) as error:
             raise DecodeError(self.path, "an ISO 8601 instant", text) from error
 
@@ -151,11 +138,6 @@ class JsonNode:
         """Return the string at ``keys``, or None if one of them is absent or null."""
         node = self.get(*keys)
         return None if node is None else node.text()
-
-    def optional_integer(self, *keys: str) -> int | None:
-        """Return the whole number at ``keys``, or None if one of them is absent or null."""
-        node = self.get(*keys)
-        return None if node is None else node.integer()
 
     def optional_instant(self, *keys: str) -> dt.datetime | None:
         """Return the instant at ``keys``, or None if one of them is absent or null."""
@@ -168,8 +150,11 @@ class JsonNode:
         return () if node is None else tuple(item.text() for item in node.sequence())
 
     def _members(self) -> dict[str, object]:
-        if not isinstance(self.value, dict):
-            raise DecodeError(self.path, "an object", self.value)
+        return self._expect(dict, "an object")
+
+    def _expect(self, kind: type[_Value], expected: str) -> _Value:
+        if not isinstance(self.value, kind):
+            raise DecodeError(self.path, expected, self.value)
         return self.value
 
 

@@ -47,18 +47,18 @@ class HostLimits(NamedTuple):
     concurrency: int | None = None
 
 
-def host_limits(values: Mapping[str, str]) -> HostLimits | None:
-    """Return the limits of one host from its values by key, as `read_host_tables` returns them.
-
-    None where there are none.
-    """
-    rate, concurrency = (values.get(key) for key in _LIMITS)
-    if rate is None and concurrency is None:
-        return None
-    return HostLimits(
-        requests_per_minute=None if rate is None else float(rate),
-        concurrency=None if concurrency is None else int(concurrency),
-    )
+def host_limits(settings: Mapping[str, Mapping[str, Setting]]) -> dict[str, HostLimits]:
+    """Return the limits of the hosts that have any, from what files say by host and key."""
+    limits: dict[str, HostLimits] = {}
+    for host, values in settings.items():
+        numbers = {
+            key: number_type(values[key].value)
+            for key, (number_type, _, _) in _LIMITS.items()
+            if key in values
+        }
+        if numbers:
+            limits[host] = HostLimits(**numbers)
+    return limits
 
 
 def read_host_tables(tables: object, path: str) -> dict[str, dict[str, str]]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pkgharvest.model.errors import Advice, InvalidValue
+from pkgharvest.model.errors import Advice, InvalidValue, Malformed
 from pkgharvest.model.instants import parse_duration
 from pkgharvest.settings.spec import (
     PYPI_URL,
@@ -63,7 +63,13 @@ class Settings(NamedTuple):
         """
         if self.pypistats_url.origin != "default":
             return self.pypistats_url.value or None
-        return PYPISTATS_URL if _origin(self.pypi_url.value) == _origin(PYPI_URL) else None
+        from pkgharvest.model.origin import Origin  # noqa: PLC0415 - only to fetch
+
+        try:
+            is_public = Origin.of(self.pypi_url.value) == Origin.of(PYPI_URL)
+        except Malformed:
+            return None
+        return PYPISTATS_URL if is_public else None
 
     @property
     def backoff(self) -> "tuple[dt.timedelta, dt.timedelta]":
@@ -82,11 +88,7 @@ class Settings(NamedTuple):
         """The limits by host, in lower case, with any port other than 443."""
         from pkgharvest.settings.hosts import host_limits  # noqa: PLC0415 - only to fetch
 
-        limits = {
-            host: host_limits({key: setting.value for key, setting in values.items()})
-            for host, values in self.host_settings.items()
-        }
-        return {host: limit for host, limit in limits.items() if limit is not None}
+        return host_limits(self.host_settings)
 
     @property
     def host_table(self) -> "HostTable":
@@ -208,18 +210,6 @@ def _platform_directory(directory: Callable[..., str]) -> Path | None:
         return Path(directory(APP, appauthor=False)).expanduser()
     except RuntimeError:
         return None
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None] | None:
-    """Return scheme, host and port; None where ``url`` is none. `Origin` costs start-up time."""
-    from urllib.parse import urlsplit  # noqa: PLC0415 - only to fetch
-
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return None
-    return parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80)
 
 
 def _backoff_duration(name: str, setting: Setting) -> "dt.timedelta":
