@@ -119,7 +119,7 @@ def test_a_file_with_one_page_of_several_prints_a_note(shell: CommandLine) -> No
     first_page = page(record(), next_url=f"{BASE_URL}/api/v4/packages/?offset=20") | {"count": 4000}
     result = shell.ok("import", "-", stdin=encode(first_page))
     assert result.err == (
-        "standard input: one page of a list of 4,000; import its address, and all pages are read:"
+        "standard input: one page of a list of 4,000; import its URL to read all pages:"
         f" {BASE_URL}/api/v4/packages/?offset=20\n"
     )
     assert shell.run("-q", "import", "-", stdin=encode(first_page)).err == ""
@@ -300,7 +300,7 @@ def test_hostile_text_in_import_errors_is_harmless(shell: CommandLine) -> None:
 
 def test_an_empty_file_name_is_rejected(shell: CommandLine) -> None:
     result = shell.run("import", "")
-    assert (result.code, result.err) == (2, "error: no file is named\n")
+    assert (result.code, result.err) == (2, "error: the name of the file is empty\n")
 
 
 def test_a_line_that_is_too_long_is_rejected(shell: CommandLine) -> None:

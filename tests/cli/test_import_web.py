@@ -96,7 +96,7 @@ def test_pages_that_form_a_loop_are_an_error(shell: CommandLine, website: Websit
     website.documents["/list/"] = page(record(), next_url=website.at("/list/"))
     result = shell.run("import", website.at("/list/"))
     assert result.code == 1
-    assert "goes in a circle" in result.error
+    assert "repeats a page" in result.error
 
 
 @pytest.mark.parametrize(("status", "code"), [(404, 1), (401, 4), (410, 1), (418, 1)])
@@ -120,14 +120,14 @@ def test_an_http_error_of_the_site_is_reported(
 def test_an_invalid_url_is_rejected(shell: CommandLine, address: str) -> None:
     result = shell.run("import", address)
     assert (result.code, result.out) == (2, "")
-    assert result.err.startswith("error: no web address: 'http")
+    assert result.err.startswith("error: not a URL: 'http")
 
 
 @pytest.mark.parametrize("address", ["ftp://x.example/y", "file:///etc/hosts", "s3://a/b"])
 def test_a_url_of_another_scheme_is_rejected(shell: CommandLine, address: str) -> None:
     result = shell.run("import", address)
     assert result.code == 2
-    assert "only http and https addresses are read" in result.err
+    assert "only http and https URLs are read" in result.err
 
 
 def test_a_list_that_repeats_its_records_is_an_error(shell: CommandLine, website: Website) -> None:
@@ -136,7 +136,7 @@ def test_a_list_that_repeats_its_records_is_an_error(shell: CommandLine, website
         website.documents[f"/list/?offset={number}"] = page(record(), next_url=next_url)
     result = shell.run("import", website.at("/list/?offset=0"))
     assert (result.code, result.out.rpartition(": ")[2]) == (1, "1 added, 1 unchanged\n")
-    assert "begins again, and has no end" in result.err
+    assert "starts again and never ends" in result.err
 
 
 def test_a_rate_limit_of_the_site_stops_the_import(shell: CommandLine, website: Website) -> None:

@@ -1,13 +1,17 @@
 """The state of the catalog for a person or a monitor: freshness, failures, quotas and last runs."""
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pkgharvest.catalog import database, runs
 from pkgharvest.catalog.runs import HostQuota, PastRun
-from pkgharvest.catalog.status import CatalogStatus, FailingSource, SourceSummary, catalog_status
+from pkgharvest.catalog.status import CatalogStatus, catalog_status
 from pkgharvest.model.instants import format_instant
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 __all__ = ["HostQuota", "PastRun", "StatusReport", "read_status"]
 
@@ -28,6 +32,7 @@ class StatusReport:
     def to_dict(self, zone: dt.tzinfo | None = dt.UTC) -> dict[str, object]:
         """Return the object that ``status --json`` prints, with its times in ``zone``."""
         totals = self.catalog.totals
+        sources = [_to_dict(source, zone) for source in self.catalog.sources]
         return {
             "as_of": format_instant(self.as_of, zone),
             "stale_after": int(self.stale.total_seconds()),
@@ -37,15 +42,13 @@ class StatusReport:
             "failing": totals.failing,
             "backing_off": totals.backing_off,
             **totals.by_status,
-            "sources": {
-                summary.source: _summary_dict(summary, zone) for summary in self.catalog.sources
-            },
-            "failures": [_failure_dict(failure, zone) for failure in self.catalog.worst],
+            "sources": {source.pop("source"): source for source in sources},
+            "failures": [_to_dict(failure, zone) for failure in self.catalog.worst],
             "quota": {
                 quota.host: {
                     "remaining": quota.remaining,
-                    "reset": _format(quota.reset, zone),
-                    "told": _format(quota.reported, zone),
+                    "reset": None if quota.reset is None else format_instant(quota.reset, zone),
+                    "told": format_instant(quota.reported, zone),
                     "renewed": quota.is_renewed(self.as_of),
                 }
                 for quota in self.quotas
@@ -71,51 +74,24 @@ def read_status(
         )
 
 
-def _summary_dict(summary: SourceSummary, zone: dt.tzinfo | None) -> dict[str, object]:
-    return {
-        "packages": summary.packages,
-        "never_fetched": summary.never_fetched,
-        "stale": summary.stale,
-        "failing": summary.failing,
-        "backing_off": summary.backing_off,
-        "oldest": _format(summary.oldest, zone),
-        "median": _format(summary.median, zone),
-    }
-
-
-def _failure_dict(failure: FailingSource, zone: dt.tzinfo | None) -> dict[str, object]:
-    return {
-        "slug": failure.slug,
-        "source": failure.source,
-        "error": failure.error,
-        "message": failure.message,
-        "failures": failure.failures,
-        "last_success": _format(failure.last_success, zone),
-        "last_attempt": _format(failure.last_attempt, zone),
-        "next_due": _format(failure.next_due, zone),
-    }
-
-
 def _run_dict(run: PastRun, zone: dt.tzinfo | None) -> dict[str, object]:
-    counts = run.figures
+    counts = None if run.figures is None else _to_dict(run.figures, zone)
+    requests = None if counts is None else counts.pop("requests")
     return {
-        "started": _format(run.started, zone),
-        "finished": _format(run.finished, zone),
+        "started": format_instant(run.started, zone),
+        "finished": None if run.finished is None else format_instant(run.finished, zone),
         "state": run.state,
         "stopped": run.stopped,
-        "packages": None
-        if counts is None
-        else {
-            "selected": counts.selected,
-            "updated": counts.updated,
-            "unchanged": counts.unchanged,
-            "failed": counts.failed,
-            "deferred": counts.deferred,
-        },
-        "requests": None if counts is None else counts.requests,
+        "packages": counts,
+        "requests": requests,
         "saved": run.saved,
     }
 
 
-def _format(moment: dt.datetime | None, zone: dt.tzinfo | None) -> str | None:
-    return None if moment is None else format_instant(moment, zone)
+def _to_dict(record: "DataclassInstance", zone: dt.tzinfo | None) -> dict[str, object]:
+    """Return the fields of a record in their order, instants as text."""
+    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    return {
+        name: format_instant(value, zone) if isinstance(value, dt.datetime) else value
+        for name, value in values.items()
+    }

@@ -1,4 +1,4 @@
-"""What a person may choose for a package: the values of options, read and refused in one place."""
+"""Checks of the values that a package may have, and of the repositories that may be added."""
 
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
@@ -7,19 +7,19 @@ from pkgharvest.model.errors import InvalidValue, LocatorError
 from pkgharvest.model.locators import Locator, parse_locator, redact
 from pkgharvest.settings.load import expand_home
 
-_LONGEST_NAME = 200
-"""Characters of a project's name: no file of a longer one could be stored, its version included."""
+_MAX_NAME_CHARACTERS = 200
+"""Of a PyPI project: a file of a longer name, with its version, could not be stored."""
 
 
 def check(*, title: str | None, pypi_name: str | None, documentation_url: str | None) -> None:
-    """Refuse, as InvalidValue, what no package can have; None is always fine."""
+    """Raise InvalidValue for a value that no package can have; None is always valid."""
     if pypi_name is not None and not _is_project_name(pypi_name):
         raise InvalidValue(
             f"not a valid project name: '{redact(pypi_name)}'",
             field="pypi_name",
             hint="ASCII letters and digits, with . _ or - between them",
         )
-    if documentation_url is not None and not _is_web_address(documentation_url):
+    if documentation_url is not None and not _is_web_url(documentation_url):
         raise InvalidValue(
             f"not the URL of a web page: '{redact(documentation_url)}'",
             field="documentation_url",
@@ -32,9 +32,9 @@ def check(*, title: str | None, pypi_name: str | None, documentation_url: str | 
 
 
 def read_repository(text: str) -> Locator:
-    """Read any spelling of a repository; one on disk must be there, and goes by its real path.
+    """Parse any spelling of a repository; a local one must exist, and is known by its real path.
 
-    Raises LocatorError, in which no credential is repeated.
+    Raises LocatorError, whose message repeats no credential.
     """
     home = expand_home("~")
     locator = parse_locator(
@@ -42,11 +42,11 @@ def read_repository(text: str) -> Locator:
         base=PurePosixPath(Path.cwd()),
         home=None if home is None else PurePosixPath(home),
     )
-    return _on_disk(locator) if locator.is_local else locator
+    return _resolve_local(locator) if locator.is_local else locator
 
 
-def _on_disk(locator: Locator) -> Locator:
-    """Return the local repository by its real path: a link to it is the same package."""
+def _resolve_local(locator: Locator) -> Locator:
+    """Return a local repository by its real path: a symbolic link to it is the same package."""
     path = Path(locator.path)
     if not path.is_dir():
         raise LocatorError(f"no directory {redact(locator.path)}")
@@ -54,27 +54,27 @@ def _on_disk(locator: Locator) -> Locator:
     if not ((real / ".git").exists() or (real / "HEAD").is_file()):
         raise LocatorError(
             f"{redact(locator.path)} is not a git repository",
-            hint="name the directory that holds .git, or a bare repository",
+            hint="name the directory that contains .git, or a bare repository",
         )
     return parse_locator(str(real))
 
 
 def _is_project_name(text: str) -> bool:
-    """Say whether a project may be called that: what its source would ask for, and not too long."""
-    from pkgharvest.sources.pypi.decode import canonical_name  # noqa: PLC0415 - for --pypi alone
+    """Return whether PyPI may have a project of this name."""
+    from pkgharvest.sources.pypi.decode import canonical_name  # noqa: PLC0415 - rarely needed
 
-    return canonical_name(text) is not None and len(text) <= _LONGEST_NAME
+    return canonical_name(text) is not None and len(text) <= _MAX_NAME_CHARACTERS
 
 
-def _is_web_address(text: str) -> bool:
-    # Looked at first, as urlsplit takes line breaks out silently.
+def _is_web_url(text: str) -> bool:
+    # Checked first, because urlsplit silently removes line breaks.
     if not text.isprintable() or " " in text:
         return False
     try:
         parts = urlsplit(text)
-        _ = parts.port  # ValueError where it is none
+        _ = parts.port  # raises ValueError for an invalid port
     except ValueError:
         return False
     if parts.username is not None or parts.password is not None:
-        return False  # it would be kept, and shown to everybody
+        return False  # it would be stored and shown
     return parts.scheme in {"https", "http"} and bool(parts.hostname)

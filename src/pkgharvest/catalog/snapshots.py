@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from pkgharvest.catalog.encoding import decode_required_instant, encode_instant
+from pkgharvest.model.instants import format_instant
 
 _SNAPSHOT_COLUMNS = "repo_id, stars, forks, open_issues, commits, version, downloads, status"
 
@@ -65,6 +66,10 @@ class Snapshot(NamedTuple):
     """Downloads of the 30 days before."""
     open_issues: int | None
     status: str
+
+    def to_dict(self, zone: dt.tzinfo | None = dt.UTC) -> dict[str, object]:
+        """Return the object that ``history --json`` prints, with its time in ``zone``."""
+        return self._asdict() | {"at": format_instant(self.at, zone)}
 
 
 class StarDelta(NamedTuple):

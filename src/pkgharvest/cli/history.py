@@ -17,8 +17,8 @@ from pkgharvest.app.history import (
 from pkgharvest.cli import backfill
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
 from pkgharvest.cli.output import Output, print_records, printing_options, render
+from pkgharvest.cli.parameters import SINCE
 from pkgharvest.model.errors import InvalidValue
-from pkgharvest.model.instants import parse_duration, parse_instant
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,25 +64,6 @@ def _complete_fields(
     _context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[str]:
     return [field.name for field in _FIELDS if field.name.startswith(incomplete)]
-
-
-class _Since(click.ParamType[dt.timedelta | dt.datetime]):
-    """A duration (how long ago) or an instant."""
-
-    name = "duration|instant"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> dt.timedelta | dt.datetime:
-        """Parse either, or fail with a usage error."""
-        try:
-            return parse_duration(str(value))
-        except InvalidValue:
-            pass
-        try:
-            return parse_instant(str(value))
-        except InvalidValue:
-            self.fail(f"{str(value)!r} is neither a duration (30d) nor an instant (2026-02-15)")
 
 
 class _History(click.Group):
@@ -135,7 +116,7 @@ command.add_command(backfill.command)
     shell_complete=_complete_fields,
     help="Only these fields; may be repeated.",
 )
-@click.option("--since", type=_Since(), help="Only what is newer: 90d, or 2026-02-15.")
+@click.option("--since", type=SINCE, help="Only what is newer: 90d, or 2026-02-15.")
 @click.option(
     "--weeks",
     type=click.IntRange(1, backfill.MAX_WEEKS),

@@ -1,61 +1,51 @@
 """Parameter types for the values of options: durations, instants and text."""
 
+import contextlib
 import datetime as dt
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
 from pkgharvest.model.errors import InvalidValue
 from pkgharvest.model.instants import parse_duration, parse_instant
 
-
-class Duration(click.ParamType[dt.timedelta]):
-    """``90s``, ``50m``, ``24h``, ``7d``, ``2w``."""
-
-    name = "duration"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> dt.timedelta:
-        """Parse the duration, or fail with a usage error."""
-        try:
-            return parse_duration(str(value))
-        except InvalidValue as error:
-            self.fail(_describe(error), param, ctx)
+Value = TypeVar("Value")
 
 
-class Instant(click.ParamType[dt.datetime]):
-    """ISO 8601; UTC if there is no offset."""
+class Parsed(click.ParamType[Value]):
+    """Values read by a function that raises InvalidValue, which becomes a usage error."""
 
-    name = "instant"
+    def __init__(self, name: str, parse: Callable[[str], Value]) -> None:
+        self.name = name
+        self._parse = parse
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> dt.datetime:
-        """Parse the instant, or fail with a usage error."""
+    ) -> Value:
+        """Parse the value, or fail with a usage error."""
         try:
-            return parse_instant(str(value))
+            return self._parse(str(value))
         except InvalidValue as error:
-            self.fail(_describe(error), param, ctx)
+            hint = f" ({error.hint})" if error.hint else ""
+            self.fail(f"{error.message}{hint}", param, ctx)
 
 
-class Text(click.ParamType[str]):
-    """Text that the catalog can store: not bytes that are invalid in the terminal's encoding."""
-
-    name = "text"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the text, or fail with a usage error."""
-        text = str(value)
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            self.fail(f"{text!r} is not text", param, ctx)
-        return text
+def _parse_text(text: str) -> str:
+    # The catalog cannot store bytes that are invalid in the terminal's encoding.
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise InvalidValue(f"{text!r} is not text")
+    return text
 
 
-def _describe(error: InvalidValue) -> str:
-    return f"{error.message} ({error.hint})" if error.hint else error.message
+def _parse_since(text: str) -> dt.timedelta | dt.datetime:
+    for parse in (parse_duration, parse_instant):
+        with contextlib.suppress(InvalidValue):
+            return parse(text)
+    raise InvalidValue(f"{text!r} is neither a duration (30d) nor an instant (2026-02-15)")
 
 
-TEXT = Text()
-DURATION = Duration()
-INSTANT = Instant()
+TEXT = Parsed("text", _parse_text)
+DURATION = Parsed("duration", parse_duration)
+INSTANT = Parsed("instant", parse_instant)
+SINCE = Parsed("duration|instant", _parse_since)

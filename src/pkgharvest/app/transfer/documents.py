@@ -1,7 +1,7 @@
-"""What an import is given: files and addresses, taken apart into single resources.
+"""The input of an import: files and URLs, split into single resources.
 
-A file may be one document (a resource, a list of them, or a page of the API), or a document on
-each line (JSON lines); the latter are read a line at a time, however many there are.
+A file is one document (a resource, a list of resources, or a page of the API), or has a document
+on each line (JSON lines). The latter is read line by line, whatever its size.
 """
 
 import io
@@ -20,90 +20,95 @@ from pkgharvest.model.origin import Origin, strip_userinfo
 from pkgharvest.sources.json_api import status_error
 from pkgharvest.transport.base import Request, Transport
 
-_MARK = b"\xef\xbb\xbf"
-"""What some editors begin a UTF-8 file with."""
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""Some editors put it at the start of a UTF-8 file."""
 
-_MOST_PAGES = 100_000
-"""Of one list: more than any site has, and not for ever."""
+_MAX_PAGES = 100_000
+"""Pages of one list; no site has as many."""
 
-_LONGEST_LINE = 2**29
-"""In bytes: half a gigabyte is a list of all packages of any site, on one line."""
+_MAX_LINE_BYTES = 2**29
+"""Enough for all packages of any site on one line."""
 
-_ROOT = ("categories", "grids", "packages")
-"""The lists that the API's root names, in the order in which they are wanted."""
+_ROOT_LISTS = ("categories", "grids", "packages")
+"""The lists that the root of the API names, in the order to import them."""
 
 
 class DocumentPart(NamedTuple):
-    """What may be one resource, and where it stood."""
+    """One part of a document, perhaps a resource."""
 
     place: str
+    """Where it was: a file with a line or an index, or a URL."""
     node: JsonNode | None
     fault: str = ""
     """Why there is no node."""
 
 
 def is_url(text: str) -> bool:
-    """Tell whether ``text`` is a web address and no file."""
+    """Return whether ``text`` is an http or https URL, not the name of a file."""
     return text.lower().startswith(("https://", "http://"))
 
 
 def split_document(
-    name: str, stream: BinaryIO, note: Callable[[str], None] = lambda _: None
+    name: str, stream: BinaryIO, on_note: Callable[[str], None] = lambda _: None
 ) -> Iterator[DocumentPart]:
-    """Take what ``stream`` holds apart; ``name`` begins every place. Malformed for no JSON.
+    """Split the document in ``stream`` into its parts, whose places start with ``name``.
 
-    ``note`` is told of a page that is not the whole of its list.
+    ``on_note`` is called with a warning if it is only one page of a list. Raises Malformed if it is
+    not JSON.
     """
-    lines = ((number, line) for number, line in enumerate(_lines(name, stream), 1) if line.strip())
+    lines = (
+        (number, line) for number, line in enumerate(_read_lines(name, stream), 1) if line.strip()
+    )
     first = next(lines, None)
     if first is None:
         raise Malformed(f"{name} is empty")
-    number, line = first[0], first[1].removeprefix(_MARK)
+    number, line = first[0], first[1].removeprefix(_BYTE_ORDER_MARK)
     if not line.strip():
         return
-    head = _line(name, number, line)
+    head = _parse_line(name, number, line)
     second = next(lines, None)
     if second is None:
-        yield from _noted(name, json_node.parse_json(line, name), note)
+        yield from _split_with_note(name, json_node.parse_json(line, name), on_note)
     elif head.node is not None:
         yield head
-        for each in itertools.chain([second], lines):
-            yield _line(name, *each)
-    else:  # a document on several lines; else a file of which the first line is broken
+        for number, line in itertools.chain([second], lines):
+            yield _parse_line(name, number, line)
+    else:  # a document on several lines, or else JSON lines whose first line is broken
         rest = [second, *lines]
         try:
-            whole = json_node.parse_json(b"".join([line, *(text for _, text in rest)]), name)
+            document = json_node.parse_json(b"".join([line, *(text for _, text in rest)]), name)
         except Malformed:
-            read = [_line(name, *each) for each in rest]
-            if not any(piece.node and isinstance(piece.node.value, dict) for piece in read):
+            parts = [_parse_line(name, number, line) for number, line in rest]
+            if not any(part.node and isinstance(part.node.value, dict) for part in parts):
                 raise
-            yield from [head, *read]
+            yield from [head, *parts]
         else:
-            yield from _noted(name, whole, note)
+            yield from _split_with_note(name, document, on_note)
 
 
-def _lines(name: str, stream: BinaryIO) -> Iterator[bytes]:
-    """Yield the lines, none of which is endless."""
-    while line := stream.readline(_LONGEST_LINE):
-        if len(line) == _LONGEST_LINE:
-            raise Malformed(f"{name}: a line of more than {_LONGEST_LINE:,} bytes")
+def _read_lines(name: str, stream: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines; raises Malformed for one that is too long."""
+    while line := stream.readline(_MAX_LINE_BYTES):
+        if len(line) == _MAX_LINE_BYTES:
+            raise Malformed(f"{name}: a line of more than {_MAX_LINE_BYTES:,} bytes")
         yield line
 
 
-def _noted(name: str, document: JsonNode, note: Callable[[str], None]) -> Iterator[DocumentPart]:
-    """Take ``document`` apart, and note where it is one page of several."""
-    following = document["next"].value if is_page(document) else None
-    if isinstance(following, str):
+def _split_with_note(
+    name: str, document: JsonNode, on_note: Callable[[str], None]
+) -> Iterator[DocumentPart]:
+    """Split ``document``, with a note if it is one page of several."""
+    next_url = document["next"].value if is_page(document) else None
+    if isinstance(next_url, str):
         count = document.value.get("count") if isinstance(document.value, dict) else None
-        many = f"{count:,}" if isinstance(count, int) else "more"
-        note(
-            f"{name}: one page of a list of {many}; import its address, and all pages are read:"
-            f" {following}"
+        total = f"{count:,}" if isinstance(count, int) else "more"
+        on_note(
+            f"{name}: one page of a list of {total}; import its URL to read all pages: {next_url}"
         )
-    yield from _apart(document)
+    yield from _split(document)
 
 
-def _line(name: str, number: int, line: bytes) -> DocumentPart:
+def _parse_line(name: str, number: int, line: bytes) -> DocumentPart:
     place = f"{name}:{number}"
     try:
         return DocumentPart(place, json_node.parse_json(line, place))
@@ -111,8 +116,8 @@ def _line(name: str, number: int, line: bytes) -> DocumentPart:
         return DocumentPart(place, None, error.message)
 
 
-def _apart(document: JsonNode) -> Iterator[DocumentPart]:
-    """Yield what a document holds: itself, its items, or the results of a page."""
+def _split(document: JsonNode) -> Iterator[DocumentPart]:
+    """Yield the document itself, the items of a list, or the results of a page."""
     items: Iterable[JsonNode]
     if isinstance(document.value, list):
         items = document.sequence()
@@ -125,44 +130,44 @@ def _apart(document: JsonNode) -> Iterator[DocumentPart]:
 
 
 def is_page(document: JsonNode) -> bool:
-    """Tell whether it is a page of a list."""
+    """Return whether it is a page of a list."""
     value = document.value
     return isinstance(value, dict) and "results" in value and "next" in value
 
 
 async def download_parts(client: Transport, url: str) -> AsyncGenerator[list[DocumentPart], None]:
-    """Yield what is at ``url``, page by page, following ``next`` within its origin.
+    """Yield the parts of each page at ``url``, following ``next`` within its origin.
 
-    The API's root leads to all of its lists. Raises SourceError where a page cannot be had.
+    The root of the API leads to all of its lists. Raises SourceError if a page cannot be read.
     """
-    waiting, seen, known = [url], set[str](), set[tuple[object, object]]()
-    while waiting:
-        page_url = waiting.pop(0)
-        if page_url in seen:
-            raise Malformed(f"{page_url}: the list goes in a circle")
-        if len(seen) >= _MOST_PAGES:
-            raise Malformed(f"{url}: more than {_MOST_PAGES:,} pages")
-        seen.add(page_url)
-        body, came_from = await _get(client, page_url)
+    queue, visited, known = [url], set[str](), set[tuple[object, object]]()
+    while queue:
+        page_url = queue.pop(0)
+        if page_url in visited:
+            raise Malformed(f"{page_url}: the list repeats a page")
+        if len(visited) >= _MAX_PAGES:
+            raise Malformed(f"{url}: more than {_MAX_PAGES:,} pages")
+        visited.add(page_url)
+        body, final_url = await _get(client, page_url)
         try:
             document = json_node.parse_json(body, page_url)
         except Malformed:
-            # No document, but perhaps lines.
+            # Not a document, but perhaps JSON lines.
             yield list(split_document(page_url, io.BytesIO(body)))
             continue
         if _is_root(document):
-            waiting[:0] = [_on_site(document[key], came_from) for key in _ROOT]
+            queue[:0] = [_resolve_link(document[key], final_url) for key in _ROOT_LISTS]
             continue
-        page = list(_apart(document))
+        page = list(_split(document))
         yield page
         if is_page(document) and document["next"].value is not None:
-            names = {
-                (decode.resource_kind(piece.node), _id(piece.node)) for piece in page if piece.node
+            resources = {
+                (decode.resource_kind(part.node), _id(part.node)) for part in page if part.node
             }
-            if names and names <= known:
-                raise Malformed(f"{page_url}: a list that begins again, and has no end")
-            known |= names
-            waiting.insert(0, _on_site(document["next"], came_from))
+            if resources and resources <= known:
+                raise Malformed(f"{page_url}: the list starts again and never ends")
+            known |= resources
+            queue.insert(0, _resolve_link(document["next"], final_url))
 
 
 def _id(node: JsonNode) -> object:
@@ -173,29 +178,29 @@ def _id(node: JsonNode) -> object:
 def _is_root(document: JsonNode) -> bool:
     value = document.value
     return isinstance(value, dict) and all(
-        isinstance(value.get(key), str) and is_url(value[key]) for key in _ROOT
+        isinstance(value.get(key), str) and is_url(value[key]) for key in _ROOT_LISTS
     )
 
 
-def _on_site(link: JsonNode, page: str) -> str:
-    """Return where ``link`` leads; Malformed where that is at another origin than its page."""
+def _resolve_link(link: JsonNode, page: str) -> str:
+    """Return the URL of ``link``; raises Malformed if it leads to another origin than ``page``."""
     try:
         url = strip_userinfo(urljoin(page, link.text()))
     except ValueError as error:
-        raise DecodeError(link.path, "an address", link.text()) from error
-    home = Origin.of(page)
-    if home.scheme == "https" and url.startswith("http://") and not urlsplit(url).port:
-        url = f"https{url.removeprefix('http')}"  # a site that does not know how it is reached
-    if Origin.of(url) != home:
+        raise DecodeError(link.path, "a URL", link.text()) from error
+    origin = Origin.of(page)
+    if origin.scheme == "https" and url.startswith("http://") and not urlsplit(url).port:
+        url = f"https{url.removeprefix('http')}"  # a site behind a proxy that ends TLS
+    if Origin.of(url) != origin:
         raise Malformed(f"{link.path} leads to another site")
     return url
 
 
 async def _get(client: Transport, url: str) -> tuple[bytes, str]:
-    answer = await client.send(Request(url=url, headers={"Accept": "application/json"}))
-    match answer.status:
+    response = await client.send(Request(url=url, headers={"Accept": "application/json"}))
+    match response.status:
         case HTTPStatus.OK:
-            return answer.body, answer.url
+            return response.body, response.url
         case HTTPStatus.NOT_FOUND:
             raise NotFound(f"{url}: not found")
         case status:
@@ -203,22 +208,22 @@ async def _get(client: Transport, url: str) -> tuple[bytes, str]:
 
 
 def require_readable(text: str) -> None:
-    """Raise InvalidValue for what is neither a web address that can be asked nor a file's name."""
+    """Raise InvalidValue unless ``text`` is an http or https URL or may name a file."""
     if not text:
-        raise InvalidValue("no file is named")
+        raise InvalidValue("the name of the file is empty")
     if not is_url(text):
         if re.match("[a-z][a-z0-9+.-]*://", text, re.IGNORECASE):
             raise InvalidValue(
-                f"{text!r}: only http and https addresses are read",
-                hint="save it to a file, and name that",
+                f"{text!r}: only http and https URLs are read",
+                hint="download it, and import the file",
             )
         return
     if "@" in text.split("/")[2]:
-        raise InvalidValue("an address with credentials in it", hint="leave them out")
+        raise InvalidValue("the URL contains credentials", hint="leave them out")
     try:
         split = urlsplit(text)
-        is_address = bool(split.hostname) and split.port != 0
-    except ValueError:  # brackets that do not match, a port that is none
-        is_address = False
-    if not is_address or re.search(r"[\s\x00-\x1f\x7f]", text):
-        raise InvalidValue(f"no web address: {text!r}", hint="https://host/api/v4/packages/")
+        is_valid = bool(split.hostname) and split.port != 0
+    except ValueError:  # unbalanced brackets, or an invalid port
+        is_valid = False
+    if not is_valid or re.search(r"[\s\x00-\x1f\x7f]", text):
+        raise InvalidValue(f"not a URL: {text!r}", hint="https://host/api/v4/packages/")
