@@ -1,4 +1,4 @@
-"""The README says what is so: its picture, its tables and its commands."""
+"""The README is correct: its picture, its tables and its commands."""
 
 import datetime as dt
 import re

@@ -28,7 +28,7 @@ def fetched(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
         for ago, stars, version in ((40, 60, "1.0"), (20, 90, "1.0"), (10, 90, "1.0"), (0, 72, "")):
             world.repo.stars = stars
             if not version:
-                world.tell("pypi")
+                world.update_source("pypi")
             shell.clock = FixedClock(days_ago(ago))
             shell.ok("fetch", "cat")
         shell.variables.clear()

@@ -1,6 +1,6 @@
-"""The command lines, in the order in which they are run: each scenario has one catalog.
+"""The golden scenarios: command lines in order, each scenario with a catalog of its own.
 
-Placeholders such as ``<HERE>`` and ``<GITHUB>`` stand for what is different each time.
+Placeholders such as ``<HERE>`` and ``<GITHUB>`` stand for values that differ in each run.
 """
 
 import itertools
@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Comparison = Literal["exact", "dump", "tokens", "frame", "streams"]
-"""What of the output must stay: every byte; every value of an export's lines; numbers and slugs;
-only how many errors and hints there are; only whether there is anything."""
+"""Which parts of the output must not change.
+
+``exact``: every byte; ``dump``: every value of an export; ``tokens``: numbers and slugs;
+``frame``: the numbers of errors and hints; ``streams``: whether a stream has output at all.
+"""
 
 _SITE = "https://djangopackages.org/api/v4"
 _TOKEN = "ghp_" + "x" * 36
@@ -29,7 +32,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Do:
-    """What happens between two command lines: a method ``do_…`` of the stage."""
+    """An action between two command lines: a method ``do_…`` of the stage."""
 
     action: str
     arguments: tuple[Any, ...]
@@ -44,22 +47,22 @@ class Scenario:
     world: str = "none"
     """Which repositories GitHub has."""
     catalogs: tuple[str, ...] = field(default=())
-    """Files in the working directory that are catalogs, whose content is kept as well."""
+    """Catalogs in the working directory whose content is compared, too."""
 
     @property
     def cases(self) -> list[Case]:
-        """Its command lines."""
+        """The command lines among the steps."""
         return [step for step in self.steps if isinstance(step, Case)]
 
 
 def run(line: str, stdin: str = "", *, comparison: Comparison | None = None) -> Case:
-    """Make a case of a command line as a shell would read it; its name is the line."""
+    """Return a case for a command line in shell syntax; the line is its name."""
     argv = tuple(shlex.split(line))
     return Case(name=line, argv=argv, stdin=stdin, comparison=comparison or _comparison(argv))
 
 
 def do(action: str, *arguments: Any) -> Do:
-    """Make a step of what happens between command lines."""
+    """Return an action between command lines."""
     return Do(action=action, arguments=arguments)
 
 
@@ -77,7 +80,7 @@ def _comparison(argv: tuple[str, ...]) -> Comparison:
 
 
 def _record(number: int = 7, name: str = "cat", **changes: Any) -> dict[str, Any]:
-    """Make a package as the API v4 has it."""
+    """Return a package as in the API v4."""
     return {
         "category": f"{_SITE}/categories/1/",
         "grids": [f"{_SITE}/grids/9/", f"{_SITE}/grids/3/"],
@@ -145,7 +148,7 @@ _COMMANDS = (
     "config show", "db path", "db check", "db backup", "db vacuum", "history backfill",
 )  # fmt: skip
 
-_FILLED: tuple[Case | Do, ...] = (
+_FILL_CATALOG: tuple[Case | Do, ...] = (
     run("category add 'Web Apps'"),
     run("category add tools --title 'The Tools' --no-show-pypi"),
     run("grid add trees --description 'Trees in a database'"),
@@ -168,7 +171,7 @@ _FILLED: tuple[Case | Do, ...] = (
     ),
     run("fetch r000 r001 r002 attic old-name hollow huge cat --json --source downloads"),
 )
-"""A catalog with one package of every kind."""
+"""Steps that create a catalog with one package of every kind."""
 
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
@@ -566,7 +569,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         name="show and list",
         world="mixed",
         steps=(
-            *_FILLED,
+            *_FILL_CATALOG,
             do("repository", "octo/cat", {"stars": 90, "forks": 21}),
             do("repository", "octo/r002", {"stars": 1}),
             do("later", 100),
@@ -663,7 +666,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         name="edit",
         world="mixed",
         steps=(
-            *_FILLED,
+            *_FILL_CATALOG,
             do("later", 1),
             run("edit cat --title 'Another Cat'"),
             run("edit cat --title 'Another Cat'"),
@@ -717,7 +720,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         name="shelves",
         world="mixed",
         steps=(
-            *_FILLED,
+            *_FILL_CATALOG,
             run("category add 'Web Apps'"),
             run("category add ''"),
             run("category add x --title '' "),
@@ -891,7 +894,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         world="mixed",
         catalogs=("copy.db", "backup.db", "restored.db"),
         steps=(
-            *_FILLED,
+            *_FILL_CATALOG,
             run("export"),
             run("export --format jsonl -o all.jsonl"),
             run("export --format v4 -o api"),
@@ -1018,11 +1021,11 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
 )
 
-KEPT_CATALOG = Scenario(
+CATALOG_FIXTURE = Scenario(
     name="kept catalog",
     world="mixed",
     steps=(
-        *_FILLED,
+        *_FILL_CATALOG,
         run("add octo/fallen octo/barred octo/nowhere"),
         run("fetch fallen barred nowhere"),
         run(
@@ -1049,9 +1052,9 @@ KEPT_CATALOG = Scenario(
         do("sql", "INSERT INTO runs (started, whole) VALUES ('2026-02-16T20:00:00.000000Z', 1)"),
     ),
 )
-"""What the kept catalog of schema 4 was made by."""
+"""The steps that created ``catalog-schema-4.db.gz``."""
 
-KEPT_RECORDING = Scenario(
+RECORDING_FIXTURE = Scenario(
     name="kept recording",
     world="mixed",
     steps=(
@@ -1062,4 +1065,4 @@ KEPT_RECORDING = Scenario(
         run("fetch --all --record recording.har --json --jobs 1"),
     ),
 )
-"""What the kept recording was made by."""
+"""The steps that created ``recording.har.gz``."""

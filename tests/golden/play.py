@@ -1,4 +1,4 @@
-"""Plays a scenario on a stage, and says what came of it."""
+"""Runs a scenario on a stage and returns its results."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ Json = Any
 
 
 def play(scenario: Scenario) -> dict[str, Json]:
-    """Run all command lines of ``scenario``; return what they did, as JSON knows it."""
+    """Run all steps of ``scenario``; return their results as JSON values."""
     results: list[Json] = []
     slugs: set[str] = set()
     with Stage(scenario.world) as stage:

@@ -1,7 +1,7 @@
-"""The stage on which the cases are played: hosts, a home, a clock, and what can be done to them.
+"""The stage for golden scenarios: hosts, a home directory, a clock, and actions on them.
 
-This is the only file here that imports from other test helpers and from the program: their names
-may change, and then only the block below has to follow.
+This is the only file here that imports from other test modules and from the program. When their
+names change, only the imports below have to change.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from types import FrameType
 from typing import Any, Self
 from unittest import mock
 
-# ── names of other modules: to be changed with them, nowhere else ──
+# ── names of other modules: change them here and nowhere else ──
 from pkgharvest.model.clock import FixedClock
 from tests.standins.github import FakeCommit, FakeRepository
 from tests.standins.pypi import FakeProject, file
@@ -34,17 +34,17 @@ from tests.support.hosts import Hosts, project_of, some
 
 Json = Any
 FIXTURES = Path(__file__).parent
-LONGEST = 120
-"""Seconds that one scenario may take: it takes two."""
+MAX_SCENARIO_SECONDS = 120
+"""Limit for one scenario, which usually takes two seconds."""
 
 _SHA256 = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 class Stage:
-    """A fresh home and, between ``with`` and its end, the hosts on the loopback interface."""
+    """A new home directory and, in its context, the hosts on the loopback interface."""
 
     def __init__(self, world: str) -> None:
-        # Always as long, and without digits: a path may be cut short in what is printed.
+        # Constant length and no digits: output may truncate paths, and numbers are compared.
         name = "".join(random.SystemRandom().choices(string.ascii_lowercase, k=10))
         self.directory = Path(tempfile.gettempdir()).resolve() / f"golden-{name}"
         self.directory.mkdir()
@@ -61,7 +61,7 @@ class Stage:
         self._stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
         self._stack.enter_context(self.hosts)
         self._stack.enter_context(self.site)
-        self._stack.enter_context(_limited_time())
+        self._stack.enter_context(_time_limit())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -73,30 +73,30 @@ class Stage:
         return self.shell.here
 
     def run(self, argv: Sequence[str], stdin: str = "") -> tuple[int, str, str]:
-        """Run a command line; return its exit code and what it printed, with placeholders."""
-        arguments = [self.real(word) for word in argv]
-        with mock.patch.object(random, "Random", _Seeded):
-            result: Result = self.shell.run(*arguments, stdin=self.real(stdin).encode())
+        """Run a command line; return its exit code and its output with placeholders."""
+        arguments = [self.with_values(word) for word in argv]
+        with mock.patch.object(random, "Random", _SeededRandom):
+            result: Result = self.shell.run(*arguments, stdin=self.with_values(stdin).encode())
         if self._lock is not None:
             self._lock.close()
             self._lock = None
-        return result.code, self.plain(result.out), self.plain(result.err)
+        return result.code, self.with_placeholders(result.out), self.with_placeholders(result.err)
 
     # ── placeholders ──
 
-    def plain(self, text: str) -> str:
-        """Put placeholders for what is different each time."""
-        for placeholder, value in self._places():
+    def with_placeholders(self, text: str) -> str:
+        """Replace values that differ in each run with placeholders."""
+        for placeholder, value in self._placeholders():
             text = text.replace(value, placeholder)
         return _SHA256.sub("<SHA256>", text)
 
-    def real(self, text: str) -> str:
-        """Put what is meant for the placeholders of a command line."""
-        for placeholder, value in self._places():
+    def with_values(self, text: str) -> str:
+        """Replace placeholders with their values."""
+        for placeholder, value in self._placeholders():
             text = text.replace(placeholder, value)
         return text
 
-    def _places(self) -> list[tuple[str, str]]:
+    def _placeholders(self) -> list[tuple[str, str]]:
         return [
             ("<GITHUB>", self.hosts.github.url.removeprefix("http://")),
             ("<PYPI>", self.hosts.pypi.url.removeprefix("http://")),
@@ -107,10 +107,10 @@ class Stage:
             ("<STAGE>", str(self.directory)),
         ]
 
-    # ── what is left at the end ──
+    # ── final state ──
 
     def catalog(self, name: str = "") -> Json:
-        """Return what the catalog holds: the lines of its export, and what they do not tell."""
+        """Return the lines of a catalog's export, and the tables that it does not cover."""
         path = self.here / name if name else self.shell.db
         if not path.is_file():
             return None
@@ -122,14 +122,14 @@ class Stage:
             connection.row_factory = sqlite3.Row
             for table in ("fetches", "validators", "runs"):
                 rows = [
-                    json.loads(self.plain(json.dumps(dict(row))))
+                    json.loads(self.with_placeholders(json.dumps(dict(row))))
                     for row in connection.execute(f"SELECT * FROM {table}")
                 ]
                 tables[table] = sorted(rows, key=json.dumps)
         return {"lines": [json.loads(line) for line in out.splitlines()], "tables": tables}
 
     def slugs(self) -> set[str]:
-        """Return the names that are in the catalog now."""
+        """Return all slugs that are in the catalog now."""
         if not self.shell.db.is_file():
             return set()
         query = " UNION ".join(
@@ -141,7 +141,7 @@ class Stage:
             return set()
 
     def files(self) -> dict[str, Json]:
-        """Return the files that commands wrote, by name; recordings only as what they tell."""
+        """Return the files that commands wrote, by name; recordings as their entries."""
         found: dict[str, Json] = {}
         for path in sorted(self.here.rglob("*")):
             name = str(path.relative_to(self.here))
@@ -150,7 +150,7 @@ class Stage:
             if ".har" in path.suffixes:
                 found[name] = self._recording(path)
             elif ".db" not in path.name:
-                found[name] = self.plain(path.read_bytes().decode())
+                found[name] = self.with_placeholders(path.read_bytes().decode())
         return found
 
     def _recording(self, path: Path) -> Json:
@@ -168,26 +168,29 @@ class Stage:
             }
             for entry in archive["log"]["entries"]
         ]
-        told = [json.loads(self.plain(json.dumps(entry))) for entry in entries]
-        told.sort(key=lambda entry: (entry["url"], entry["method"], json.dumps(entry)))
+        plain_entries = [json.loads(self.with_placeholders(json.dumps(entry))) for entry in entries]
+        plain_entries.sort(key=lambda entry: (entry["url"], entry["method"], json.dumps(entry)))
         hosts = archive["log"]["_pkgharvest"]["hosts"]
-        return {"hosts": json.loads(self.plain(json.dumps(hosts))), "entries": told}
+        return {
+            "hosts": json.loads(self.with_placeholders(json.dumps(hosts))),
+            "entries": plain_entries,
+        }
 
-    # ── what a scenario may do between its command lines ──
+    # ── actions between command lines ──
 
     def do(self, action: str, *arguments: Any) -> None:
-        """Do what ``action`` names: a method ``do_…`` below."""
+        """Call the method ``do_…`` that ``action`` names."""
         getattr(self, f"do_{action}")(*arguments)
 
     def do_later(self, hours: float) -> None:
-        """Let hours go by."""
+        """Move the clock forward."""
         self.shell.clock = FixedClock(self.shell.clock.now() + dt.timedelta(hours=hours))
 
     def do_variable(self, name: str, value: str | None) -> None:
-        """Set a variable of the environment; None takes it away."""
+        """Set an environment variable; None removes it."""
         self.shell.variables.pop(name, None)
         if value is not None:
-            self.shell.variables[name] = self.real(value)
+            self.shell.variables[name] = self.with_values(value)
 
     def do_repository(self, name: str, changes: dict[str, Any]) -> None:
         """Change a repository at GitHub."""
@@ -197,107 +200,107 @@ class Stage:
             setattr(repo, key, value)
 
     def do_rename(self, name: str, full_name: str) -> None:
-        """Give a repository another name, to which the old one leads."""
+        """Rename a repository; its old name redirects."""
         self.hosts.github.rename(self._repository(name), full_name)
 
     def do_push(self, name: str) -> None:
-        """Add a commit of this instant."""
+        """Add a commit with the current time."""
         repo, now = self._repository(name), self.shell.clock.now()
         commit = FakeCommit(sha="e" * 40, authored=now, committed=now, author="lisa")
         repo.commits, repo.pushed_at = [commit, *repo.commits], now
 
     def do_release(self, name: str, *versions: str) -> None:
-        """Let a project have other versions."""
+        """Replace the versions of a project."""
         project = project_of(self._repository(name), *versions)
         project.serial = 2
         self.hosts.projects.add(project)
 
     def do_no_project(self, name: str) -> None:
-        """Let there be no project of that name."""
+        """Remove the project with that name."""
         self.hosts.projects.remove(name)
 
     def do_downloads(self, name: str, *figures: int) -> None:
-        """Let a project's downloads be others."""
+        """Replace the downloads of a project."""
         day, week, month = figures
         self.hosts.figures.downloads[name] = (day, week, month)
 
     def do_fault(self, host: str, pattern: str, status: int) -> None:
-        """Let requests at a host end with ``status``."""
+        """Respond with ``status`` to matching requests."""
         getattr(self.hosts, host).fault(pattern, Fault(status=status))
 
     def do_garble(self, host: str, pattern: str) -> None:
-        """Let requests at a host be answered with what is no JSON."""
+        """Respond with HTML instead of JSON to matching requests."""
         getattr(self.hosts, host).fault(pattern, Fault(status=200, body=b"<html>"))
 
     def do_heal(self) -> None:
-        """Let all be well again."""
+        """Remove all faults."""
         self.hosts.github.heal()
         self.hosts.pypi.heal()
         self.hosts.pypistats.heal()
 
     def do_quota(self, remaining: int, status: int = 403) -> None:
-        """Let so many requests be left at GitHub."""
+        """Set GitHub's remaining quota."""
         self.hosts.github.quota.remaining = remaining
         self.hosts.github.quota.spent_status = status
 
     def do_tokens(self, *good: str) -> None:
-        """Let only these tokens be good; none: any is."""
+        """Accept these tokens only; none given: accept every token."""
         self.hosts.github.tokens = set(good) or None
 
     def do_page(self, path: str, text: str) -> None:
-        """Let the site of the API v4 have a page."""
+        """Add a page to the site with the API v4."""
         self._pages[path] = text
 
     def do_lock(self) -> None:
-        """Let another process fetch into the catalog during the next command."""
+        """Hold the fetch lock in another process during the next command."""
         self._lock = contextlib.ExitStack()
         self._lock.enter_context(self.shell.locked())
 
     def do_write(self, name: str, text: str) -> None:
         """Write a file in the working directory."""
-        (self.here / name).write_text(self.real(text), encoding="utf-8")
+        (self.here / name).write_text(self.with_values(text), encoding="utf-8")
 
     def do_directory(self, name: str) -> None:
-        """Make a directory in the working directory."""
+        """Create a directory in the working directory."""
         (self.here / name).mkdir()
 
     def do_truth(self, name: str, first: int, last: int) -> None:
-        """Write some of the published records into a file."""
-        lines = [json.dumps(one) + "\n" for one in histories.records()[first:last]]
+        """Write a range of the published records into a file."""
+        lines = [json.dumps(record) + "\n" for record in histories.records()[first:last]]
         (self.here / name).write_text("".join(lines), encoding="utf-8")
 
     def do_history(self, slug: str, name: str) -> None:
-        """Make a bare git repository with a published history."""
+        """Create a bare git repository with a published history."""
         histories.build(histories.load(slug), self.here / name)
 
     def do_empty_git(self, name: str) -> None:
-        """Make a bare git repository without a commit."""
+        """Create a bare git repository without commits."""
         path = self.here / name
         path.mkdir()
         histories.git(path, "init", "-q", "--bare", "--initial-branch=main")
 
     def do_move(self, name: str, other: str) -> None:
-        """Give a file or directory another name."""
+        """Rename a file or directory."""
         (self.here / name).rename(self.here / other)
 
     def do_sql(self, statement: str) -> None:
-        """Change the catalog as no command does."""
+        """Change the catalog directly, in ways no command does."""
         self.shell.write(statement)
 
     def do_strange_database(self, name: str) -> None:
-        """Make a database of another program."""
+        """Create a database of another program."""
         with contextlib.closing(sqlite3.connect(self.here / name)) as connection, connection:
             connection.execute("PRAGMA application_id = 12345")
             connection.execute("CREATE TABLE notes (text TEXT)")
 
     def do_unpack(self, fixture: str, name: str = "") -> None:
-        """Lay a kept file into the working directory, or with no name as the catalog."""
+        """Unpack a fixture into the working directory, or without a name as the default catalog."""
         path = self.here / name if name else self.shell.db
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(gzip.decompress((FIXTURES / fixture).read_bytes()))
 
     def do_first_catalog(self) -> None:
-        """Make the catalog as the first schema had it."""
+        """Create a catalog with the first schema."""
         self.shell.db.parent.mkdir(parents=True, exist_ok=True)
         make_first_catalog(self.shell.db)
 
@@ -310,7 +313,7 @@ class Stage:
         if text is None:
             return Reply(status=404, body=b'{"detail": "Not found."}')
         headers = {"content-type": "application/json"}
-        return Reply(status=200, headers=headers, body=self.real(text).encode())
+        return Reply(status=200, headers=headers, body=self.with_values(text).encode())
 
 
 # ── the worlds ──
@@ -325,7 +328,7 @@ def _three() -> list[FakeRepository]:
 
 
 def _mixed() -> list[FakeRepository]:
-    """Make one repository of every kind."""
+    """Return one repository of every kind."""
     return [
         *some(3),
         repository(
@@ -352,10 +355,10 @@ _WORLDS = {"none": _none, "three": _three, "mixed": _mixed}
 
 
 def _enrich(hosts: Hosts) -> None:
-    """Give the project of octo/cat, where there is one, all that a project may have."""
+    """Give the project of octo/cat, if it exists, a value in every field."""
     if "octo/cat" not in hosts.github._by_name:
         return
-    early, late = "2024-05-01T12:00:00.000000Z", "2025-11-02T08:30:00.000000Z"
+    early_upload, late_upload = "2024-05-01T12:00:00.000000Z", "2025-11-02T08:30:00.000000Z"
     hosts.projects.add(
         FakeProject(
             name="cat",
@@ -374,53 +377,53 @@ def _enrich(hosts: Hosts) -> None:
                 },
             },
             files=[
-                file("cat-1.0.tar.gz", uploaded=early),
-                file("cat-1.1.tar.gz", uploaded=early, yanked="broken"),
-                file("cat-1.2.tar.gz", uploaded=late, requires_python=">=3.10"),
-                file("cat-2.0rc1.tar.gz", uploaded=late, requires_python=">=3.10"),
+                file("cat-1.0.tar.gz", uploaded=early_upload),
+                file("cat-1.1.tar.gz", uploaded=early_upload, yanked="broken"),
+                file("cat-1.2.tar.gz", uploaded=late_upload, requires_python=">=3.10"),
+                file("cat-2.0rc1.tar.gz", uploaded=late_upload, requires_python=">=3.10"),
             ],
             versions=["1.0", "1.1", "1.2", "2.0rc1"],
         )
     )
 
 
-# ── means ──
+# ── helpers ──
 
 
-class _Seeded(random.Random):
-    """What stands in for ``random.Random``: waits before another try are always the same."""
+class _SeededRandom(random.Random):
+    """A replacement for ``random.Random``, so that waits before retries are always the same."""
 
     def __init__(self) -> None:
         super().__init__(0)
 
 
 def _headers(message: Json) -> dict[str, str]:
-    """Return the headers but those that are not the same each time."""
-    left_out = {
+    """Return the headers that do not differ in each run."""
+    omitted = {
         *("date", "server", "host", "content-length", "user-agent"),
-        *("x-ratelimit-remaining", "x-ratelimit-used"),  # hang on which request came first
+        *("x-ratelimit-remaining", "x-ratelimit-used"),  # depend on the order of requests
     }
     return {
         header["name"].lower(): header["value"]
         for header in message["headers"]
-        if header["name"].lower() not in left_out
+        if header["name"].lower() not in omitted
     }
 
 
 @contextlib.contextmanager
-def _limited_time() -> Iterator[None]:
-    """End what hangs: nothing here may take long."""
+def _time_limit() -> Iterator[None]:
+    """Stop a scenario that hangs."""
 
-    def end(_number: int, _frame: FrameType | None) -> None:
-        raise TimeoutError(f"a scenario took more than {LONGEST} seconds")
+    def raise_timeout(_number: int, _frame: FrameType | None) -> None:
+        raise TimeoutError(f"a scenario took more than {MAX_SCENARIO_SECONDS} seconds")
 
     if not hasattr(signal, "SIGALRM"):
         yield
         return
-    before = signal.signal(signal.SIGALRM, end)
-    signal.alarm(LONGEST)
+    handler = signal.signal(signal.SIGALRM, raise_timeout)
+    signal.alarm(MAX_SCENARIO_SECONDS)
     try:
         yield
     finally:
         signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, handler)

@@ -1,8 +1,8 @@
-"""What an earlier program did on many command lines, the program of today still does.
+"""The current program does the same on many command lines as an earlier version did.
 
-``RENAMED`` and what stands beside it say which names have changed since ``expected.jsonl.gz`` was
-written; nothing else has to be filled in after names of columns, modules or words of messages
-have changed. ``record.py`` writes the file anew.
+``RENAMED`` and the constants after it list the names that changed since ``expected.jsonl.gz`` was
+recorded. Nothing else needs an update when columns, modules or messages change. ``record.py``
+records the file again.
 """
 
 import gzip
@@ -28,39 +28,42 @@ RENAMED: dict[str, dict[str, str]] = {
     "category": {"edited": "user_fields", "by_number": "is_placeholder"},
     "grid": {"edited": "user_fields", "by_number": "is_placeholder"},
 }
-"""By the type of an export's line (``package``, ``category``, ``grid``) or the name of a table
-(``fetches``, ``validators``, ``runs``): names of columns then, and what they are called now."""
+"""Old and new names of columns.
+
+The keys are the type of an export's line (``package``, ``category``, ``grid``) or the name of a
+table (``fetches``, ``validators``, ``runs``).
+"""
 
 RENAMED_FIELDS: dict[str, str] = {}
-"""Values in such a list of the names of fields (``edited``): then, and now."""
+"""Old and new values in the columns of ``FIELD_LISTS``."""
 
 FIELD_LISTS = frozenset({"edited", "user_fields"})
-"""The columns that hold names of fields, by their old and new names."""
+"""Columns that hold names of fields, under their old and new names."""
 
 DUMP_TYPE = {"catalogue": "catalogue"}
-"""The type of the first line of an export: then, and now."""
+"""Old and new type of the first line of an export."""
 
 DUMP_VERSION = {2: 3}
-"""The version in it: then, and now."""
+"""Old and new version in the first line of an export."""
 
 _WORDS = re.compile(r"[^\W_][\w.-]*[^\W_]|[^\W_]")
 _NUMBERS = re.compile(r"\d+(?:[.,:]\d+)*")
-_PLACES = re.compile(r"<[A-Z0-9]+>")
-_SAID = re.compile(r'"message": "(?:[^"\\]|\\.)+"')
-"""A member of JSON for people, not empty: its words may change."""
+_PLACEHOLDERS = re.compile(r"<[A-Z0-9]+>")
+_MESSAGE = re.compile(r'"message": "(?:[^"\\]|\\.)+"')
+"""A message in JSON that is not empty: its text may change."""
 
 
-def _expected() -> dict[str, Json]:
+def _read_expected() -> dict[str, Json]:
     raw = gzip.decompress((FIXTURES / "expected.jsonl.gz").read_bytes())
-    told = [json.loads(line) for line in raw.splitlines()]
-    return {one["scenario"]: one for one in told}
+    scenarios = [json.loads(line) for line in raw.splitlines()]
+    return {scenario["scenario"]: scenario for scenario in scenarios}
 
 
-EXPECTED = _expected()
+EXPECTED = _read_expected()
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-def test_it_is_as_it_was(scenario: Scenario) -> None:
+def test_golden_scenario_is_unchanged(scenario: Scenario) -> None:
     then, now = EXPECTED[scenario.name], play(scenario)
     assert [case["name"] for case in now["cases"]] == [case["name"] for case in then["cases"]]
     slugs = frozenset(then["slugs"])
@@ -79,7 +82,7 @@ def test_it_is_as_it_was(scenario: Scenario) -> None:
     assert not different, "\n" + "\n".join(different)
 
 
-def test_every_scenario_is_expected() -> None:
+def test_every_golden_scenario_has_expected_results() -> None:
     assert list(EXPECTED) == [scenario.name for scenario in SCENARIOS]
 
 
@@ -87,7 +90,7 @@ def test_every_scenario_is_expected() -> None:
 
 
 def _differences(case: Case, then: Json, now: Json, slugs: frozenset[str]) -> Iterator[str]:
-    """Yield in what the two differ, each in a line."""
+    """Yield a line for each difference."""
     if then["code"] != now["code"]:
         yield f"exit code {then['code']} is now {now['code']}: {now['err']!r}"
         return
@@ -104,8 +107,10 @@ def _differences(case: Case, then: Json, now: Json, slugs: frozenset[str]) -> It
     match case.comparison:
         case "tokens":
             yield from _missing("out", then["out"], now["out"], slugs)
-        case "exact" if _unsaid(then["out"]) != _unsaid(now["out"]):
-            yield _first_difference("out", _unsaid(then["out"]), _unsaid(now["out"]))
+        case "exact" if _without_messages(then["out"]) != _without_messages(now["out"]):
+            yield _first_difference(
+                "out", _without_messages(then["out"]), _without_messages(now["out"])
+            )
             yield from _missing("out", then["out"], now["out"], slugs)
         case "dump":
             yield from _line_differences(_lines(then["out"]), _lines(now["out"]))
@@ -114,7 +119,7 @@ def _differences(case: Case, then: Json, now: Json, slugs: frozenset[str]) -> It
 
 
 def _frame(text: str) -> tuple[int, int, bool]:
-    """Return how many errors and hints there are, and whether an error comes first."""
+    """Return the numbers of errors and hints, and whether an error comes first."""
     lines = text.splitlines()
     errors = sum(line.startswith("error: ") for line in lines)
     hints = sum(line.startswith("hint: ") for line in lines)
@@ -122,7 +127,7 @@ def _frame(text: str) -> tuple[int, int, bool]:
 
 
 def _missing(stream: str, then: str, now: str, slugs: frozenset[str]) -> Iterator[str]:
-    """Yield which numbers, slugs and places were printed and are no longer."""
+    """Yield the numbers, slugs and placeholders that are no longer printed."""
     missing = _tokens(then, slugs) - _tokens(now, slugs)
     if missing:
         yield f"{stream}: {sorted(missing)} missing in {_short(now)}, was {_short(then)}"
@@ -130,21 +135,21 @@ def _missing(stream: str, then: str, now: str, slugs: frozenset[str]) -> Iterato
 
 def _tokens(text: str, slugs: frozenset[str]) -> set[str]:
     words = {word for word in _WORDS.findall(text) if word in slugs}
-    return words | set(_NUMBERS.findall(text)) | set(_PLACES.findall(text))
+    return words | set(_NUMBERS.findall(text)) | set(_PLACEHOLDERS.findall(text))
 
 
-def _unsaid(text: str) -> str:
-    """Take out sentences for people: their words may change."""
-    return _SAID.sub('"message": "…"', text)
+def _without_messages(text: str) -> str:
+    """Replace messages, whose text may change."""
+    return _MESSAGE.sub('"message": "…"', text)
 
 
 def _first_difference(where: str, then: str, now: str) -> str:
-    place = next(
-        (at for at, (a, b) in enumerate(zip(then, now, strict=False)) if a != b),
+    position = next(
+        (index for index, (a, b) in enumerate(zip(then, now, strict=False)) if a != b),
         min(len(then), len(now)),
     )
-    start = max(0, place - 60)
-    return f"{where}: …{then[start : place + 60]!r} is now …{now[start : place + 60]!r}"
+    start = max(0, position - 60)
+    return f"{where}: …{then[start : position + 60]!r} is now …{now[start : position + 60]!r}"
 
 
 def _short(text: str) -> str:
@@ -165,7 +170,7 @@ def _file_differences(then: Json, now: Json) -> Iterator[str]:
         elif name.endswith(".txt"):
             yield from _missing(name, before, after, frozenset())
         elif before != after:
-            text = (json.dumps(one, indent=1, sort_keys=True) for one in (before, after))
+            text = (json.dumps(value, indent=1, sort_keys=True) for value in (before, after))
             yield _first_difference(name, *text)
 
 
@@ -179,19 +184,22 @@ def _catalog_differences(then: Json, now: Json) -> Iterator[str]:
         for difference in _line_differences(before["lines"], after["lines"]):
             yield f"catalog {name!r}: {difference}"
         for table, rows in _normalized_tables(before["tables"]).items():
-            was, is_now = (
-                sorted(_unsaid(_row_text(row)) for row in some)
-                for some in (rows, after["tables"][table])
+            old_rows, new_rows = (
+                sorted(_without_messages(_row_text(row)) for row in table_rows)
+                for table_rows in (rows, after["tables"][table])
             )
-            if was != is_now:
-                gone, come = sorted(set(was) - set(is_now)), sorted(set(is_now) - set(was))
-                yield f"catalog {name!r}: {table}: {gone} are now {come}"
+            if old_rows != new_rows:
+                removed, added = (
+                    sorted(set(old_rows) - set(new_rows)),
+                    sorted(set(new_rows) - set(old_rows)),
+                )
+                yield f"catalog {name!r}: {table}: {removed} are now {added}"
 
 
 def _row_text(row: Json) -> str:
-    """Return a row as text that sorts; the report of a run, which is JSON in it, opened."""
-    opened = row | ({"report": json.loads(row["report"])} if row.get("report") else {})
-    return json.dumps(opened, sort_keys=True)
+    """Return a row as text that can be sorted, with the report of a run parsed."""
+    parsed = row | ({"report": json.loads(row["report"])} if row.get("report") else {})
+    return json.dumps(parsed, sort_keys=True)
 
 
 def _lines(text: str) -> list[Json]:
@@ -199,19 +207,22 @@ def _lines(text: str) -> list[Json]:
 
 
 def _line_differences(then: list[Json], now: list[Json]) -> Iterator[str]:
-    """Yield in what two exports differ."""
+    """Yield the differences between two exports."""
     before = normalized(then)
     if len(before) != len(now):
         yield f"{len(before)} lines are now {len(now)}"
     for old, new in zip(before, now, strict=False):
         for key in [*old, *(key for key in new if key not in old)]:
-            one, other = old.get(key, "absent"), _unsaid_rows(key, new.get(key, "absent"))
-            if _unsaid_rows(key, one) != other:
-                yield f"{old.get('slug')}: {key}: {one!r} is now {other!r}"
+            old_value, new_value = (
+                old.get(key, "absent"),
+                _without_message_values(key, new.get(key, "absent")),
+            )
+            if _without_message_values(key, old_value) != new_value:
+                yield f"{old.get('slug')}: {key}: {old_value!r} is now {new_value!r}"
 
 
 def normalized(content: list[Json]) -> list[Json]:
-    """Return the lines of an export of then as the program of today would write them."""
+    """Return the lines of an old export as the current program would write them."""
     return [_normalized_line(line) for line in content]
 
 
@@ -233,16 +244,19 @@ def _normalized_tables(tables: Json) -> dict[str, list[Json]]:
 
 def _renamed(row: Json, kind: str) -> dict[str, Json]:
     names = RENAMED.get(kind, {})
-    found: dict[str, Json] = {names.get(name, name): value for name, value in row.items()}
-    for name in FIELD_LISTS & found.keys():
-        found[name] = [RENAMED_FIELDS.get(field, field) for field in found[name]]
-    return found
+    renamed: dict[str, Json] = {names.get(name, name): value for name, value in row.items()}
+    for name in FIELD_LISTS & renamed.keys():
+        renamed[name] = [RENAMED_FIELDS.get(field, field) for field in renamed[name]]
+    return renamed
 
 
-def _unsaid_rows(key: str, value: Json) -> Json:
-    """Take out of rows what is said to people."""
+def _without_message_values(key: str, value: Json) -> Json:
+    """Remove messages from rows."""
     if key == "fetches" and isinstance(value, list):
-        return [{name: one for name, one in row.items() if name != "message"} for row in value]
+        return [
+            {name: field_value for name, field_value in row.items() if name != "message"}
+            for row in value
+        ]
     if key in {"pypi_tried", "pypi_lookup_note"}:
         return value is None
     return value

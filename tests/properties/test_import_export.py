@@ -1,4 +1,4 @@
-"""Whatever a record holds, it is shown as it came; whatever a catalogue holds, it comes back."""
+"""Any record is shown as it was imported, and any catalog survives an export and import."""
 
 import contextlib
 import io
@@ -20,10 +20,10 @@ from pkgharvest.model.errors import Malformed
 from pkgharvest.model.json_node import DecodeError, JsonNode
 from tests.support.catalogs import NOW, empty_catalog
 
-BASE = "https://site.example"
-PLAIN = OutputStyle(now=NOW, base_url=BASE)
+BASE_URL = "https://site.example"
+OUTPUT_STYLE = OutputStyle(now=NOW, base_url=BASE_URL)
 
-# Half characters become U+FFFD: no encoding holds them.
+# Without surrogates: no encoding has them, and they are replaced by U+FFFD.
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 titles = texts.filter(lambda text: text.strip() != "")
 slugs = st.from_regex(r"[a-z0-9_-]{1,12}", fullmatch=True)
@@ -45,7 +45,7 @@ extras = st.dictionaries(st.sampled_from(["usage", "score", "\ud800", "caf\u00e9
 
 
 def links(resource: str) -> st.SearchStrategy[str]:
-    return ids.map(lambda number: f"{BASE}/api/v4/{resource}/{number}/")
+    return ids.map(lambda number: f"{BASE_URL}/api/v4/{resource}/{number}/")
 
 
 repositories = (
@@ -118,28 +118,28 @@ resources = st.one_of(resource_packages, resource_packages, categories, grids)
 
 
 @contextlib.contextmanager
-def place() -> Iterator[Path]:
+def temporary_catalog() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "catalog.db"
         path.write_bytes(empty_catalog())
         yield path
 
 
-def ignored(_: object) -> None:
-    """Hear what becomes of it, and do nothing."""
+def ignore(_: object) -> None:
+    """Ignore the result."""
 
 
-def take(path: Path, data: str) -> list[ImportResult]:
-    told: list[ImportResult] = []
-    Importer(path, NOW, on_result=told.append).import_stream("data", io.BytesIO(data.encode()))
-    return told
+def import_text(path: Path, data: str) -> list[ImportResult]:
+    results: list[ImportResult] = []
+    Importer(path, NOW, on_result=results.append).import_stream("data", io.BytesIO(data.encode()))
+    return results
 
 
-def taken(path: Path, *told: object) -> list[ImportResult]:
-    return take(path, "".join(json.dumps(one) + "\n" for one in told))
+def import_documents(path: Path, *given_documents: object) -> list[ImportResult]:
+    return import_text(path, "".join(json.dumps(document) + "\n" for document in given_documents))
 
 
-def exported(path: Path) -> str:
+def export_text(path: Path) -> str:
     return "".join(exports.export_jsonl(path, packages.PackageFilter()))
 
 
@@ -150,39 +150,43 @@ def problems(path: Path) -> tuple[str, ...]:
 
 @given(record=resource_packages, extra=extras)
 @settings(max_examples=40, deadline=None)
-def test_a_record_is_shown_as_it_came(record: dict[str, Any], extra: dict[str, Any]) -> None:
-    with place() as path:
-        [told] = taken(path, record | extra)
-        assert told.outcome == "added", told
+def test_any_imported_record_is_shown_unchanged(
+    record: dict[str, Any], extra: dict[str, Any]
+) -> None:
+    with temporary_catalog() as path:
+        [result] = import_documents(path, record | extra)
+        assert result.outcome == "added", result
         with database.open_reader(path) as conn:
             [package] = packages.read_packages(conn, [record["id"]])
-        shown = json.loads(json.dumps(record_values(package, RECORD_FIELDS, PLAIN)))
-        wanted = record | {
+        shown = json.loads(json.dumps(record_values(package, RECORD_FIELDS, OUTPUT_STYLE)))
+        expected = record | {
             key: record[key] and record[key].replace(".000000Z", "Z")
             for key in ("created", "modified", "last_updated", "last_fetched")
         }
-        assert shown == wanted
-        assert [one.outcome for one in taken(path, record | extra)] == ["unchanged"]
+        assert shown == expected
+        assert [again.outcome for again in import_documents(path, record | extra)] == ["unchanged"]
 
 
-@given(some=st.lists(st.tuples(resources, extras), min_size=1, max_size=6))
+@given(generated=st.lists(st.tuples(resources, extras), min_size=1, max_size=6))
 @settings(max_examples=40, deadline=None)
-def test_what_is_exported_comes_back(some: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
-    told = [extra | resource for resource, extra in some]
-    with place() as path, place() as other:
-        first = taken(path, *told)
-        assert len(first) == len(told)
-        assert first[0].outcome == "added"
+def test_any_catalog_survives_an_export_and_import(
+    generated: list[tuple[dict[str, Any], dict[str, Any]]],
+) -> None:
+    given_documents = [extra | resource for resource, extra in generated]
+    with temporary_catalog() as path, temporary_catalog() as other:
+        results = import_documents(path, *given_documents)
+        assert len(results) == len(given_documents)
+        assert results[0].outcome == "added"
         assert problems(path) == ()
-        data = exported(path)
-        assert all(one.outcome == "added" for one in take(other, data))
-        assert exported(other) == data
+        data = export_text(path)
+        assert all(result.outcome == "added" for result in import_text(other, data))
+        assert export_text(other) == data
         assert problems(other) == ()
-        assert all(one.outcome == "unchanged" for one in take(other, data))
+        assert all(result.outcome == "unchanged" for result in import_text(other, data))
 
 
 @given(value=documents)
-def test_no_document_upsets_the_reader(value: object) -> None:
+def test_any_json_document_is_decoded_or_rejected(value: object) -> None:
     with contextlib.suppress(DecodeError):
         decode.decode_resource(JsonNode(value, "data"))
 
@@ -193,22 +197,22 @@ def test_no_document_upsets_the_reader(value: object) -> None:
     value=documents,
 )
 @settings(max_examples=40, deadline=None)
-def test_a_strange_value_is_taken_or_refused(
+def test_any_value_in_a_record_is_imported_or_skipped(
     record: dict[str, Any], key: int, value: object
 ) -> None:
-    odd = record | {list(record)[key % len(record)]: value}
-    with place() as path:
-        [told, *_] = taken(path, odd, category(6))
-        assert told.outcome in {"added", "skipped"}
-        assert (told.message != "") >= (told.outcome == "skipped")
+    changed = record | {list(record)[key % len(record)]: value}
+    with temporary_catalog() as path:
+        [result, *_] = import_documents(path, changed, category(6))
+        assert result.outcome in {"added", "skipped"}
+        assert (result.message != "") >= (result.outcome == "skipped")
         assert problems(path) == ()
-        assert exported(path)
+        assert export_text(path)
 
 
 @given(data=st.binary(max_size=60))
-def test_no_bytes_upset_the_reader(data: bytes) -> None:
-    with place() as path, contextlib.suppress(Malformed):
-        Importer(path, NOW, on_result=ignored).import_stream("data", io.BytesIO(data))
+def test_any_bytes_are_imported_or_rejected(data: bytes) -> None:
+    with temporary_catalog() as path, contextlib.suppress(Malformed):
+        Importer(path, NOW, on_result=ignore).import_stream("data", io.BytesIO(data))
 
 
 def category(number: int) -> dict[str, Any]:

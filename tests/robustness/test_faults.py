@@ -1,7 +1,7 @@
-"""The table of faults, row by row, on the command line: what is seen, and that nothing is lost.
+"""Every fault case through the command line: what is reported, and that no data is lost.
 
-Each time: a good fetch; then there are news, but the host that has them misbehaves; then it is well
-again. ``faults.py`` has the table.
+Each test makes a good fetch, then updates a host that misbehaves, then repairs the host.
+The table of cases is in ``tests/support/faults.py``.
 """
 
 import contextlib
@@ -22,47 +22,51 @@ from pkgharvest.transport import httpx_transport
 from tests.standins.server import Fault
 from tests.support.command_line import CommandLine, Result
 from tests.support.faults import (
-    AWAY,
-    PLACES,
+    FAULT_CASES,
+    FAULT_POINTS,
+    OTHER_HOST,
     QUOTA,
-    ROWS,
-    STRANGER,
-    End,
-    Place,
-    Row,
-    cells,
+    REDIRECT_AWAY,
+    FaultCase,
+    FaultPoint,
+    Outcome,
+    applicable_cases,
     hundred_megabytes,
 )
 from tests.support.github_case import NOW
 from tests.support.world import PUSHED, SOURCE, TOKEN, World
 
 HOUR = dt.timedelta(hours=1)
-FAULTY, WELL = NOW + 2 * HOUR, NOW + 4 * HOUR
-"""Of one day, so that the window of the curve stays where it is."""
+FAULTY_TIME, REPAIRED_TIME = NOW + 2 * HOUR, NOW + 4 * HOUR
+"""On the same day, so that the 52 weeks do not move."""
 
-BESIDE: dict[Place, frozenset[str]] = dict.fromkeys(PLACES, frozenset({"pypi"})) | {
+OTHER_SOURCES: dict[FaultPoint, frozenset[str]] = dict.fromkeys(
+    FAULT_POINTS, frozenset({"pypi"})
+) | {
     "pypi": frozenset({"repo"}),
     "pypistats": frozenset(),
 }
-"""Sources that the same run fetches well."""
+"""Other sources that the same run fetches successfully."""
 
-PATTERN: dict[Place, str] = dict.fromkeys(PLACES, "") | {
+FAULTY_PATHS: dict[FaultPoint, str] = dict.fromkeys(FAULT_POINTS, "") | {
     "commits": "/commits",
     "contributors": "/contributors",
     "withheld": "/repos/",
 }
-"""Of the requests that go wrong."""
+"""Patterns of the requests that fail."""
 
-MAY_MOVE: dict[Place, frozenset[str]] = dict.fromkeys(PLACES, frozenset()) | {
-    # What else the host tells is well, and new.
+MAY_CHANGE: dict[FaultPoint, frozenset[str]] = dict.fromkeys(FAULT_POINTS, frozenset()) | {
+    # The other responses of the host are good and new.
     "commits": frozenset({"modified", "repo_watchers", "participants"}),
     "contributors": frozenset({"modified", "repo_watchers", "commits_over_52", "last_updated"}),
-    # The repository was fetched, and nothing was new there.
+    # The repository was fetched and had not changed.
     "pypi": frozenset({"last_fetched"}),
 }
 
-WORDS: dict[Place, tuple[str, ...]] = dict.fromkeys(PLACES, ("fetch", "--all", "--json")) | {
-    # Of downloads there are news once a day, if nobody insists.
+ARGUMENTS: dict[FaultPoint, tuple[str, ...]] = dict.fromkeys(
+    FAULT_POINTS, ("fetch", "--all", "--json")
+) | {
+    # Downloads are fetched once a day by default.
     "pypistats": ("fetch", "--all", "--json", "--source", "downloads", "--stale", "1h"),
 }
 
@@ -75,137 +79,141 @@ def world() -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def fetched(world: World, tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
-    """Return catalogues after a good fetch, without a token and with one."""
-    made = {}
+    """Return catalogs after a good fetch, without a token and with one."""
+    databases = {}
     for token in (False, True):
         shell = CommandLine(tmp_path_factory.mktemp("fetched"), world.variables(token=token))
         shell.ok("add", "octo/cat")
         shell.ok("fetch", "--all")
-        made[token] = shell.db
-    return made
+        databases[token] = shell.db
+    return databases
 
 
 @contextlib.contextmanager
-def faulty(
-    world: World, fetched: dict[bool, Path], directory: Path, place: Place
+def faulty_catalog(
+    world: World, fetched: dict[bool, Path], directory: Path, point: FaultPoint
 ) -> Iterator[CommandLine]:
-    """Bring a catalogue after its good fetch, two hours later, when there are news."""
-    token = place in {"graphql", "withheld"}
+    """Return a catalog two hours after its good fetch, when there is new data."""
+    token = point in {"graphql", "withheld"}
     shell = CommandLine(directory, world.variables(token=token))
     shell.db.parent.mkdir(parents=True)
     shutil.copy(fetched[token], shell.db)
-    shell.clock = FixedClock(FAULTY)
+    shell.clock = FixedClock(FAULTY_TIME)
     world.heal()
-    world.tell(SOURCE[place])
-    if place == "withheld":
+    world.update_source(SOURCE[point])
+    if point == "withheld":
         world.github.forbidden.add("octo/cat")
     try:
         yield shell
     finally:
         world.heal()
-        world.tell(None)
+        world.update_source(None)
 
 
-def break_(world: World, shell: CommandLine, place: Place, fault: Fault | None) -> None:
-    """Let the host misbehave; without a fault nobody listens there."""
+def inject_fault(world: World, shell: CommandLine, point: FaultPoint, fault: Fault | None) -> None:
+    """Make the host misbehave; without a fault it refuses connections."""
     if fault is None:
         name = {"pypi": "PKGHARVEST_PYPI_URL", "pypistats": "PKGHARVEST_PYPISTATS_URL"}.get(
-            place, "GITHUB_API_URL"
+            point, "GITHUB_API_URL"
         )
         shell.variables[name] = "http://127.0.0.1:1"
         return
     headers = fault.headers and {
-        name: value.replace(STRANGER, world.stranger.url) for name, value in fault.headers.items()
+        name: value.replace(OTHER_HOST, world.other_host.url)
+        for name, value in fault.headers.items()
     }
-    world.server(place).fault(PATTERN[place], dataclasses.replace(fault, headers=headers))
+    world.server(point).fault(FAULTY_PATHS[point], dataclasses.replace(fault, headers=headers))
 
 
-def impatient(monkeypatch: pytest.MonkeyPatch, fault: Fault) -> None:
-    """Let no host have the time that it has otherwise: a minute is too long for a test."""
-    silence, whole = (5.0, 0.2) if fault.drip else (0.1, 5.0)
-    hurried = functools.partial(
-        httpx_transport.HttpxTransport, read_timeout=silence, total_timeout=whole
+def shorten_timeouts(monkeypatch: pytest.MonkeyPatch, fault: Fault) -> None:
+    """Shorten the timeouts of all requests: a minute is too long for a test."""
+    read_seconds, total_seconds = (5.0, 0.2) if fault.drip else (0.1, 5.0)
+    transport_class = functools.partial(
+        httpx_transport.HttpxTransport, read_timeout=read_seconds, total_timeout=total_seconds
     )
-    monkeypatch.setattr(httpx_transport, "HttpxTransport", hurried)
+    monkeypatch.setattr(httpx_transport, "HttpxTransport", transport_class)
 
 
-# ── what must be true of every row ───────────────────────────────────────────────────────
+# ── assertions for every case ────────────────────────────────────────────────────────────
 
 
-def expect_told(result: Result, place: Place, end: End) -> None:
-    """See that exit code, standard error and the run's record tell what it was."""
-    source = SOURCE[place]
-    assert result.code == end.code, result
+def assert_reported(result: Result, point: FaultPoint, outcome: Outcome) -> None:
+    """Assert that exit code, standard error and report describe the outcome."""
+    source = SOURCE[point]
+    assert result.code == outcome.code, result
     report = result.json()
-    assert report["stopped"] == end.stopped
+    assert report["stopped"] == outcome.stopped
     counts = report["packages"]
-    assert (counts["failed"], counts["deferred"]) == (int(end.kind is not None), int(end == QUOTA))
+    assert (counts["failed"], counts["deferred"]) == (
+        int(outcome.kind is not None),
+        int(outcome == QUOTA),
+    )
     line, *others = result.err.splitlines()
     assert line.startswith("1 package")
     assert not others or (others[0] == "" and others[1].startswith("hint: ") and not others[2:])
-    if end.kind is None:
+    if outcome.kind is None:
         assert report["failures"] == []
         assert "failed" not in line
     else:
         (failure,) = report["failures"]
         assert list(failure) == ["slug", "source", "error", "message"]
         assert (failure["slug"], failure["source"]) == ("cat", source)
-        assert failure["error"] == end.kind
-        assert line.endswith(f"; failed: cat ({source}: {end.kind}: {failure['message']})")
-    assert end.says in result.err
-    assert TOKEN[-5:] not in result.out + result.err  # four characters may be told, and no more
+        assert failure["error"] == outcome.kind
+        assert line.endswith(f"; failed: cat ({source}: {outcome.kind}: {failure['message']})")
+    assert outcome.message in result.err
+    assert TOKEN[-5:] not in result.out + result.err  # only the last four characters may be printed
     assert "Traceback" not in result.err
 
 
-def expect_kept(good: Any, bad: Any, place: Place, end: End) -> None:
-    """See that no good value was lost, and that ``fetches`` tells how old each is."""
+def assert_nothing_lost(good: Any, bad: Any, point: FaultPoint, outcome: Outcome) -> None:
+    """Assert that no good value was lost and that ``fetches`` has the age of each."""
     names = list(good)[:18]
-    may_move = MAY_MOVE[place]
-    if end.status != "active":
-        may_move = may_move | {"modified"}
-    if end.code == 0:
-        may_move = may_move | {"modified", "last_fetched"}
-    assert {name for name in names if bad[name] != good[name]} <= may_move
-    assert bad["status"] == end.status
-    own = SOURCE[place]
+    may_change = MAY_CHANGE[point]
+    if outcome.status != "active":
+        may_change = may_change | {"modified"}
+    if outcome.code == 0:
+        may_change = may_change | {"modified", "last_fetched"}
+    assert {name for name in names if bad[name] != good[name]} <= may_change
+    assert bad["status"] == outcome.status
+    own_source = SOURCE[point]
     for source, before in good["fetches"].items():
         after = bad["fetches"][source]
-        if source != own or end.code == 0:
-            fetched = source in {own, *BESIDE[place]}
-            assert about(after["last_success"], FAULTY if fetched else NOW), source
+        if source != own_source or outcome.code == 0:
+            fetched = source in {own_source, *OTHER_SOURCES[point]}
+            assert is_about(after["last_success"], FAULTY_TIME if fetched else NOW), source
             assert after["last_error"] is None
             continue
         assert after["last_success"] == before["last_success"]
-        if end.kind is None:
+        if outcome.kind is None:
             assert after["last_error"] == "rate_limited"
             assert after["consecutive_failures"] == 0
         else:
-            assert after["last_error"] == end.kind
-            assert about(after["last_attempt"], FAULTY)
+            assert after["last_error"] == outcome.kind
+            assert is_about(after["last_attempt"], FAULTY_TIME)
             assert after["consecutive_failures"] == 1
-            at_once = end.kind == "unauthorized"  # another token may do
-            assert about(after["next_due"], FAULTY if at_once else FAULTY + HOUR)
+            due_at_once = outcome.kind == "unauthorized"  # another token may work
+            assert is_about(after["next_due"], FAULTY_TIME if due_at_once else FAULTY_TIME + HOUR)
 
 
-def about(text: str, moment: dt.datetime) -> bool:
-    """Say whether ``text`` is ``moment``, or as much later as was waited for a host."""
+def is_about(text: str, moment: dt.datetime) -> bool:
+    """Return whether ``text`` is ``moment`` or at most a minute later, after waits for a host."""
     return moment <= dt.datetime.fromisoformat(text) < moment + dt.timedelta(minutes=1)
 
 
-def expect_news(shell: CommandLine, place: Place, end: End) -> None:
-    """See that all is well again."""
+def assert_updated(shell: CommandLine, point: FaultPoint, outcome: Outcome) -> None:
+    """Assert that the repaired host's new data was fetched."""
     record = shell.show("cat", "--full")
     assert record["status"] == "active"
-    for source, one in record["fetches"].items():
-        last = WELL
-        if source != SOURCE[place]:
-            # What a run that stopped had committed already, the next does not ask again.
-            last = FAULTY if end.stopped is not None else WELL
-            last = last if source in BESIDE[place] else NOW
-        assert about(one["last_success"], last)
-        assert one["last_error"] is None
-        assert one["consecutive_failures"] == 0
-    match SOURCE[place]:
+    for source, state in record["fetches"].items():
+        expected_success = REPAIRED_TIME
+        if source != SOURCE[point]:
+            # The next run does not fetch again what a stopped run saved.
+            expected_success = FAULTY_TIME if outcome.stopped is not None else REPAIRED_TIME
+            expected_success = expected_success if source in OTHER_SOURCES[point] else NOW
+        assert is_about(state["last_success"], expected_success)
+        assert state["last_error"] is None
+        assert state["consecutive_failures"] == 0
+    match SOURCE[point]:
         case "repo":
             assert record["repo_watchers"] == 100
             assert record["last_updated"] == format_instant(PUSHED)
@@ -221,113 +229,127 @@ def expect_news(shell: CommandLine, place: Place, end: End) -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "place", "end"),
-    [pytest.param(*cell, id=f"{cell[1]}-{cell[0].name}") for cell in cells()],
+    ("fault_case", "point", "outcome"),
+    [
+        pytest.param(fault_case, point, outcome, id=f"{point}-{fault_case.name}")
+        for fault_case, point, outcome in applicable_cases()
+    ],
 )
-def test_nothing_is_lost(
+def test_a_fault_loses_no_data(
     world: World,
     fetched: dict[bool, Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    row: Row,
-    place: Place,
-    end: End,
+    fault_case: FaultCase,
+    point: FaultPoint,
+    outcome: Outcome,
 ) -> None:
-    with faulty(world, fetched, tmp_path, place) as shell:
+    with faulty_catalog(world, fetched, tmp_path, point) as shell:
         good = shell.show("cat", "--full")
-        break_(world, shell, place, row.fault)
+        inject_fault(world, shell, point, fault_case.fault)
         with monkeypatch.context() as patched:
-            if row.fault is not None and (row.fault.delay or row.fault.drip):
-                impatient(patched, row.fault)
-            result = shell.run(*WORDS[place])
-        expect_told(result, place, end)
-        expect_kept(good, shell.show("cat", "--full"), place, end)
-        if end.tries is not None:
-            met = [one for one in world.server(place).log if PATTERN[place] in one.target]
-            assert len(met) == end.tries
-        expect_no_token_elsewhere(world, place, row)
+            if fault_case.fault is not None and (fault_case.fault.delay or fault_case.fault.drip):
+                shorten_timeouts(patched, fault_case.fault)
+            result = shell.run(*ARGUMENTS[point])
+        assert_reported(result, point, outcome)
+        assert_nothing_lost(good, shell.show("cat", "--full"), point, outcome)
+        if outcome.requests is not None:
+            faulty_requests = [
+                request
+                for request in world.server(point).log
+                if FAULTY_PATHS[point] in request.target
+            ]
+            assert len(faulty_requests) == outcome.requests
+        assert_token_stays_with_github(world, point, fault_case)
 
-        world.server(place).heal()
+        world.server(point).heal()
         world.github.forbidden.clear()
         shell.variables |= world.variables()
-        shell.clock = FixedClock(WELL)
-        shell.ok(*WORDS[place], "--retry-failed")
-        expect_news(shell, place, end)
+        shell.clock = FixedClock(REPAIRED_TIME)
+        shell.ok(*ARGUMENTS[point], "--retry-failed")
+        assert_updated(shell, point, outcome)
 
 
-def expect_no_token_elsewhere(world: World, place: Place, row: Row) -> None:
-    token = {f"Bearer {TOKEN}" if place in {"graphql", "withheld"} else None}
-    assert {one.headers.get("authorization") for one in world.github.log} <= token
-    sent = [one.headers.get("authorization") for one in world.stranger.log]
-    assert sent == ([None] if row.fault == AWAY else [])
+def assert_token_stays_with_github(world: World, point: FaultPoint, fault_case: FaultCase) -> None:
+    token = {f"Bearer {TOKEN}" if point in {"graphql", "withheld"} else None}
+    assert {request.headers.get("authorization") for request in world.github.log} <= token
+    sent_tokens = [request.headers.get("authorization") for request in world.other_host.log]
+    assert sent_tokens == ([None] if fault_case.fault == REDIRECT_AWAY else [])
 
 
-def test_the_table_is_whole() -> None:
-    assert len({row.name for row in ROWS}) == len(ROWS)
-    for row in ROWS:
-        assert set(row.elsewhere) <= set(PLACES)
-        assert all(row.elsewhere.values())  # a place that is left out has its reason
+def test_the_table_of_faults_is_consistent() -> None:
+    assert len({fault_case.name for fault_case in FAULT_CASES}) == len(FAULT_CASES)
+    for fault_case in FAULT_CASES:
+        assert set(fault_case.special_outcomes) <= set(FAULT_POINTS)
+        assert all(fault_case.special_outcomes.values())  # a point that is left out has its reason
 
 
-# ── downloads beside the others ──────────────────────────────────────────────────────────
+# ── downloads in the background ──────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
-    "row",
-    [row for row in ROWS if row.name in {"500", "429 in HTML, of no length", "no JSON"}],
-    ids=lambda row: row.name,
+    "fault_case",
+    [
+        fault_case
+        for fault_case in FAULT_CASES
+        if fault_case.name in {"500", "429 with HTML", "not JSON"}
+    ],
+    ids=lambda fault_case: fault_case.name,
 )
-def test_downloads_hold_nothing_up(
-    world: World, fetched: dict[bool, Path], tmp_path: Path, row: Row
+def test_nothing_waits_for_failing_downloads(
+    world: World, fetched: dict[bool, Path], tmp_path: Path, fault_case: FaultCase
 ) -> None:
-    """In a run for everything, the day after."""
+    """In a run with all sources, a day later."""
     tomorrow = NOW + dt.timedelta(days=1)
-    with faulty(world, fetched, tmp_path, "pypistats") as shell:
-        world.tell("pypi")
+    with faulty_catalog(world, fetched, tmp_path, "pypistats") as shell:
+        world.update_source("pypi")
         shell.clock = FixedClock(tomorrow)
-        break_(world, shell, "pypistats", row.fault)
+        inject_fault(world, shell, "pypistats", fault_case.fault)
         result = shell.run("fetch", "--all", "--json")
-        assert result.code == row.end.code
-        assert [one["error"] for one in result.json()["failures"]] == [row.end.kind] * (
-            row.end.kind is not None
-        )
+        assert result.code == fault_case.outcome.code
+        assert [failure["error"] for failure in result.json()["failures"]] == [
+            fault_case.outcome.kind
+        ] * (fault_case.outcome.kind is not None)
         record = shell.show("cat", "--full")
         assert record["pypi_version"] == "1.2"
-        assert about(record["last_fetched"], tomorrow)
+        assert is_about(record["last_fetched"], tomorrow)
         assert record["downloads"] == {"last_day": 1, "last_week": 2, "last_month": 3}
-        assert record["fetches"]["downloads"]["last_error"] == (row.end.kind or "rate_limited")
+        assert record["fetches"]["downloads"]["last_error"] == (
+            fault_case.outcome.kind or "rate_limited"
+        )
 
 
 # ── a body of 100 MB ─────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("place", ["rest", "graphql", "pypi", "pypistats"])
-@pytest.mark.parametrize(("packed", "most"), [(False, 16), (True, 140)])
-def test_a_hundred_megabytes(
+@pytest.mark.parametrize("point", ["rest", "graphql", "pypi", "pypistats"])
+@pytest.mark.parametrize(("packed", "max_mib"), [(False, 16), (True, 140)])
+def test_a_response_of_a_hundred_megabytes(
     world: World,
     fetched: dict[bool, Path],
     tmp_path: Path,
-    place: Place,
+    point: FaultPoint,
     packed: bool,
-    most: int,
+    max_mib: int,
 ) -> None:
-    """Announced, it is not even begun; packed, it is unpacked up to the limit of 64 MiB.
+    """A body with a length is not read at all; a gzip body is unpacked up to 64 MiB.
 
-    ``most`` is in MiB. Packed it is ten times as much, lest the half of it be little enough.
+    ``max_mib`` is the peak of memory in MiB. The gzip body is ten times as large, so that even
+    half of it would exceed the peak.
     """
     headers = {"content-type": "application/json"}
     headers |= {"content-encoding": "gzip"} if packed else {}
     fault = Fault(status=200, headers=headers, body=hundred_megabytes(packed=packed))
-    end = End(code=3, kind="malformed", says="larger than 64 MiB")
-    with faulty(world, fetched, tmp_path, place) as shell:
+    outcome = Outcome(code=3, kind="malformed", message="larger than 64 MiB")
+    with faulty_catalog(world, fetched, tmp_path, point) as shell:
         good = shell.show("cat", "--full")
-        break_(world, shell, place, fault)
+        inject_fault(world, shell, point, fault)
         tracemalloc.start()
         try:
-            result = shell.run(*WORDS[place])
+            result = shell.run(*ARGUMENTS[point])
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-        assert peak < most * 2**20
-        expect_told(result, place, end)
-        expect_kept(good, shell.show("cat", "--full"), place, end)
+        assert peak < max_mib * 2**20
+        assert_reported(result, point, outcome)
+        assert_nothing_lost(good, shell.show("cat", "--full"), point, outcome)

@@ -1,4 +1,4 @@
-"""A clock that jumps in the middle of a run, and back: nothing breaks, nothing shuts for ever."""
+"""A clock that jumps during a run and back: nothing fails, and no source is blocked forever."""
 
 import asyncio
 import datetime as dt
@@ -26,20 +26,20 @@ SLUGS = ("r000", "r001", "r002")
 
 
 class JumpingClock:
-    """A clock that stands still, and jumps once, after it was looked at so many times."""
+    """A clock that stands still and jumps once, after ``after`` readings."""
 
     def __init__(self, start: dt.datetime, jump: dt.timedelta, *, after: int) -> None:
-        self.shown: set[dt.datetime] = set()
+        self.readings: set[dt.datetime] = set()
         self._start = start
         self._jump = jump
-        self._left = after
+        self._remaining = after
         self._slept = 0.0
 
     def now(self) -> dt.datetime:
-        self._left -= 1
-        jumped = self._jump if self._left < 0 else dt.timedelta()
+        self._remaining -= 1
+        jumped = self._jump if self._remaining < 0 else dt.timedelta()
         moment = self._start + jumped + dt.timedelta(seconds=self._slept)
-        self.shown.add(moment)
+        self.readings.add(moment)
         return moment
 
     def monotonic(self) -> float:
@@ -60,7 +60,7 @@ def hosts() -> Iterator[Hosts]:
 
 
 def instants(value: Any) -> Iterator[dt.datetime]:
-    """Return every instant of a JSON document, wherever it is."""
+    """Yield every instant in a JSON document, at any depth."""
     match value:
         case dict():
             for member in value.values():
@@ -72,8 +72,8 @@ def instants(value: Any) -> Iterator[dt.datetime]:
             yield dt.datetime.fromisoformat(value)
 
 
-def steady(shell: CommandLine) -> list[Any]:
-    """Return what a catalogue says that does not hang on when it was fetched."""
+def records_without_times(shell: CommandLine) -> list[Any]:
+    """Return all records without the fields that depend on the time of the fetch."""
     records = shell.ok("list", "--json").json()
     return [
         {name: value for name, value in record.items() if name not in {"modified", "last_fetched"}}
@@ -86,7 +86,7 @@ def steady(shell: CommandLine) -> list[Any]:
 
 @pytest.mark.parametrize(("after", "token"), [(1, False), (4, True), (9, False)])
 @pytest.mark.parametrize("jump", JUMPS, ids=str)
-def test_a_jump_in_the_middle_of_a_run(
+def test_a_clock_jump_during_a_run(
     shell: CommandLine, tmp_path: Path, hosts: Hosts, jump: dt.timedelta, after: int, token: bool
 ) -> None:
     if token:
@@ -94,23 +94,26 @@ def test_a_jump_in_the_middle_of_a_run(
     clock = JumpingClock(NOW, jump, after=after)
     shell.clock = clock
     report = shell.ok("fetch", "--all", "--json").json()
-    assert len({moment > NOW - DAY / 2 and moment < NOW + DAY / 2 for moment in clock.shown}) == 2
-    assert {*instants([report["started"], report["finished"]])} <= clock.shown
+    assert (
+        len({instant > NOW - DAY / 2 and instant < NOW + DAY / 2 for instant in clock.readings})
+        == 2
+    )
+    assert {*instants([report["started"], report["finished"]])} <= clock.readings
     for slug in SLUGS:
         record = shell.show(slug, "--full")
-        assert {*instants([record["last_fetched"], record["fetches"]])} <= clock.shown
+        assert {*instants([record["last_fetched"], record["fetches"]])} <= clock.readings
         assert record["repo_watchers"] == 72
         assert len(record["commits_over_52"]) == 52
     shell.ok("status")
 
-    # The clock is right again: the next run finds what one that never jumped would have found.
+    # With the right clock, the next run fetches what it would have fetched without the jump.
     shell.clock = FixedClock(LATER)
     shell.ok("fetch", "--all")
-    right = CommandLine(tmp_path / "right", hosts.variables)
-    right.ok("add", *(f"octo/{slug}" for slug in SLUGS))
-    right.clock = FixedClock(LATER)
-    right.ok("fetch", "--all")
-    assert steady(shell) == steady(right)
+    expected = CommandLine(tmp_path / "right", hosts.variables)
+    expected.ok("add", *(f"octo/{slug}" for slug in SLUGS))
+    expected.clock = FixedClock(LATER)
+    expected.ok("fetch", "--all")
+    assert records_without_times(shell) == records_without_times(expected)
     for slug in SLUGS:
         fetched = dt.datetime.fromisoformat(shell.show(slug)["last_fetched"])
         assert LATER <= fetched < LATER + dt.timedelta(minutes=1)
@@ -120,10 +123,10 @@ def test_a_jump_in_the_middle_of_a_run(
 
 
 @pytest.mark.parametrize("jump", JUMPS, ids=str)
-def test_a_quota_is_waited_for_an_hour_whatever_the_clock_says(
+def test_the_wait_for_a_quota_does_not_depend_on_the_clock(
     shell: CommandLine, hosts: Hosts, jump: dt.timedelta
 ) -> None:
-    """The host's own clock counts, which is in its ``Date``."""
+    """The wait follows the host's own clock, which is in its ``Date`` header."""
     clock = JumpingClock(NOW, jump, after=4)
     hosts.github._now = lambda: unix_now() + int(clock.monotonic())
     hosts.github.quota.remaining = 4
@@ -131,11 +134,11 @@ def test_a_quota_is_waited_for_an_hour_whatever_the_clock_says(
     report = shell.ok("fetch", "--all", "--wait", "--json").json()
     assert report["packages"]["updated"] == len(SLUGS)
     assert 3_500 < clock.monotonic() < 3_700
-    assert {one.status for one in hosts.github.log} == {200}
+    assert {request.status for request in hosts.github.log} == {200}
 
 
 @pytest.mark.parametrize("jump", JUMPS, ids=str)
-def test_a_quota_does_not_outlive_its_run(
+def test_a_quota_does_not_outlast_its_run_after_a_clock_jump(
     shell: CommandLine, hosts: Hosts, jump: dt.timedelta
 ) -> None:
     shell.clock = JumpingClock(NOW, jump, after=4)
@@ -147,19 +150,19 @@ def test_a_quota_does_not_outlive_its_run(
     assert {shell.show(slug)["repo_watchers"] for slug in SLUGS} == {72}
 
 
-# ── what a wrong clock leaves behind ─────────────────────────────────────────────────────
+# ── after a wrong clock ──────────────────────────────────────────────────────────────────
 
 
 @pytest.fixture
-def fetched_in_years(shell: CommandLine) -> CommandLine:
-    """A catalogue that was fetched while the clock was wrong by years; it is right again."""
+def fetched_with_wrong_clock(shell: CommandLine) -> CommandLine:
+    """Return a catalog that was fetched with a clock 20 years ahead; the clock is right again."""
     shell.clock = FixedClock(NOW + 20 * YEAR)
     shell.ok("fetch", "--all")
     shell.clock = FixedClock(LATER)
     return shell
 
 
-def test_a_failure_of_a_wrong_clock_does_not_shut_for_years(
+def test_a_failure_with_a_wrong_clock_causes_no_endless_back_off(
     shell: CommandLine, hosts: Hosts
 ) -> None:
     hosts.github.fault("r001", Fault(status=500))
@@ -171,20 +174,20 @@ def test_a_failure_of_a_wrong_clock_does_not_shut_for_years(
     assert shell.show("r001")["repo_watchers"] == 72
 
 
-def test_a_success_of_a_wrong_clock_is_not_fresh_for_years(
-    fetched_in_years: CommandLine, hosts: Hosts
+def test_a_success_with_a_wrong_clock_becomes_stale(
+    fetched_with_wrong_clock: CommandLine, hosts: Hosts
 ) -> None:
     hosts.asked()
-    fetched_in_years.ok("fetch", "--all", "--stale", "24h")
+    fetched_with_wrong_clock.ok("fetch", "--all", "--stale", "24h")
     assert all(hosts.asked())
 
 
-def test_contributors_of_a_wrong_clock_are_not_kept_for_years(
-    fetched_in_years: CommandLine, hosts: Hosts
+def test_contributors_read_with_a_wrong_clock_are_read_again(
+    fetched_with_wrong_clock: CommandLine, hosts: Hosts
 ) -> None:
     repo = hosts.github._by_name["octo/r001"]
     repo.pushed_at = LATER
     repo.contributors = [*repo.contributors, FakeContributor(name="lisa", contributions=1)]
-    fetched_in_years.clock = FixedClock(LATER + DAY)
-    fetched_in_years.ok("fetch", "--all")
-    assert fetched_in_years.show("r001")["participants"] == ["mona", "hubot", "lisa"]
+    fetched_with_wrong_clock.clock = FixedClock(LATER + DAY)
+    fetched_with_wrong_clock.ok("fetch", "--all")
+    assert fetched_with_wrong_clock.show("r001")["participants"] == ["mona", "hubot", "lisa"]

@@ -1,4 +1,4 @@
-"""What can be wrong with the machine: its disk, its database's other users, its patience."""
+"""Faults of the machine: a full disk, a database in use, signals."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ import pytest
 from pkgharvest.catalog import database, results
 from tests.standins.server import Fault
 from tests.support.command_line import CommandLine, Result
-from tests.support.faults import Place
+from tests.support.faults import FaultPoint
 from tests.support.hosts import Hosts
 from tests.support.world import World
 
@@ -25,21 +25,23 @@ pytestmark = pytest.mark.repositories(8)
 SLUGS = [f"r{number:03}" for number in range(8)]
 
 
-def opened(monkeypatch: pytest.MonkeyPatch, pragma: str) -> None:
-    """Let ``pragma`` be said on every connection to a catalogue that is to be written."""
+def add_pragma(monkeypatch: pytest.MonkeyPatch, pragma: str) -> None:
+    """Run ``pragma`` on every new connection that writes to a catalog."""
     connect = database._connect
 
-    def changed(path: Path, how: str, busy_seconds: float = 30.0) -> sqlite3.Connection:
-        conn = connect(path, how, busy_seconds)
-        if how.startswith("rw"):
+    def connect_with_pragma(
+        path: Path, mode: str, busy_seconds: float = 30.0
+    ) -> sqlite3.Connection:
+        conn = connect(path, mode, busy_seconds)
+        if mode.startswith("rw"):
             conn.execute(pragma)
         return conn
 
-    monkeypatch.setattr(database, "_connect", changed)
+    monkeypatch.setattr(database, "_connect", connect_with_pragma)
 
 
-def done(shell: CommandLine) -> set[str]:
-    """Return the packages that were fetched, from both of their sources."""
+def fetched_packages(shell: CommandLine) -> set[str]:
+    """Return the packages that were fetched from both sources."""
     query = """
         SELECT slug FROM fetches JOIN packages ON id = package_id
         GROUP BY slug HAVING count(last_success) = 2
@@ -47,14 +49,14 @@ def done(shell: CommandLine) -> set[str]:
     return {slug for (slug,) in shell.rows(query)}
 
 
-def expect_to_go_on(shell: CommandLine, hosts: Hosts, *, clocked: bool = True) -> None:
-    """See that what was committed is whole, and that the next run asks for the rest alone.
+def assert_next_run_continues(shell: CommandLine, hosts: Hosts, *, clocked: bool = True) -> None:
+    """Assert that saved packages are complete and that the next run fetches only the rest.
 
-    Not ``clocked``: it was a process that committed it, at whatever time the machine has.
+    Pass ``clocked=False`` when a process saved them, with the time of the machine.
     """
     assert shell.ok("db", "check")
-    had = done(shell)
-    for slug in had:
+    saved = fetched_packages(shell)
+    for slug in saved:
         record = shell.show(slug, "--full")
         assert record["repo_watchers"] == int(slug[1:])
         assert record["participants"] == ["mona", "hubot"]
@@ -63,30 +65,30 @@ def expect_to_go_on(shell: CommandLine, hosts: Hosts, *, clocked: bool = True) -
         assert record["pypi_version"] == "1.1"
     hosts.asked()
     shell.ok("fetch", "--all")
-    assert done(shell) == set(SLUGS)
-    targets = [one.target for one in (*hosts.github.log, *hosts.pypi.log)]
+    assert fetched_packages(shell) == set(SLUGS)
+    targets = [request.target for request in (*hosts.github.log, *hosts.pypi.log)]
     assert targets
-    assert not [target for target in targets if any(slug in target for slug in had)]
+    assert not [target for target in targets if any(slug in target for slug in saved)]
 
 
 # ── a full disk ──────────────────────────────────────────────────────────────────────────
 
 
 def test_a_full_disk(shell: CommandLine, hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SQLite is given so many pages; with one more it says what it says of a full disk."""
+    """SQLite reports a database that reached its maximum size like a full disk."""
     (pages,) = shell.rows("PRAGMA page_count")[0]
-    left = 0
-    while not 0 < len(done(shell)) < len(SLUGS):
+    extra_pages = 0
+    while not 0 < len(fetched_packages(shell)) < len(SLUGS):
         with monkeypatch.context() as patched:
-            left += 1
-            assert left < 50, "some of them fit in no case"
-            opened(patched, f"PRAGMA max_page_count = {pages + left}")
+            extra_pages += 1
+            assert extra_pages < 50, "some of them fit in no case"
+            add_pragma(patched, f"PRAGMA max_page_count = {pages + extra_pages}")
             result = shell.run("fetch", "--all", "--json", "--jobs", "1")
             assert result.code == 1
             assert result.out == ""
             assert result.error == f"no space left for {shell.db}"
             assert result.hint == "nothing is lost; free some space and run again"
-    expect_to_go_on(shell, hosts)
+    assert_next_run_continues(shell, hosts)
 
 
 SMALL_DISK = """
@@ -100,29 +102,29 @@ done
 $READ --db "$PWD/cat.db"
 exit $code
 """
-"""Its size, where it is mounted, the catalogue, and the command that fills it; $READ reads it."""
+"""Arguments: size, mount point, catalog, and the command that fills it; $READ reads it after."""
 
 
 @pytest.mark.parametrize(
-    ("room", "some"),
+    ("free_bytes", "saves_some"),
     [
-        pytest.param(2**15 + 2**17, True, id="shared memory, and some of the log"),
-        pytest.param(2**14, False, id="not even shared memory"),
+        pytest.param(2**15 + 2**17, True, id="room for some of the log"),
+        pytest.param(2**14, False, id="no room for shared memory"),
     ],
 )
-def test_a_disk_that_is_full_indeed(
-    shell: CommandLine, hosts: Hosts, tmp_path: Path, room: int, some: bool
+def test_a_full_file_system(
+    shell: CommandLine, hosts: Hosts, tmp_path: Path, free_bytes: int, saves_some: bool
 ) -> None:
-    """A file system of a few pages more than the catalogue, where this user may make one."""
-    small = tmp_path / "small"
-    small.mkdir()
-    size = shell.db.stat().st_size + room
+    """A file system a few pages larger than the catalog, where this user may mount one."""
+    mount_point = tmp_path / "small"
+    mount_point.mkdir()
+    size = shell.db.stat().st_size + free_bytes
     command = shell.words("fetch", "--all", "--jobs", "1")
-    in_a_namespace = ("unshare", "--map-root-user", "--mount")
-    where = (str(size), str(small), str(shell.db))
+    unshare = ("unshare", "--map-root-user", "--mount")
+    script_arguments = (str(size), str(mount_point), str(shell.db))
     try:
-        ended = subprocess.run(
-            (*in_a_namespace, "bash", "-c", SMALL_DISK, "bash", *where, *command),
+        process = subprocess.run(
+            (*unshare, "bash", "-c", SMALL_DISK, "bash", *script_arguments, *command),
             env=shell.variables
             | {"OUT": str(shell.db), "READ": " ".join(shell.words("list", "--fields", "slug"))},
             capture_output=True,
@@ -132,116 +134,118 @@ def test_a_disk_that_is_full_indeed(
         )
     except FileNotFoundError:
         pytest.skip("there is no unshare here")
-    if ended.returncode == 77 or ended.stderr.startswith("unshare"):
+    if process.returncode == 77 or process.stderr.startswith("unshare"):
         pytest.skip("this user can make no file system")
-    result = Result(code=ended.returncode, out=ended.stdout, err=ended.stderr)
+    result = Result(code=process.returncode, out=process.stdout, err=process.stderr)
     assert result.code == 1, result
-    assert result.error == f"no space left for {small}/cat.db"
+    assert result.error == f"no space left for {mount_point}/cat.db"
     assert result.out.splitlines() == ["slug", *SLUGS]
     assert result.hint
-    assert bool(done(shell)) == some
-    assert done(shell) < set(SLUGS)
-    expect_to_go_on(shell, hosts, clocked=False)
+    assert bool(fetched_packages(shell)) == saves_some
+    assert fetched_packages(shell) < set(SLUGS)
+    assert_next_run_continues(shell, hosts, clocked=False)
 
 
 # ── a locked database ────────────────────────────────────────────────────────────────────
 
 
 @contextlib.contextmanager
-def held(
+def write_lock(
     shell: CommandLine, *, after: int, seconds: float
 ) -> Iterator[tuple[threading.Event, threading.Event]]:
-    """Let another program write, once so many packages were fetched; for ``seconds`` at most.
+    """Hold a write lock once ``after`` packages were fetched, for at most ``seconds``.
 
-    The first event is set when it does; set the second, and it does no more.
+    The first event is set when the lock is taken; set the second to release it.
     """
-    begun, over, let_go = threading.Event(), threading.Event(), threading.Event()
+    locked, release, released = threading.Event(), threading.Event(), threading.Event()
 
     def hold() -> None:
         with contextlib.closing(sqlite3.connect(shell.db, isolation_level=None)) as conn:
             query = "SELECT count(DISTINCT package_id) FROM fetches"
-            while conn.execute(query).fetchone()[0] < after and not over.wait(0.001):
+            while conn.execute(query).fetchone()[0] < after and not release.wait(0.001):
                 pass
             conn.execute("BEGIN IMMEDIATE")
-            begun.set()
-            over.wait(seconds)
+            locked.set()
+            release.wait(seconds)
             conn.execute("COMMIT")
-        let_go.set()
+        released.set()
 
     holder = threading.Thread(target=hold)
     holder.start()
     try:
         if after == 0:
-            assert begun.wait(10)
-        yield begun, over
+            assert locked.wait(10)
+        yield locked, release
     finally:
-        over.set()
+        release.set()
         holder.join()
-    assert let_go.is_set()
+    assert released.is_set()
 
 
 @pytest.mark.parametrize("after", [0, 3])
-def test_a_database_that_is_held_for_a_moment(shell: CommandLine, hosts: Hosts, after: int) -> None:
-    with held(shell, after=after, seconds=0.3):
-        began = time.monotonic()
+def test_a_short_database_lock_delays_a_fetch(shell: CommandLine, hosts: Hosts, after: int) -> None:
+    with write_lock(shell, after=after, seconds=0.3):
+        start = time.monotonic()
         shell.ok("fetch", "--all", "--jobs", "1")
-        assert time.monotonic() - began > 0.25
-    assert done(shell) == set(SLUGS)
+        assert time.monotonic() - start > 0.25
+    assert fetched_packages(shell) == set(SLUGS)
     assert sum(hosts.asked()) == 5 * len(SLUGS)
 
 
 @pytest.mark.parametrize("after", [0, 3])
-def test_a_database_that_is_held_too_long(
+def test_a_long_database_lock_stops_a_fetch(
     shell: CommandLine, hosts: Hosts, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
-    with monkeypatch.context() as patched, held(shell, after=after, seconds=60):
+    with monkeypatch.context() as patched, write_lock(shell, after=after, seconds=60):
         patched.setattr(database, "BUSY_SECONDS", 0.3)
         result = shell.run("fetch", "--all", "--json", "--jobs", "1")
         assert result.code == 1
         assert result.out == ""
         assert result.error == f"{shell.db} is in use by another program"
         assert result.hint == "try again when it is done"
-        assert after // 2 <= len(done(shell)) < len(SLUGS)
-        assert shell.show("r000")["slug"] == "r000"  # who reads is not held up
-    expect_to_go_on(shell, hosts)
+        assert after // 2 <= len(fetched_packages(shell)) < len(SLUGS)
+        assert shell.show("r000")["slug"] == "r000"  # readers are not blocked
+    assert_next_run_continues(shell, hosts)
 
 
 # ── SIGTERM ──────────────────────────────────────────────────────────────────────────────
 
-HANGS = Fault(delay=1e6)
+HANGING = Fault(delay=1e6)
 
 
 @pytest.mark.parametrize(
-    ("place", "fault", "more"),
+    ("point", "fault", "more"),
     [
-        pytest.param("rest", HANGS, (), id="rest"),
-        pytest.param("graphql", HANGS, (), id="graphql"),
-        pytest.param("pypi", HANGS, (), id="pypi"),
-        pytest.param("pypistats", HANGS, (), id="pypistats"),
-        pytest.param("rest", Fault(drip=0.5), (), id="a slow drip"),
+        pytest.param("rest", HANGING, (), id="rest"),
+        pytest.param("graphql", HANGING, (), id="graphql"),
+        pytest.param("pypi", HANGING, (), id="pypi"),
+        pytest.param("pypistats", HANGING, (), id="pypistats"),
+        pytest.param("rest", Fault(drip=0.5), (), id="slow body"),
         pytest.param("pypi", Fault(status=503, headers={"retry-after": "25"}), (), id="back-off"),
         pytest.param(
             "pypi", Fault(status=429, headers={"retry-after": "3600"}), ("--wait",), id="--wait"
         ),
     ],
 )
-def test_sigterm(tmp_path: Path, place: Place, fault: Fault, more: tuple[str, ...]) -> None:
-    """Whatever a run waits for, it is over in two seconds, and what came before is saved."""
+def test_sigterm_ends_every_wait(
+    tmp_path: Path, point: FaultPoint, fault: Fault, more: tuple[str, ...]
+) -> None:
+    """A run ends within two seconds, whatever it waits for, and saves what it has."""
     with World() as world:
-        shell = CommandLine(tmp_path, world.variables(token=place == "graphql"))
+        shell = CommandLine(tmp_path, world.variables(token=point == "graphql"))
         shell.ok("add", "octo/cat")
-        server = world.server(place)
+        server = world.server(point)
         server.fault("", fault)
         process = shell.start("fetch", "--all", "--json", *more)
         with process:
-            until(lambda: server.busy or server.log)
+            wait_until(lambda: server.busy or server.log)
             time.sleep(0.1)
-            began = time.monotonic()
+            start = time.monotonic()
             process.send_signal(signal.SIGTERM)
             out, err = process.communicate(timeout=20)
-            took = time.monotonic() - began
+            elapsed = time.monotonic() - start
         assert process.returncode == 130, err
-        assert took < 2
+        assert elapsed < 2
         assert '"stopped": "interrupted"' in out
         assert err.endswith("; interrupted\n")
         assert "Traceback" not in err
@@ -260,81 +264,81 @@ def test_sigterm(tmp_path: Path, place: Place, fault: Fault, more: tuple[str, ..
 def test_a_signal_while_another_program_writes(
     shell: CommandLine, hosts: Hosts, after: int, name: str
 ) -> None:
-    """What it keeps from being saved is given up, and fetched again by the next run."""
-    with held(shell, after=after, seconds=20) as (begun, _):
+    """Unsaved results are dropped, and the next run fetches them again."""
+    with write_lock(shell, after=after, seconds=20) as (locked, _):
         process = shell.start("fetch", "--all", "--json", "--jobs", "1")
         with process:
-            assert begun.wait(20)
-            until(shell.db.with_name(f"{shell.db.name}-lock").exists)
+            assert locked.wait(20)
+            wait_until(shell.db.with_name(f"{shell.db.name}-lock").exists)
             time.sleep(1)
-            began = time.monotonic()
+            start = time.monotonic()
             process.send_signal(signal.Signals[name])
             out, err = process.communicate(timeout=20)
-            took = time.monotonic() - began
-        had = done(shell)
+            elapsed = time.monotonic() - start
+        saved = fetched_packages(shell)
     assert process.returncode == 130, err
-    assert took < 2
-    assert after // 2 <= len(had) < len(SLUGS)
+    assert elapsed < 2
+    assert after // 2 <= len(saved) < len(SLUGS)
     report = json.loads(out)
     assert report["stopped"] == "interrupted"
-    left = len(SLUGS) - len(had)
+    remaining = len(SLUGS) - len(saved)
     assert report["packages"] == {
         "selected": len(SLUGS),
-        "updated": len(had),
+        "updated": len(saved),
         "unchanged": 0,
         "failed": 0,
-        "deferred": left,
+        "deferred": remaining,
     }
-    assert f"{left} left for the next run; " in err
+    assert f"{remaining} left for the next run; " in err
     assert err.endswith("; interrupted\n")
     assert shell.rows("SELECT finished FROM runs") == [(None,)] * bool(after)
-    expect_to_go_on(shell, hosts, clocked=False)
+    assert_next_run_continues(shell, hosts, clocked=False)
 
 
 def test_a_time_budget_while_another_program_writes(shell: CommandLine, hosts: Hosts) -> None:
-    with held(shell, after=3, seconds=20):
-        began = time.monotonic()
+    with write_lock(shell, after=3, seconds=20):
+        start = time.monotonic()
         result = shell.run("fetch", "--all", "--jobs", "1", "--time-budget", "2s")
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - start < 4
     assert result.code == 5
-    assert 1 <= len(done(shell)) < len(SLUGS)
-    expect_to_go_on(shell, hosts)
+    assert 1 <= len(fetched_packages(shell)) < len(SLUGS)
+    assert_next_run_continues(shell, hosts)
 
 
-def test_the_hosts_are_asked_while_another_program_writes(shell: CommandLine, hosts: Hosts) -> None:
-    """A save that waits holds up the next one, and nothing else; each is done once, in order."""
-    with held(shell, after=1, seconds=20) as (begun, over):
+def test_requests_continue_while_another_program_writes(shell: CommandLine, hosts: Hosts) -> None:
+    """A waiting save delays later saves only; each is done once, in order."""
+    with write_lock(shell, after=1, seconds=20) as (locked, release):
         process = shell.start("fetch", "--all", "--json", "--jobs", "1")
         with process:
-            assert begun.wait(20)
-            until(lambda: len(hosts.github.log) + len(hosts.pypi.log) == 5 * len(SLUGS))
-            assert len(done(shell)) < len(SLUGS)
-            over.set()
+            assert locked.wait(20)
+            wait_until(lambda: len(hosts.github.log) + len(hosts.pypi.log) == 5 * len(SLUGS))
+            assert len(fetched_packages(shell)) < len(SLUGS)
+            release.set()
             out, err = process.communicate(timeout=20)
     assert process.returncode == 0, err
     assert json.loads(out)["packages"]["updated"] == len(SLUGS)
-    assert done(shell) == set(SLUGS)
+    assert fetched_packages(shell) == set(SLUGS)
 
 
-def test_what_waited_is_saved_in_order_and_once(
+def test_delayed_results_are_saved_in_order_and_once(
     shell: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saved = []
 
-    def save(*words: Any) -> results.SaveResult:
-        saved.append((words[1].target.slug, words[1].source))
-        return really_save(*words)
+    def record_and_save(*arguments: Any) -> results.SaveResult:
+        saved.append((arguments[1].target.slug, arguments[1].source))
+        return save_outcome(*arguments)
 
-    really_save = results.save_outcome
-    monkeypatch.setattr(results, "save_outcome", save)
-    with held(shell, after=2, seconds=1):
+    save_outcome = results.save_outcome
+    monkeypatch.setattr(results, "save_outcome", record_and_save)
+    with write_lock(shell, after=2, seconds=1):
         shell.ok("fetch", "--all", "--jobs", "1")
     assert saved == [(slug, source) for slug in SLUGS for source in ("repo", "pypi")]
 
 
-def until(true: Callable[[], object], seconds: float = 20) -> None:
-    """Wait until something is true."""
+def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
+    """Wait until ``condition`` returns something true."""
     end = time.monotonic() + seconds
-    while not true():
+    while not condition():
         assert time.monotonic() < end, "it never came to be"
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""kill -9 in the middle of a fetch, again and again: the file stays whole, and nothing is lost."""
+"""SIGKILL during a fetch, many times: the database stays intact, and no saved data is lost."""
 
 import random
 import re
@@ -11,47 +11,47 @@ from tests.support.hosts import Hosts, some
 
 PACKAGES = 200
 KILLS = 20
-LATENCY = 0.03
-"""Seconds that every answer takes: the whole fetch would take four, all kills together less."""
+LATENCY_SECONDS = 0.03
+"""Duration of a response: a complete fetch takes four seconds, all killed ones together less."""
 
-Done = dict[tuple[str, str], str]
-"""When each source of each package was last read with success."""
+SuccessTimes = dict[tuple[str, str], str]
+"""When each source of each package last succeeded."""
 
 
-def test_nothing_committed_is_lost(tmp_path: Path) -> None:
-    chance = random.Random(20260215)
-    with Hosts(*some(PACKAGES), latency=LATENCY) as hosts:
+def test_a_kill_loses_no_saved_data(tmp_path: Path) -> None:
+    random_source = random.Random(20260215)
+    with Hosts(*some(PACKAGES), latency=LATENCY_SECONDS) as hosts:
         shell = CommandLine(tmp_path, hosts.variables)
         shell.ok("add", *(f"octo/r{number:03}" for number in range(PACKAGES)))
-        before = done(shell)
+        before = success_times(shell)
         for kill in range(KILLS):
             hosts.asked()
             with shell.start("fetch", "--all") as process:
                 if kill % 4:
                     wait_for_work(hosts, process)
-                    time.sleep(chance.uniform(0, 0.5))
-                else:  # while it starts, or has just begun
-                    time.sleep(chance.uniform(0, 0.7))
+                    time.sleep(random_source.uniform(0, 0.5))
+                else:  # during start-up or shortly after
+                    time.sleep(random_source.uniform(0, 0.7))
                 process.kill()
             assert process.returncode == -9
-            after = done(shell)
-            expect_whole(shell, after)
-            assert all(after[one] >= moment for one, moment in before.items())
-            assert not set(before) & requested(hosts)
+            after = success_times(shell)
+            assert_intact(shell, after)
+            assert all(after[source] >= moment for source, moment in before.items())
+            assert not set(before) & requested_sources(hosts)
             before = after
         assert 20 < len(before) < 2 * PACKAGES
         hosts.asked()
         hosts.github.latency = hosts.pypi.latency = 0
         shell.ok("fetch", "--all")
-        assert not set(before) & requested(hosts)
-        assert len(done(shell)) == 2 * PACKAGES
-        expect_whole(shell, done(shell))
+        assert not set(before) & requested_sources(hosts)
+        assert len(success_times(shell)) == 2 * PACKAGES
+        assert_intact(shell, success_times(shell))
         [(fetched,)] = shell.rows("SELECT count(*) FROM packages WHERE last_fetched IS NOT NULL")
         assert fetched == PACKAGES
 
 
 def wait_for_work(hosts: Hosts, process: "subprocess.Popen[str]") -> None:
-    """Wait until the run has had its first answer."""
+    """Wait until the run has received its first response."""
     end = time.monotonic() + 20
     while not hosts.github.log and not hosts.pypi.log:
         assert process.poll() is None, process.communicate()
@@ -59,7 +59,7 @@ def wait_for_work(hosts: Hosts, process: "subprocess.Popen[str]") -> None:
         time.sleep(0.002)
 
 
-def done(shell: CommandLine) -> Done:
+def success_times(shell: CommandLine) -> SuccessTimes:
     query = (
         "SELECT slug, source, last_success FROM fetches JOIN packages ON id = package_id"
         " WHERE last_success IS NOT NULL"
@@ -67,26 +67,26 @@ def done(shell: CommandLine) -> Done:
     return {(slug, source): moment for slug, source, moment in shell.rows(query)}
 
 
-def requested(hosts: Hosts) -> set[tuple[str, str]]:
-    """Return what was asked for since the last look."""
+def requested_sources(hosts: Hosts) -> set[tuple[str, str]]:
+    """Return the packages and sources requested since the logs were cleared."""
     logs = (("repo", hosts.github.log), ("pypi", hosts.pypi.log))
     return {
         (slug, source)
         for source, log in logs
-        for logged in log
-        for slug in re.findall(r"r\d{3}", logged.target)
+        for request in log
+        for slug in re.findall(r"r\d{3}", request.target)
     }
 
 
-def expect_whole(shell: CommandLine, saved: Done) -> None:
-    """See that the file is sound, and that what was saved was saved with all its parts."""
+def assert_intact(shell: CommandLine, saved: SuccessTimes) -> None:
+    """Assert that the database is intact and that saved packages are complete."""
     check = shell.run("db", "check")
     assert check.code == 0, check
     stars = dict(shell.rows("SELECT slug, repo_watchers FROM packages"))
     fetched = dict(shell.rows("SELECT slug, last_fetched FROM packages"))
-    versions = counted(shell, "versions")
+    versions = count_rows(shell, "versions")
     for table in ("commit_days", "participants"):
-        parts = counted(shell, table)
+        parts = count_rows(shell, table)
         assert {slug for slug, source in saved if source == "repo"} == set(parts)
     for slug, source in saved:
         if source == "repo":
@@ -96,6 +96,6 @@ def expect_whole(shell: CommandLine, saved: Done) -> None:
     assert not versions
 
 
-def counted(shell: CommandLine, table: str) -> dict[str, int]:
+def count_rows(shell: CommandLine, table: str) -> dict[str, int]:
     query = f"SELECT slug, count(*) FROM {table} JOIN packages ON id = package_id GROUP BY slug"
     return dict(shell.rows(query))

@@ -1,4 +1,4 @@
-"""The command line as a person in a home of their own has it, in this process or in another."""
+"""Runs of the command line with their own home directory, in this process or a new one."""
 
 import contextlib
 import dataclasses
@@ -21,7 +21,7 @@ from pkgharvest.cli.main import main
 from pkgharvest.model.clock import Clock, FixedClock
 from tests.support.github_case import NOW
 
-_HOLD = """
+_LOCK_HOLDER = """
 import sys, pathlib
 from pkgharvest.catalog.database import fetch_lock
 with fetch_lock(pathlib.Path(sys.argv[1])):
@@ -32,19 +32,19 @@ with fetch_lock(pathlib.Path(sys.argv[1])):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """How a command ended, and what it said."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
     err: str
 
     def json(self) -> Any:
-        """Return what standard output holds, which must be JSON and nothing else."""
+        """Return the JSON on standard output, which must hold nothing else."""
         return json.loads(self.out)
 
     @property
     def error(self) -> str:
-        """The one line after ``error: ``; anything but that and a hint is a failed test."""
+        """The text after ``error: ``; standard error must hold one error and at most one hint."""
         lines = self.err.splitlines()
         assert lines[0].startswith("error: "), self.err
         assert not lines[1:] or (lines[1] == "" and lines[2].startswith("hint: ")), self.err
@@ -53,21 +53,21 @@ class Result:
 
     @property
     def hint(self) -> str:
-        """The hint after the error, or nothing."""
+        """The hint after the error, or an empty string."""
         return self.err.partition("\n\nhint: ")[2].strip()
 
 
 class CommandLine:
-    """Runs ``pkgharvest`` in ``here``, with its own home and environment, and a clock at NOW.
+    """Runs ``pkgharvest`` in its own directories and environment, with a clock at NOW.
 
-    A process has the machine's clock: none can be given to it.
+    A new process uses the clock of the machine instead.
     """
 
     def __init__(self, directory: Path, variables: Mapping[str, str] | None = None) -> None:
         self.here = directory / "here"
         self.home = directory / "home"
-        for one in (self.here, self.home):
-            one.mkdir(parents=True, exist_ok=True)
+        for path in (self.here, self.home):
+            path.mkdir(parents=True, exist_ok=True)
         self.clock: Clock = FixedClock(NOW)
         self.variables: dict[str, str] = {
             "PATH": os.environ["PATH"],
@@ -76,13 +76,13 @@ class CommandLine:
             "XDG_CONFIG_HOME": str(self.home / "config"),
             "XDG_CACHE_HOME": str(self.home / "cache"),
             "TZ": "UTC",
-            "SSL_CERT_FILE": str(_one_certificate(self.home)),
+            "SSL_CERT_FILE": str(_write_ca_file(self.home)),
             **(variables or {}),
         }
 
     @property
     def db(self) -> Path:
-        """Where the catalogue is, where nobody says otherwise."""
+        """The path of the default catalog."""
         return self.home / "data" / "pkgharvest" / "pkgharvest.db"
 
     def run(self, *arguments: str, stdin: bytes = b"") -> Result:
@@ -96,13 +96,13 @@ class CommandLine:
             contextlib.chdir(self.here),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
-            _signals_kept(),
+            _restore_signal_handlers(),
         ):
             code = main(arguments, invocation)
         return Result(code=int(code), out=_text(out), err=_text(err))
 
     def ok(self, *arguments: str, stdin: bytes = b"") -> Result:
-        """Run a command that must end well."""
+        """Run a command that must succeed."""
         result = self.run(*arguments, stdin=stdin)
         assert result.code == 0, result
         return result
@@ -112,8 +112,8 @@ class CommandLine:
         return self.ok("show", *arguments, "--json").json()
 
     def process(self, *arguments: str, stdin: bytes = b"") -> Result:
-        """Run a command in a process of its own, and wait for its end."""
-        done = subprocess.run(
+        """Run a command in a new process and wait for its end."""
+        process_ = subprocess.run(
             self.words(*arguments),
             env=self.variables,
             cwd=self.here,
@@ -122,10 +122,12 @@ class CommandLine:
             check=False,
             timeout=30,
         )
-        return Result(code=done.returncode, out=done.stdout.decode(), err=done.stderr.decode())
+        return Result(
+            code=process_.returncode, out=process_.stdout.decode(), err=process_.stderr.decode()
+        )
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Start a command in a process of its own."""
+        """Start a command in a new process."""
         return subprocess.Popen(
             self.words(*arguments),
             env=self.variables,
@@ -137,11 +139,11 @@ class CommandLine:
         )
 
     def shell(self, script: str) -> Result:
-        """Run a shell's ``script``, in which ``pkgharvest`` is the command; pipes count whole."""
-        words = " ".join(f"'{word}'" for word in self.words())
-        define = f'set -o pipefail; pkgharvest() {{ {words} "$@"; }}; '
-        done = subprocess.run(
-            ("bash", "--norc", "-c", define + script),
+        """Run a bash ``script`` in which ``pkgharvest`` is the command, with ``pipefail``."""
+        command = " ".join(f"'{word}'" for word in self.words())
+        definition = f'set -o pipefail; pkgharvest() {{ {command} "$@"; }}; '
+        process = subprocess.run(
+            ("bash", "--norc", "-c", definition + script),
             env=self.variables,
             cwd=self.here,
             stdin=subprocess.DEVNULL,
@@ -149,13 +151,15 @@ class CommandLine:
             check=False,
             timeout=30,
         )
-        return Result(code=done.returncode, out=done.stdout.decode(), err=done.stderr.decode())
+        return Result(
+            code=process.returncode, out=process.stdout.decode(), err=process.stderr.decode()
+        )
 
     @contextlib.contextmanager
     def locked(self, path: Path | None = None) -> Iterator["subprocess.Popen[str]"]:
-        """Let another process hold the fetch lock of the catalogue."""
+        """Hold the fetch lock of the catalog in another process."""
         holder = subprocess.Popen(
-            (sys.executable, "-c", _HOLD, str(path or self.db)),
+            (sys.executable, "-c", _LOCK_HOLDER, str(path or self.db)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -170,38 +174,38 @@ class CommandLine:
 
     @staticmethod
     def words(*arguments: str) -> tuple[str, ...]:
-        """Return what starts a command in a process."""
+        """Return the command and arguments that start ``pkgharvest`` in a new process."""
         return (sys.executable, "-W", "error", "-m", "pkgharvest", *arguments)
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """Ask the catalogue itself."""
+        """Run a query on the catalog."""
         with contextlib.closing(sqlite3.connect(self.db)) as connection:
             return connection.execute(query, values).fetchall()
 
     def write(self, statement: str, *values: object) -> None:
-        """Change the catalogue itself, as no command does."""
+        """Change the catalog directly, in ways no command does."""
         with contextlib.closing(sqlite3.connect(self.db)) as connection, connection:
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute(statement, values)
 
 
-def _one_certificate(directory: Path) -> Path:
-    """Write a file of one CA: to read all the usual ones takes longer than most tests."""
-    usual = Path(certifi.where()).read_text(encoding="ascii")
-    end = "-----END CERTIFICATE-----\n"
+def _write_ca_file(directory: Path) -> Path:
+    """Write a file with one CA certificate: reading all of them is slower than most tests."""
+    certificates = Path(certifi.where()).read_text(encoding="ascii")
+    end_line = "-----END CERTIFICATE-----\n"
     path = directory / "ca.pem"
-    path.write_text(usual.partition(end)[0] + end, encoding="ascii")
+    path.write_text(certificates.partition(end_line)[0] + end_line, encoding="ascii")
     return path
 
 
 @contextlib.contextmanager
-def _signals_kept() -> Iterator[None]:
-    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+def _restore_signal_handlers() -> Iterator[None]:
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _text(stream: io.TextIOWrapper) -> str:

@@ -1,8 +1,8 @@
-"""What can be wrong with a host, and what a user is to see of it: the table of faults.
+"""Ways in which a host can misbehave, and what a user sees: the table of fault cases.
 
-A row is one way to misbehave. A ``Place`` is where it happens: a host, or a part of one. For each
-row ``END`` is what comes of it, the same at every place but those named in ``elsewhere``, where
-there may also be the reason why the row makes no sense there.
+A case is one way to misbehave. A ``FaultPoint`` is where it happens: a host or a part of its API.
+The outcome of a case is the same at every point except those in ``special_outcomes``,
+which have their own outcome or the reason why the case does not apply there.
 """
 
 import dataclasses
@@ -16,12 +16,15 @@ from typing import Literal
 from pkgharvest.model.errors import ErrorKind
 from tests.standins.server import Fault
 
-Place = Literal["rest", "commits", "contributors", "graphql", "withheld", "pypi", "pypistats"]
-"""``rest``: GitHub without a token, all of it; ``commits`` and ``contributors`` only that part.
-``graphql``: GitHub with a token, all of it; ``withheld``: GraphQL does not tell of the repository,
-and REST is asked why."""
+FaultPoint = Literal["rest", "commits", "contributors", "graphql", "withheld", "pypi", "pypistats"]
+"""Where a fault happens.
 
-PLACES: tuple[Place, ...] = (
+``rest``: all requests to GitHub without a token; ``commits`` and ``contributors``: these only.
+``graphql``: all requests to GitHub with a token; ``withheld``: GraphQL returns no repository, and
+REST is asked why.
+"""
+
+FAULT_POINTS: tuple[FaultPoint, ...] = (
     "rest",
     "commits",
     "contributors",
@@ -31,303 +34,336 @@ PLACES: tuple[Place, ...] = (
     "pypistats",
 )
 
-STRANGER = "http://stranger.invalid"
-"""Stands in a ``Location`` for another host, whose address is known only when it is up."""
+OTHER_HOST = "http://stranger.invalid"
+"""A placeholder in ``Location`` for another host, whose URL is known once it runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class End:
-    """What comes of a fault."""
+class Outcome:
+    """What a fault leads to."""
 
     code: int
     kind: ErrorKind | None
-    """Of the failure in the run's record; None: no failure of the source."""
-    says: str = ""
-    """Part of the line on standard error."""
-    tries: int | None = 1
-    """Requests that met the fault; None where nobody can count them."""
+    """Kind of the failure in the report; None: the source did not fail."""
+    message: str = ""
+    """Part of standard error."""
+    requests: int | None = 1
+    """Number of requests that met the fault; None: not counted."""
     status: str = "active"
-    """Of the package."""
+    """Status of the package afterwards."""
     stopped: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """A way to misbehave, and what comes of it."""
+class FaultCase:
+    """A way to misbehave, and its outcome."""
 
     name: str
-    end: End
+    outcome: Outcome
     fault: Fault | None = None
-    """None: nobody listens."""
-    elsewhere: Mapping[Place, End | str] = field(default_factory=dict)
+    """None: connections are refused."""
+    special_outcomes: Mapping[FaultPoint, Outcome | str] = field(default_factory=dict)
 
 
-def cells() -> Iterator[tuple[Row, Place, End]]:
-    """Go through the table: each row at each place where it makes sense."""
-    for row in ROWS:
-        for place in PLACES:
-            end = row.elsewhere.get(place, row.end)
-            if place == "graphql" and isinstance(end, End) and "JSON" in end.says:
-                end = dataclasses.replace(end, tries=2)  # it may come whole another time
-            if isinstance(end, End) and (place != "withheld" or _concerns_withheld(row)):
-                yield row, place, end
+def applicable_cases() -> Iterator[tuple[FaultCase, FaultPoint, Outcome]]:
+    """Yield every case with every point to which it applies."""
+    for fault_case in FAULT_CASES:
+        for point in FAULT_POINTS:
+            outcome = fault_case.special_outcomes.get(point, fault_case.outcome)
+            if point == "graphql" and isinstance(outcome, Outcome) and "JSON" in outcome.message:
+                # A truncated body is requested again.
+                outcome = dataclasses.replace(outcome, requests=2)
+            if isinstance(outcome, Outcome) and (
+                point != "withheld" or _concerns_withheld(fault_case)
+            ):
+                yield fault_case, point, outcome
 
 
-def _concerns_withheld(row: Row) -> bool:
-    """Tell whether ``row`` says why a repository is withheld, or leads a token astray.
+def _concerns_withheld(fault_case: FaultCase) -> bool:
+    """Return whether ``fault_case`` explains a withheld repository or redirects a token.
 
-    All else is REST as it is without a token.
+    All other cases are the same as REST without a token.
     """
-    return row.name.startswith("4") or row.fault == AWAY
+    return fault_case.name.startswith("4") or fault_case.fault == REDIRECT_AWAY
 
 
-# ── what may come of it ──────────────────────────────────────────────────────────────────
+# ── outcomes ─────────────────────────────────────────────────────────────────────────────
 
-MALFORMED = End(code=3, kind="malformed")
-UNAVAILABLE = End(code=3, kind="unavailable", tries=3)
-TIMEOUT = End(code=3, kind="timeout", tries=None)
-REFUSED = End(code=4, kind="unauthorized")
-QUOTA = End(code=5, kind=None, says=" until ", stopped="quota")
-NOTHING_NEW = End(code=0, kind=None)
-
-
-def _says(end: End, says: str) -> End:
-    return dataclasses.replace(end, says=says)
+MALFORMED = Outcome(code=3, kind="malformed")
+UNAVAILABLE = Outcome(code=3, kind="unavailable", requests=3)
+TIMEOUT = Outcome(code=3, kind="timeout", requests=None)
+REJECTED = Outcome(code=4, kind="unauthorized")
+QUOTA = Outcome(code=5, kind=None, message=" until ", stopped="quota")
+NO_FAILURE = Outcome(code=0, kind=None)
 
 
-def _at(*places: Place, end: End | str) -> dict[Place, End | str]:
-    return dict.fromkeys(places, end)
+def _with_message(outcome: Outcome, message: str) -> Outcome:
+    return dataclasses.replace(outcome, message=message)
 
 
-# ── how a host misbehaves ────────────────────────────────────────────────────────────────
+def _at(*points: FaultPoint, outcome: Outcome | str) -> dict[FaultPoint, Outcome | str]:
+    return dict.fromkeys(points, outcome)
+
+
+# ── faults ───────────────────────────────────────────────────────────────────────────────
 
 _JSON = {"content-type": "application/json"}
 _HTML = {"content-type": "text/html"}
-_PAGE = b"<!doctype html><html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
-_LIMIT = {"message": "API rate limit exceeded for 127.0.0.1."}
-_SECONDARY = {"message": "You have exceeded a secondary rate limit. Please wait a few minutes."}
-_NO_RIGHTS = {"message": "Resource not accessible by personal access token"}
-_BLOCK = {"message": "Repository access blocked", "block": {"reason": "dmca"}}
+_HTML_BODY = (
+    b"<!doctype html><html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
+)
+_QUOTA_BODY = {"message": "API rate limit exceeded for 127.0.0.1."}
+_SECONDARY_LIMIT_BODY = {
+    "message": "You have exceeded a secondary rate limit. Please wait a few minutes."
+}
+_NO_RIGHTS_BODY = {"message": "Resource not accessible by personal access token"}
+_BLOCKED_BODY = {"message": "Repository access blocked", "block": {"reason": "dmca"}}
 
 
-def _said(status: int, body: object = None, **headers: str) -> Fault:
-    """Return a refusal in JSON; ``headers`` have ``_`` for ``-``."""
-    more = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Fault(status=status, headers=_JSON | more, body=json.dumps(body or {}).encode())
+def _json_response(status: int, body: object = None, **headers: str) -> Fault:
+    """Return a response with a JSON body; ``headers`` have ``_`` for ``-``."""
+    more_headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Fault(status=status, headers=_JSON | more_headers, body=json.dumps(body or {}).encode())
 
 
-def _answers(body: bytes, **headers: str) -> Fault:
-    """Return a 200 that says it is JSON."""
-    more = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Fault(status=200, headers=_JSON | more, body=body)
+def _json_body(body: bytes, **headers: str) -> Fault:
+    """Return a 200 with a JSON content type and any ``body``."""
+    more_headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Fault(status=200, headers=_JSON | more_headers, body=body)
 
 
-AWAY = _said(307, location=STRANGER)
+REDIRECT_AWAY = _json_response(307, location=OTHER_HOST)
 
 _WRONG_TYPES = {
-    # of GitHub's repository
+    # GitHub REST
     "id": "seven",
     "full_name": ["octo", "cat"],
     "stargazers_count": "many",
-    # of GraphQL's answer
+    # GitHub GraphQL
     "data": [3],
-    # of PyPI's
+    # PyPI
     "meta": {"api-version": 1, "_last-serial": []},
     "files": {"0": None},
-    # of pypistats's
+    # pypistats
     "package": 3,
 }
 
-_SLOW_PARTS = _at("commits", "contributors", end="it is the same wire as all of REST's")
-_NO_PART = _at("commits", "contributors", end="it speaks of a repository, not of a part of one")
-_API_ITSELF = _says(MALFORMED, "where GraphQL was expected")
+_NOT_FOR_PARTS_OF_REST = _at("commits", "contributors", outcome="the same connection as for rest")
+_NOT_FOR_PARTS = _at(
+    "commits", "contributors", outcome="the status is about a repository, not a part of it"
+)
+_NO_GRAPHQL_RESPONSE = _with_message(MALFORMED, "where GraphQL was expected")
 
 
 @functools.cache
 def hundred_megabytes(*, packed: bool) -> bytes:
-    """Return a body of 100 MB; ``packed``, ten times as much in gzip."""
+    """Return a body of 100 MB, or with ``packed`` ten times as much in gzip."""
     body = b" " * 100_000_000
     return gzip.compress(body, compresslevel=1) * 10 if packed else body
 
 
 # ── the table ────────────────────────────────────────────────────────────────────────────
 
-ROWS: tuple[Row, ...] = (
-    Row(name="500", fault=_said(500), end=_says(UNAVAILABLE, "500")),
-    Row(
+FAULT_CASES: tuple[FaultCase, ...] = (
+    FaultCase(name="500", fault=_json_response(500), outcome=_with_message(UNAVAILABLE, "500")),
+    FaultCase(
         name="502 with HTML",
-        fault=Fault(status=502, headers=_HTML, body=_PAGE),
-        end=_says(UNAVAILABLE, "502"),
-        # A query that is too large is answered so: it is not sent again, REST is asked instead.
-        elsewhere={"graphql": dataclasses.replace(UNAVAILABLE, says="502", tries=1 + 3)},
+        fault=Fault(status=502, headers=_HTML, body=_HTML_BODY),
+        outcome=_with_message(UNAVAILABLE, "502"),
+        # GitHub responds so to a query that is too large: REST is used instead of another try.
+        special_outcomes={
+            "graphql": dataclasses.replace(UNAVAILABLE, message="502", requests=1 + 3)
+        },
     ),
-    Row(name="503", fault=_said(503), end=_says(UNAVAILABLE, "503")),
-    Row(
+    FaultCase(name="503", fault=_json_response(503), outcome=_with_message(UNAVAILABLE, "503")),
+    FaultCase(
         name="503 for a second",
-        fault=_said(503, retry_after="1"),
-        end=_says(UNAVAILABLE, "503"),
+        fault=_json_response(503, retry_after="1"),
+        outcome=_with_message(UNAVAILABLE, "503"),
     ),
-    Row(
+    FaultCase(
         name="503 for an hour",
-        fault=_said(503, retry_after="3600"),
-        end=dataclasses.replace(UNAVAILABLE, says="503", tries=1),
+        fault=_json_response(503, retry_after="3600"),
+        outcome=dataclasses.replace(UNAVAILABLE, message="503", requests=1),
     ),
-    Row(name="429", fault=_said(429, retry_after="3600"), end=QUOTA),
-    Row(name="429 in HTML, of no length", fault=Fault(status=429, headers=_HTML), end=QUOTA),
-    Row(
-        name="403: the quota is used up",
-        fault=_said(
+    FaultCase(name="429", fault=_json_response(429, retry_after="3600"), outcome=QUOTA),
+    FaultCase(name="429 with HTML", fault=Fault(status=429, headers=_HTML), outcome=QUOTA),
+    FaultCase(
+        name="403: quota exhausted",
+        fault=_json_response(
             403,
-            _LIMIT,
+            _QUOTA_BODY,
             x_ratelimit_remaining="0",
             x_ratelimit_limit="60",
             x_ratelimit_reset="1771189000",  # half an hour after the fault
         ),
-        end=QUOTA,
+        outcome=QUOTA,
     ),
-    Row(
-        name="403: too fast, come back in an hour",
-        fault=_said(403, _SECONDARY, retry_after="3600"),
-        end=QUOTA,
+    FaultCase(
+        name="403: secondary limit for an hour",
+        fault=_json_response(403, _SECONDARY_LIMIT_BODY, retry_after="3600"),
+        outcome=QUOTA,
     ),
-    Row(name="403: too fast", fault=_said(403, _SECONDARY), end=QUOTA),
-    Row(
+    FaultCase(
+        name="403: secondary limit", fault=_json_response(403, _SECONDARY_LIMIT_BODY), outcome=QUOTA
+    ),
+    FaultCase(
         name="403: no rights",
-        fault=_said(403, _NO_RIGHTS),
-        end=_says(REFUSED, "refuse"),
+        fault=_json_response(403, _NO_RIGHTS_BODY),
+        outcome=_with_message(REJECTED, "refuse"),
     ),
-    Row(
+    FaultCase(
         name="403: blocked",
-        fault=_said(403, _BLOCK),
-        end=End(code=3, kind="blocked", says="dmca", status="blocked"),
-        elsewhere={
-            **_NO_PART,
-            "graphql": "it speaks of a repository, and a query is about many",
-            "pypi": "GitHub's alone",
-            "pypistats": "GitHub's alone",
+        fault=_json_response(403, _BLOCKED_BODY),
+        outcome=Outcome(code=3, kind="blocked", message="dmca", status="blocked"),
+        special_outcomes={
+            **_NOT_FOR_PARTS,
+            "graphql": "the status is about one repository, a query about many",
+            "pypi": "only GitHub blocks so",
+            "pypistats": "only GitHub blocks so",
         },
     ),
-    Row(
+    FaultCase(
         name="401",
-        fault=_said(401, {"message": "Bad credentials"}),
-        end=_says(REFUSED, "reject"),
-        elsewhere=_at("pypi", "pypistats", end=_says(REFUSED, "refuse")),
+        fault=_json_response(401, {"message": "Bad credentials"}),
+        outcome=_with_message(REJECTED, "reject"),
+        special_outcomes=_at("pypi", "pypistats", outcome=_with_message(REJECTED, "refuse")),
     ),
-    Row(
+    FaultCase(
         name="404",
-        fault=_said(404, {"message": "Not Found"}),
-        end=End(code=3, kind="not_found", says="no "),
-        elsewhere={
-            # A server without GraphQL: REST is asked instead.
-            "graphql": End(code=3, kind="not_found", says="no ", tries=2),
-            # It says so of a project that nobody downloads.
-            "pypistats": NOTHING_NEW,
+        fault=_json_response(404, {"message": "Not Found"}),
+        outcome=Outcome(code=3, kind="not_found", message="no "),
+        special_outcomes={
+            # A server without GraphQL: REST is used instead.
+            "graphql": Outcome(code=3, kind="not_found", message="no ", requests=2),
+            # pypistats responds so for a project without downloads.
+            "pypistats": NO_FAILURE,
         },
     ),
-    Row(
+    FaultCase(
         name="410",
-        fault=_said(410),
-        end=End(code=3, kind="gone", says="gone", status="gone"),
-        elsewhere={
-            **_NO_PART,
-            "graphql": _API_ITSELF,
-            **_at("pypi", "pypistats", end=End(code=3, kind="gone", says="gone")),
+        fault=_json_response(410),
+        outcome=Outcome(code=3, kind="gone", message="gone", status="gone"),
+        special_outcomes={
+            **_NOT_FOR_PARTS,
+            "graphql": _NO_GRAPHQL_RESPONSE,
+            **_at("pypi", "pypistats", outcome=Outcome(code=3, kind="gone", message="gone")),
         },
     ),
-    Row(
+    FaultCase(
         name="451",
-        fault=_said(451),
-        end=End(code=3, kind="blocked", says="block", status="blocked"),
-        elsewhere={
-            **_NO_PART,
-            "graphql": _API_ITSELF,
-            **_at("pypi", "pypistats", end=End(code=3, kind="blocked", says="legal reasons")),
+        fault=_json_response(451),
+        outcome=Outcome(code=3, kind="blocked", message="block", status="blocked"),
+        special_outcomes={
+            **_NOT_FOR_PARTS,
+            "graphql": _NO_GRAPHQL_RESPONSE,
+            **_at(
+                "pypi",
+                "pypistats",
+                outcome=Outcome(code=3, kind="blocked", message="legal reasons"),
+            ),
         },
     ),
-    Row(name="202", fault=_said(202), end=_says(MALFORMED, "202")),
-    Row(
+    FaultCase(name="202", fault=_json_response(202), outcome=_with_message(MALFORMED, "202")),
+    FaultCase(
         name="connection refused",
-        end=dataclasses.replace(UNAVAILABLE, says="no connection to ", tries=None),
-        elsewhere=_at("commits", "contributors", end="they are no hosts"),
+        outcome=dataclasses.replace(UNAVAILABLE, message="no connection to ", requests=None),
+        special_outcomes=_at("commits", "contributors", outcome="they are not hosts"),
     ),
-    Row(
-        name="closed without a word",
+    FaultCase(
+        name="closed without a response",
         fault=Fault(drop=True),
-        end=_says(UNAVAILABLE, "the connection to "),
+        outcome=_with_message(UNAVAILABLE, "the connection to "),
     ),
-    Row(
-        name="closed in mid-body",
+    FaultCase(
+        name="closed within the body",
         fault=Fault(cut=9),
-        end=_says(UNAVAILABLE, "the connection to "),
+        outcome=_with_message(UNAVAILABLE, "the connection to "),
     ),
-    Row(
-        name="reset in mid-body",
+    FaultCase(
+        name="reset within the body",
         fault=Fault(cut=9, reset=True),
-        end=_says(UNAVAILABLE, "the connection to "),
+        outcome=_with_message(UNAVAILABLE, "the connection to "),
     ),
-    Row(
-        name="silence",
+    FaultCase(
+        name="no response",
         fault=Fault(delay=1e6),
-        end=_says(TIMEOUT, " was silent for "),
-        elsewhere=_SLOW_PARTS,
+        outcome=_with_message(TIMEOUT, " was silent for "),
+        special_outcomes=_NOT_FOR_PARTS_OF_REST,
     ),
-    Row(
-        name="a slow drip",
+    FaultCase(
+        name="a body that arrives too slowly",
         fault=Fault(drip=0.01),
-        end=dataclasses.replace(TIMEOUT, says=" sent no complete response in ", tries=3),
-        elsewhere=_SLOW_PARTS,
+        outcome=dataclasses.replace(TIMEOUT, message=" sent no complete response in ", requests=3),
+        special_outcomes=_NOT_FOR_PARTS_OF_REST,
     ),
-    Row(name="nothing, and 200", fault=_answers(b""), end=_says(MALFORMED, "not valid JSON")),
-    Row(
+    FaultCase(
+        name="an empty body",
+        fault=_json_body(b""),
+        outcome=_with_message(MALFORMED, "not valid JSON"),
+    ),
+    FaultCase(
         name="truncated JSON",
-        fault=_answers(b'{"id": 7, "full_name": "octo/c'),
-        end=_says(MALFORMED, "not valid JSON"),
+        fault=_json_body(b'{"id": 7, "full_name": "octo/c'),
+        outcome=_with_message(MALFORMED, "not valid JSON"),
     ),
-    Row(name="no JSON", fault=_answers(_PAGE), end=_says(MALFORMED, "not valid JSON")),
-    Row(
-        name="HTML, and 200",
-        fault=Fault(status=200, headers=_HTML, body=_PAGE),
-        end=_says(MALFORMED, "JSON"),
+    FaultCase(
+        name="not JSON",
+        fault=_json_body(_HTML_BODY),
+        outcome=_with_message(MALFORMED, "not valid JSON"),
     ),
-    Row(
-        name="no UTF-8",
-        fault=_answers(b'{"id": "\xff\xfe\xe9"}'),
-        end=_says(MALFORMED, "not valid JSON"),
+    FaultCase(
+        name="HTML with status 200",
+        fault=Fault(status=200, headers=_HTML, body=_HTML_BODY),
+        outcome=_with_message(MALFORMED, "JSON"),
     ),
-    Row(
-        name="JSON without bottom",
-        fault=_answers(b"[" * 100_000),
-        end=_says(MALFORMED, "not valid JSON"),
+    FaultCase(
+        name="not UTF-8",
+        fault=_json_body(b'{"id": "\xff\xfe\xe9"}'),
+        outcome=_with_message(MALFORMED, "not valid JSON"),
     ),
-    Row(name="null", fault=_answers(b"null"), end=_says(MALFORMED, "expected ")),
-    Row(name="a number", fault=_answers(b"42"), end=_says(MALFORMED, "expected ")),
-    Row(name="a list of numbers", fault=_answers(b"[1, 2]"), end=_says(MALFORMED, "expected ")),
-    Row(
+    FaultCase(
+        name="deeply nested JSON",
+        fault=_json_body(b"[" * 100_000),
+        outcome=_with_message(MALFORMED, "not valid JSON"),
+    ),
+    FaultCase(
+        name="null", fault=_json_body(b"null"), outcome=_with_message(MALFORMED, "expected ")
+    ),
+    FaultCase(
+        name="a number", fault=_json_body(b"42"), outcome=_with_message(MALFORMED, "expected ")
+    ),
+    FaultCase(
+        name="a list of numbers",
+        fault=_json_body(b"[1, 2]"),
+        outcome=_with_message(MALFORMED, "expected "),
+    ),
+    FaultCase(
         name="fields of the wrong type",
-        fault=_answers(json.dumps(_WRONG_TYPES).encode()),
-        end=_says(MALFORMED, "expected "),
+        fault=_json_body(json.dumps(_WRONG_TYPES).encode()),
+        outcome=_with_message(MALFORMED, "expected "),
     ),
-    Row(
-        name="no gzip",
-        fault=_answers(b"{}", content_encoding="gzip"),
-        end=_says(MALFORMED, "not gzip"),
+    FaultCase(
+        name="not gzip",
+        fault=_json_body(b"{}", content_encoding="gzip"),
+        outcome=_with_message(MALFORMED, "not gzip"),
     ),
-    Row(
+    FaultCase(
         name="a redirect loop",
-        fault=_said(308, location="/loop"),
-        end=dataclasses.replace(MALFORMED, says="redirects in a loop", tries=2),
-        elsewhere=_at("commits", "contributors", end="the circle leads out of the part"),
+        fault=_json_response(308, location="/loop"),
+        outcome=dataclasses.replace(MALFORMED, message="redirects in a loop", requests=2),
+        special_outcomes=_at("commits", "contributors", outcome="the loop leaves the faulty part"),
     ),
-    Row(
-        name="a redirect to nowhere",
+    FaultCase(
+        name="a redirect without a location",
         fault=Fault(status=302, headers={}),
-        end=_says(MALFORMED, "without a target"),
-        # A POST is sent on by 307 and 308 only.
-        elsewhere={"graphql": _API_ITSELF},
+        outcome=_with_message(MALFORMED, "without a target"),
+        # Only 307 and 308 redirect a POST.
+        special_outcomes={"graphql": _NO_GRAPHQL_RESPONSE},
     ),
-    Row(
+    FaultCase(
         name="a redirect to another host",
-        fault=AWAY,
-        end=_says(MALFORMED, "expected "),
+        fault=REDIRECT_AWAY,
+        outcome=_with_message(MALFORMED, "expected "),
     ),
 )

@@ -13,9 +13,9 @@ from tests.support.github_case import NOW, repository
 
 
 class Hosts:
-    """The hosts, while they are entered; their clock stands at NOW.
+    """The hosts; they run while the context is entered, with their clock at NOW.
 
-    pypistats is there with ``downloads`` only: without, nobody counts those of this index.
+    pypistats is configured with ``downloads`` only.
     """
 
     def __init__(
@@ -25,7 +25,10 @@ class Hosts:
         self.projects = FakePyPI(*(project_of(repo) for repo in repositories))
         self.pypi = LoopbackServer(self.projects.reply, latency=latency)
         self.figures = FakePyPIStats(
-            {repo.name: (place, 7 * place, 30 * place) for place, repo in enumerate(repositories)},
+            {
+                repo.name: (number, 7 * number, 30 * number)
+                for number, repo in enumerate(repositories)
+            },
             limited=False,
         )
         self.pypistats = LoopbackServer(self.figures.reply, latency=latency)
@@ -34,12 +37,14 @@ class Hosts:
 
     @property
     def variables(self) -> dict[str, str]:
-        """Return what leads pkgharvest to these hosts and to no others."""
-        these = {"GITHUB_API_URL": self.github.url, "PKGHARVEST_PYPI_URL": self.pypi.url}
-        return these | ({"PKGHARVEST_PYPISTATS_URL": self.pypistats.url} if self._downloads else {})
+        """Return the environment variables that make pkgharvest use these hosts only."""
+        variables_ = {"GITHUB_API_URL": self.github.url, "PKGHARVEST_PYPI_URL": self.pypi.url}
+        return variables_ | (
+            {"PKGHARVEST_PYPISTATS_URL": self.pypistats.url} if self._downloads else {}
+        )
 
     def asked(self) -> tuple[int, int]:
-        """Return how many requests GitHub and PyPI got since this was asked last."""
+        """Return the numbers of requests to GitHub and PyPI since the last call."""
         counts = len(self.github.log), len(self.pypi.log)
         self.github.log.clear()
         self.pypi.log.clear()
@@ -61,13 +66,13 @@ class Hosts:
 
 
 def project_of(repo: FakeRepository, *versions: str) -> FakeProject:
-    """Make the project of ``repo``: its name, and a link back."""
+    """Return a project with the name of ``repo`` and a link back to it."""
     link = f"https://github.com/{repo.full_name}"
     return released(repo.name, versions or ("1.0", "1.1"), project_urls={"Source": link})
 
 
 def some(count: int, owner: str = "octo") -> list[FakeRepository]:
-    """Make ``count`` repositories: ``octo/r000`` and so on."""
+    """Return ``count`` repositories: ``octo/r000`` and so on."""
     return [
         repository(owner=owner, name=f"r{number:03}", id=1000 + number, stars=number)
         for number in range(count)

@@ -1,4 +1,4 @@
-"""Every host on the loopback interface at once, with one package that has all there is."""
+"""All hosts on the loopback interface, with one package that has data at each of them."""
 
 import contextlib
 import dataclasses
@@ -11,22 +11,22 @@ from tests.standins.github_graphql import GitHubGraphQL
 from tests.standins.pypi import FakePyPI
 from tests.standins.pypistats import FakePyPIStats
 from tests.standins.server import LoopbackServer, Reply
-from tests.support.faults import PLACES, Place
+from tests.support.faults import FAULT_POINTS, FaultPoint
 from tests.support.github_case import NOW, commits, days_ago, repository
 from tests.support.hosts import project_of
 
 TOKEN = "ghp_" + "5ecre7" * 6
 PUSHED = NOW + dt.timedelta(hours=1)
-"""When the news of the repository came."""
+"""When the updated repository was pushed."""
 
-SOURCE: dict[Place, str] = dict.fromkeys(PLACES, "repo") | {
+SOURCE: dict[FaultPoint, str] = dict.fromkeys(FAULT_POINTS, "repo") | {
     "pypi": "pypi",
     "pypistats": "downloads",
 }
 
 
 class World:
-    """Every host, with one package; what is new at one of them can be told, and taken back."""
+    """All hosts with one package, whose data can be updated at one host and reset."""
 
     def __init__(self) -> None:
         self.repo = repository(owner="octo", name="cat")
@@ -35,7 +35,7 @@ class World:
         self.pypi = LoopbackServer(self.projects.reply)
         self.figures = FakePyPIStats(limited=False)
         self.pypistats = LoopbackServer(self.figures.reply)
-        self.stranger = LoopbackServer(
+        self.other_host = LoopbackServer(
             lambda _: Reply(
                 status=200,
                 headers={"content-type": "application/json"},
@@ -43,8 +43,8 @@ class World:
             )
         )
         self._stack = contextlib.ExitStack()
-        self.servers = (self.github, self.pypi, self.pypistats, self.stranger)
-        self.tell(None)
+        self.servers = (self.github, self.pypi, self.pypistats, self.other_host)
+        self.update_source(None)
 
     def __enter__(self) -> Self:
         for server in self.servers:
@@ -60,7 +60,7 @@ class World:
         self._stack.close()
 
     def variables(self, *, token: bool = False) -> dict[str, str]:
-        """Return what leads pkgharvest to these hosts and to no others."""
+        """Return the environment variables that make pkgharvest use these hosts only."""
         hosts = {
             "GITHUB_API_URL": self.github.url,
             "PKGHARVEST_PYPI_URL": self.pypi.url,
@@ -68,9 +68,9 @@ class World:
         }
         return hosts | ({"GH_TOKEN": TOKEN} if token else {})
 
-    def server(self, place: Place) -> LoopbackServer:
-        """Return the host of ``place``."""
-        match place:
+    def server(self, point: FaultPoint) -> LoopbackServer:
+        """Return the host of ``point``."""
+        match point:
             case "pypi":
                 return self.pypi
             case "pypistats":
@@ -78,23 +78,25 @@ class World:
             case _:
                 return self.github
 
-    def tell(self, source: str | None) -> None:
-        """Let there be news of ``source``, and of no other."""
-        people = [FakeContributor(name="mona", contributions=3)]
+    def update_source(self, source: str | None) -> None:
+        """Update the data of ``source`` and reset the data of all others."""
+        contributors = [FakeContributor(name="mona", contributions=3)]
         self.repo.stars, self.repo.pushed_at = 72, days_ago(2)
-        self.repo.commits, self.repo.contributors = commits(2, 3, 400), people
+        self.repo.commits, self.repo.contributors = commits(2, 3, 400), contributors
         if source == "repo":
-            late = FakeCommit(sha="e" * 40, authored=days_ago(9), committed=PUSHED, author="lisa")
+            late_commit = FakeCommit(
+                sha="e" * 40, authored=days_ago(9), committed=PUSHED, author="lisa"
+            )
             self.repo.stars, self.repo.pushed_at = 100, PUSHED
-            self.repo.commits = [late, *self.repo.commits]
-            self.repo.contributors = [*people, FakeContributor(name="lisa", contributions=1)]
-        news = source == "pypi"
-        project = project_of(self.repo, *(("1.0", "1.1", "1.2") if news else ("1.0", "1.1")))
-        self.projects.add(dataclasses.replace(project, serial=2 if news else 1))
+            self.repo.commits = [late_commit, *self.repo.commits]
+            self.repo.contributors = [*contributors, FakeContributor(name="lisa", contributions=1)]
+        pypi_is_new = source == "pypi"
+        project = project_of(self.repo, *(("1.0", "1.1", "1.2") if pypi_is_new else ("1.0", "1.1")))
+        self.projects.add(dataclasses.replace(project, serial=2 if pypi_is_new else 1))
         self.figures.downloads["cat"] = (5, 6, 7) if source == "downloads" else (1, 2, 3)
 
     def heal(self) -> None:
-        """Let all be well, and nothing known of what was."""
+        """Remove all faults and clear the request logs."""
         self.github.forbidden.clear()
         for server in self.servers:
             server.heal()
