@@ -235,6 +235,27 @@ def test_a_recording_and_its_replay_know_both_hosts(
         assert mine["commits_over_52"] == theirs["commits_over_52"]
 
 
+def test_a_recording_does_not_name_a_configured_host_that_was_not_asked(
+    shell: CommandLine, hosts: Hosts, tmp_path: Path
+) -> None:
+    archive = tmp_path / "run.har"
+    shell.ok("fetch", "r000", "--record", str(archive))
+    known = json.loads(archive.read_text())["log"]["_pkgharvest"]["hosts"]
+    assert known == {"github": hosts.github.url, "pypi": hosts.pypi.url}
+
+
+def test_two_cases_of_one_repository_on_a_configured_host_are_found_at_fetch(
+    shell: CommandLine, enterprise: EnterpriseServer
+) -> None:
+    shell.ok("add", f"{enterprise.url}/team/TOOL", "--slug", "other")
+    assert keys(shell)["other"] == f"{enterprise.host}/team/TOOL"
+    shell.ok("fetch", "tool")
+    result = shell.run("fetch", "other", "--json")
+    assert result.code == 3
+    (failure,) = result.json()["failures"]
+    assert failure["message"].endswith("which is the package tool")
+
+
 # ── files that nobody named ──────────────────────────────────────────────────────────────
 
 

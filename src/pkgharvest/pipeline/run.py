@@ -125,6 +125,8 @@ class _Run:
                         await self._fetch(plan, client, run_id, counters)
                     finally:
                         if options.record is not None and client.recorder is not None:
+                            asked = client.metrics.report().by_host
+                            client.recorder.discard_hosts(self._services.forges_besides(asked))
                             client.recorder.write(options.record)
                     report = self._report(counters, client)
                     # Where this is given up, the run has no end and the next one continues it.

@@ -6,7 +6,7 @@ How a forge is read is known to its source, which ``sources/registry.py`` finds.
 import dataclasses
 import datetime as dt
 import functools
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +67,14 @@ class Services:
         urls = {host.name: host.urls[0] for host in self.hosts.api_hosts}
         urls["pypi"] = self.pypi
         return urls if self.pypistats is None else {**urls, "pypistats": self.pypistats}
+
+    def forges_besides(self, asked: Container[str]) -> list[str]:
+        """Return the names of hosts of forges that were not asked: no archive should name them.
+
+        ``asked`` has network locations.
+        """
+        urls = {host.name: host.urls[0] for host in self.hosts.api_hosts}
+        return [name for name, url in urls.items() if Origin.of(url).netloc not in asked]
 
     def find_credentials(self, environ: Mapping[str, str]) -> Credentials:
         """Return the tokens for these services; a replay has none. Raises InvalidValue."""

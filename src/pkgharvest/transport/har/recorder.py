@@ -107,6 +107,11 @@ class HarRecorder:
             }
         }
 
+    def discard_hosts(self, names: Iterable[str]) -> None:
+        """Leave the base addresses of these names out of the archive."""
+        for name in names:
+            self._hosts.pop(name, None)
+
     def write(self, path: Path) -> None:
         """Write the archive to ``path`` atomically; a name that ends in ``.gz`` is compressed.
 
