@@ -26,7 +26,11 @@ MIN_SQLITE_VERSION = (3, 37, 0)
 BUSY_SECONDS = 30.0
 """The longest wait for another writer; a fetch writes for milliseconds at a time."""
 
-_DISK_FULL = ("no space left for {path}", "nothing is lost; free some space and run again")
+_DISK_FULL = (
+    "no space left for {path}",
+    "nothing is lost; free some space and run again",
+    None,
+)
 
 _PRIMARY_CODE_MASK = 0xFF
 """The primary result code in an extended one."""
@@ -40,21 +44,19 @@ _READ_ONLY_CODES = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
 _DISK_FULL_CODES = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
 """The disk is full; the second code if not even the 32 kB of a -shm file fit."""
 
-_MESSAGES: dict[int, tuple[str, str | Advice | None]] = {
+_MESSAGES: dict[int, tuple[str, str | None, Advice | None]] = {
     sqlite3.SQLITE_FULL: _DISK_FULL,
     sqlite3.SQLITE_IOERR_SHMSIZE: _DISK_FULL,
-    sqlite3.SQLITE_READONLY: ("{path} is read-only", None),
-    sqlite3.SQLITE_NOTADB: ("{path} is not a database", Advice("choose_other_catalog")),
+    sqlite3.SQLITE_READONLY: ("{path} is read-only", None, None),
+    sqlite3.SQLITE_NOTADB: ("{path} is not a database", None, Advice("choose_other_catalog")),
     sqlite3.SQLITE_CANTOPEN: (
         "{path} cannot be opened",
         "check the permissions of the file and its directory",
+        None,
     ),
-    sqlite3.SQLITE_CORRUPT: (
-        "{path} is damaged: {error}",
-        Advice("restore_backup"),
-    ),
+    sqlite3.SQLITE_CORRUPT: ("{path} is damaged: {error}", None, Advice("restore_backup")),
 }
-"""By result code (https://sqlite.org/rescode.html): what is wrong, and what to do."""
+"""By result code (https://sqlite.org/rescode.html): what is wrong, a hint, and advice."""
 
 
 @contextlib.contextmanager
@@ -232,11 +234,9 @@ def translate_sqlite_errors(path: Path) -> Iterator[None]:
         if _has_code(error, _BUSY_CODES):
             raise CatalogBusy(path) from error
         known = _MESSAGES.get(code) or _MESSAGES.get(code & _PRIMARY_CODE_MASK)
-        message, remedy = known or ("{path}: {error}", None)
-        text = message.format(path=path, error=error)
-        if isinstance(remedy, Advice):
-            raise CatalogError(text, advice=remedy) from error
-        raise CatalogError(text, hint=remedy) from error
+        message, hint, advice = known or ("{path}: {error}", None, None)
+        message = message.format(path=path, error=error)
+        raise CatalogError(message, hint=hint, advice=advice) from error
 
 
 def require_sqlite_version(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> None:
@@ -276,11 +276,8 @@ def _exists(path: Path) -> bool:
 def _connect(path: Path, mode: str, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
     # Absolute, because :memory: and the like have a special meaning.
     name = os.fsencode(path.absolute())
-    for special in (
-        b"%",
-        b"?",
-        b"#",
-    ):  # https://sqlite.org/uri.html; urllib.parse would slow every start
+    # https://sqlite.org/uri.html; urllib.parse would slow every start
+    for special in (b"%", b"?", b"#"):
         name = name.replace(special, b"%%%02X" % ord(special))
     uri = b"file:%s?mode=%s" % (name, mode.encode())
     return sqlite3.connect(uri, uri=True, timeout=busy_seconds, isolation_level=None)
