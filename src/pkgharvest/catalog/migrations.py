@@ -256,10 +256,16 @@ _FIRST_TABLES = (
 )
 
 _SEARCHED = ("title", "slug", "repo_description", "topics", "pypi_summary")
+_FIRST_TRIGGERS = ("packages_found", "packages_lost", "packages_told")
+_SEARCH_TRIGGERS = ("packages_fts_insert", "packages_fts_delete", "packages_fts_update")
 
 
-def _search_index(columns: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the statements that create ``packages_fts``, fill it, and keep it up to date."""
+def _search_index(columns: tuple[str, ...], triggers: tuple[str, str, str]) -> tuple[str, ...]:
+    """Return the statements that create ``packages_fts``, fill it, and keep it up to date.
+
+    ``triggers``: the names of those for insertions, deletions and updates.
+    """
+    on_insert, on_delete, on_update = triggers
     listed = ", ".join(columns)
     old, new = (", ".join(f"{row}.{column}" for column in columns) for row in ("old", "new"))
     delete = (
@@ -274,10 +280,10 @@ def _search_index(columns: tuple[str, ...]) -> tuple[str, ...]:
         )
         """,
         "INSERT INTO packages_fts (packages_fts) VALUES ('rebuild')",
-        f"CREATE TRIGGER packages_found AFTER INSERT ON packages BEGIN {insert}; END",
-        f"CREATE TRIGGER packages_lost AFTER DELETE ON packages BEGIN {delete}; END",
+        f"CREATE TRIGGER {on_insert} AFTER INSERT ON packages BEGIN {insert}; END",
+        f"CREATE TRIGGER {on_delete} AFTER DELETE ON packages BEGIN {delete}; END",
         f"""
-        CREATE TRIGGER packages_told AFTER UPDATE OF {listed} ON packages
+        CREATE TRIGGER {on_update} AFTER UPDATE OF {listed} ON packages
         BEGIN {delete}; {insert}; END
         """,
     )
@@ -312,7 +318,7 @@ _USER_FIELDS_SEARCH_AND_HISTORY = (
         SELECT group_concat(name, char(10)) FROM participants WHERE package_id = packages.id
     ), '')
     """,
-    *_search_index((*_SEARCHED, "people")),
+    *_search_index((*_SEARCHED, "people"), _FIRST_TRIGGERS),
     # The sum of commits_over_52, null for unknown, to sort by it without reading the lists.
     "ALTER TABLE packages ADD COLUMN commits INTEGER",
     f"UPDATE packages SET commits = {_COMMITS.format('commits_over_52')}",  # noqa: S608 - ours
@@ -361,7 +367,7 @@ _USER_FIELDS_SEARCH_AND_HISTORY = (
 )
 
 _PLAIN_NAMES_AND_IDENTITY = (
-    *(f"DROP TRIGGER packages_{name}" for name in ("found", "lost", "told")),
+    *(f"DROP TRIGGER {name}" for name in _FIRST_TRIGGERS),
     "DROP TABLE packages_fts",
     *(
         f"ALTER TABLE {table} RENAME COLUMN {old} TO {new}"
@@ -376,7 +382,7 @@ _PLAIN_NAMES_AND_IDENTITY = (
             ("packages", "pypi_choice", "pypi_source"),
         )
     ),
-    *_search_index((*_SEARCHED, "participant_names")),
+    *_search_index((*_SEARCHED, "participant_names"), _SEARCH_TRIGGERS),
     "DROP INDEX packages_repo_key",
     "CREATE INDEX packages_repo_key ON packages(repo_key) WHERE repo_key IS NOT NULL",
     """
