@@ -75,8 +75,12 @@ def test_collections_are_sorted_by_title(cat: OpenCatalog) -> None:
     for slug, title in (("b", "beta"), ("a", "Gamma"), ("c", "Alpha")):
         made(cat, "categories", slug, title=title)
         made(cat, "grids", slug, title=title)
-    assert [one.slug for one in collections.list_categories(cat.connection)] == ["c", "b", "a"]
-    assert [one.slug for one in collections.list_grids(cat.connection)] == ["c", "b", "a"]
+    assert [category.slug for category in collections.list_categories(cat.connection)] == [
+        "c",
+        "b",
+        "a",
+    ]
+    assert [grid.slug for grid in collections.list_grids(cat.connection)] == ["c", "b", "a"]
 
 
 def test_a_collection_is_found_by_slug_before_id(cat: OpenCatalog) -> None:
@@ -204,7 +208,7 @@ def test_removing_a_collection_keeps_its_packages(
         cat.connection.execute("UPDATE packages SET category_id = ? WHERE id <> 2", (number,))
     with database.transaction(cat.connection):
         collections.remove_collection(cat.connection, kind, number, LATER)
-    assert [cat.package(one).category_id for one in (1, 2, 3)] == [None] * 3
+    assert [cat.package(number).category_id for number in (1, 2, 3)] == [None] * 3
     assert cat.package(3).grid_ids == ((other,) if kind == "grids" else ())
     assert modified(cat) == [LATER, NOW, LATER]
     assert cat.connection.execute("PRAGMA foreign_key_check").fetchall() == []

@@ -82,7 +82,7 @@ def test_datasette_suggests_facets(path: Path) -> None:
         path, "/catalog/packages.json?_facet=status&_facet=category_id&_facet_array=topics"
     )
     found = {
-        name: {(one["label"], one["count"]) for one in facet["results"]}
+        name: {(value["label"], value["count"]) for value in facet["results"]}
         for name, facet in page["facet_results"].items()
     }
     assert found["status"] == {("active", 1), ("gone", 1)}

@@ -37,7 +37,7 @@ def cat(cat: OpenCatalog) -> OpenCatalog:
 
 def attempts(cat: OpenCatalog) -> list[str]:
     """Return the sources that have been fetched, in the order of the record."""
-    return [one.source for one in cat.package().fetches]
+    return [fetch.source for fetch in cat.package().fetches]
 
 
 # ── saving ──
@@ -178,7 +178,7 @@ def select(cat: OpenCatalog, **wanted: object) -> list[selection.Selected]:
 def test_downloads_are_due_where_a_project_is_known(cat: OpenCatalog) -> None:
     cat.add("octo/dog", pypi_name="dog")
     cat.add("octo/ant")
-    assert [one for one, _ in select(cat, sources=("downloads",))] == [1, 2]
+    assert [package_id for package_id, _ in select(cat, sources=("downloads",))] == [1, 2]
     assert dict(select(cat)) == {1: SOURCES, 2: SOURCES, 3: ("repo", "pypi")}
 
 
@@ -209,7 +209,7 @@ def test_packages_of_which_only_downloads_are_due_come_last_the_oldest_first(
         (2, ("downloads",)),
         (3, ("downloads",)),
     ]
-    assert [one for one, _ in select(cat, sources=("downloads",))] == [1, 2, 4, 3, 5]
+    assert [package_id for package_id, _ in select(cat, sources=("downloads",))] == [1, 2, 4, 3, 5]
 
 
 # ── backoff ──

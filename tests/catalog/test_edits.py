@@ -345,8 +345,8 @@ def test_another_repository_clears_the_lookup_note(cat: OpenCatalog) -> None:
 
 def twice(*edits_: dict[str, Any]) -> Callable[[OpenCatalog], None]:
     def change(cat: OpenCatalog) -> None:
-        for one in edits_:
-            edit(cat, **one)
+        for changes in edits_:
+            edit(cat, **changes)
 
     return change
 
@@ -421,12 +421,12 @@ def test_simultaneous_edits_are_all_kept(cat: OpenCatalog, tmp_path: Path) -> No
         *(PackageChanges(grids=(name,)) for name in grids),
     ]
 
-    def apply(one: PackageChanges) -> None:
+    def apply(changes: PackageChanges) -> None:
         with (
             database.open_writer(tmp_path / "cat.db") as connection,
             database.transaction(connection),
         ):
-            edits.edit(connection, "cat", one, LATER)
+            edits.edit(connection, "cat", changes, LATER)
 
     with ThreadPoolExecutor(len(wanted)) as pool:
         list(pool.map(apply, wanted))

@@ -24,7 +24,7 @@ from tests.support.catalogs import (
 
 
 def freshness(cat: OpenCatalog, source: str = "repo") -> SourceState:
-    return next(one for one in cat.package().fetches if one.source == source)
+    return next(fetch for fetch in cat.package().fetches if fetch.source == source)
 
 
 def failure(kind: ErrorKind) -> Failure:

@@ -140,7 +140,7 @@ def test_packages_are_filtered_by_failing_sources(catalog: OpenCatalog) -> None:
 
 def test_packages_are_read_in_the_order_of_the_ids(catalog: OpenCatalog) -> None:
     ids = [4, 99, 1, 2]
-    assert [one.id for one in packages.read_packages(catalog.connection, ids)] == [4, 1, 2]
+    assert [package.id for package in packages.read_packages(catalog.connection, ids)] == [4, 1, 2]
 
 
 def test_packages_are_read_in_more_than_one_chunk(catalog: OpenCatalog) -> None:
@@ -152,7 +152,7 @@ def test_packages_are_read_in_more_than_one_chunk(catalog: OpenCatalog) -> None:
             rows,
         )
     ids = packages.select_ids(catalog.connection, ALL)
-    assert [one.id for one in packages.read_packages(catalog.connection, ids)] == ids
+    assert [package.id for package in packages.read_packages(catalog.connection, ids)] == ids
     assert len(ids) == 1204
 
 
@@ -165,8 +165,8 @@ def test_versions_are_read_only_with_all_parts(catalog: OpenCatalog) -> None:
 
 
 def test_fetches_of_a_package_are_in_the_order_of_sources(catalog: OpenCatalog) -> None:
-    assert [one.source for one in catalog.package(2).fetches] == list(SOURCES)
-    assert [one.source for one in catalog.package(4).fetches] == ["repo"]
+    assert [fetch.source for fetch in catalog.package(2).fetches] == list(SOURCES)
+    assert [fetch.source for fetch in catalog.package(4).fetches] == ["repo"]
 
 
 def test_documentation_that_a_user_set_precedes_pypis(catalog: OpenCatalog) -> None:
@@ -200,17 +200,17 @@ def test_slugs_of_collections_are_read_only_on_request(catalog: OpenCatalog) -> 
         """
     )
     found = packages.read_packages(catalog.connection, [1, 2, 3, 4], packages.CARD_PARTS)
-    assert [(one.category_slug, one.grid_slugs) for one in found] == [
+    assert [(package.category_slug, package.grid_slugs) for package in found] == [
         ("pets", ("b", "a")),
         ("pets", ()),
         (None, ("a",)),
         (None, ()),
     ]
     for parts in ((), packages.ALL_PARTS, packages.RECORD_PARTS):
-        [one] = packages.read_packages(catalog.connection, [1], parts)
-        assert (one.category_slug, one.grid_slugs) == (None, ())
-    [one] = packages.read_packages(catalog.connection, [1])
-    assert one.category_slug is None
+        [package] = packages.read_packages(catalog.connection, [1], parts)
+        assert (package.category_slug, package.grid_slugs) == (None, ())
+    [package] = packages.read_packages(catalog.connection, [1])
+    assert package.category_slug is None
 
 
 def test_reading_a_package_scans_no_table(catalog: OpenCatalog) -> None:
@@ -225,7 +225,7 @@ def test_reading_a_package_scans_no_table(catalog: OpenCatalog) -> None:
     )
     catalog.connection.set_trace_callback(None)
     assert len(asked) == 11  # with the begin and the end of one moment
-    for query in [one for one in asked if one.startswith("SELECT")]:
+    for query in [query for query in asked if query.startswith("SELECT")]:
         for row in catalog.connection.execute(f"EXPLAIN QUERY PLAN {query}"):
             assert re.match("SCAN (?!json_each)", row["detail"]) is None, query
 

@@ -25,7 +25,7 @@ from tests.support.catalogs import (
 
 
 def freshness(cat: OpenCatalog, source: str = "repo") -> SourceState:
-    return next(one for one in cat.package().fetches if one.source == source)
+    return next(fetch for fetch in cat.package().fetches if fetch.source == source)
 
 
 NOT_FOUND = Failure(kind="not_found", message="404")

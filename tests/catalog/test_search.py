@@ -46,7 +46,7 @@ def found(cat: OpenCatalog, text: str, limit: int = 20) -> list[SearchHit]:
 
 
 def slugs(cat: OpenCatalog, text: str, limit: int = 20) -> list[str]:
-    return [one.slug for one in found(cat, text, limit)]
+    return [hit.slug for hit in found(cat, text, limit)]
 
 
 # ── words ──
@@ -127,7 +127,7 @@ def test_search_hits_are_in_the_order_of_their_weights(cat: OpenCatalog) -> None
     )
     put(cat, "treebeard", repo_watchers=5)
     put(cat, "forest", repo_watchers=9000, repo_description="Every tree")
-    weights = [(one.slug, one.weight) for one in found(cat, "tree")]
+    weights = [(hit.slug, hit.weight) for hit in found(cat, "tree")]
     assert [slug for slug, _ in weights] == [
         "tree",
         "tree-of-life",
@@ -161,10 +161,10 @@ def test_search_mixes_grids_and_packages_by_weight(cat: OpenCatalog) -> None:
     put_grid(cat, "tree-forms", "Forms for very many trees")
     put_grid(cat, "other", "Other", "where a tree is told of")
     put_grid(cat, "none", "None")
-    told = [(one.item_type, one.slug) for one in found(cat, "trees")]
+    told = [(hit.item_type, hit.slug) for hit in found(cat, "trees")]
     assert told == [("grid", "trees"), ("package", "django-trees"), ("grid", "tree-forms")]
-    assert [one.slug for one in found(cat, "tree told")] == ["other"]
-    weights = [one.weight for one in found(cat, "tree", 50)]
+    assert [hit.slug for hit in found(cat, "tree told")] == ["other"]
+    weights = [hit.weight for hit in found(cat, "tree", 50)]
     assert weights == sorted(weights, reverse=True)
     assert len(weights) == 4
 
@@ -223,7 +223,7 @@ def test_commits_are_the_sum_of_the_weeks(cat: OpenCatalog) -> None:
 @given(st.text() | st.text(alphabet="\"'*-()^:{}+ANDORT \x00"))
 def test_any_text_can_be_searched(cat: OpenCatalog, text: str) -> None:
     cat.add()  # which is no error the second time
-    assert all(one.slug == "cat" for one in found(cat, text))
+    assert all(hit.slug == "cat" for hit in found(cat, text))
 
 
 @pytest.mark.parametrize("text", ["x" * 10_000, "x " * 5_000, '"' * 10_000, "AND OR " * 1_500])

@@ -60,9 +60,9 @@ def test_a_selection_has_packages_never_fetched_first_and_then_the_oldest(
 ) -> None:
     succeed(catalog, 1, repo=5, pypi=5)
     succeed(catalog, 2, repo=9, pypi=9)
-    assert [one for one, _ in select(catalog)] == [3, 2, 1]
+    assert [package_id for package_id, _ in select(catalog)] == [3, 2, 1]
     succeed(catalog, 3, repo=1, pypi=7)
-    assert [one for one, _ in select(catalog)] == [2, 3, 1]
+    assert [package_id for package_id, _ in select(catalog)] == [2, 3, 1]
 
 
 def test_a_selection_has_only_sources_older_than_given(catalog: OpenCatalog) -> None:
@@ -79,7 +79,7 @@ def test_a_selection_leaves_out_sources_that_a_package_lacks(catalog: OpenCatalo
     catalog.connection.execute("UPDATE packages SET repo_url = '', repo_key = NULL WHERE id = 2")
     assert select(catalog) == [(1, ("repo",)), (2, ("pypi",)), (3, BOTH)]
     catalog.connection.execute("UPDATE packages SET repo_key = NULL WHERE id = 1")
-    assert [one for one, _ in select(catalog)] == [2, 3]
+    assert [package_id for package_id, _ in select(catalog)] == [2, 3]
 
 
 def test_a_selection_has_the_given_sources_in_their_own_order(catalog: OpenCatalog) -> None:
@@ -161,7 +161,7 @@ def test_targets_with_an_unreadable_url_have_no_locator(catalog: OpenCatalog) ->
         "INSERT INTO previous_urls VALUES (2, 'two words', 'x', '2026-01-01T00:00:00.000000Z')"
     )
     found = read(catalog, select(catalog))
-    assert [one.locator for one in found] == [
+    assert [target.locator for target in found] == [
         None,
         parse_locator("octo/two"),
         parse_locator("octo/three"),
@@ -214,8 +214,8 @@ def test_targets_leave_out_a_project_removed_meanwhile(catalog: OpenCatalog) -> 
     everything = select(catalog)
     catalog.connection.execute("UPDATE packages SET pypi_source = 'none' WHERE id = 2")
     found = {
-        one.package_id: one.sources
-        for one in selection.fetch_targets(catalog.connection, everything)
+        target.package_id: target.sources
+        for target in selection.fetch_targets(catalog.connection, everything)
     }
     assert found == {1: BOTH, 2: ("repo",), 3: BOTH}
     assert list(selection.fetch_targets(catalog.connection, [(2, ("pypi", "downloads"))])) == []

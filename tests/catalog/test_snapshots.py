@@ -54,7 +54,7 @@ def history(cat: OpenCatalog, since: dt.datetime | None = None) -> list[Snapshot
 
 
 def told(cat: OpenCatalog) -> list[tuple[dt.datetime, int | None]]:
-    return [(one.at, one.stars) for one in history(cat)]
+    return [(snapshot.at, snapshot.stars) for snapshot in history(cat)]
 
 
 # ── snapshots ──
@@ -98,13 +98,13 @@ def test_without_a_change_there_is_no_snapshot(cat: OpenCatalog) -> None:
 def test_any_change_makes_a_snapshot(cat: OpenCatalog, result: SourceResult | Failure) -> None:
     run(cat, repository_result(), project_result(), downloads_result())
     assert run(cat, result, at=NOW + HOUR)
-    assert [one.at for one in history(cat)] == [NOW, NOW + HOUR]
+    assert [snapshot.at for snapshot in history(cat)] == [NOW, NOW + HOUR]
 
 
 def test_a_moved_window_makes_a_snapshot_if_commits_change(cat: OpenCatalog) -> None:
     run(cat, repository_result())
     run(cat, NOTHING_NEW, at=NOW + 350 * DAY)
-    assert [one.commits for one in history(cat)] == [3, 2]
+    assert [snapshot.commits for snapshot in history(cat)] == [3, 2]
 
 
 def test_a_run_makes_one_snapshot_of_a_package(cat: OpenCatalog) -> None:
@@ -114,7 +114,7 @@ def test_a_run_makes_one_snapshot_of_a_package(cat: OpenCatalog) -> None:
     for minutes, result in enumerate(results):
         cat.save(result, NOW + HOUR + minutes * dt.timedelta(minutes=1), run=number)
         snapshots.take_snapshot(cat.connection, 1, number)
-    assert [(one.at, one.stars, one.downloads) for one in history(cat)] == [
+    assert [(snapshot.at, snapshot.stars, snapshot.downloads) for snapshot in history(cat)] == [
         (NOW, 7, None),
         (NOW + HOUR, 8, 9),
     ]
@@ -129,12 +129,16 @@ def test_a_change_undone_in_the_same_run_leaves_no_snapshot(cat: OpenCatalog) ->
 def test_a_package_without_values_has_no_snapshot(cat: OpenCatalog) -> None:
     assert not run(cat, NOT_FOUND)
     assert run(cat, GONE)
-    assert [(one.stars, one.commits, one.status) for one in history(cat)] == [(None, None, "gone")]
+    assert [(snapshot.stars, snapshot.commits, snapshot.status) for snapshot in history(cat)] == [
+        (None, None, "gone")
+    ]
 
 
 def test_a_snapshot_of_a_repository_without_host_facts_has_no_stars(cat: OpenCatalog) -> None:
     run(cat, RepositoryResult(activity=activity({TODAY - DAY: 4}), status="active"))
-    assert [(one.stars, one.forks, one.commits) for one in history(cat)] == [(None, None, 4)]
+    assert [(snapshot.stars, snapshot.forks, snapshot.commits) for snapshot in history(cat)] == [
+        (None, None, 4)
+    ]
 
 
 def test_a_snapshot_by_a_clock_that_is_behind_comes_last(cat: OpenCatalog) -> None:
@@ -156,7 +160,7 @@ def test_a_removed_package_has_no_history(cat: OpenCatalog) -> None:
 def test_history_begins_at_since(cat: OpenCatalog) -> None:
     for number in range(4):
         run(cat, starred(number), at=NOW + number * DAY)
-    assert [one.stars for one in history(cat, NOW + 2 * DAY)] == [2, 3]
+    assert [snapshot.stars for snapshot in history(cat, NOW + 2 * DAY)] == [2, 3]
     assert history(cat, NOW + 9 * DAY) == []
 
 
@@ -191,13 +195,13 @@ def _expect_past(
         at = NOW + days * DAY
         run(cat, *results, at=at, package_id=package_id)
         after = snapshots.history(cat.connection, package_id)
-        instants = [one.at for one in after]
+        instants = [snapshot.at for snapshot in after]
         assert instants == sorted(set(instants))
         if before and before[-1].at == at:  # as if it were the same run
             del before[-1]
         assert after[: len(before)] == before
     rows = [tuple(row)[2:] for row in cat.connection.execute("SELECT * FROM snapshots ORDER BY at")]
-    assert all(one != other for one, other in itertools.pairwise(rows))
+    assert all(row != other for row, other in itertools.pairwise(rows))
     package = cat.package(package_id)
     if not rows:
         assert (package.status, package.repo_watchers, package.downloads) == ("active", 0, None)
@@ -227,7 +231,7 @@ def test_a_star_delta_starts_from_the_snapshot_before_the_period(cat: OpenCatalo
     [gain] = gains(cat)
     assert (gain.stars, gain.gained, gain.percent) == (125, 25, 25.0)
     assert gain.since == NOW - 30 * DAY
-    assert [one.gained for one in gains(cat, 5)] == [15]
+    assert [delta.gained for delta in gains(cat, 5)] == [15]
 
 
 def test_a_star_delta_of_a_shorter_history_starts_from_its_first_snapshot(cat: OpenCatalog) -> None:
@@ -240,7 +244,7 @@ def test_a_star_delta_of_a_shorter_history_starts_from_its_first_snapshot(cat: O
 def test_lost_stars_are_a_negative_star_delta(cat: OpenCatalog) -> None:
     run(cat, starred(3), at=NOW - 10 * DAY)
     run(cat, starred(2))
-    assert [(one.gained, one.percent) for one in gains(cat)] == [(-1, -33.33)]
+    assert [(delta.gained, delta.percent) for delta in gains(cat)] == [(-1, -33.33)]
 
 
 def test_equal_stars_are_no_star_delta(cat: OpenCatalog) -> None:
@@ -263,7 +267,7 @@ def test_another_repository_has_no_star_delta(cat: OpenCatalog) -> None:
 def test_a_renamed_repository_keeps_its_star_delta(cat: OpenCatalog) -> None:
     run(cat, starred(10), at=NOW - 90 * DAY)
     run(cat, repository_result(repository=repository_facts("octo/tiger", stars=12)))
-    assert [one.gained for one in gains(cat)] == [2]
+    assert [delta.gained for delta in gains(cat)] == [2]
 
 
 def test_moved_repositories_have_no_star_delta(cat: OpenCatalog) -> None:
@@ -287,7 +291,7 @@ def test_star_deltas_are_sorted_and_limited(
 
     def ranked(sort: snapshots.StarDeltaKey, **more: bool | int) -> list[int]:
         found = snapshots.star_deltas(cat.connection, None, then, sort=sort, **more)  # type: ignore[arg-type]
-        return [one.package_id for one in found]
+        return [delta.package_id for delta in found]
 
     assert ranked("gained") == [1, 3, 2, 4]
     assert ranked("gained", reverse=True) == [4, 2, 1, 3]
@@ -296,7 +300,7 @@ def test_star_deltas_are_sorted_and_limited(
     monkeypatch.setattr(snapshots, "_FILTER_FACTOR", 1)
     for limit in range(6):  # of the most starred first, then of those that can be among the best
         assert ranked("gained", limit=limit) == [1, 3, 2, 4][:limit]
-    assert [one.package_id for one in gains(cat, ids=(4, 1))] == [4, 1]
+    assert [delta.package_id for delta in gains(cat, ids=(4, 1))] == [4, 1]
     assert snapshots.star_deltas(cat.connection, (), then, sort="gained") == []
 
 
@@ -309,7 +313,7 @@ def test_star_deltas_do_not_scan_all_snapshots(cat: OpenCatalog) -> None:
     snapshots.star_deltas(cat.connection, None, NOW - DAY, sort="percent")
     history(cat)
     cat.connection.set_trace_callback(None)
-    about = [one for one in asked if "FROM snapshots" in one]
+    about = [query for query in asked if "FROM snapshots" in query]
     assert len(about) >= 5
     for query in about:
         plan = [row[3] for row in cat.connection.execute(f"EXPLAIN QUERY PLAN {query}")]

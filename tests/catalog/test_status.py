@@ -68,7 +68,7 @@ def test_the_status_of_an_empty_catalog(cat: OpenCatalog) -> None:
     found = seen(cat)
     assert found.totals.packages == found.totals.never_fetched == found.totals.failing == 0
     assert set(found.totals.by_status.values()) == {0}
-    assert [one.median for one in found.sources] == [None] * len(found.sources)
+    assert [source.median for source in found.sources] == [None] * len(found.sources)
     assert found.worst == ()
 
 
@@ -88,7 +88,7 @@ def test_the_status_counts_a_package_once_if_any_source_matches(cat: OpenCatalog
 def test_the_status_leaves_out_sources_that_a_package_lacks(cat: OpenCatalog) -> None:
     cat.add("octo/a", pypi_source="none")
     cat.add("octo/b")
-    by_source = {one.source: one for one in seen(cat).sources}
+    by_source = {source.source: source for source in seen(cat).sources}
     assert (by_source["repo"].packages, by_source["pypi"].packages) == (2, 1)
 
 
@@ -97,7 +97,9 @@ def test_the_status_counts_downloads_where_a_project_is_known(cat: OpenCatalog) 
     cat.add("octo/b", pypi_name="b")
     cat.save(repository_result(), package_id=1)
     cat.save(repository_result(repository=None), package_id=2)
-    counted = {one.source: (one.packages, one.never_fetched) for one in seen(cat).sources}
+    counted = {
+        source.source: (source.packages, source.never_fetched) for source in seen(cat).sources
+    }
     assert counted == {"repo": (2, 0), "pypi": (2, 2), "downloads": (1, 1)}
     assert list(counted) == list(SOURCES)
     totals = seen(cat).totals
@@ -112,7 +114,7 @@ def test_the_status_counts_stale_and_failing_downloads(cat: OpenCatalog) -> None
     cat.save(UNAVAILABLE, source="downloads")
     found = seen(cat)
     assert (found.totals.failing, found.totals.backing_off) == (1, 1)
-    assert [(one.slug, one.source) for one in found.worst] == [("cat", "downloads")]
+    assert [(source.slug, source.source) for source in found.worst] == [("cat", "downloads")]
 
 
 def test_a_source_as_old_as_the_limit_is_not_stale(cat: OpenCatalog) -> None:
@@ -136,7 +138,7 @@ def test_a_repository_known_to_be_gone_is_neither_stale_nor_failing(cat: OpenCat
     found = seen(cat)
     assert (found.totals.by_status["gone"], found.totals.by_status["blocked"]) == (1, 1)
     assert (found.totals.failing, found.totals.stale, found.totals.never_fetched) == (1, 1, 0)
-    assert [one.slug for one in found.worst] == ["off"]
+    assert [source.slug for source in found.worst] == ["off"]
     assert found.sources[0].packages == 1
 
 
@@ -156,7 +158,7 @@ def test_the_worst_sources_come_first(cat: OpenCatalog) -> None:
         for _ in range(times):
             cat.save(UNAVAILABLE, NOW - HOUR, package_id=number)
     found = seen(cat, worst=3)
-    assert [one.slug for one in found.worst] == ["thrice", "never", "twice"]
+    assert [source.slug for source in found.worst] == ["thrice", "never", "twice"]
     assert found.totals.failing == 4
     thrice = found.worst[0]
     assert (thrice.error, thrice.message, thrice.failures) == ("unavailable", "502 Bad Gateway", 3)
@@ -192,13 +194,13 @@ def test_the_status_equals_counts_in_python(each: tuple[list[int | None], ...]) 
         found = seen(cat)
     assert found.totals.never_fetched == ages_of.count((None, None, None))
     assert found.totals.stale == sum(any(age and age > 24 for age in ages) for ages in ages_of)
-    by_source = {one.source: one for one in found.sources}
+    by_source = {summary.source: summary for summary in found.sources}
     for source, ages in columns.items():
         known = [NOW - age * HOUR for age in ages if age is not None]
-        one = by_source[source]
-        assert (one.packages, one.never_fetched) == (len(ages), ages.count(None))
-        assert one.oldest == min(known, default=None)
-        assert one.median == (statistics.median_low(known) if known else None)
+        summary = by_source[source]
+        assert (summary.packages, summary.never_fetched) == (len(ages), ages.count(None))
+        assert summary.oldest == min(known, default=None)
+        assert summary.median == (statistics.median_low(known) if known else None)
 
 
 # ── runs ──
@@ -208,8 +210,8 @@ def test_past_runs_are_newest_first(cat: OpenCatalog, path: Path) -> None:
     for number in range(3):
         run(cat, NOW + number * DAY, report(), "quota" if number == 1 else None)
     found = last(cat, path, 2)
-    assert [one.started for one in found] == [NOW + 2 * DAY, NOW + DAY]
-    assert [one.stopped for one in found] == [None, "quota"]
+    assert [run.started for run in found] == [NOW + 2 * DAY, NOW + DAY]
+    assert [run.stopped for run in found] == [None, "quota"]
     assert {one.state for one in found} == {"finished"}
     assert found[0].finished == NOW + 2 * DAY + HOUR
     assert found[0].figures == RunFigures(
