@@ -30,6 +30,7 @@ from pkgharvest.pipeline.options import FetchOptions, RunContext  # noqa: E402
 from pkgharvest.pipeline.run import fetch  # noqa: E402
 from pkgharvest.settings.load import PYPI_URL  # noqa: E402
 from pkgharvest.settings.load import load as load_settings  # noqa: E402
+from pkgharvest.settings.spec import Setting  # noqa: E402
 from tests.standins.github import FakeContributor, FakeRepository, GitHubStandIn, repository_of  # noqa: E402
 from tests.support.histories import head_at, load, records  # noqa: E402
 
@@ -78,7 +79,7 @@ def recorded(
     """Fetch one source of all packages into a new catalogue; return the archive of it."""
     har = directory / f"{source}.har"
     db = directory / f"{source}.db"
-    settings = load_settings({"db": str(db)}, variables, directory=directory)
+    settings = load_settings({"db": Setting(str(db), "db")}, variables, directory=directory)
     add_packages(db, REPOSITORIES, clock.now())
     around = RunContext(settings=settings, environ={}, clock=clock, listener=ignore_events)
     report = fetch(FetchOptions(sources=(source,), record=har), around)

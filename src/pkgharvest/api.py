@@ -25,6 +25,7 @@ from pkgharvest.model.errors import UnknownPackage
 from pkgharvest.model.instants import parse_duration, parse_instant, parse_zone
 from pkgharvest.model.search_text import SearchHit
 from pkgharvest.settings.load import load
+from pkgharvest.settings.spec import Setting
 
 if TYPE_CHECKING:
     from pkgharvest.app.fetch import FetchOptions, RunContext, RunReport
@@ -112,7 +113,9 @@ class Catalog:
         self.path = Path(path)
         self._clock = clock or SystemClock()
         self._settings = load(
-            {"db": str(self.path)}, os.environ, config=None if config is None else os.fspath(config)
+            {"db": Setting(str(self.path), "path")},
+            os.environ,
+            config=None if config is None else os.fspath(config),
         )
 
     def __enter__(self) -> Self:

@@ -270,9 +270,9 @@ def test_a_found_file_may_not_say_where_a_token_goes(
     )
     shell.variables["GH_ENTERPRISE_TOKEN"] = ENTERPRISE_TOKEN
     result = shell.run("config", "show", "--json")
-    note = "pkgharvest.toml: ignored api, token_env, token_file: only a file named with --config"
+    note = "pkgharvest.toml: ignored api, token_env, token_file: a file found in the current"
     assert [line for line in result.err.splitlines() if "note" in line] == [
-        f"note: {shell.here}/{note} may set them"
+        f"note: {shell.here}/{note} directory may not set them, only one named with --config"
     ]
     told = result.json()
     assert told[f'hosts."{enterprise.host}".kind']["value"] == "github"

@@ -102,8 +102,9 @@ def test_an_unknown_setting_is_an_error_that_lists_all_settings(person: Person) 
 def test_loading_settings_without_files_imports_nothing_heavy() -> None:
     """Without a file, that is, and without a fetch."""
     script = (
-        "import sys; from pkgharvest.settings.load import load; from pathlib import Path; "
-        "load({'db': 'x.db'}, {'XDG_CONFIG_HOME': '/nowhere'}, directory=Path('/nowhere')); "
+        "import sys; from pkgharvest.settings.load import Setting, load; from pathlib import Path; "
+        "load({'db': Setting('x.db', '--db')}, {'XDG_CONFIG_HOME': '/nowhere'}, "
+        "directory=Path('/nowhere')); "
         "heavy = {'tomllib', 'dataclasses', 'httpx', 'platformdirs', 'pkgharvest.settings.hosts', "
         "'pkgharvest.model.forges.base'}; print(*sorted(heavy & sys.modules.keys()))"
     )

@@ -162,6 +162,6 @@ def compare_grid(
 
     with open_snapshot(db_path) as connection:
         grid = collections.get_grid(connection, name)
-        categories = {one.id: one for one in collections.list_categories(connection)}
+        categories = {category.id: category for category in collections.list_categories(connection)}
         members = packages.read_packages(connection, grid.package_ids)
         return grid, comparison.compare_packages(members, categories, style)

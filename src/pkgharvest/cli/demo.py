@@ -4,6 +4,7 @@ import click
 
 from pkgharvest.cli.exit_codes import ExitCode
 from pkgharvest.cli.invocation import Invocation, global_options_with, pass_invocation
+from pkgharvest.settings.spec import Setting
 
 
 @click.command("demo")
@@ -22,7 +23,7 @@ def command(invocation: Invocation) -> int:
     from pkgharvest.model.clock import FixedClock  # noqa: PLC0415
 
     # Ignore PKGHARVEST_DB: that is a real catalog.
-    db = invocation.flags.setdefault("db", str(demo.DEFAULT_DB))
+    db = invocation.flags.setdefault("db", Setting(str(demo.DEFAULT_DB), "--db")).value
     # Ages are as of the recording: what was fetched a moment ago is a moment old.
     invocation.clock = FixedClock(demo.create_demo_catalog(invocation.db_path))
     invocation.say(f"$ pkgharvest --db {db} fetch --all --replay {demo.archive_path().name}")

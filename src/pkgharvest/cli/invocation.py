@@ -12,6 +12,7 @@ import click
 
 from pkgharvest.model.clock import Clock, SystemClock
 from pkgharvest.settings.load import Settings, load
+from pkgharvest.settings.spec import Setting
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -23,7 +24,7 @@ class Invocation:
     """The global options, given before the command or after it, and what follows from them."""
 
     def __init__(self) -> None:
-        self.flags: dict[str, str | None] = {}
+        self.flags: dict[str, Setting] = {}
         self.config: str | None = None
         self.quiet = False
         self.verbosity = 0
@@ -35,7 +36,7 @@ class Invocation:
         if self._settings is None:
             self._settings = load(self.flags, os.environ, config=self.config)
             for note in self._settings.notes:
-                self.say(f"note: {note}")
+                self.say(f"note: {note}, only one named with --config")
         return self._settings
 
     @property
@@ -117,7 +118,8 @@ def drop_unwritten() -> None:
 
 def _flag(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
     if value is not None and parameter.name is not None:
-        context.ensure_object(Invocation).flags[parameter.name] = value
+        setting = Setting(value, origin=f"--{parameter.name}")
+        context.ensure_object(Invocation).flags[parameter.name] = setting
 
 
 def _config(context: click.Context, _parameter: click.Parameter, value: str | None) -> None:

@@ -114,13 +114,15 @@ class Settings(NamedTuple):
 
 
 def load(
-    flags: Mapping[str, str | None],
+    flags: Mapping[str, Setting],
     environ: Mapping[str, str],
     *,
     config: str | None = None,
     directory: Path | None = None,
 ) -> Settings:
     """Gather the settings. The project's file is looked for in ``directory`` (default: here).
+
+    ``flags`` come first; ``config`` is the file to read instead of the project's.
 
     Raises InvalidValue for a named file that is missing, and for a file that is not TOML or
     cannot be understood. An empty variable counts as not set.
@@ -134,9 +136,8 @@ def load(
     files = [project, *([] if user_path is None else [_read(user_path, required=False)])]
 
     def lookup(spec: SettingSpec) -> Setting:
-        flag = flags.get(spec.name)
-        if flag is not None:
-            return Setting(value=flag, origin="--" + spec.name.replace("_", "-"))
+        if spec.name in flags:
+            return flags[spec.name]
         if environ.get(spec.variable):
             return Setting(value=environ[spec.variable], origin=spec.variable)
         for file in files:
@@ -282,4 +283,4 @@ def _drop_trusted_keys(file: _File) -> tuple[str, ...]:
     if not dropped:
         return ()
     keys = ", ".join(key for key in TRUSTED_KEYS if key in dropped)
-    return (f"{file.path}: ignored {keys}: only a file named with --config may set them",)
+    return (f"{file.path}: ignored {keys}: a file found in the current directory may not set them",)

@@ -14,7 +14,7 @@ PYPISTATS_URL = "https://pypistats.org"
 
 
 class Setting(NamedTuple):
-    """A value, and where it comes from: ``--db``, ``PKGHARVEST_DB``, a file's path, ``default``."""
+    """A value, and its origin: an option, ``PKGHARVEST_DB``, the path of a file, ``default``."""
 
     value: str
     origin: str
