@@ -26,8 +26,8 @@ from pkgharvest.sources.pypistats import PARSER_REVISION, PypistatsSource
 from pkgharvest.transport.base import Request, Response
 from pkgharvest.transport.client import open_client
 from pkgharvest.transport.credentials import Credentials
-from pkgharvest.transport.har.archive import HarArchive, HarEntry
-from pkgharvest.transport.rate_limit.gcra import rate_limits
+from pkgharvest.transport.har.replay import HarArchive, HarEntry
+from pkgharvest.transport.rate_limit.limiter import rate_limits
 from tests.standins.pypistats import FakePyPIStats
 from tests.standins.server import Fault, LoopbackServer, Reply
 from tests.standins.transport import DirectTransport

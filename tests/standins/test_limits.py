@@ -16,7 +16,7 @@ from pkgharvest.model.origin import Origin
 from pkgharvest.transport.base import Request
 from pkgharvest.transport.client import open_client
 from pkgharvest.transport.credentials import Credentials
-from pkgharvest.transport.rate_limit.gcra import RateLimit
+from pkgharvest.transport.rate_limit.limiter import RateLimit
 from tests.standins.github import FakeRepository, Quota
 from tests.standins.github_graphql import GitHubGraphQL
 from tests.standins.limits import SecondaryLimits

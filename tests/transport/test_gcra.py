@@ -16,16 +16,16 @@ from pkgharvest.model.clock import FixedClock
 from pkgharvest.model.errors import BudgetSpent, Malformed, RateLimited, Unavailable
 from pkgharvest.model.events import ignore_events
 from pkgharvest.transport.base import Request, Response
-from pkgharvest.transport.rate_limit.gcra import (
+from pkgharvest.transport.rate_limit.limiter import (
     PYPISTATS,
     UNLIMITED,
     GcraQueue,
     RateLimit,
+    RateLimiter,
     find_rate_limit,
     rate_limits,
 )
-from pkgharvest.transport.rate_limit.limiter import RateLimiter
-from pkgharvest.transport.retry import Retry
+from pkgharvest.transport.resend import Retry
 from tests.support.github_case import github_host
 
 GITHUB = RateLimit.within(900)

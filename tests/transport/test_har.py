@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from pkgharvest.model.clock import FixedClock
 from pkgharvest.model.errors import ArchiveError, NotRecorded
 from pkgharvest.transport.base import FRAMING_HEADERS, Request, Response
-from pkgharvest.transport.har.archive import HarArchive
+from pkgharvest.transport.credentials import Credentials
 from pkgharvest.transport.har.recorder import _SENSITIVE_HEADERS, HarRecorder, ensure_writable
-from pkgharvest.transport.har.replay import HarReplay
+from pkgharvest.transport.har.replay import HarArchive, HarReplay
 
 START = dt.datetime(2026, 2, 15, 18, 8, 42, 123456, tzinfo=dt.UTC)
 URL = "https://api.github.com/repos/a/b"
@@ -111,7 +111,9 @@ def test_recorded_entries_are_sorted_by_their_start() -> None:
             return Response(url=request.url, status=200, headers={}, body=b"{}")
 
     async def run() -> list[str]:
-        recorder = HarRecorder(Slow(), clock=clock, creator_version="1", hosts={})
+        recorder = HarRecorder(
+            Slow(), clock=clock, creator_version="1", hosts={}, credentials=Credentials.none()
+        )
         first = asyncio.create_task(recorder.send(Request(url=f"{URL}/0")))
         await asyncio.sleep(0)
         await clock.sleep(0.5)
@@ -129,7 +131,7 @@ def record(*pairs: tuple[Request, Response], secret: str = SECRET) -> HarRecorde
         clock=FixedClock(START),
         creator_version="1.0",
         hosts={"github": "https://api.github.com", "pypi": "https://me:pw@pypi.org"},
-        secret_texts=[secret],
+        credentials=Credentials.of({URL: secret}),
     )
 
     async def run() -> None:

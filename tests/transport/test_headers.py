@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pkgharvest.transport.headers import page_number, parse_link_header
+from pkgharvest.transport.base import page_number, parse_link_header
 
 
 @pytest.mark.parametrize(

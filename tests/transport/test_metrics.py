@@ -10,7 +10,7 @@ from pkgharvest.model.errors import Unavailable
 from pkgharvest.model.events import Event, QuotaReported, RequestFinished, RequestThrottled
 from pkgharvest.transport.base import Request, Response
 from pkgharvest.transport.credentials import Credentials
-from pkgharvest.transport.metrics import MetricsTransport, RequestMetrics
+from pkgharvest.transport.metrics import MetricsTransport
 from pkgharvest.transport.rate_limit.limiter import RateLimiter
 from tests.support.github_case import NOW
 
@@ -53,7 +53,6 @@ def collect_events(
     async def ask() -> None:
         transport = MetricsTransport(
             ScriptedHost(*headers),
-            metrics=RequestMetrics(),
             credentials=Credentials.none(),
             clock=FixedClock(NOW),
             listener=events.append,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pkgharvest.transport.headers import parse_http_date, retry_after
+from pkgharvest.transport.base import parse_http_date, retry_after
 from pkgharvest.transport.rate_limit.quota import Quota, newer_quota, read_quota
 
 NOW = dt.datetime(2026, 2, 15, 18, 8, 42, tzinfo=dt.UTC)

@@ -9,7 +9,7 @@ from pkgharvest.model.errors import Malformed
 from pkgharvest.transport.base import Request, Response
 from pkgharvest.transport.credentials import Credentials
 from pkgharvest.transport.httpx_transport import HttpxTransport
-from pkgharvest.transport.redirects import Redirects
+from pkgharvest.transport.resend import Redirects
 from tests.support.loopback import (
     Loopback,
     ReceivedRequest,

@@ -10,7 +10,7 @@ from pkgharvest.model.clock import FixedClock
 from pkgharvest.model.errors import Malformed, RateLimited, SourceError, TimedOut, Unavailable
 from pkgharvest.model.events import Event, RequestRetried
 from pkgharvest.transport.base import Request, Response
-from pkgharvest.transport.retry import Retry
+from pkgharvest.transport.resend import Retry
 
 START = dt.datetime(2026, 2, 15, 18, 8, 42, tzinfo=dt.UTC)
 URL = "https://me:pw@example.org/x"

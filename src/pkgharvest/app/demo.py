@@ -8,7 +8,7 @@ from pkgharvest.app.packages import add_packages
 from pkgharvest.catalog import database
 from pkgharvest.catalog.database import fetch_lock, insert_row
 from pkgharvest.model.errors import Advice, CatalogError
-from pkgharvest.transport.har.archive import HarArchive
+from pkgharvest.transport.har.replay import HarArchive
 
 DEFAULT_DB = Path("pkgharvest-demo.db")
 _MADE_BY = "demo"

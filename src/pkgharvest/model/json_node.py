@@ -159,4 +159,4 @@ class JsonNode:
 
 
 def _replace_surrogates(text: str) -> str:
-    return _SURROGATES.sub("\ufffd", text)
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)

@@ -10,7 +10,7 @@ from pkgharvest.model.errors import InvalidValue
 from pkgharvest.model.observations import SourceName
 from pkgharvest.pipeline.options import FetchOptions, RunContext
 from pkgharvest.pipeline.sources import Services
-from pkgharvest.transport.har.archive import HarArchive
+from pkgharvest.transport.har.replay import HarArchive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

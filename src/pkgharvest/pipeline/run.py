@@ -29,8 +29,8 @@ from pkgharvest.pipeline.stages import BackgroundStage, Stage
 from pkgharvest.pipeline.writer import OutcomeWriter, Writer
 from pkgharvest.settings.load import cache_directory
 from pkgharvest.transport.client import Client, open_client
-from pkgharvest.transport.har.archive import HarArchive
 from pkgharvest.transport.har.recorder import ensure_writable
+from pkgharvest.transport.har.replay import HarArchive
 
 _REQUESTS_PER_NEW_PACKAGE = 5
 """Usually three requests to GitHub and two to PyPI."""

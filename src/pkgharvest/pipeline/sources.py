@@ -28,8 +28,8 @@ from pkgharvest.sources.pypistats import PypistatsSource
 from pkgharvest.sources.registry import SourceContext, find_source
 from pkgharvest.transport.client import Client
 from pkgharvest.transport.credentials import Credentials
-from pkgharvest.transport.har.archive import HarArchive
-from pkgharvest.transport.rate_limit.gcra import RateLimit, rate_limits
+from pkgharvest.transport.har.replay import HarArchive
+from pkgharvest.transport.rate_limit.limiter import RateLimit, rate_limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

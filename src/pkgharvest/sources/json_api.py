@@ -20,14 +20,7 @@ from pkgharvest.model.errors import (
 )
 from pkgharvest.model.observations import Validator
 from pkgharvest.model.origin import Origin
-from pkgharvest.transport.base import (
-    Request,
-    Response,
-    Transport,
-    make_conditional,
-    response_validator,
-)
-from pkgharvest.transport.headers import parse_link_header
+from pkgharvest.transport.base import Request, Response, Transport, parse_link_header
 
 MAX_PAGES = 1_000
 """Longest list that is followed; a host whose pages never end must not keep a run busy."""
@@ -74,16 +67,27 @@ class JsonApi:
 
     def new_validator(self, response: Response, url: str) -> Validator | None:
         """Return the validator that ``response`` carries for ``url``, or None."""
-        return response_validator(response, url, self._parser_revision)
+        etag = response.headers.get("etag")
+        last_modified = response.headers.get("last-modified")
+        if not etag and not last_modified:
+            return None
+        return Validator(
+            key=url, etag=etag, last_modified=last_modified, parser=self._parser_revision
+        )
 
     async def send(self, url: str, validator: Validator | None = None) -> Response:
         """GET ``url`` and return the response, whatever its status.
 
-        The response is a 304 only if ``validator`` was given. Raises Malformed for any other 304,
+        The conditions of ``validator`` are sent with it (RFC 9110, section 13.1). The response is
+        a 304 only if ``validator`` was given. Raises Malformed for any other 304,
         and whatever the transport raises.
         """
-        request = Request(url=url, headers=self._headers)
-        response = await self._transport.send(make_conditional(request, validator))
+        headers = dict(self._headers)
+        if validator is not None and validator.etag:
+            headers["if-none-match"] = validator.etag
+        if validator is not None and validator.last_modified:
+            headers["if-modified-since"] = validator.last_modified
+        response = await self._transport.send(Request(url=url, headers=headers))
         if response.status == HTTPStatus.NOT_MODIFIED and validator is None:
             raise Malformed(f"{url}: not modified, in response to an unconditional request")
         return response

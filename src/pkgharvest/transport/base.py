@@ -1,18 +1,32 @@
-"""Requests, responses, and the interface of the transports between them.
+"""Requests, responses, the interface of the transports between them, and values of headers.
 
-``client.py`` puts the transports together.
+``client.py`` puts the transports together. A header value that cannot be read is None, never an
+error; the headers of rate limits are in ``rate_limit/quota.py``.
 """
 
+import datetime as dt
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Protocol
-
-from pkgharvest.model.observations import Validator
+from urllib.parse import parse_qs, urlsplit
 
 FRAMING_HEADERS = frozenset(
     {"connection", "content-encoding", "content-length", "keep-alive", "transfer-encoding"}
 )
 """Headers about the bytes on the wire. A ``Response`` is complete and decoded, and has none."""
+
+_INTEGER = re.compile(r"\s*(-?\d{1,18})\s*(?:[,;].*)?", re.ASCII)
+"""An integer, perhaps followed by parameters, or by the value of a repeated header."""
+
+_LINK_VALUE = re.compile(r'<([^<>]*)>((?:[^,"<]|"(?:[^"\\]|\\.)*+"?)*+)')
+_LINK_PARAMETER = re.compile(
+    r';\s*+([^\s;=,"]++)\s*+(?:=\s*+(?:"((?:[^"\\]|\\.)*+)"?|([^\s;,"]*+)))?'
+)
+_ESCAPED_CHARACTER = re.compile(r"\\(.)")
+
+_MAX_QUERY_FIELDS = 100
 
 
 @dataclass(slots=True)
@@ -61,22 +75,82 @@ class Transport(Protocol):
         """
 
 
-def make_conditional(request: Request, validator: Validator | None) -> Request:
-    """Return ``request`` with the conditions of ``validator`` (RFC 9110, section 13.1)."""
-    if validator is None:
-        return request
-    headers = dict(request.headers)
-    if validator.etag:
-        headers["if-none-match"] = validator.etag
-    if validator.last_modified:
-        headers["if-modified-since"] = validator.last_modified
-    return replace(request, headers=headers)
+# ── header values ────────────────────────────────────────────────────────────────────────
 
 
-def response_validator(response: Response, key: str, parser: int) -> Validator | None:
-    """Return the validator that ``response`` carries for the next request, or None."""
-    etag = response.headers.get("etag")
-    last_modified = response.headers.get("last-modified")
-    if not etag and not last_modified:
+def parse_integer(text: str | None) -> int | None:
+    """Return the integer that ``text`` begins with.
+
+    >>> parse_integer("60;w=60"), parse_integer("59, 59"), parse_integer("many")
+    (60, 59, None)
+    """
+    match = _INTEGER.fullmatch(text or "")
+    return int(match[1]) if match else None
+
+
+def parse_http_date(text: str | None) -> dt.datetime | None:
+    """Return an HTTP date (RFC 9110, section 5.6.7) in UTC.
+
+    >>> parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").isoformat()
+    '1994-11-06T08:49:37+00:00'
+    """
+    try:
+        moment = parsedate_to_datetime(text or "")
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=dt.UTC)
+        return moment.astimezone(dt.UTC)
+    except (ValueError, OverflowError):
         return None
-    return Validator(key=key, etag=etag, last_modified=last_modified, parser=parser)
+
+
+def server_time(headers: Mapping[str, str], now: dt.datetime) -> dt.datetime:
+    """Return the host's own time (its ``Date`` header), or ``now`` if it sends none."""
+    return parse_http_date(headers.get("date")) or now
+
+
+def retry_after(headers: Mapping[str, str], now: dt.datetime) -> float | None:
+    """Return the seconds that ``Retry-After`` asks for (RFC 9110, section 10.2.3)."""
+    text = headers.get("retry-after")
+    if text is None:
+        return None
+    seconds = parse_integer(text)
+    if seconds is not None:
+        return float(max(0, seconds))
+    moment = parse_http_date(text)
+    if moment is None:
+        return None
+    return max(0.0, (moment - server_time(headers, now)).total_seconds())
+
+
+def parse_link_header(header: str | None) -> dict[str, str]:
+    """Return the targets of a ``Link`` header (RFC 8288) by relation, in lower case.
+
+    The first link of a relation counts, and links that cannot be read are skipped (appendix B.2).
+    Targets are as sent: they may be relative to the page that they came with.
+
+    >>> parse_link_header('</c?page=2>; rel="next", </c?page=9>; rel="last"')
+    {'next': '/c?page=2', 'last': '/c?page=9'}
+    """
+    targets: dict[str, str] = {}
+    for target, parameters in _LINK_VALUE.findall(header or ""):
+        for name, quoted, token in _LINK_PARAMETER.findall(parameters):
+            if name.lower() == "rel":
+                for relation in _ESCAPED_CHARACTER.sub(r"\1", quoted or token).lower().split():
+                    targets.setdefault(relation, target.strip())
+                break  # a second rel of the same link is ignored (section 3.3)
+    return targets
+
+
+def page_number(target: str) -> int | None:
+    """Return the ``page`` parameter of the URL ``target``, or None if there is not exactly one.
+
+    >>> page_number("https://api.example/commits?per_page=1&page=1234")
+    1234
+    """
+    try:
+        values = parse_qs(urlsplit(target).query, max_num_fields=_MAX_QUERY_FIELDS).get("page", [])
+    except ValueError:
+        return None
+    if len(values) != 1 or re.fullmatch("[0-9]{1,18}", values[0]) is None:
+        return None
+    return int(values[0])

@@ -14,39 +14,34 @@ A replay has no AuthGuard, as it has no credentials.
 import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 from pkgharvest import PROJECT_URL, __version__
 from pkgharvest.model.clock import Clock
 from pkgharvest.model.events import Listener
-from pkgharvest.transport.auth_guard import AuthGuard
 from pkgharvest.transport.base import Request, Response, Transport
-from pkgharvest.transport.credentials import Credentials
-from pkgharvest.transport.har.archive import HarArchive
+from pkgharvest.transport.credentials import AuthGuard, Credentials
 from pkgharvest.transport.har.recorder import HarRecorder
-from pkgharvest.transport.har.replay import HarReplay
-from pkgharvest.transport.metrics import MetricsTransport, RequestMetrics
-from pkgharvest.transport.rate_limit.gcra import RateLimit
-from pkgharvest.transport.rate_limit.limiter import RateLimiter
-from pkgharvest.transport.redirects import Redirects
-from pkgharvest.transport.retry import Retry
+from pkgharvest.transport.har.replay import HarArchive, HarReplay
+from pkgharvest.transport.metrics import MetricsTransport
+from pkgharvest.transport.rate_limit.limiter import RateLimit, RateLimiter
+from pkgharvest.transport.resend import Redirects, Retry
 
 USER_AGENT = f"pkgharvest/{__version__} (+{PROJECT_URL})"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
     """What sources send requests with. It also holds what was counted and recorded."""
 
-    def __init__(
-        self, chain: Transport, *, metrics: RequestMetrics, recorder: HarRecorder | None
-    ) -> None:
-        self._chain = chain
-        self.metrics = metrics
-        self.recorder = recorder
-        """None if the run is not recorded."""
+    chain: Transport
+    metrics: MetricsTransport
+    recorder: HarRecorder | None
+    """None if the run is not recorded."""
 
     async def send(self, request: Request) -> Response:
         """Send ``request`` and return the response, whatever its status; see ``Transport``."""
-        return await self._chain.send(request)
+        return await self.chain.send(request)
 
 
 @asynccontextmanager
@@ -86,9 +81,8 @@ async def open_client(
 
             network = HttpxTransport(credentials=credentials, user_agent=USER_AGENT)
             chain = await stack.enter_async_context(network)
-        metrics = RequestMetrics()
-        chain = MetricsTransport(
-            chain, metrics=metrics, credentials=credentials, clock=clock, listener=listener
+        chain = metrics = MetricsTransport(
+            chain, credentials=credentials, clock=clock, listener=listener
         )
         recorder = None
         if record is not None:
@@ -97,7 +91,7 @@ async def open_client(
                 clock=clock,
                 creator_version=__version__,
                 hosts=record,
-                secret_texts=credentials.telling,
+                credentials=credentials,
             )
         if archive is None:
             chain = AuthGuard(chain, credentials=credentials)
@@ -119,4 +113,4 @@ async def open_client(
             listener=listener,
             randomness=randomness or random.Random(),  # noqa: S311 - jitter is no secret
         )
-        yield Client(Redirects(chain), metrics=metrics, recorder=recorder)
+        yield Client(chain=Redirects(chain), metrics=metrics, recorder=recorder)

@@ -1,21 +1,23 @@
 """Tokens: where they are found, and the one origin that each of them may be sent to.
 
 Nothing else in the program holds a token. It leaves only through ``Credentials.header``, for its
-origin.
+origin, and no longer once its host has rejected it: repeated 401s get clients blocked.
 """
 
 import ipaddress
 import netrc
 import re
 from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple
 
-from pkgharvest.model.errors import InvalidValue
+from pkgharvest.model.errors import InvalidValue, Unauthorized
 from pkgharvest.model.origin import Origin
 from pkgharvest.settings.hosts import ForgeHost
 from pkgharvest.settings.load import expand_home
 from pkgharvest.settings.spec import Setting
+from pkgharvest.transport.base import Request, Response, Transport
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 """Visible ASCII: what a header can carry unchanged (RFC 6750 allows no more)."""
@@ -24,6 +26,9 @@ _MIN_SHOWN_CHARACTERS = 12
 """In a shorter token, four characters tell too much, and it may be part of any text."""
 
 _BEARER = "Bearer {token}"
+
+REDACTED = "REDACTED"
+"""What takes the place of a secret in a text."""
 
 
 class FoundToken(NamedTuple):
@@ -73,6 +78,9 @@ class Credentials:
                 )
         self._tokens = dict(tokens)
         self._authorizations = dict(authorizations or {})
+        # A shorter token may be any word of a text. One may be part of another: longest first.
+        searchable = {token for token in tokens.values() if len(token) >= _MIN_SHOWN_CHARACTERS}
+        self._searchable = sorted(searchable, key=len, reverse=True)
 
     @classmethod
     def of(cls, tokens: Mapping[str, str]) -> "Credentials":
@@ -127,25 +135,55 @@ class Credentials:
         """The tokens themselves."""
         return frozenset(self._tokens.values())
 
-    @property
-    def telling(self) -> frozenset[str]:
-        """The tokens that can be searched for in a text; a short one may be any word."""
-        return frozenset(token for token in self.secrets if len(token) >= _MIN_SHOWN_CHARACTERS)
-
     def redact(self, text: str) -> str:
-        """Return ``text`` with the ``telling`` tokens replaced."""
-        for secret in self.telling:
-            text = text.replace(secret, "REDACTED")
+        """Return ``text`` with the tokens replaced, except those that are too short to tell."""
+        for token in self._searchable:
+            text = text.replace(token, REDACTED)
         return text
 
     def redact_body(self, body: bytes) -> bytes:
-        """Return ``body`` with the ``telling`` tokens replaced."""
-        for secret in self.telling:
-            body = body.replace(secret.encode(), b"REDACTED")
+        """Return ``body`` with the same tokens replaced."""
+        for token in self._searchable:
+            body = body.replace(token.encode(), REDACTED.encode())
         return body
 
     def __repr__(self) -> str:
         return f"Credentials({', '.join(sorted(map(str, self._tokens)))})"
+
+
+class AuthGuard:
+    """The transport that takes one 401 to a token as the answer to every request with that token.
+
+    It raises Unauthorized, which repeats the token's last four characters at most. A 401 to a
+    request without a token is returned: it is about that request alone.
+    """
+
+    def __init__(self, inner: Transport, *, credentials: Credentials) -> None:
+        self._inner = inner
+        self._credentials = credentials
+        self._rejecting: set[Origin] = set()
+
+    async def send(self, request: Request) -> Response:
+        """Send ``request``, unless its host has rejected the token before."""
+        origin = Origin.of(request.url)
+        if origin in self._rejecting:
+            raise self._rejection(origin, request.url)
+        response = await self._inner.send(request)
+        if (
+            response.status == HTTPStatus.UNAUTHORIZED
+            and self._credentials.header(origin) is not None
+        ):
+            self._rejecting.add(origin)
+            raise self._rejection(origin, request.url)
+        return response
+
+    def _rejection(self, origin: Origin, url: str) -> Unauthorized:
+        last_four = self._credentials.last_four(url)
+        token = f"the token that ends in {last_four}" if last_four else "the token"
+        return Unauthorized(
+            f"{origin.host} rejects {token}",
+            hint="is it mistyped, expired or revoked?",
+        )
 
 
 def _is_safe(origin: Origin) -> bool:

@@ -1,5 +1,6 @@
 """Counting what is really sent: requests and bytes by host, next to the network."""
 
+import copy
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from pkgharvest.transport.credentials import Credentials
 from pkgharvest.transport.rate_limit.quota import Quota, newer_quota, read_quota
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class HostMetrics:
     """The requests to one host."""
 
@@ -22,10 +23,19 @@ class HostMetrics:
     not_modified: int = 0
     points: int = 0
     """Charged by the host: one per request, none for a 304 with a token, the cost of a query."""
-    remaining: int | None = None
-    """What is left of the scarcest quota of the host, or None if it reports none."""
-    reset: dt.datetime | None = None
-    """When that quota resets."""
+    quotas: dict[str | None, Quota] = field(default_factory=dict)
+    """The last report of each of its quotas, by the host's name for it."""
+
+    @property
+    def remaining(self) -> int | None:
+        """What is left of the scarcest quota of the host, or None if it reports none."""
+        return min((quota.remaining for quota in self.quotas.values()), default=None)
+
+    @property
+    def reset(self) -> dt.datetime | None:
+        """When that quota resets."""
+        quotas = self.quotas.values()
+        return min(quotas, key=lambda quota: quota.remaining).reset if quotas else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,103 +49,71 @@ class MetricsReport:
     """By host, with its port unless that is the scheme's default, in order of first use."""
 
 
-@dataclass(slots=True)
-class _HostCounters:
-    requests: int = 0
-    not_modified: int = 0
-    points: int = 0
-    quotas: dict[str | None, Quota] = field(default_factory=dict)
-
-
-class RequestMetrics:
-    """The counters of one run."""
-
-    def __init__(self) -> None:
-        self._hosts: dict[str, _HostCounters] = {}
-        self._bytes = 0
-
-    def record_request(self, host: str) -> None:
-        """Count a request that is sent to ``host``."""
-        counters = self._hosts.setdefault(host, _HostCounters())
-        counters.requests += 1
-        counters.points += 1
-
-    def record_response(
-        self, host: str, response: Response, *, authenticated: bool, now: dt.datetime
-    ) -> Quota | None:
-        """Count a response of ``host``, received at ``now``. Return its quota if that is new."""
-        counters = self._hosts.setdefault(host, _HostCounters())
-        self._bytes += len(response.body)
-        if response.status == HTTPStatus.NOT_MODIFIED:
-            counters.not_modified += 1
-            if authenticated:
-                counters.points -= 1
-        reported = read_quota(response.headers, now)
-        if reported is None:
-            return None
-        known = counters.quotas.get(reported.resource)
-        counters.quotas[reported.resource] = quota = newer_quota(known, reported)
-        return None if quota == known else quota
-
-    def record_cost(self, url: str, points: int) -> None:
-        """Correct the cost of a response from ``url``, counted as one point, to ``points``."""
-        self._hosts.setdefault(Origin.of(url).netloc, _HostCounters()).points += points - 1
-
-    def report(self) -> MetricsReport:
-        """Return the counters as they are now."""
-        return MetricsReport(
-            requests=sum(counters.requests for counters in self._hosts.values()),
-            bytes=self._bytes,
-            by_host={host: _host_metrics(counters) for host, counters in self._hosts.items()},
-        )
-
-
-def _host_metrics(counters: _HostCounters) -> HostMetrics:
-    scarcest = min(counters.quotas.values(), key=lambda quota: quota.remaining, default=None)
-    return HostMetrics(
-        requests=counters.requests,
-        not_modified=counters.not_modified,
-        points=counters.points,
-        remaining=scarcest.remaining if scarcest else None,
-        reset=scarcest.reset if scarcest else None,
-    )
-
-
 class MetricsTransport:
     """The transport that counts, around the network or the replay in its place."""
 
     def __init__(
-        self,
-        inner: Transport,
-        *,
-        metrics: RequestMetrics,
-        credentials: Credentials,
-        clock: Clock,
-        listener: Listener,
+        self, inner: Transport, *, credentials: Credentials, clock: Clock, listener: Listener
     ) -> None:
         self._inner = inner
-        self._metrics = metrics
         self._credentials = credentials
         self._clock = clock
         self._listener = listener
+        self._hosts: dict[str, HostMetrics] = {}
+        self._bytes = 0
 
     async def send(self, request: Request) -> Response:
         """Send ``request``, count it, and report it to the listener."""
         origin = Origin.of(request.url)
-        host = origin.netloc
+        host = self._hosts.setdefault(origin.netloc, HostMetrics())
+        host.requests += 1
+        host.points += 1
         started = self._clock.monotonic()
-        self._metrics.record_request(host)
         try:
             response = await self._inner.send(request)
         except SourceError:
-            self._report(request, None, started)
+            self._report_request(request, None, started)
             raise
-        authenticated = self._credentials.header(origin) is not None
-        quota = self._metrics.record_response(
-            host, response, authenticated=authenticated, now=self._clock.now()
+        self._bytes += len(response.body)
+        if response.status == HTTPStatus.NOT_MODIFIED:
+            host.not_modified += 1
+            if self._credentials.header(origin) is not None:
+                host.points -= 1
+        self._report_request(request, response.status, started)
+        self._update_quota(origin.netloc, response)
+        return response
+
+    def record_cost(self, url: str, points: int) -> None:
+        """Correct the cost of a response from ``url``, counted as one point, to ``points``."""
+        self._hosts.setdefault(Origin.of(url).netloc, HostMetrics()).points += points - 1
+
+    def report(self) -> MetricsReport:
+        """Return the counters as they are now."""
+        return MetricsReport(
+            requests=sum(host.requests for host in self._hosts.values()),
+            bytes=self._bytes,
+            by_host=copy.deepcopy(self._hosts),
         )
-        self._report(request, response.status, started)
-        if quota is not None:
+
+    def _report_request(self, request: Request, status: int | None, started: float) -> None:
+        self._listener(
+            RequestFinished(
+                method=request.method,
+                url=self._credentials.redact(strip_userinfo(request.url)),
+                status=status,
+                seconds=self._clock.monotonic() - started,
+            )
+        )
+
+    def _update_quota(self, host: str, response: Response) -> None:
+        """Record the quota that ``response`` reports, and tell the listener if it is new."""
+        reported = read_quota(response.headers, self._clock.now())
+        if reported is None:
+            return
+        quotas = self._hosts[host].quotas
+        known = quotas.get(reported.resource)
+        quotas[reported.resource] = quota = newer_quota(known, reported)
+        if quota != known:
             self._listener(
                 QuotaReported(
                     host=host,
@@ -145,14 +123,3 @@ class MetricsTransport:
                     reset=quota.reset,
                 )
             )
-        return response
-
-    def _report(self, request: Request, status: int | None, started: float) -> None:
-        self._listener(
-            RequestFinished(
-                method=request.method,
-                url=self._credentials.redact(strip_userinfo(request.url)),
-                status=status,
-                seconds=self._clock.monotonic() - started,
-            )
-        )

@@ -30,8 +30,7 @@ from pkgharvest.sources.base import HistorySource
 from pkgharvest.sources.github import rest_decode
 from pkgharvest.sources.github.rest_decode import API_VERSION, Commit, require_ok
 from pkgharvest.sources.json_api import JsonApi
-from pkgharvest.transport.base import Response, Transport
-from pkgharvest.transport.headers import page_number, parse_link_header
+from pkgharvest.transport.base import Response, Transport, page_number, parse_link_header
 
 PARSER_REVISION = 1
 """Revision of the decoders. Raise it when they read more or read it differently."""

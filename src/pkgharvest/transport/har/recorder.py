@@ -18,8 +18,7 @@ from pkgharvest.model.errors import ArchiveError
 from pkgharvest.model.instants import format_instant
 from pkgharvest.model.origin import strip_userinfo
 from pkgharvest.transport.base import FRAMING_HEADERS, Request, Response, Transport
-
-_REDACTED = "REDACTED"
+from pkgharvest.transport.credentials import REDACTED, Credentials
 
 _SENSITIVE_HEADERS = frozenset(
     {
@@ -45,8 +44,8 @@ _PAGE_ID = "run"
 class HarRecorder:
     """The transport that records. Call ``write`` when the run is over.
 
-    Credentials and cookies are left out: headers by their names, and each of ``secret_texts``
-    wherever it occurs. A request without a response leaves no entry.
+    Credentials and cookies are left out: headers by their names, and the tokens of ``credentials``
+    wherever they occur. A request without a response leaves no entry.
     """
 
     def __init__(
@@ -56,13 +55,13 @@ class HarRecorder:
         clock: Clock,
         creator_version: str,
         hosts: Mapping[str, str],
-        secret_texts: Iterable[str] = (),
+        credentials: Credentials,
     ) -> None:
         self._inner = inner
         self._clock = clock
         self._creator_version = creator_version
         self._hosts = {name: strip_userinfo(url) for name, url in hosts.items()}
-        self._secrets = sorted(filter(None, secret_texts), key=len, reverse=True)
+        self._credentials = credentials
         self._started = clock.now()
         self._entries: list[tuple[dt.datetime, dict[str, object]]] = []
         """Each with the time of its request."""
@@ -125,7 +124,7 @@ class HarRecorder:
         _write_atomically(path, raw)
 
     def _har_request(self, request: Request) -> dict[str, object]:
-        url = self._redact(strip_userinfo(request.url))
+        url = self._credentials.redact(strip_userinfo(request.url))
         har_request: dict[str, object] = {
             "method": request.method,
             "url": url,
@@ -164,16 +163,17 @@ class HarRecorder:
             "cookies": [],
             "headers": self._headers(response.headers),
             "content": content,
-            "redirectURL": self._redact(response.headers.get("location", "")),
+            "redirectURL": self._credentials.redact(response.headers.get("location", "")),
             "headersSize": -1,
             "bodySize": -1,
         }
 
     def _headers(self, headers: Mapping[str, str]) -> list[dict[str, str]]:
+        redact = self._credentials.redact
         return [
             {
                 "name": name,
-                "value": _REDACTED if name.lower() in _SENSITIVE_HEADERS else self._redact(value),
+                "value": REDACTED if name.lower() in _SENSITIVE_HEADERS else redact(value),
             }
             for name, value in headers.items()
             if name.lower() not in FRAMING_HEADERS
@@ -181,17 +181,11 @@ class HarRecorder:
 
     def _encode_body(self, body: bytes) -> tuple[str, str | None]:
         """Return ``body`` as text and None if it is UTF-8, else as base64 and ``"base64"``."""
-        for secret in self._secrets:
-            body = body.replace(secret.encode(), _REDACTED.encode())
+        body = self._credentials.redact_body(body)
         try:
             return body.decode(), None
         except UnicodeDecodeError:
             return base64.b64encode(body).decode("ascii"), "base64"
-
-    def _redact(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, _REDACTED)
-        return text
 
 
 def ensure_writable(path: Path) -> None:

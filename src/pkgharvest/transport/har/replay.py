@@ -1,4 +1,9 @@
-"""Answering from an archive instead of the network.
+"""Reading HAR 1.2 archives, and answering from one instead of the network.
+
+The format is http://www.softwareishard.com/blog/har-12-spec/; ``recorder.py`` writes it. The
+network panels of browsers write it too, with more fields than ours, or fewer. Fields of our own
+begin with ``_``, as the format requires: ``log._pkgharvest.hosts`` holds the base URLs of the
+recording by name, so that a replay asks the same ones.
 
 A replay is a transport, not a mode of the sources: the same code runs as in a fetch, so that a
 recorded run can be repeated and examined exactly. That is why it goes beyond looking up a URL:
@@ -10,17 +15,28 @@ recorded run can be repeated and examined exactly. That is why it goes beyond lo
   which validators a request carries depends on the catalog, not on the recording.
 """
 
+import base64
+import datetime as dt
+import gzip
 import json
 import re
+import zlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, urlsplit
 
-from pkgharvest.model.errors import NotRecorded
+from pkgharvest.model.errors import ArchiveError, Malformed, NotRecorded
+from pkgharvest.model.json_node import JsonNode, parse_json
 from pkgharvest.model.origin import strip_userinfo
-from pkgharvest.transport.base import Request, Response
-from pkgharvest.transport.har.archive import HarArchive
-from pkgharvest.transport.headers import parse_http_date
+from pkgharvest.transport.base import FRAMING_HEADERS, Request, Response, parse_http_date
+
+_MIN_STATUS = 100
+"""Browsers write 0 for a request that failed."""
+
+_GZIP_MAGIC = b"\x1f\x8b"
 
 _ESCAPE = re.compile("%([0-9A-Fa-f]{2})")
 _UNRESERVED = re.compile("[A-Za-z0-9._~-]")
@@ -45,6 +61,41 @@ _NOT_MODIFIED_HEADERS = frozenset(
 _RequestKey = tuple[str, str, bytes | None]
 
 
+class HarEntry(NamedTuple):
+    """One request of an archive, and its response."""
+
+    request: Request
+    response: Response
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HarArchive:
+    """The contents of an archive, in the order of the recording."""
+
+    started: dt.datetime
+    """When the recording began: the clock of a replay."""
+    hosts: Mapping[str, str]
+    """Base URLs of the recording by name; empty in archives made by other programs."""
+    entries: tuple[HarEntry, ...]
+
+    @classmethod
+    def read(cls, path: Path) -> "HarArchive":
+        """Read the archive at ``path``, compressed by gzip or not. Raises ArchiveError."""
+        try:
+            raw = path.read_bytes()
+            if raw.startswith(_GZIP_MAGIC):
+                raw = gzip.decompress(raw)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise ArchiveError(f"{path} is a damaged gzip file") from error
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise ArchiveError(f"cannot read {path}: {reason}") from error
+        try:
+            return _read_log(parse_json(raw, "HAR")["log"])
+        except Malformed as error:
+            raise ArchiveError(f"{path} is not a HAR archive: {error.message}") from error
+
+
 class HarReplay:
     """The transport that answers from an archive.
 
@@ -53,8 +104,8 @@ class HarReplay:
 
     def __init__(self, archive: HarArchive) -> None:
         recorded: dict[_RequestKey, list[Response]] = {}
-        for entry in archive.entries:
-            recorded.setdefault(_request_key(entry.request), []).append(entry.response)
+        for request, response in archive.entries:
+            recorded.setdefault(_request_key(request), []).append(response)
         # A 304 has no body to start from. If the full response is there, it makes the 304s.
         self._responses = {
             key: [response for response in responses if not _is_304(response)] or responses
@@ -82,6 +133,95 @@ class HarReplay:
         return Response(
             status=response.status, headers=response.headers, body=response.body, url=url
         )
+
+
+# ── reading an archive ───────────────────────────────────────────────────────────────────
+
+
+def _read_log(log: JsonNode) -> HarArchive:
+    entries = log["entries"].sequence()
+    pages = log.get("pages")
+    timed = (pages.sequence() if pages else [])[:1] or entries[:1]
+    if not timed:
+        raise Malformed("it does not say when it was recorded")
+    extension = log.get("_pkgharvest")
+    hosts = extension.get("hosts") if extension else None
+    return HarArchive(
+        started=timed[0]["startedDateTime"].instant(),
+        hosts={name: url.text() for name, url in hosts.items()} if hosts else {},
+        entries=tuple(filter(None, map(_read_entry, entries))),
+    )
+
+
+def _read_entry(entry: JsonNode) -> HarEntry | None:
+    """Read one entry, or return None if it has no response or its body was not kept."""
+    har_request, har_response = entry["request"], entry["response"]
+    status = har_response["status"].value
+    if not isinstance(status, int) or status < _MIN_STATUS:
+        return None
+    url = har_request["url"].text()
+    body = _response_body(har_response)
+    if body is None or not _is_web_url(url):
+        return None
+    request = Request(
+        url=url,
+        method=har_request["method"].text(),
+        headers=_headers(har_request),
+        body=_request_body(har_request),
+    )
+    response = Response(status=status, headers=_headers(har_response), body=body, url=url)
+    return HarEntry(request, response)
+
+
+def _is_web_url(url: str) -> bool:
+    """Tell whether ``url`` can be asked at all: browsers record ``data:`` and ``blob:`` too."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in _DEFAULT_PORTS and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _response_body(response: JsonNode) -> bytes | None:
+    content = response.get("content")
+    if content is None:
+        return b""
+    if content.get("text") is None:
+        size = content.get("size")
+        return b"" if size is None or size.value in (0, -1) else None
+    return _decode_body(content, "encoding")
+
+
+def _request_body(request: JsonNode) -> bytes | None:
+    posted = request.get("postData")
+    if posted is None or posted.get("text") is None:
+        return None
+    return _decode_body(posted, "_encoding")
+
+
+def _decode_body(content: JsonNode, encoding_key: str) -> bytes:
+    text, encoding = content["text"].text(), content.optional_text(encoding_key)
+    if encoding is None:
+        return text.encode()
+    if encoding != "base64":
+        raise Malformed(f"{content.path}.{encoding_key}: unknown encoding {encoding!r}")
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise Malformed(f"{content.path}.text: not base64") from error
+
+
+def _headers(message: JsonNode) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    listed = message.get("headers")
+    for header in listed.sequence() if listed else ():
+        name, value = header["name"].text().lower(), header["value"].text()
+        if name not in FRAMING_HEADERS:
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+# ── matching requests ────────────────────────────────────────────────────────────────────
 
 
 def _is_304(response: Response) -> bool:

@@ -1,8 +1,11 @@
 """The transport that keeps to what each host allows, and to the run's budget of requests.
 
+A host allows a rate (``RateLimit``: so many requests a minute, evenly spaced, first come, first
+served) and a quota, which it reports itself (``quota.py``).
+
 A request passes three gates, in this order, and each placement has a reason:
 
-1. The queue of its rate limit (``gcra.py``). It waits there without a slot, so that a slow rate
+1. The queue of its rate limit (``GcraQueue``). It waits there without a slot, so that a slow rate
    for one part of a host leaves the slots to the others. It leaves the queue only with a slot:
    otherwise turns would pile up behind a slow host and go out in one burst.
 2. A slot: the number of concurrent requests to the host is bounded.
@@ -15,19 +18,27 @@ so that no jump of the system clock opens a host early or closes it forever.
 """
 
 import asyncio
+import contextlib
 import datetime as dt
-from collections.abc import Mapping
-from http import HTTPStatus
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from urllib.parse import urlsplit
 
 from pkgharvest.model.clock import Clock
 from pkgharvest.model.errors import BudgetSpent, RateLimited
 from pkgharvest.model.events import Listener, RequestThrottled
 from pkgharvest.model.origin import Origin
-from pkgharvest.transport.base import Request, Response, Transport
-from pkgharvest.transport.headers import retry_after
-from pkgharvest.transport.rate_limit.gcra import GcraQueue, RateLimit, find_rate_limit
-from pkgharvest.transport.rate_limit.quota import Block, Quota, QuotaTracker, read_quota
-from pkgharvest.transport.rate_limit.throttle import detect_throttle
+from pkgharvest.settings.hosts import ForgeHost
+from pkgharvest.transport.base import Request, Response, Transport, retry_after
+from pkgharvest.transport.rate_limit.quota import (
+    Block,
+    Quota,
+    QuotaTracker,
+    find_refusal,
+    read_quota,
+)
 
 _MIN_BLOCK_SECONDS, _MAX_UNTOLD_BLOCK_SECONDS = 60.0, 900.0
 """For how long to leave a host alone that does not say (GitHub asks for a minute at least)."""
@@ -42,7 +53,7 @@ _MAX_WAITS = 3
 
 _MAX_DOUBLINGS = 10
 
-_SPECIAL_GITHUB_RESOURCES = frozenset(
+_SPECIAL_RESOURCES = frozenset(
     {
         "actions_runner_registration",
         "audit_log",
@@ -58,9 +69,131 @@ _SPECIAL_GITHUB_RESOURCES = frozenset(
         "source_import",
     }
 )
-"""Quotas of single endpoints ("REST API endpoints for rate limits", docs.github.com).
+"""GitHub's quotas of single endpoints ("REST API endpoints for rate limits", docs.github.com).
 
 They say nothing about other requests, whatever those are labeled."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """A rate in requests per minute. After a pause, ``burst`` requests may go at once.
+
+    Any 60 seconds, both ends included, have at most ``per_minute + burst`` requests. Together
+    they are what the host allows in a minute, however it counts its minutes.
+    """
+
+    per_minute: float
+    burst: int = field(default=1, kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Reject a rate that would block its host forever."""
+        if not self.per_minute > 0 or self.burst < 1:
+            raise ValueError(f"{self} lets nothing through")
+
+    @classmethod
+    def within(cls, limit: float) -> "RateLimit":
+        """Return the rate by which no 60 seconds have more than ``limit`` requests.
+
+        A thirtieth of them may go at once. A limit below one a minute is spread over a longer
+        time.
+
+        >>> RateLimit.within(900)
+        RateLimit(per_minute=870.0, burst=30)
+        """
+        whole = math.floor(limit) if limit >= 1 else limit
+        return cls(whole * 29 / 30, burst=max(1, int(whole / 30)))
+
+    @property
+    def interval_seconds(self) -> float:
+        """Seconds between two requests."""
+        return 60.0 / self.per_minute
+
+
+UNLIMITED = RateLimit(math.inf)
+
+PYPISTATS = RateLimit(27, burst=3)
+"""30 a minute and 5 a second for each address (the default limits of psf/pypistats.org). Three may
+go at once, to keep short runs short."""
+
+
+def rate_limits(
+    hosts: Iterable[ForgeHost] = (),
+    *,
+    pypistats: str | None = None,
+    limits: Mapping[str, float] = MappingProxyType({}),
+) -> Mapping[str, RateLimit]:
+    """Return the rates of ``hosts``, and of pypistats at its base URL, for `find_rate_limit`.
+
+    Only a forge's own API has a limit that is known beforehand; any other reports its own.
+    ``limits`` are requests a minute by host, with a port unless that is 443. Such a limit is for
+    the host as a whole and replaces what is known of it. Raises Malformed for an invalid host.
+    """
+    chosen = {str(Origin.of(f"https://{host}")): RateLimit.within(limits[host]) for host in limits}
+    rates = {}
+    if pypistats is not None and Origin.of(pypistats).netloc not in chosen:
+        rates[f"{_netloc_and_path(pypistats)}/api/packages"] = PYPISTATS
+    for host in hosts:
+        api, url = host.forge.api, host.urls[0]
+        if api is None or Origin.of(url).host != Origin.of(api.public_url).host:
+            continue
+        if api.public_requests_per_minute and Origin.of(url).netloc not in chosen:
+            rates[_netloc_and_path(url)] = RateLimit.within(api.public_requests_per_minute)
+    return rates | chosen
+
+
+def find_rate_limit(url: str, rates: Mapping[str, RateLimit]) -> tuple[str, RateLimit]:
+    """Return the rate for ``url``, and the key of the queue that enforces it.
+
+    The keys of ``rates`` are hosts as ``Origin`` prints them, or a host and the beginning of a
+    path, as one server may stand in for several hosts. The longest match counts.
+    """
+    location = _netloc_and_path(url)
+    matches = [key for key in rates if location == key or location.startswith(f"{key}/")]
+    if not matches:
+        return Origin.of(url).netloc, UNLIMITED
+    key = max(matches, key=len)
+    return key, rates[key]
+
+
+def _netloc_and_path(url: str) -> str:
+    return Origin.of(url).netloc + urlsplit(url).path.rstrip("/")
+
+
+class GcraQueue:
+    """The queue in front of a host, by the generic cell rate algorithm (GCRA).
+
+        async with queue.lock:   # first in line
+            await queue.wait_until_due()
+            queue.reserve()
+
+    A request that is canceled or not sent after all reserves nothing: the next one goes at once.
+    """
+
+    def __init__(self, rate: RateLimit, clock: Clock) -> None:
+        self.lock = asyncio.Lock()
+        """Serves in the order of arrival, even if some are canceled."""
+        self._clock = clock
+        self._interval = rate.interval_seconds
+        self._tolerance = (rate.burst - 1) * rate.interval_seconds if rate.burst > 1 else 0.0
+        # GCRA's theoretical arrival time: when the next request is due if all are evenly spaced.
+        self._next_due = -math.inf
+
+    async def wait_until_due(self) -> None:
+        """Wait until the rate allows the next request."""
+        if self._next_due == -math.inf:
+            return
+        seconds = self._next_due - self._tolerance - self._clock.monotonic()
+        if seconds > 0:
+            await self._clock.sleep(seconds)
+
+    def reserve(self) -> None:
+        """Count a request that is sent now."""
+        if self._interval > 0:
+            self._next_due = max(self._next_due, self._clock.monotonic()) + self._interval
+
+    def pause_until(self, moment: float) -> None:
+        """Send nothing before ``moment`` (monotonic seconds), and no burst right after it."""
+        self._next_due = max(self._next_due, moment + self._tolerance)
 
 
 class _HostState:
@@ -156,7 +289,7 @@ class RateLimiter:
         self._concurrency_of = concurrency_of or {}
         self._max_wait_seconds = max_wait if wait else _MAX_SHORT_WAIT_SECONDS
         self._max_waits = _MAX_WAITS if wait else 1
-        self._budget = request_budget
+        self._budget = math.inf if request_budget is None else request_budget
         self._rates = rates or {}
         self._obey_quota = obey_quota
         self._hosts: dict[str, _HostState] = {}
@@ -169,14 +302,10 @@ class RateLimiter:
         request, BudgetSpent if the run may send no more requests.
         """
         host_name = Origin.of(request.url).netloc
-        if host_name not in self._hosts:
-            concurrency = self._concurrency_of.get(host_name, self._concurrency)
-            self._hosts[host_name] = _HostState(self._clock, concurrency)
-        host = self._hosts[host_name]
+        concurrency = self._concurrency_of.get(host_name, self._concurrency)
+        host = self._hosts.setdefault(host_name, _HostState(self._clock, concurrency))
         queue_key, rate = find_rate_limit(request.url, self._rates)
-        if queue_key not in self._queues:
-            self._queues[queue_key] = GcraQueue(rate, self._clock)
-        queue = self._queues[queue_key]
+        queue = self._queues.setdefault(queue_key, GcraQueue(rate, self._clock))
         waits = 0
         while True:
             started = self._clock.monotonic()
@@ -203,25 +332,19 @@ class RateLimiter:
                 return block  # do not wait for a turn only to be refused
             await queue.wait_until_due()
             await host.slots.acquire()
-            admitted = False
-            try:
+            with contextlib.ExitStack() as unless_admitted:
+                unless_admitted.callback(host.slots.release)
                 # Checked again after each wait: other requests may have been refused meanwhile.
                 block = host.current_block() or await tracker.find_block() or host.current_block()
-                if block is None:
-                    self._spend_budget()
-                    queue.reserve()
-                    tracker.reserve()
-                    admitted = True
-            finally:
-                if not admitted:
-                    host.slots.release()
-        return block
-
-    def _spend_budget(self) -> None:
-        if self._budget is not None:
-            if self._budget <= 0:
-                raise BudgetSpent
-            self._budget -= 1
+                if block is not None:
+                    return block
+                if self._budget <= 0:
+                    raise BudgetSpent
+                self._budget -= 1
+                queue.reserve()
+                tracker.reserve()
+                unless_admitted.pop_all()
+        return None
 
     async def _forward(
         self, request: Request, host: _HostState, queue: GcraQueue
@@ -233,20 +356,18 @@ class RateLimiter:
             response = await self._inner.send(request)
             now = self._clock.now()
             quota = read_quota(response.headers, now)
-            if quota and quota.resource != resource:
-                quota = None if quota.resource in _SPECIAL_GITHUB_RESOURCES else quota
+            if quota and quota.resource != resource and quota.resource in _SPECIAL_RESOURCES:
+                quota = None
         finally:
             is_valid = self._obey_quota and quota is not None and quota.valid_seconds is not None
             host.finish(tracker, resource, quota if is_valid else None)
             host.slots.release()
-        throttle = None
-        if response.status >= HTTPStatus.BAD_REQUEST or resource == "graphql":
-            throttle = detect_throttle(response, resource, quota.remaining if quota else None)
-        if throttle is None:
+        refusal = find_refusal(response, resource, quota.remaining if quota else None)
+        if refusal is None:
             host.reset_refusals()
             return response, None
         seconds = retry_after(response.headers, now)
-        if seconds is None and not throttle.whole_host:
+        if seconds is None and refusal == "quota":
             host.tracker(resource).exhaust()
             if block := await host.tracker(resource).find_block():
                 return response, block

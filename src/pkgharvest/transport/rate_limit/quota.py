@@ -1,16 +1,21 @@
-"""Quotas: what hosts report about the requests that are left, and how it is kept up to date.
+"""What hosts say about their limits: quotas, and refusals ("too many requests").
 
-Refusals ("too many requests") are in ``throttle.py``, our own request rates in ``gcra.py``.
+Hosts refuse in many ways: status 429, GitHub's two kinds of 403, and a GraphQL 200 with an error
+inside. A 403 about permissions, a blocked repository or a history that is too large is not one.
+Our own request rates are in ``limiter.py``.
 """
 
 import asyncio
 import datetime as dt
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from typing import Literal
 
 from pkgharvest.model.clock import Clock
-from pkgharvest.transport.headers import parse_http_date, parse_integer, server_time
+from pkgharvest.transport.base import Response, parse_http_date, parse_integer, server_time
 
 _MIN_EPOCH_SECONDS = 10**8
 """A larger reset is a Unix time, a smaller one is a number of seconds from now: hosts do both."""
@@ -29,6 +34,11 @@ _MAX_FIELD_CHARACTERS = 1_000
 _ITEM = re.compile(r'("(?:[^"\\]|\\.)*+"|[A-Za-z*][^\s;,"=]*+)((?:\s*+;[^,;"]*+(?:"[^"]*+")?)*+)')
 _PARAMETER = re.compile(r";\s*+([a-z]++)=(\d{1,15})(?![\d.])")
 _ESCAPED_CHARACTER = re.compile(r"\\(.)")
+
+_RATE_LIMIT_WORDS = re.compile(rb"rate[ _-]?limit|abuse detection", re.IGNORECASE)
+
+_MAX_SEARCHED_BYTES = 4096
+"""Of a body that is not JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,3 +220,76 @@ def _seconds_until(
         if 0 < seconds <= _MAX_PERIOD_SECONDS:
             return seconds
     return None
+
+
+# ── refusals ─────────────────────────────────────────────────────────────────────────────
+
+
+def find_refusal(
+    response: Response, resource: str, remaining: int | None
+) -> Literal["host", "quota"] | None:
+    """Return whether the whole host or only one quota refuses the request; None if neither does.
+
+    ``resource`` is the quota that the request counts against, ``remaining`` what the response
+    reports is left of it. The rules are those of "Rate limits for the REST API" and "Rate limits
+    and query limits for the GraphQL API" on docs.github.com.
+    """
+    used_up, has_delay = remaining == 0, "retry-after" in response.headers
+    too_costly = False
+    match response.status:
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            refused = True
+        case HTTPStatus.FORBIDDEN:
+            refused = used_up or has_delay or _mentions_limit(response.body)
+        case HTTPStatus.OK if resource == "graphql":
+            refused = _has_graphql_limit_error(response.body)
+            # Some points may be left, but fewer than the query costs.
+            too_costly = bool(remaining) and not has_delay
+        case _:
+            refused = False
+    if not refused:
+        return None
+    return "quota" if used_up or too_costly else "host"
+
+
+def _mentions_limit(body: bytes) -> bool:
+    """Tell whether the body of a 403 is about a rate limit, as GitHub's JSON or as plain text."""
+    match _parse_json(body):
+        case dict() as error:
+            return _is_about_limits(f"{error.get('message')} {error.get('documentation_url')}")
+        case _:
+            return _RATE_LIMIT_WORDS.search(body[:_MAX_SEARCHED_BYTES]) is not None
+
+
+def _has_graphql_limit_error(body: bytes) -> bool:
+    # Searched first: to parse every response twice would cost more than everything else.
+    if not _RATE_LIMIT_WORDS.search(body):
+        return False
+    match _parse_json(body):
+        case {"errors": [*errors]}:
+            return any(_is_limit_error(error) for error in errors)
+        case _:
+            return False
+
+
+def _is_limit_error(error: object) -> bool:
+    match error:
+        case {"type": "RATE_LIMITED" | "RATE_LIMIT"}:
+            return True
+        case {"path": _}:
+            return False  # about one field, whatever its message
+        case {"message": str(message)}:
+            return _is_about_limits(message)
+        case _:
+            return False
+
+
+def _is_about_limits(text: str) -> bool:
+    return _RATE_LIMIT_WORDS.search(text.encode("utf-8", "replace")) is not None
+
+
+def _parse_json(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
