@@ -11,6 +11,7 @@ from pkgharvest.model.errors import (
     LocatorError,
     UnknownCategory,
     UnknownGrid,
+    UnknownName,
     UnknownPackage,
 )
 
@@ -46,17 +47,24 @@ def find_by_repository(connection: sqlite3.Connection, locator: "Locator") -> st
 
 def category_id(connection: sqlite3.Connection, slug: str) -> int:
     """Return the id of a category; raises UnknownCategory."""
-    row = connection.execute("SELECT id FROM categories WHERE slug = ?", (slug,)).fetchone()
-    if row is None:
-        raise UnknownCategory(slug, suggest_slugs(connection, "categories", slug))
-    return int(row[0])
+    return _find_id(connection, "categories", slug, UnknownCategory)
 
 
 def grid_id(connection: sqlite3.Connection, slug: str) -> int:
     """Return the id of a grid; raises UnknownGrid."""
-    row = connection.execute("SELECT id FROM grids WHERE slug = ?", (slug,)).fetchone()
+    return _find_id(connection, "grids", slug, UnknownGrid)
+
+
+def _find_id(
+    connection: sqlite3.Connection,
+    table: Literal["categories", "grids"],
+    slug: str,
+    error: type[UnknownName],
+) -> int:
+    query = f"SELECT id FROM {table} WHERE slug = ?"  # noqa: S608 - one of two
+    row = connection.execute(query, (slug,)).fetchone()
     if row is None:
-        raise UnknownGrid(slug, suggest_slugs(connection, "grids", slug))
+        raise error(slug, suggest_slugs(connection, table, slug))
     return int(row[0])
 
 
