@@ -1,7 +1,9 @@
 """Fixtures that several rooms share. A module overrides one where it needs something else."""
 
+import functools
 import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,16 +18,31 @@ from tests.support.hosts import Hosts, some
 
 HERE = Path(__file__).parent
 
-SLOW_FOLDERS = ("cli", "golden", "properties", "robustness", "sources/git")
-"""Below ``tests``: whole runs of the program, real git, or examples by the hundred."""
+SLOW = (
+    *("golden", "properties", "robustness", "sources/git"),
+    *("cli/test_backfill.py", "cli/test_bare.py", "cli/test_batches.py", "cli/test_category.py"),
+    *("cli/test_db.py", "cli/test_demo.py", "cli/test_display.py", "cli/test_downloads.py"),
+    *("cli/test_edit.py", "cli/test_export.py", "cli/test_fetch_limits.py", "cli/test_grid.py"),
+    *("cli/test_import.py", "cli/test_main.py", "cli/test_progress.py", "cli/test_quota.py"),
+    *("cli/test_reasons.py", "cli/test_remove.py", "cli/test_replay.py", "cli/test_search.py"),
+    *("cli/test_stops.py", "cli/test_truth.py"),
+    *("sources/github/test_graphql_faults.py", "sources/github/test_parity.py"),
+    "standins/test_histories.py",
+)
+"""Below ``tests``: many runs of the program, processes, real git."""
+
+SLOW_TEST_TIMEOUT_SECONDS = 300
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of the slow folders; slow tests elsewhere carry the mark themselves."""
-    slow = tuple(HERE / folder for folder in SLOW_FOLDERS)
+    """Mark the tests of slow files, and those that Hypothesis runs a hundred times."""
+    slow = tuple(HERE / path for path in SLOW)
     for item in items:
-        if any(item.path.is_relative_to(folder) for folder in slow):
+        examples = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+        if examples or any(item.path.is_relative_to(path) for path in slow):
             item.add_marker(pytest.mark.slow)
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SLOW_TEST_TIMEOUT_SECONDS))
 
 
 def pytest_configure() -> None:
@@ -74,8 +91,17 @@ def shell(
         return CommandLine(tmp_path)
     hosts: Hosts = request.getfixturevalue("hosts")
     shell = CommandLine(tmp_path, hosts.variables)
-    shell.ok("add", *(repo.full_name for repo in some(*mark.args)))
+    shell.create_catalog(_catalog_of(*mark.args))
     return shell
+
+
+@functools.cache
+def _catalog_of(count: int) -> bytes:
+    """Return the file of a catalog with so many repositories, as ``add`` makes it."""
+    with tempfile.TemporaryDirectory() as directory:
+        shell = CommandLine(Path(directory))
+        shell.ok("add", *(repo.full_name for repo in some(count)))
+        return shell.db.read_bytes()
 
 
 @pytest.fixture

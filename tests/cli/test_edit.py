@@ -9,6 +9,7 @@ import pytest
 from pkgharvest.model.clock import FixedClock
 from tests.standins.pypi import released
 from tests.standins.server import Call, Reply
+from tests.support.catalogs import empty_catalog
 from tests.support.command_line import CommandLine
 from tests.support.github_case import repository
 from tests.support.hosts import Hosts, project_of, some
@@ -18,6 +19,7 @@ from tests.support.hosts import Hosts, project_of, some
 def shell(tmp_path: Path) -> CommandLine:
     """Return a catalog with octo/cat, octo/dog, a category and two grids."""
     shell = CommandLine(tmp_path)
+    shell.create_catalog(empty_catalog())
     shell.ok("add", "octo/cat", "octo/dog")
     for table, slug in (("categories", "apps"), ("grids", "pets"), ("grids", "wild")):
         shell.write(

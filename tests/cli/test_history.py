@@ -11,6 +11,7 @@ from pkgharvest.catalog.encoding import encode_instant
 from pkgharvest.formats.fields import FULL_FIELDS
 from pkgharvest.model.clock import FixedClock
 from tests.support import histories
+from tests.support.catalogs import empty_catalog
 from tests.support.command_line import CommandLine
 from tests.support.github_case import NOW, days_ago
 from tests.support.world import World
@@ -40,6 +41,7 @@ def fetched(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
 @pytest.fixture
 def shell(tmp_path: Path) -> CommandLine:
     shell = CommandLine(tmp_path)
+    shell.create_catalog(empty_catalog())
     shell.ok("add", "octo/cat")
     return shell
 

@@ -10,7 +10,7 @@ from tests.standins.github import FakeContributor
 from tests.support.command_line import CommandLine
 from tests.support.hosts import Hosts, some
 
-COUNT = 1_000
+COUNT = 300
 REMAINING = 50
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.catalogs import empty_catalog
 from tests.support.command_line import CommandLine
 
 KEYS = (
@@ -19,6 +20,7 @@ KEYS = (
 @pytest.fixture
 def shell(tmp_path: Path) -> CommandLine:
     shell = CommandLine(tmp_path)
+    shell.create_catalog(empty_catalog())
     shell.ok("add", "octo/django-tree", "octo/django-forms", "octo/treebeard", "octo/cat")
     shell.write(
         "UPDATE packages SET repo_description = 'Trees for Django' WHERE slug = 'treebeard'"

@@ -85,6 +85,11 @@ class CommandLine:
         """The path of the default catalog."""
         return self.home / "data" / "pkgharvest" / "pkgharvest.db"
 
+    def create_catalog(self, content: bytes) -> None:
+        """Place a catalog that was made before where ``add`` would create one."""
+        self.db.parent.mkdir(parents=True)
+        self.db.write_bytes(content)
+
     def run(self, *arguments: str, stdin: bytes = b"") -> Result:
         """Run a command in this process."""
         out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in "oe")

@@ -509,7 +509,7 @@ def test_a_console_without_block_characters_gets_ascii(encoding: str) -> None:
     assert "* 72, 19 forks" in printed(card(foreign), encoding=encoding)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(
     st.integers(40, 200),
     st.text(st.characters(), max_size=120),
