@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import catalogue, downloads, harvesting, interruption, startup
+from benchmarks import catalogue, downloads, harvesting, interruption, startup, trip
 from benchmarks.figures import Figure, as_json, print_table
 
 Benchmark = tuple[str, Callable[[], list[Figure]]]
@@ -25,6 +25,7 @@ _QUICK: tuple[Benchmark, ...] = (
     ("an interrupted run", lambda: interruption.measure(100)),
     ("faults", lambda: harvesting.with_faults(100)),
     ("catalogue", lambda: catalogue.measure(2_000)),
+    ("trip", trip.measure),
 )
 # Start-up is last: the memory of a process is told as no less than that of who started it, and
 # this one needs more when it has made a catalogue of 100,000 packages.
@@ -37,6 +38,7 @@ _WHOLE: tuple[Benchmark, ...] = (
     ("faults", lambda: harvesting.with_faults(500)),
     ("downloads", lambda: downloads.measure(200)),
     ("catalogue: some minutes", lambda: catalogue.measure(100_000)),
+    ("trip", trip.measure),
     ("start-up", _start_up),
 )
 

@@ -141,6 +141,7 @@ for line in sys.stdin:
 """  # noqa: E501
 
 
+@pytest.mark.slow
 def test_processes_that_make_one_catalog_at_once_all_succeed(tmp_path: Path) -> None:
     openers = [
         subprocess.Popen(

@@ -174,6 +174,7 @@ def test_an_unreadable_url_is_a_failure_of_its_package(catalog: OpenCatalog) -> 
     assert catalog.save(TIMEOUT).failure == TIMEOUT
 
 
+@pytest.mark.slow
 def test_ten_thousand_packages_are_selected_at_once_and_read_in_chunks(tmp_path: Path) -> None:
     with open_catalog(tmp_path / "many.db") as catalog:
         with database.transaction(catalog.connection):

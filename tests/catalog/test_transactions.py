@@ -176,6 +176,7 @@ with open_catalog(pathlib.Path(sys.argv[1])) as cat:
 """
 
 
+@pytest.mark.slow
 def test_committed_data_survives_a_kill(tmp_path: Path) -> None:
     path = make_catalog(tmp_path / "cat.db")
     for saves in (1, 5, 12):
@@ -209,6 +210,7 @@ with open_catalog(pathlib.Path(sys.argv[1])) as cat:
 """
 
 
+@pytest.mark.slow
 def test_a_record_is_complete_while_a_fetch_writes(tmp_path: Path) -> None:
     path = make_catalog(tmp_path / "cat.db")
     with subprocess.Popen(

@@ -151,6 +151,7 @@ def test_status_of_a_running_and_a_killed_run(shell: CommandLine) -> None:
     assert "killed, 1 saved" in shell.ok("status").out
 
 
+@pytest.mark.slow
 def test_status_during_a_fetch(tmp_path: Path) -> None:
     with Hosts(*some(1)) as hosts:
         shell = CommandLine(tmp_path, hosts.variables)

@@ -305,6 +305,7 @@ def test_a_body_without_end_is_malformed() -> None:
     assert sent < 50 * 2**20  # the connection was dropped, not drained
 
 
+@pytest.mark.slow
 def test_a_gzip_bomb_is_malformed_and_does_not_fill_the_memory() -> None:
     unpacked = 200 * 2**20
     packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)

@@ -5,6 +5,8 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pytest
+
 from pkgharvest.model.clock import SystemClock
 from pkgharvest.model.events import ignore_events
 from pkgharvest.model.observations import (
@@ -70,6 +72,7 @@ async def run(
         return [outcome async for outcome in engine.outcomes(targets)]
 
 
+@pytest.mark.slow
 def test_requests_per_package_the_first_time_and_unchanged(
     github: GitHubGraphQL,
 ) -> None:
