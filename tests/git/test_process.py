@@ -222,6 +222,24 @@ def test_a_cancellation_kills_the_whole_process_group(tmp_path: Path) -> None:
     asyncio.run(cancelled())
 
 
+def test_a_cancellation_while_git_starts_kills_the_whole_process_group(tmp_path: Path) -> None:
+    git = stand_in(tmp_path, f"sleep 60 & echo $! > {tmp_path}/pid; wait")
+
+    async def cancelled() -> None:
+        process = GitProcess({"PATH": PATH}, executable=git)
+        task = asyncio.create_task(process.run(GitCommand(arguments=("fetch",), seconds=60)))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    began = time.monotonic()
+    asyncio.run(cancelled())
+    assert time.monotonic() - began < 5
+    pid_file = tmp_path / "pid"
+    assert not (pid_file.exists() and alive(int(pid_file.read_text("utf-8") or 0)))
+
+
 def test_git_is_killed_when_the_block_ends_early(tmp_path: Path) -> None:
     git = stand_in(tmp_path, f"echo $$ > {tmp_path}/pid; echo first; exec sleep 60")
 

@@ -247,20 +247,7 @@ class GitProcess:
 async def _supervised(
     executable: str, command: GitCommand, environment: Mapping[str, str], directory: Path
 ) -> AsyncIterator[RunningGit]:
-    try:
-        process = await asyncio.create_subprocess_exec(
-            executable,
-            "--no-pager",
-            *command.arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=directory,
-            env=environment,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise Unavailable(f"cannot run git in {directory}: {error.strerror}") from error
+    process = await _start(executable, command, environment, directory)
     assert process.stderr is not None
     running = RunningGit(process)
     error_output = asyncio.create_task(_read_tail(process.stderr))
@@ -294,6 +281,35 @@ async def _supervised(
         raise CloneTooLarge(f"a clone of more than {command.max_clone_bytes} bytes")
     if process.returncode:
         raise GitError(process.returncode, stderr, networked=command.protocol is not None)
+
+
+async def _start(
+    executable: str, command: GitCommand, environment: Mapping[str, str], directory: Path
+) -> asyncio.subprocess.Process:
+    start = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            executable,
+            "--no-pager",
+            *command.arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=directory,
+            env=environment,
+            start_new_session=True,
+        )
+    )
+    try:
+        return await asyncio.shield(start)
+    except asyncio.CancelledError:
+        # asyncio itself would kill git alone, and wait for its children.
+        with contextlib.suppress(OSError):
+            process = await start
+            _kill(process)
+            await process.wait()
+        raise
+    except OSError as error:
+        raise Unavailable(f"cannot run git in {directory}: {error.strerror}") from error
 
 
 async def _read_all(running: RunningGit) -> bytes:
