@@ -118,12 +118,11 @@ def select_ids(
 @contextlib.contextmanager
 def open_snapshot(db_path: Path) -> Iterator[sqlite3.Connection]:
     """Open the catalog to read it as it is now, whatever is written meanwhile."""
-    with database.open_reader(db_path) as connection:
-        connection.execute("BEGIN")
-        try:
-            yield connection
-        finally:
-            connection.rollback()
+    with (
+        database.open_reader(db_path) as connection,
+        database.read_transaction(connection),
+    ):
+        yield connection
 
 
 def _find(connection: sqlite3.Connection, names: Sequence[str]) -> dict[int, None]:

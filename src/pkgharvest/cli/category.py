@@ -45,7 +45,7 @@ add_commands(
             click.option(
                 "--show-pypi/--no-show-pypi",
                 default=None,
-                help="Whether its packages are on PyPI.  [default: they are]",
+                help="Whether to show PyPI data for its packages.",
             ),
         ),
         removal="Its packages stay, without a category.",

@@ -141,7 +141,7 @@ def _tables(view: _View, path: str) -> "Iterator[TextTable]":
         )
     if view.report.quotas:
         yield TextTable(
-            columns=("quota", "left", "reset", "told"),
+            columns=("quota", "left", "reset", "reported"),
             rows=tuple(_quota_cells(quota, view) for quota in view.report.quotas),
             figures=frozenset({"left"}),
         )
