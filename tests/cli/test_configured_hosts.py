@@ -289,6 +289,16 @@ def test_a_found_file_may_not_say_where_a_token_goes(
     assert enterprise.tokens_sent() == {"Bearer a-token"}
 
 
+def test_a_found_file_that_repeats_the_users_own_changes_nothing(
+    shell: CommandLine, enterprise: EnterpriseServer
+) -> None:
+    project = shell.here / "pkgharvest.toml"
+    project.write_text(f'[hosts."{enterprise.host}"]\nkind = "github"\n')
+    shell.variables["GH_ENTERPRISE_TOKEN"] = ENTERPRISE_TOKEN
+    shell.ok("fetch", "tool")
+    assert enterprise.tokens_sent() == {f"Bearer {ENTERPRISE_TOKEN}"}
+
+
 def test_an_unknown_kind_is_refused_with_the_kinds_that_there_are(
     shell: CommandLine, enterprise: EnterpriseServer
 ) -> None:

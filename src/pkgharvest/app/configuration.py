@@ -1,12 +1,10 @@
-"""The settings in effect, as they may be shown: with their origins, and without any secret."""
+"""The settings in effect, with their origins and without any secret, for `config show`."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from pkgharvest.model.errors import InvalidValue, Malformed
-from pkgharvest.model.origin import Origin
 from pkgharvest.model.redaction import redact
-from pkgharvest.settings.hosts import ForgeHost
+from pkgharvest.settings.hosts import ForgeHost, clean_url
 from pkgharvest.settings.load import Setting, Settings
 from pkgharvest.settings.spec import all_settings, api_url_setting, graphql_url_setting
 from pkgharvest.transport.credentials import Credentials, find_token, last_four
@@ -52,15 +50,12 @@ def _forge_addresses(hosts: Iterable[ForgeHost]) -> Iterator[tuple[str, Setting]
 
 
 def _check(settings: Settings, in_effect: Mapping[str, Setting]) -> None:
+    """Raise InvalidValue for a backoff or an address that no fetch could use."""
     _ = settings.backoff
     for spec in all_settings():
         address = in_effect[spec.name]
-        if spec.kind != "url" or spec.name == "base_url" or not address.value:
-            continue
-        try:
-            Origin.of(address.value)
-        except Malformed as error:
-            raise InvalidValue(f"{address.origin}: {error.message}") from error
+        if spec.kind == "url" and spec.name != "base_url" and address.value:
+            clean_url(address)
 
 
 def _shown(name: str, setting: Setting) -> SettingRow:
@@ -76,8 +71,6 @@ def _token_row(host: ForgeHost, environ: Mapping[str, str]) -> SettingRow:
     name = f"{host.forge.kind}_token" if host.is_primary else f'hosts."{host.host}".token'
     is_sent = bool(Credentials.find([host], environ).secrets)
     found = find_token(host, environ) if is_sent else None
-    return (
-        SettingRow(name, f"***{last_four(found.token)}", found.origin)
-        if found
-        else (SettingRow(name, None, None))
-    )
+    if found is None:
+        return SettingRow(name, None, None)
+    return SettingRow(name, f"***{last_four(found.token)}", found.origin)

@@ -89,12 +89,13 @@ class Services:
 
     def token_advice(self, credentials: Credentials) -> Mapping[str, str]:
         """Return, by the network location of hosts without a token, how to give them one."""
-        return {
-            origin.netloc: f"set {variable} for a larger quota at {host.forge.name}"
-            for host in self.hosts.api_hosts
-            for variable in host.token_variables[:1]
-            if credentials.header(origin := Origin.of(host.urls[0])) is None and not self.is_replay
-        }
+        advice = {}
+        for host in () if self.is_replay else self.hosts.api_hosts:
+            variables = (host.token_env.value,) if host.token_env else host.token_variables
+            if variables and not _has_token(host, credentials):
+                location = Origin.of(host.urls[0]).netloc
+                advice[location] = f"set {variables[0]} for a larger quota at {host.forge.name}"
+        return advice
 
     def can_batch(self, credentials: Credentials) -> bool:
         """Return whether the source of any of the hosts asks for many repositories at once."""

@@ -148,8 +148,11 @@ def load(
     hosts: dict[str, dict[str, Setting]] = {}
     for file in reversed(files):
         for host, values in file.hosts.items():
-            settings = {key: Setting(value, origin=file.path) for key, value in values.items()}
-            hosts.setdefault(host, {}).update(settings)
+            for key, value in values.items():
+                known = hosts.setdefault(host, {}).get(key)
+                # The same value keeps its origin, so that a found file takes no trust away.
+                if known is None or known.value != value:
+                    hosts[host][key] = Setting(value, origin=file.path)
     return Settings(
         **{spec.name: lookup(spec) for spec in SETTINGS},
         host_settings=hosts,
