@@ -66,9 +66,11 @@ def leaders(row: str, *packages: Package) -> set[str]:
 
 
 def screen(*packages: Package, width: int = 80, grid: Grid = TREES, encoding: str = "utf-8") -> str:
-    found = entries(*packages)
+    found, hint = entries(*packages), f"pkgharvest grid edit {grid.slug} --add PACKAGE adds one"
     return printed(
-        lambda console: comparison_table.print_comparison(grid, found, console, STYLE),
+        lambda console: comparison_table.print_comparison(
+            grid, found, console, STYLE, if_empty=hint
+        ),
         width,
         encoding,
     )

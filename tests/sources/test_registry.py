@@ -10,7 +10,7 @@ import pytest
 
 import pkgharvest.model.forges
 import pkgharvest.sources
-from pkgharvest.model.forges.registry import find_forges
+from pkgharvest.model.forges.base import find_forges
 from pkgharvest.model.locators import parse_locator
 from pkgharvest.sources.registry import find_source
 from tests.standins.server import Call, LoopbackServer, Reply

@@ -17,7 +17,6 @@ from pkgharvest.model.activity import WEEKS
 from pkgharvest.model.json_node import DecodeError, JsonNode
 
 Kind = Literal["package", "grid", "category"]
-KINDS: tuple[Kind, ...] = ("package", "grid", "category")
 
 Value: TypeAlias = str | int | dt.datetime | tuple[int, ...] | tuple[str, ...] | None
 
@@ -66,10 +65,8 @@ def resource_kind(node: JsonNode) -> Kind | None:
     """Recognize a resource by its keys, whatever their values; None if it is not one."""
     if not isinstance(node.value, dict) or "slug" not in node.value:
         return None
-    for kind, keys in _DISTINCTIVE_KEYS.items():
-        if not keys.isdisjoint(node.value):
-            return kind
-    return None
+    kinds = (kind for kind, keys in _DISTINCTIVE_KEYS.items() if not keys.isdisjoint(node.value))
+    return next(kinds, None)
 
 
 def decode_resource(node: JsonNode) -> Resource:

@@ -19,7 +19,7 @@ from pkgharvest.catalog.encoding import (
     encode_instant,
 )
 from pkgharvest.model.locators import Locator, normalize_name
-from pkgharvest.model.score import compute_score
+from pkgharvest.model.score import score_breakdown
 from pkgharvest.model.versions import runs_on_python3
 
 
@@ -114,12 +114,12 @@ def row_score(columns: Mapping[str, Any]) -> int:
     """Return the score of a package with these columns."""
     at = decode_instant(columns["last_fetched"]) or decode_required_instant(columns["modified"])
     classifiers = decode_strings(columns["pypi_classifiers"])
-    return compute_score(
+    return score_breakdown(
         columns["repo_watchers"],
         decode_instant(columns["last_updated"]),
         runs_on_python3(columns["pypi_requires_python"], classifiers),
         at,
-    )
+    ).score
 
 
 def refresh_score(connection: sqlite3.Connection, package_id: int) -> None:

@@ -24,10 +24,10 @@ def command() -> None:
 
 
 def _print_all(categories: Sequence[Category], console: "Console") -> None:
-    from pkgharvest.terminal import collection_tables  # noqa: PLC0415 - brings rich
+    from pkgharvest.terminal import tables  # noqa: PLC0415 - brings rich
 
     hint = "no category yet: pkgharvest category add creates one"
-    collection_tables.print_collections("category", categories, console, if_empty=hint)
+    tables.print_collections("category", categories, console, if_empty=hint)
 
 
 add_commands(
@@ -69,8 +69,8 @@ def show(invocation: Invocation, name: str, output: Output) -> None:
     style = output.style()
 
     def draw(console: "Console") -> None:
-        from pkgharvest.terminal import collection_tables  # noqa: PLC0415 - brings rich
+        from pkgharvest.terminal import tables  # noqa: PLC0415 - brings rich
 
-        collection_tables.print_category(category, packages, CATEGORY_FIELDS, console, style)
+        tables.print_category(category, packages, CATEGORY_FIELDS, console, style)
 
     print_records([category], CATEGORY_FIELDS, output, style, draw)

@@ -96,9 +96,9 @@ def _list_command(kind: CollectionKind[Record]) -> click.Command:
             if fields is None:
                 kind.print_all(records, console)
             else:
-                from pkgharvest.terminal import collection_tables  # noqa: PLC0415 - brings rich
+                from pkgharvest.terminal import tables  # noqa: PLC0415 - brings rich
 
-                collection_tables.print_columns(records, columns, console, style)
+                tables.print_columns(records, columns, console, style)
 
         print_records(records, columns, output, style, draw)
 

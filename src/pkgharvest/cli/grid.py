@@ -32,10 +32,10 @@ def command() -> None:
 
 
 def _print_all(grids: Sequence[Grid], console: "Console") -> None:
-    from pkgharvest.terminal import collection_tables  # noqa: PLC0415 - brings rich
+    from pkgharvest.terminal import tables  # noqa: PLC0415 - brings rich
 
     hint = "no grid yet: pkgharvest grid add creates one"
-    collection_tables.print_collections("grid", grids, console, if_empty=hint)
+    tables.print_collections("grid", grids, console, if_empty=hint)
 
 
 add_commands(

@@ -48,12 +48,12 @@ def command(
         invocation.say(_explain_none(text, suggestions))
 
     def draw(console: "Console") -> None:
-        from pkgharvest.terminal import collection_tables, search_results  # noqa: PLC0415 - rich
+        from pkgharvest.terminal import search_results, tables  # noqa: PLC0415 - rich
 
         if fields is None:
             search_results.print_search_hits(hits, text, console, style)
         else:
-            collection_tables.print_columns(hits, columns, console, style)
+            tables.print_columns(hits, columns, console, style)
 
     if hits or output.format != "table":
         print_records(hits, columns, output, style, draw)

@@ -195,7 +195,7 @@ def _run_cells(run: "PastRun", view: _View) -> tuple[str, ...]:
 
 
 def _ago(moment: dt.datetime | None, view: _View) -> str:
-    from pkgharvest.terminal.humanize import relative_time  # noqa: PLC0415 - as above
+    from pkgharvest.terminal.console import relative_time  # noqa: PLC0415 - as above
 
     return "" if moment is None else relative_time(moment, view.report.as_of)
 

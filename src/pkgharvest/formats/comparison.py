@@ -27,9 +27,6 @@ _NAMED_PARTICIPANTS = 3
 _MIN_RUN_LENGTH = 3
 """From this length on, consecutive Python versions are shortened to the first and the last."""
 
-_BEST_COLUMN = "best figure"
-"""No package has this name, because slugs contain no spaces."""
-
 _MATURITY = "Development Status :: "
 _LINE_END = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]")
 
@@ -56,26 +53,6 @@ class ComparisonRow(NamedTuple):
     """Return what people read beside the value."""
     optional: bool = False
     """Whether people see this row only if a package has a value."""
-
-
-def _downloads(entry: ComparisonEntry, _: OutputStyle) -> int | None:
-    downloads = entry.package.downloads
-    return None if downloads is None else downloads.last_month
-
-
-def _update_day(entry: ComparisonEntry, style: OutputStyle) -> str:
-    moment = entry.package.last_updated
-    return "" if moment is None else format_day(moment, style)
-
-
-def _update_ordinal(entry: ComparisonEntry, style: OutputStyle) -> int | None:
-    moment = entry.package.last_updated
-    return None if moment is None else moment.astimezone(style.zone).toordinal()
-
-
-def _commits(entry: ComparisonEntry, _: OutputStyle) -> int | None:
-    counts = entry.package.commits_over_52
-    return sum(counts) if counts else None
 
 
 def _score(entry: ComparisonEntry, _: OutputStyle) -> int | None:
@@ -132,17 +109,26 @@ COMPARISON_ROWS: tuple[ComparisonRow, ...] = (
         lambda e, s: None if e.category is None else resource_url(s, "categories", e.category.id),
         lambda e, s: "" if e.category is None else e.category.title,
     ),
-    _number_row("downloads", _downloads),
+    _number_row(
+        "downloads", lambda e, s: e.package.downloads.last_month if e.package.downloads else None
+    ),
     ComparisonRow(
         "last_updated",
         "last updated",
         lambda e, s: format_instant_field(e.package.last_updated, s),
-        _update_day,
-        _update_ordinal,
+        lambda e, s: format_day(e.package.last_updated, s) if e.package.last_updated else "",
+        lambda e, s: (
+            e.package.last_updated.astimezone(s.zone).toordinal()
+            if e.package.last_updated
+            else None
+        ),
     ),
     _text_row("version", lambda e, s: e.package.pypi_version or ""),
     _text_row("repository", lambda e, s: e.package.repo_url),
-    _number_row("commits", _commits)._replace(read=lambda e, s: e.package.commits_over_52 or None),
+    _number_row(
+        "commits",
+        lambda e, s: sum(e.package.commits_over_52) if e.package.commits_over_52 else None,
+    )._replace(read=lambda e, s: e.package.commits_over_52 or None),
     _number_row(
         "stars", lambda e, s: e.package.repo_watchers if e.package.has_star_counts else None
     ),
@@ -199,10 +185,8 @@ def best_ids(
         return frozenset()
     ranks = {entry.package.id: row.rank(entry, style) for entry in entries}
     known = {rank for rank in ranks.values() if rank is not None}
-    if len(known) <= 1:
-        return frozenset()
-    highest = max(known)
-    return frozenset(number for number, rank in ranks.items() if rank == highest)
+    best = max(known) if len(known) > 1 else None
+    return frozenset(number for number, rank in ranks.items() if rank is not None and rank == best)
 
 
 def comparison_columns(entries: Sequence[ComparisonEntry]) -> tuple[Column[Grid], ...]:
@@ -242,7 +226,7 @@ def transposed_columns(entries: Sequence[ComparisonEntry]) -> tuple[Column[Compa
     return (
         Column("package", "", lambda row, _: row.name),
         *map(package_column, entries),
-        Column(_BEST_COLUMN, "", best_slugs),
+        Column("best figure", "", best_slugs),  # no slug contains a space
     )
 
 

@@ -17,8 +17,7 @@ from typing import Literal
 from urllib.parse import quote, unquote, unquote_to_bytes
 
 from pkgharvest.model.errors import LocatorError
-from pkgharvest.model.forges.base import Forge, LocatorRefused
-from pkgharvest.model.forges.registry import find_forges
+from pkgharvest.model.forges.base import Forge, LocatorRefused, find_forges
 from pkgharvest.model.redaction import redact
 
 __all__ = ["Locator", "Scheme", "normalize_name", "parse_locator", "points_back", "redact"]
@@ -48,6 +47,7 @@ _REFUSED_TEXTS = (
     (r"[\w+.-]*::", "git's transport:: syntax, which can run programs"),
 )
 _AUTHORITY_AND_PATH = r"//([^/?#]*)([^?#]*)"
+_HOST_AND_PORT = r"(\[[^\]]*\]|(?!\[)[^:]*)(?::(.*))?"
 _SCP_ADDRESS = r"(?:([^@:/\[\]]*)@)?(\[[^\]/@]*\]|[^@:/\[\]]+):(.*)"
 _USER = r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}"
 _HOST_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -337,19 +337,15 @@ def _url(scheme: Scheme, rest: str, *, pip: bool) -> Locator:
         )
     if pip:  # https://pip.pypa.io/en/stable/topics/vcs-support/
         path = re.sub(_REVISION, "", path)
-    host, colon, port = server.partition(":") if not server.startswith("[") else _split_ipv6(server)
+    host_and_port = re.fullmatch(_HOST_AND_PORT, server)
+    if host_and_port is None:
+        raise LocatorRefused("an invalid character in the host")
+    host, port = host_and_port.groups("")
     if scheme == "ssh" and re.match(r"[A-Za-z_]", port) and _host(host) in find_forges().by_host:
         path, port = f"{port}{path}", ""  # ssh://git@github.com:owner/name, half a URL, half scp
-    if colon and port and not re.fullmatch(r"[0-9]{1,5}", port):
+    if port and not re.fullmatch(r"[0-9]{1,5}", port):
         raise LocatorRefused("a port that is not a number")
     return _remote(scheme, user if at else None, _host(host), int(port) if port else None, path)
-
-
-def _split_ipv6(server: str) -> tuple[str, str, str]:
-    address, bracket, port = server.partition("]")
-    if not bracket or (port and not port.startswith(":")):
-        raise LocatorRefused("an invalid character in the host")
-    return f"{address}]", ":", port[1:]
 
 
 def _scp_address(text: str) -> Locator:

@@ -69,22 +69,6 @@ def package_breakdown(package: Package) -> ScoreBreakdown:
     return score_breakdown(package.repo_watchers, package.last_updated, python3, at)
 
 
-def compute_score(
-    stars: int, last_updated: dt.datetime | None, python3: bool, at: dt.datetime
-) -> int:
-    """Return the score at the instant ``at``; the arguments are those of `score_breakdown`.
-
-    >>> at = dt.datetime(2026, 2, 15, tzinfo=dt.UTC)
-    >>> compute_score(72, dt.datetime(2025, 12, 11, tzinfo=dt.UTC), python3=True, at=at)
-    72
-    >>> compute_score(72, dt.datetime(2024, 2, 15, tzinfo=dt.UTC), python3=True, at=at)
-    14
-    >>> compute_score(72, None, python3=False, at=at)
-    43
-    """
-    return score_breakdown(stars, last_updated, python3, at).score
-
-
 def score_breakdown(
     stars: int, last_updated: dt.datetime | None, python3: bool, at: dt.datetime
 ) -> ScoreBreakdown:
@@ -96,6 +80,14 @@ def score_breakdown(
     Months are calendar months in UTC. A quarter is complete at the same day and time of the third
     month after, or on that month's last day if it is shorter: after November 30 comes February 28.
     A commit dated in the future has no age.
+
+    >>> at = dt.datetime(2026, 2, 15, tzinfo=dt.UTC)
+    >>> score_breakdown(72, dt.datetime(2025, 12, 11, tzinfo=dt.UTC), python3=True, at=at).score
+    72
+    >>> score_breakdown(72, dt.datetime(2024, 2, 15, tzinfo=dt.UTC), python3=True, at=at).score
+    14
+    >>> score_breakdown(72, None, python3=False, at=at).score
+    43
     """
     quarters = None
     if last_updated is not None:

@@ -18,8 +18,7 @@ from pkgharvest.model.errors import InvalidValue, LocatorError, Malformed
 from pkgharvest.settings.spec import Setting, api_url_setting, graphql_url_setting
 
 if TYPE_CHECKING:
-    from pkgharvest.model.forges.base import Forge
-    from pkgharvest.model.forges.registry import ForgeRegistry
+    from pkgharvest.model.forges.base import Forge, ForgeRegistry
     from pkgharvest.model.locators import Locator
     from pkgharvest.settings.load import Settings
 
@@ -206,7 +205,7 @@ class HostTable(NamedTuple):
 
         Raises InvalidValue for an unknown kind, and for keys without a kind.
         """
-        from pkgharvest.model.forges.registry import find_forges  # noqa: PLC0415 - not at start-up
+        from pkgharvest.model.forges.base import find_forges  # noqa: PLC0415 - not at start-up
 
         forges = find_forges()
         kinds = {host: forge.kind for host, forge in forges.by_host.items()}
@@ -224,7 +223,7 @@ class HostTable(NamedTuple):
     @classmethod
     def from_archive(cls, urls: Mapping[str, str]) -> "HostTable":
         """Return the table of a recording, from its base addresses by `ForgeHost.name`."""
-        from pkgharvest.model.forges.registry import find_forges  # noqa: PLC0415 - not at start-up
+        from pkgharvest.model.forges.base import find_forges  # noqa: PLC0415 - not at start-up
 
         forges = find_forges().by_kind
         public = {forge.kind: forge.api.public_url for forge in forges.values() if forge.api}

@@ -5,9 +5,10 @@ A flag counts first, then the environment, then the project's ``pkgharvest.toml`
 ``spec.py``, what files say about hosts in ``hosts.py``.
 """
 
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pkgharvest.model.errors import Advice, InvalidValue, Malformed
 from pkgharvest.model.instants import parse_duration
@@ -178,9 +179,7 @@ def cache_directory(catalog: Path) -> Path:
 
     Without a home directory, it is beside the ``catalog``.
     """
-    import platformdirs  # noqa: PLC0415 - only where the directory is needed
-
-    return _platform_directory(platformdirs.user_cache_dir) or catalog.parent / f"{APP}-cache"
+    return _platform_directory("cache") or catalog.parent / f"{APP}-cache"
 
 
 def prepare_default_directory(settings: Settings) -> None:
@@ -190,28 +189,25 @@ def prepare_default_directory(settings: Settings) -> None:
 
 
 def _default_db() -> str:
-    import platformdirs  # noqa: PLC0415 - not needed with --db or its variable
-
-    directory = _platform_directory(platformdirs.user_data_dir)
+    directory = _platform_directory("data")
     return "" if directory is None else str(directory / "pkgharvest.db")
 
 
 def _user_file(environ: Mapping[str, str]) -> Path | None:
     # On Linux, the path that platformdirs returns is found without importing it.
-    import sys  # noqa: PLC0415
-
     if sys.platform == "linux":
         return expand_home(f"{environ.get('XDG_CONFIG_HOME') or '~/.config'}/{APP}/config.toml")
-    import platformdirs  # noqa: PLC0415
-
-    directory = _platform_directory(platformdirs.user_config_dir)
+    directory = _platform_directory("config")
     return None if directory is None else directory / "config.toml"
 
 
-def _platform_directory(directory: Callable[..., str]) -> Path | None:
+def _platform_directory(purpose: Literal["cache", "config", "data"]) -> Path | None:
     """Return the directory; None without a home, where platformdirs fails or leaves a ``~``."""
+    import platformdirs  # noqa: PLC0415 - only where the directory is needed
+
+    directories = platformdirs.PlatformDirs(APP, appauthor=False)
     try:
-        return Path(directory(APP, appauthor=False)).expanduser()
+        return Path(getattr(directories, f"user_{purpose}_dir")).expanduser()
     except RuntimeError:
         return None
 
@@ -283,7 +279,6 @@ def _drop_trusted_keys(file: _File) -> tuple[str, ...]:
         for key in TRUSTED_KEYS
         if values.pop(key, None) is not None
     }
-    if not dropped:
-        return ()
     keys = ", ".join(key for key in TRUSTED_KEYS if key in dropped)
-    return (f"{file.path}: ignored {keys}: a file found in the current directory may not set them",)
+    note = f"{file.path}: ignored {keys}: a file found in the current directory may not set them"
+    return (note,) if dropped else ()

@@ -76,7 +76,7 @@ def graphql_url_setting(forge: "Forge") -> SettingSpec:
 
 
 def _forge_settings() -> Iterator[SettingSpec]:
-    from pkgharvest.model.forges.registry import find_forges  # noqa: PLC0415 - not at start-up
+    from pkgharvest.model.forges.base import find_forges  # noqa: PLC0415 - not at start-up
 
     for forge in find_forges().by_kind.values():
         if forge.api is not None:

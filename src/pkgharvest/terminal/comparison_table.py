@@ -26,8 +26,6 @@ _MAX_COLUMN_WIDTH = SPARKLINE_WIDTHS[0]
 _MAX_CELL_LINES = 6
 """Longer cells are cut, except URLs."""
 
-_BEST_MARK = " *"
-
 
 def print_comparison(
     grid: Grid,
@@ -92,9 +90,8 @@ class _Layout:
                 last = start + len(block)
                 span = f"{start + 1}" if len(block) == 1 else f"{start + 1} to {last}"
                 yield from self._screen.fold(Text(f"{span} of {total}", "dim"), self._screen.width)
-            slugs = [self._screen.text(entry.package.slug, "bold") for entry in block]
             yield from self._join_cells(
-                "", [self._screen.fold(slug, self._width) for slug in slugs]
+                "", [self._fold(entry.package.slug, "bold") for entry in block]
             )
             for row in self._rows:
                 yield from self._join_cells(row.label, [self._cell(row, entry) for entry in block])
@@ -115,20 +112,23 @@ class _Layout:
             line.rstrip()
             yield line
 
+    def _fold(self, foreign: str, style: str = "") -> list[Text]:
+        return self._screen.fold(self._screen.text(foreign, style), self._width)
+
     def _cell(self, row: ComparisonRow, entry: ComparisonEntry) -> list[Text]:
         """Return the lines of one cell."""
         value = row.text(entry, self._style)
         if not value:
             return [Text(self._screen.no_value, "dim")]
         if row.name == "repository":
-            return self._screen.fold(self._screen.text(value.removeprefix("https://")), self._width)
-        color = STATUS_COLORS[entry.package.status] if row.name == "status" else ""
-        text = self._screen.text(value, color)
+            return self._fold(value.removeprefix("https://"))
         if entry.package.id in self.best[row.name]:
-            text = Text(text.plain + _BEST_MARK, "bold")
-        lines = self._screen.fold(text, self._width)
+            lines = self._fold(f"{value} *", "bold")
+        else:
+            color = STATUS_COLORS[entry.package.status] if row.name == "status" else ""
+            lines = self._fold(value, color)
         if detail := row.detail(entry):
-            lines += self._screen.fold(self._screen.text(detail), self._width)
+            lines += self._fold(detail)
         lines = self._screen.cut(lines, _MAX_CELL_LINES, self._width)
         if row.name == "commits":
             cells = next((cells for cells in SPARKLINE_WIDTHS if cells <= self._width), self._width)

@@ -4,8 +4,9 @@ Only this package imports rich. Foreign text reaches rich as ``Text`` and never 
 part of it becomes a tag, an emoji code or a link.
 """
 
+import datetime as dt
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from itertools import groupby
 from typing import TextIO
 
@@ -25,7 +26,7 @@ PIPE_WIDTH = 160
 COLUMN_GAP = 2
 """Spaces between two columns."""
 
-MAX_CARD_WIDTH = 100
+_MAX_CARD_WIDTH = 100
 """Longer lines of prose are hard to read, however wide the screen is."""
 
 STATUS_COLORS: Mapping[Status, str] = {
@@ -44,6 +45,20 @@ SPARKLINE_WIDTHS = (52, 26, 13)
 _SPARKLINE_WIDTH_BY_SCREEN = ((100, 52), (60, 26), (0, 13))
 """Minimum screen width, and the sparkline's width among columns or beside a label."""
 
+_MINUTE = 60
+_HOUR = 60 * _MINUTE
+_DAY = 24 * _HOUR
+_MONTH = 30.44 * _DAY
+_YEAR = 365.25 * _DAY
+
+_STEPS: tuple[tuple[float, float, str], ...] = (
+    (_HOUR, _MINUTE, "min"),
+    (2 * _DAY, _HOUR, "h"),
+    (60 * _DAY, _DAY, "d"),
+    (2 * _YEAR, _MONTH, "mo"),
+)
+"""Below how many seconds to use which unit, and its name."""
+
 
 def open_console(file: TextIO, environ: Mapping[str, str] = os.environ) -> Console:
     """Return a console that writes to ``file``.
@@ -58,15 +73,24 @@ def open_console(file: TextIO, environ: Mapping[str, str] = os.environ) -> Conso
     return Console(file=file, width=width, markup=False, emoji=False, highlight=False)
 
 
-def plain_table(*, show_header: bool = True) -> Table:
-    """Return an empty table without lines around its cells."""
-    return Table(
+def plain_table(*names: str, figures: Container[str] = (), show_header: bool = True) -> Table:
+    """Return an empty table without lines around its cells, with columns called ``names``.
+
+    Columns among ``figures`` are aligned to the right and never fold.
+    """
+    table = Table(
         box=None,
         pad_edge=False,
         padding=(0, COLUMN_GAP, 0, 0),
         header_style="dim",
         show_header=show_header,
     )
+    for name in names:
+        if name in figures:
+            table.add_column(Text(name), justify="right", no_wrap=True)
+        else:
+            table.add_column(Text(name), overflow="fold")
+    return table
 
 
 def label_table(label_width: int = 0) -> Table:
@@ -77,11 +101,34 @@ def label_table(label_width: int = 0) -> Table:
     return table
 
 
+def relative_time(moment: dt.datetime, now: dt.datetime) -> str:
+    """Return how long ago, or how soon, ``moment`` is, in whole units rounded down.
+
+    >>> noon = dt.datetime(2026, 2, 15, 12, tzinfo=dt.UTC)
+    >>> relative_time(noon - dt.timedelta(hours=3, minutes=59), now=noon)
+    '3 h ago'
+    >>> relative_time(noon + dt.timedelta(days=2), now=noon)
+    'in 2 d'
+    >>> relative_time(noon, now=noon)
+    'just now'
+    """
+    seconds = (now - moment).total_seconds()
+    distance = abs(seconds)
+    if distance < _MINUTE:
+        return "just now" if seconds >= 0 else "now"
+    unit, name = next(
+        ((unit, name) for limit, unit, name in _STEPS if distance < limit), (_YEAR, "y")
+    )
+    span = f"{int(distance / unit)} {name}"
+    return f"{span} ago" if seconds > 0 else f"in {span}"
+
+
 class Screen:
     """Writes values for people, in characters that a console supports."""
 
     def __init__(self, console: Console) -> None:
         self.width = console.width
+        self.card_width = min(console.width, _MAX_CARD_WIDTH)
         self.ascii_only = console.options.ascii_only or console.legacy_windows
         """Whether bars and stars must be ASCII; rich decides about its frames the same way."""
         self.no_value = "-" if self.ascii_only else "–"  # noqa: RUF001 - a dash

@@ -12,26 +12,26 @@ from rich.table import Table
 from rich.text import Text
 
 from pkgharvest.api_v4.encode import RECORD_FIELDS, Field, OutputStyle
-from pkgharvest.formats.fields import FULL_FIELDS, format_day
+from pkgharvest.formats.fields import FULL_FIELDS, format_day, name_first
 from pkgharvest.model.activity import window_start
-from pkgharvest.model.package import Downloads, Package, SourceState
+from pkgharvest.model.package import Package, SourceState
 from pkgharvest.model.score import ScoreBreakdown, package_breakdown
 from pkgharvest.terminal.console import (
     COLUMN_GAP,
-    MAX_CARD_WIDTH,
     SPARKLINE_WIDTHS,
     STATUS_COLORS,
     Screen,
     label_table,
     plain_table,
+    relative_time,
 )
-from pkgharvest.terminal.humanize import relative_time
 
 _LABEL_WIDTH = 13
 _FRAME_WIDTH = 4
 _URL_INDENT = 2
-_MAX_PARTICIPANTS = 10
-_MAX_VERSIONS = 10
+_MAX_LISTED = 10
+"""Participants and versions that are shown; the rest is counted."""
+
 _URL = re.compile(r"https?://\S+")
 
 _STATUS_TEXT = {
@@ -79,16 +79,16 @@ def print_cards(
 
 
 def _frame(package: Package, content: Iterable[RenderableType], screen: Screen) -> Panel:
-    width = min(screen.width, MAX_CARD_WIDTH)
     title = screen.text(package.title or package.slug, "bold not dim")
-    fits = title.cell_len <= width - 2 * _FRAME_WIDTH  # the frame would cut a longer one
+    # The frame would cut a longer title.
+    fits = title.cell_len <= screen.card_width - 2 * _FRAME_WIDTH
     return Panel(
         Group(*(() if fits else (title, Text())), *content),
         title=title if fits else None,
         title_align="left",
         border_style="dim",
         padding=(0, 1),
-        width=width,
+        width=screen.card_width,
     )
 
 
@@ -115,7 +115,7 @@ def _stack(rows: Iterable[Row], screen: Screen) -> Iterator[RenderableType]:
     """
     rows = list(rows)
     label_width = max(_LABEL_WIDTH, *(cell_len(label) for label, _ in rows))
-    width = min(screen.width, MAX_CARD_WIDTH) - _FRAME_WIDTH
+    width = screen.card_width - _FRAME_WIDTH
     room = width - label_width - COLUMN_GAP
     pending: list[Row] = []
     was_split = False
@@ -158,7 +158,11 @@ def _popularity(package: Package, screen: Screen, style: OutputStyle) -> Iterato
         yield "stars", Text("unknown", style="dim")
     yield "version", _version(package, screen)
     if package.downloads is not None:
-        yield "downloads", _downloads(package.downloads)
+        day, week, month = package.downloads
+        yield (
+            "downloads",
+            Text(f"{month:,} last month, {week:,} last week, {day:,} last day"),
+        )
 
 
 def _version(package: Package, screen: Screen) -> Text:
@@ -172,13 +176,6 @@ def _version(package: Package, screen: Screen) -> Text:
     return text
 
 
-def _downloads(downloads: Downloads) -> Text:
-    return Text(
-        f"{downloads.last_month:,} last month, {downloads.last_week:,} last week,"
-        f" {downloads.last_day:,} last day"
-    )
-
-
 def _activity(package: Package, screen: Screen, style: OutputStyle) -> Iterator[Row]:
     if package.last_updated is None:
         yield "last commit", Text("unknown", style="dim")
@@ -186,14 +183,15 @@ def _activity(package: Package, screen: Screen, style: OutputStyle) -> Iterator[
         day = format_day(package.last_updated, style)
         yield "last commit", Text(f"{day}, {relative_time(package.last_updated, style.now)}")
     yield "commits", _histogram(package, screen)
-    yield "participants", _participants(package.participants, screen)
+    names = screen.text(name_first(package.participants, _MAX_LISTED))
+    yield "participants", names if package.participants else Text("unknown", style="dim")
 
 
 def _histogram(package: Package, screen: Screen) -> RenderableType:
     counts = package.commits_over_52
     if not counts:
         return Text("unknown", style="dim")
-    room = min(screen.width, MAX_CARD_WIDTH) - _FRAME_WIDTH - _LABEL_WIDTH - COLUMN_GAP
+    room = screen.card_width - _FRAME_WIDTH - _LABEL_WIDTH - COLUMN_GAP
     cells = next((cells for cells in SPARKLINE_WIDTHS if cells <= room), SPARKLINE_WIDTHS[-1])
     end = package.commits_until
     first = window_start(end) if end else None
@@ -211,16 +209,6 @@ def _histogram(package: Package, screen: Screen) -> RenderableType:
     return Group(*parts)
 
 
-def _participants(names: Sequence[str], screen: Screen) -> Text:
-    if not names:
-        return Text("unknown", style="dim")
-    more = len(names) - _MAX_PARTICIPANTS
-    text = screen.text(", ".join(names[:_MAX_PARTICIPANTS]))
-    if more > 0:
-        text.append(f", +{more} more", style="dim")
-    return text
-
-
 def _links(package: Package, screen: Screen) -> Iterator[Row]:
     none = Text("none", style="dim")
     yield "repository", screen.text(package.repo_url) if package.repo_url else none
@@ -230,8 +218,8 @@ def _links(package: Package, screen: Screen) -> Iterator[Row]:
         if note:
             yield "", screen.text(note, "yellow")
     else:
-        missing = _missing_project(package)
-        yield "PyPI", screen.text(f"{missing}; tried {note}" if note else missing, "dim")
+        tried = f"; tried {note}" if note else ""
+        yield "PyPI", screen.text(f"{_missing_project(package)}{tried}", "dim")
     docs = package.documentation_url
     yield "documentation", screen.text(docs) if docs else none
 
@@ -314,10 +302,9 @@ def _score(package: Package, style: OutputStyle) -> RenderableType:
     table.add_column(style="dim", overflow="fold")
     for amount, reason in steps:
         table.add_row(Text(amount), Text(reason))
+    when = f"the last change on {format_day(package.modified, style)}, never fetched"
     if package.last_fetched:
         when = f"the last fetch on {format_day(package.last_fetched, style)}"
-    else:
-        when = f"the last change on {format_day(package.modified, style)}, never fetched"
     return Group(Text(f"{breakdown.score:,}, as of {when}"), table)
 
 
@@ -349,7 +336,7 @@ def _releases(package: Package, screen: Screen, style: OutputStyle) -> Renderabl
     if not package.versions:
         return Text(screen.no_value, style="dim")
     lines = []
-    for release in package.versions[:_MAX_VERSIONS]:
+    for release in package.versions[:_MAX_LISTED]:
         line = screen.text(release.version)
         if release.upload_time:
             line.append(f"  {format_day(release.upload_time, style)}", style="dim")
@@ -359,7 +346,7 @@ def _releases(package: Package, screen: Screen, style: OutputStyle) -> Renderabl
             reason = f": {release.yanked_reason}" if release.yanked_reason else ""
             line.append_text(screen.text(f"  yanked{reason}", "yellow"))
         lines.append(line)
-    more = len(package.versions) - _MAX_VERSIONS
+    more = len(package.versions) - _MAX_LISTED
     if more > 0:
         lines.append(Text(f"+{more} more", style="dim"))
     return Group(*lines)

@@ -21,8 +21,8 @@ from pkgharvest.terminal.console import (
     STATUS_COLORS,
     Screen,
     plain_table,
+    relative_time,
 )
-from pkgharvest.terminal.humanize import relative_time
 from pkgharvest.terminal.package_card import print_cards
 
 _MAX_WIDTHS: Mapping[str, int] = {"package": 32, "title": 24, "version": 16}
@@ -202,9 +202,9 @@ def _print_fields(
     if widths is None:
         print_cards(packages, console, style, fields=fields)
         return
-    table = plain_table()
-    for field, width in zip(fields, widths, strict=True):
-        table.add_column(Text(field.name), overflow="fold", width=width)
+    table = plain_table(*(field.name for field in fields))
+    for column, width in zip(table.columns, widths, strict=True):
+        column.width = width
     for row in rows:
         table.add_row(*row)
     console.print(table)

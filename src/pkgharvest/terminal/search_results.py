@@ -8,8 +8,7 @@ from rich.text import Text
 
 from pkgharvest.api_v4.encode import OutputStyle
 from pkgharvest.model.search_text import SearchHit, fold, match_spans, unique_words
-from pkgharvest.terminal.console import COLUMN_GAP, Screen, plain_table
-from pkgharvest.terminal.humanize import relative_time
+from pkgharvest.terminal.console import COLUMN_GAP, Screen, plain_table, relative_time
 
 _COLUMNS = ("found", "type", "stars", "last commit")
 """Columns before the description. A narrow screen loses the last one first, but never the names."""
@@ -39,14 +38,9 @@ def print_search_hits(
     descriptions = [[screen.printable(line) for line in _describe(hit, words)] for hit in hits]
     longest = max(len(_DESCRIPTION), *(len(line) for lines in descriptions for line in lines))
     widths, room = _choose_columns(rows, min(longest, _DESCRIPTION_ROOM), screen.width)
-    table = plain_table()
-    for name, width in widths.items():
-        table.add_column(
-            Text(name),
-            overflow="fold",
-            width=width,
-            justify="right" if name == "stars" else "left",
-        )
+    table = plain_table(*widths, figures={"stars"})
+    for column, width in zip(table.columns, widths.values(), strict=True):
+        column.width = width
     if room:
         table.add_column(Text(_DESCRIPTION), overflow="fold", max_width=room)
     for hit, cells, lines in zip(hits, rows, descriptions, strict=True):

@@ -1,13 +1,21 @@
-"""Small tables of words, for everything that is not a list of packages."""
+"""Tables of everything that is not a list of packages, and the card of a category.
 
-from collections.abc import Iterable
+`comparison_table` shows a grid with its packages.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from pkgharvest.terminal.console import COLUMN_GAP, Screen, plain_table
+from pkgharvest.api_v4.encode import Column, OutputStyle, Record
+from pkgharvest.formats.fields import name_first
+from pkgharvest.model.collections import Category, Grid
+from pkgharvest.terminal.console import COLUMN_GAP, Screen, label_table, plain_table
+
+_NAMED_PACKAGES = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +40,78 @@ def print_tables(tables: Iterable[TextTable], console: Console) -> None:
             console.print()
         if table.title:
             console.print(screen.text(table.title, "bold"))
-        console.print(_make_table(_drop_columns(table, screen.width), screen))
+        content = _drop_columns(table, screen.width)
+        shown = plain_table(
+            *content.columns, figures=content.figures, show_header=any(content.columns)
+        )
+        for row in content.rows:
+            shown.add_row(*map(screen.value, row))
+        console.print(shown)
+
+
+def print_collections(
+    noun: Literal["category", "grid"],
+    collections: Sequence[Category | Grid],
+    console: Console,
+    *,
+    if_empty: str = "nothing to list",
+) -> None:
+    """Print one line per category or grid, or else ``if_empty``."""
+    screen = Screen(console)
+    table = plain_table(noun, "title", "packages", "description", figures={"packages"})
+    for collection in collections:
+        slug = screen.text(collection.slug, "bold")
+        if isinstance(collection, Category):
+            size = collection.size
+        else:
+            size = len(collection.package_ids)
+            slug.append("  locked" if collection.is_locked else "", "not bold yellow")
+        table.add_row(
+            slug,
+            screen.text(collection.title),
+            str(size),
+            screen.text(collection.description, "dim"),
+        )
+    console.print(table if table.row_count else Text(if_empty))
+
+
+def print_columns(
+    records: Iterable[Record],
+    columns: Sequence[Column[Record]],
+    console: Console,
+    style: OutputStyle,
+) -> None:
+    """Print one line per record with exactly these columns."""
+    screen = Screen(console)
+    table = plain_table(*(column.name for column in columns))
+    for record in records:
+        table.add_row(*(screen.value(column.read(record, style)) for column in columns))
+    console.print(table if table.row_count else Text("nothing to list"))
+
+
+def print_category(
+    category: Category,
+    packages: Sequence[str],
+    columns: Sequence[Column[Category]],
+    console: Console,
+    style: OutputStyle,
+) -> None:
+    """Print the ``columns`` of a category, and the first of its ``packages``."""
+    screen = Screen(console)
+    table = label_table()
+    for column in columns:
+        table.add_row(column.name, screen.value(column.read(category, style)))
+    table.add_row("packages", screen.text(name_packages(packages, _NAMED_PACKAGES)))
+    console.print(table, width=screen.card_width)
+
+
+def name_packages(packages: Sequence[str], limit: int) -> str:
+    """Return the number of packages, and the names of the first ``limit``.
+
+    >>> name_packages(["a", "b", "c"], limit=2)
+    '3: a, b, +1 more'
+    """
+    return f"{len(packages)}: {name_first(packages, limit)}" if packages else "none"
 
 
 def _drop_columns(table: TextTable, width: int) -> TextTable:
@@ -53,15 +132,3 @@ def _drop_columns(table: TextTable, width: int) -> TextTable:
         columns=tuple(table.columns[number] for number in kept),
         rows=tuple(tuple(row[number] for number in kept) for row in table.rows),
     )
-
-
-def _make_table(content: TextTable, screen: Screen) -> Table:
-    table = plain_table(show_header=any(content.columns))
-    for name in content.columns:
-        if name in content.figures:
-            table.add_column(Text(name), justify="right", no_wrap=True)
-        else:
-            table.add_column(Text(name), overflow="fold")
-    for row in content.rows:
-        table.add_row(*map(screen.value, row))
-    return table

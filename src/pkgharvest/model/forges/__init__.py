@@ -1,4 +1,4 @@
 """The forges that are known by name: one file each, which holds a `Forge` called ``FORGE``.
 
-``registry`` finds them. How to add one is described in CONTRIBUTING.md, "How to add a source".
+`base.find_forges` finds them. CONTRIBUTING.md describes how to add one, in "How to add a source".
 """

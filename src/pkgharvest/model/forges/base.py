@@ -1,13 +1,20 @@
 """What is known of a forge: its hosts, what its repositories are called, where its API is.
 
-Data only. How repositories are addressed in general is in ``model/locators.py``, how a forge's API
+`find_forges` imports the forges when first asked, so that commands that read no address pay
+nothing. How repositories are addressed in general is in ``model/locators.py``, how a forge's API
 is read is in ``sources/``.
 """
 
+import functools
+import importlib
 import itertools
+import pkgutil
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pkgharvest.model import forges
 
 ANY_SEGMENT = r"(?!\.\.?\Z)[A-Za-z0-9_.][A-Za-z0-9_.-]{0,254}"
 """An owner or a name on forges that do not say what they allow."""
@@ -108,3 +115,58 @@ class Forge:
         if not re.fullmatch(self.name_pattern, path[-1]):
             raise LocatorRefused(f"a name that {host} does not allow")
         return "/".join(path)
+
+
+class ForgeRegistry(NamedTuple):
+    """All forges, by what an address may call them; hosts are in lower case."""
+
+    by_kind: Mapping[str, Forge]
+    by_host: Mapping[str, Forge]
+    """By the forges' own hosts, aliases aside."""
+    aliases: Mapping[str, str]
+    """Own hosts by their other names."""
+    by_api_host: Mapping[str, Forge]
+    by_scheme: Mapping[str, Forge]
+    by_purl_type: Mapping[str, Forge]
+
+    def canonical_host(self, host: str) -> str:
+        """Return the forge's own host for an alias; other hosts stay as they are.
+
+        >>> find_forges().canonical_host("www.github.com")
+        'github.com'
+        """
+        return self.aliases.get(host, host)
+
+    def names_repositories(self, host: str) -> bool:
+        """Return whether a path on ``host`` names a repository of a known forge."""
+        host = self.canonical_host(host)
+        return host in self.by_host or host in self.by_api_host
+
+
+@functools.cache
+def find_forges() -> ForgeRegistry:
+    """Import every forge, and return them.
+
+    >>> find_forges().by_kind["github"].hosts
+    ('github.com',)
+    """
+    found = [
+        module.FORGE
+        for entry in sorted(pkgutil.iter_modules(forges.__path__), key=lambda entry: entry.name)
+        if hasattr(module := importlib.import_module(f"{forges.__name__}.{entry.name}"), "FORGE")
+    ]
+    return ForgeRegistry(
+        by_kind={forge.kind: forge for forge in found},
+        by_host={host: forge for forge in found for host in forge.hosts},
+        aliases={
+            alias: host
+            for forge in found
+            for alias, host in (
+                *forge.aliases.items(),
+                *((f"www.{host}", host) for host in forge.hosts),
+            )
+        },
+        by_api_host={host: forge for forge in found for host in forge.api_hosts},
+        by_scheme={scheme: forge for forge in found for scheme in forge.schemes},
+        by_purl_type={forge.purl_type: forge for forge in found if forge.purl_type},
+    )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pkgharvest.terminal.humanize import relative_time
+from pkgharvest.terminal.console import relative_time
 
 
 @pytest.mark.parametrize(

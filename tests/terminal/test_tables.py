@@ -12,7 +12,7 @@ from pkgharvest.api_v4.encode import (
     OutputStyle,
 )
 from pkgharvest.model.collections import Category, Grid
-from pkgharvest.terminal import collection_tables
+from pkgharvest.terminal import tables
 from tests.support.packages import NOW
 from tests.terminal.test_package_table import HOSTILE, printed
 
@@ -56,28 +56,22 @@ def test_no_line_of_a_collection_table_is_wider_than_the_screen(text: str, width
     names = [f"package-{number}" for number in range(30)]
     for text_shown in (
         printed(
-            lambda console: collection_tables.print_collections("category", [one] * 2, console),
+            lambda console: tables.print_collections("category", [one] * 2, console),
+            width,
+        ),
+        printed(lambda console: tables.print_collections("grid", [other] * 2, console), width),
+        printed(
+            lambda console: tables.print_category(one, names, CATEGORY_FIELDS, console, STYLE),
             width,
         ),
         printed(
-            lambda console: collection_tables.print_collections("grid", [other] * 2, console), width
-        ),
-        printed(
-            lambda console: collection_tables.print_category(
-                one, names, CATEGORY_FIELDS, console, STYLE
-            ),
-            width,
-        ),
-        printed(
-            lambda console: collection_tables.print_columns(
+            lambda console: tables.print_columns(
                 [one], CATEGORY_FIELDS_WITH_COUNT[:3], console, STYLE
             ),
             width,
         ),
         printed(
-            lambda console: collection_tables.print_columns(
-                [other], GRID_FIELDS[:3], console, STYLE
-            ),
+            lambda console: tables.print_columns([other], GRID_FIELDS[:3], console, STYLE),
             width,
         ),
     ):
@@ -91,11 +85,9 @@ def test_no_line_of_a_collection_table_is_wider_than_the_screen(text: str, width
     [(0, "none"), (1, "1: p0"), (3, "3: p0, p1, p2"), (5, "5: p0, p1, p2, +2 more")],
 )
 def test_a_collection_names_its_first_packages(count: int, words: str) -> None:
-    assert collection_tables.name_packages([f"p{number}" for number in range(count)], 3) == words
+    assert tables.name_packages([f"p{number}" for number in range(count)], 3) == words
 
 
 def test_a_locked_grid_is_marked() -> None:
-    text_shown = printed(
-        lambda console: collection_tables.print_collections("grid", [grid("Apps")], console)
-    )
+    text_shown = printed(lambda console: tables.print_collections("grid", [grid("Apps")], console))
     assert "web-applications  locked  Apps" in text_shown
