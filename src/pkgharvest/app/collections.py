@@ -31,7 +31,7 @@ __all__ = [
 class CollectionChanges(NamedTuple):
     """What an edit changes; everything else stays as it is."""
 
-    values: Mapping[str, str | int] = {}
+    values: Mapping[str, str | int]
     """New values by column."""
     add: tuple[str, ...] = ()
     """Packages to put into a grid, by any name."""

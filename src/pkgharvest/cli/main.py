@@ -14,7 +14,6 @@ import click
 from pkgharvest import __version__
 from pkgharvest.cli.exit_codes import ExitCode, exit_code_for_error
 from pkgharvest.cli.invocation import Invocation, drop_unwritten, global_options
-from pkgharvest.cli.messages import error_hint, error_message
 from pkgharvest.formats.sanitize import sanitize
 from pkgharvest.model.errors import PkgharvestError
 
@@ -132,6 +131,8 @@ def main(arguments: Sequence[str] | None = None, invocation: Invocation | None =
             click.echo(err=True)
         return _report("interrupted", None, ExitCode.INTERRUPTED)
     except PkgharvestError as error:
+        from pkgharvest.cli.messages import error_hint, error_message  # noqa: PLC0415
+
         _print_traceback(invocation, error)
         return _report(error_message(error), error_hint(error), exit_code_for_error(error))
     except OSError as error:
