@@ -14,7 +14,7 @@ from tests.standins.github import GitHubStandIn
 from tests.standins.github_graphql import GitHubGraphQL
 from tests.support import graphql_case
 from tests.support.command_line import CommandLine
-from tests.support.hosts import Hosts, some
+from tests.support.hosts import Hosts, make_repositories
 
 HERE = Path(__file__).parent
 
@@ -64,7 +64,7 @@ def hosts(request: pytest.FixtureRequest) -> Iterator[Hosts]:
     """
     mark = request.node.get_closest_marker("repositories")
     assert mark is not None, "mark the module with repositories(COUNT)"
-    with Hosts(*some(*mark.args), **mark.kwargs) as hosts:
+    with Hosts(*make_repositories(*mark.args), **mark.kwargs) as hosts:
         yield hosts
 
 
@@ -100,7 +100,7 @@ def _catalog_of(count: int) -> bytes:
     """Return the file of a catalog with so many repositories, as ``add`` makes it."""
     with tempfile.TemporaryDirectory() as directory:
         shell = CommandLine(Path(directory))
-        shell.ok("add", *(repo.full_name for repo in some(count)))
+        shell.ok("add", *(repo.full_name for repo in make_repositories(count)))
         return shell.db.read_bytes()
 
 

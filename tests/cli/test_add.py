@@ -6,13 +6,13 @@ import pytest
 
 from tests.support.command_line import CommandLine
 from tests.support.histories import git
-from tests.support.hosts import Hosts, some
+from tests.support.hosts import Hosts, make_repositories
 
 ACCEPTED_FORMS = "accepted: owner/name, a GitHub URL"
 
 
 def make_repository(shell: CommandLine, name: str, *options: str) -> Path:
-    path = shell.here / name
+    path = shell.cwd / name
     path.mkdir(parents=True)
     git(path, "init", "-q", *options)
     return path
@@ -264,7 +264,7 @@ def test_a_tilde_is_the_home_directory(shell: CommandLine) -> None:
 
 
 def test_add_rejects_a_directory_that_is_not_a_repository(shell: CommandLine) -> None:
-    (shell.here / "plain").mkdir()
+    (shell.cwd / "plain").mkdir()
     result = shell.run("add", "./plain")
     assert result.code == 2
     assert "not a git repository" in result.error
@@ -300,7 +300,7 @@ def test_add_never_prints_or_stores_credentials(shell: CommandLine, repository: 
 
 
 def test_add_fetch_fetches_what_was_added(shell: CommandLine) -> None:
-    with Hosts(*some(2)) as hosts:
+    with Hosts(*make_repositories(2)) as hosts:
         shell.variables |= hosts.variables
         result = shell.run("add", "octo/r000", "octo/r001", "--fetch")
     assert result.code == 0
@@ -309,7 +309,7 @@ def test_add_fetch_fetches_what_was_added(shell: CommandLine) -> None:
 
 
 def test_add_fetch_continues_when_one_repository_is_rejected(shell: CommandLine) -> None:
-    with Hosts(*some(2)) as hosts:
+    with Hosts(*make_repositories(2)) as hosts:
         shell.variables |= hosts.variables
         result = shell.run("add", "octo/r001", "word", "--fetch")
     assert result.code == 2
@@ -325,7 +325,7 @@ def test_add_fetch_reports_a_missing_repository(shell: CommandLine) -> None:
 
 
 def test_add_alone_fetches_nothing(shell: CommandLine) -> None:
-    with Hosts(*some(1)) as hosts:
+    with Hosts(*make_repositories(1)) as hosts:
         shell.variables |= hosts.variables
         shell.ok("add", "octo/r000")
-        assert hosts.asked() == (0, 0)
+        assert hosts.request_counts() == (0, 0)

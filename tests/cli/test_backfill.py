@@ -17,7 +17,7 @@ from tests.support.command_line import CommandLine
 from tests.support.git_server import GitServer
 from tests.support.github_case import NOW
 from tests.support.histories import SLUGS, History, ancestors, head_at, load
-from tests.support.hosts import Hosts, some
+from tests.support.hosts import Hosts, make_repositories
 
 WEEK = dt.timedelta(weeks=1)
 
@@ -83,7 +83,7 @@ def test_backfill_counts_the_published_weeks_and_earlier_ones(
 @pytest.fixture
 def ltree(shell: CommandLine) -> CommandLine:
     """Return a catalog with one local repository."""
-    histories.build(load("django-ltree"), shell.here / "ltree.git")
+    histories.build(load("django-ltree"), shell.cwd / "ltree.git")
     shell.ok("add", "./ltree.git", "--no-pypi")
     return shell
 
@@ -92,11 +92,11 @@ def test_backfill_does_not_read_known_weeks_again(ltree: CommandLine) -> None:
     first = ltree.ok("history", "backfill", "ltree", "--weeks", "100")
     since = (NOW.date() - 100 * WEEK).isoformat()
     assert first.out == f"counted ltree  since {since}\n"
-    (ltree.here / "ltree.git").rename(ltree.here / "away.git")  # it must not be read
+    (ltree.cwd / "ltree.git").rename(ltree.cwd / "away.git")  # it must not be read
     again = ltree.ok("history", "backfill", "ltree", "--weeks", "100")
     assert again.out == f"already known: ltree  since {since}\n"
     ltree.ok("history", "backfill", "ltree", "--weeks", "52")
-    (ltree.here / "away.git").rename(ltree.here / "ltree.git")
+    (ltree.cwd / "away.git").rename(ltree.cwd / "ltree.git")
     further = ltree.ok("history", "backfill", "ltree", "--weeks", "150", "--json").json()
     assert further == [
         {
@@ -169,8 +169,8 @@ def test_backfill_again_reads_a_rewritten_history(ltree: CommandLine) -> None:
     ltree.ok("history", "backfill", "ltree", "--weeks", "200")
     before, since = commits_per_day(ltree), NOW.date() - 200 * WEEK
     assert before == per_day(load("django-ltree"), since)
-    shutil.rmtree(ltree.here / "ltree.git")
-    histories.build(rewritten(load("django-ltree")), ltree.here / "ltree.git")
+    shutil.rmtree(ltree.cwd / "ltree.git")
+    histories.build(rewritten(load("django-ltree")), ltree.cwd / "ltree.git")
     assert "already known" in ltree.ok("history", "backfill", "ltree", "--weeks", "200").out
     assert commits_per_day(ltree) == before
     # Older weeks that are known already are read again, too.
@@ -185,8 +185,8 @@ def test_backfill_again_reads_a_rewritten_history(ltree: CommandLine) -> None:
 
 def test_backfill_again_reads_a_rewritten_history_that_was_fetched(ltree: CommandLine) -> None:
     ltree.ok("fetch", "ltree")
-    shutil.rmtree(ltree.here / "ltree.git")
-    histories.build(rewritten(load("django-ltree")), ltree.here / "ltree.git")
+    shutil.rmtree(ltree.cwd / "ltree.git")
+    histories.build(rewritten(load("django-ltree")), ltree.cwd / "ltree.git")
     ltree.ok("history", "backfill", "--all", "--again", "--weeks", "5")
     assert commits_per_day(ltree) == per_day(rewritten(load("django-ltree")), dt.date.min)
 
@@ -206,7 +206,7 @@ def test_backfill_again_reads_a_rewritten_remote(tmp_path: Path, shell: CommandL
 def test_backfill_again_keeps_the_old_weeks_when_reading_fails(ltree: CommandLine) -> None:
     ltree.ok("history", "backfill", "ltree")
     before = commits_per_day(ltree)
-    (ltree.here / "ltree.git").rename(ltree.here / "away.git")
+    (ltree.cwd / "ltree.git").rename(ltree.cwd / "away.git")
     assert ltree.run("history", "backfill", "ltree", "--again").code == 3
     assert commits_per_day(ltree) == before
 
@@ -215,7 +215,7 @@ def test_backfill_again_keeps_the_old_weeks_when_reading_fails(ltree: CommandLin
 
 
 def test_a_later_fetch_keeps_backfilled_weeks(shell: CommandLine) -> None:
-    with Hosts(*some(1)) as hosts:
+    with Hosts(*make_repositories(1)) as hosts:
         shell.variables |= hosts.variables
         shell.ok("add", "octo/r000")
         shell.ok("fetch", "r000")
@@ -281,10 +281,10 @@ def test_backfill_does_not_follow_a_moved_repository(shell: CommandLine) -> None
 
 
 def test_a_failed_backfill_does_not_affect_other_packages(ltree: CommandLine) -> None:
-    (ltree.here / "x").mkdir()
-    histories.git(ltree.here / "x", "init", "-q", "--bare")
+    (ltree.cwd / "x").mkdir()
+    histories.git(ltree.cwd / "x", "init", "-q", "--bare")
     ltree.ok("add", "./x", "--no-pypi")
-    (ltree.here / "x").rename(ltree.here / "y")
+    (ltree.cwd / "x").rename(ltree.cwd / "y")
     result = ltree.run("history", "backfill", "x", "ltree", "ltree")
     assert result.code == 3
     assert result.out.startswith("counted ltree ")

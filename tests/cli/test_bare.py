@@ -34,7 +34,7 @@ def homeless(shell: CommandLine) -> Iterator[CommandLine]:
 def test_db_option_works_without_a_home_directory(homeless: CommandLine) -> None:
     db = ("--db", "mine.db")
     homeless.ok("add", "octo/r000", "octo/r001", *db)
-    subprocess.run(("git", "init", "-q", "mine"), cwd=homeless.here, check=True)
+    subprocess.run(("git", "init", "-q", "mine"), cwd=homeless.cwd, check=True)
     homeless.ok("add", "./mine", "--no-pypi", *db)
     homeless.ok("fetch", "--all", *db)
     assert homeless.show("r001", *db)["repo_watchers"] == 1
@@ -43,7 +43,7 @@ def test_db_option_works_without_a_home_directory(homeless: CommandLine) -> None
     homeless.ok("remove", "r001", "--yes", *db)
     homeless.ok("db", "vacuum", *db)
     homeless.ok("demo", "-q")
-    assert not (homeless.here / "~").exists()
+    assert not (homeless.cwd / "~").exists()
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_the_default_catalog_needs_a_home_directory(
     assert result.code == 2
     assert "no home directory" in result.error
     assert "--db" in result.hint
-    assert list(homeless.here.iterdir()) == []
+    assert list(homeless.cwd.iterdir()) == []
 
 
 def test_config_show_works_without_a_home_directory(homeless: CommandLine) -> None:
@@ -127,7 +127,7 @@ def test_remove_without_standard_input_needs_yes(shell: CommandLine) -> None:
 def test_git_works_without_standard_streams(shell: CommandLine) -> None:
     subprocess.run(
         ("git", "-c", "user.name=x", "-c", "user.email=x@y.test", "init", "-q", "mine"),
-        cwd=shell.here,
+        cwd=shell.cwd,
         check=True,
     )
     shell.ok("add", "./mine", "--no-pypi")

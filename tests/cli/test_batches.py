@@ -13,7 +13,7 @@ from tests.standins.github_graphql import GitHubGraphQL
 from tests.standins.server import Fault
 from tests.support.command_line import CommandLine
 from tests.support.github_case import commits
-from tests.support.hosts import Hosts, some
+from tests.support.hosts import Hosts, make_repositories
 
 TOKEN = "ghp_" + "5ecre7" * 6 + "last"
 DAY = dt.timedelta(days=1)
@@ -51,7 +51,7 @@ def test_graphql_and_rest_give_the_same_record(
     shell: CommandLine, tmp_path: Path, hosts: Hosts
 ) -> None:
     rest_shell = CommandLine(tmp_path / "plain", hosts.variables)
-    rest_shell.ok("add", *(repo.full_name for repo in some(COUNT)))
+    rest_shell.ok("add", *(repo.full_name for repo in make_repositories(COUNT)))
     rest_shell.ok("fetch", "--all")
     shell.ok("fetch", "--all")
     assert hosts.github.queries
@@ -72,7 +72,7 @@ def test_contributors_known_from_commits_are_not_requested(tmp_path: Path) -> No
             commits=commits(1, 2, 3),
             contributors=[FakeContributor(name="mona", contributions=3)],
         )
-        for repo in some(50)
+        for repo in make_repositories(50)
     ]
     with Hosts(*repos) as hosts:
         shell = CommandLine(tmp_path, {**hosts.variables, "GH_TOKEN": TOKEN})
@@ -87,7 +87,7 @@ def test_a_failing_package_does_not_affect_others_in_its_batch(
 ) -> None:
     github = hosts.github
     assert isinstance(github, GitHubGraphQL)
-    github.remove(some(COUNT)[7])
+    github.remove(make_repositories(COUNT)[7])
     github.fault("octo/r008", Fault(status=500))  # its contributors, through REST
     result = shell.run("fetch", "--all", "--source", "repo", "--json")
     assert result.code == 3
@@ -123,7 +123,7 @@ def test_a_rejected_token_is_not_sent_again(shell: CommandLine, hosts: Hosts) ->
 
 
 def test_graphql_may_have_another_url(shell: CommandLine, hosts: Hosts) -> None:
-    with GitHubGraphQL(some(COUNT), now=hosts.github._now) as other:
+    with GitHubGraphQL(make_repositories(COUNT), now=hosts.github._now) as other:
         shell.variables["GITHUB_GRAPHQL_URL"] = f"{other.url}/graphql"
         shell.ok("fetch", "--all", "--source", "repo")
         assert other.queries
@@ -148,7 +148,7 @@ def test_an_exhausted_graphql_quota_stops_the_run(shell: CommandLine, hosts: Hos
 @pytest.mark.parametrize("token", ["r0", "secret", "test"])
 def test_a_short_token_is_not_masked_in_host_data(tmp_path: Path, hosts: Hosts, token: str) -> None:
     """Such a token only occurs in tests; masking it would change what a host reports."""
-    repo = replace(some(1)[0], description="a secret test of tests")
+    repo = replace(make_repositories(1)[0], description="a secret test of tests")
     hosts.github.add(repo)
     shell = CommandLine(tmp_path / token, {**hosts.variables, "GH_TOKEN": token})
     shell.ok("add", repo.full_name)
@@ -162,11 +162,11 @@ def test_contributors_are_read_again_once_the_list_is_up_to_date(
     tmp_path: Path,
 ) -> None:
     """GitHub's list lags a few hours: an hour after a push it may miss someone."""
-    with Hosts(*some(60)) as hosts:
+    with Hosts(*make_repositories(60)) as hosts:
         shell = CommandLine(tmp_path, {**hosts.variables, "GH_TOKEN": TOKEN})
-        for repo in some(60):
+        for repo in make_repositories(60):
             hosts.github.add(replace(repo, pushed_at=shell.clock.now() - DAY / 24))
-        shell.ok("add", *(repo.full_name for repo in some(60)))
+        shell.ok("add", *(repo.full_name for repo in make_repositories(60)))
         request_counts = []
         for delay in (0, 1, 1, 6, 24):
             advance(shell, delay * DAY / 24)
@@ -177,9 +177,9 @@ def test_contributors_are_read_again_once_the_list_is_up_to_date(
 
 
 def test_a_small_time_budget_still_updates_some_packages(tmp_path: Path) -> None:
-    with Hosts(*some(150), latency=0.05) as hosts:
+    with Hosts(*make_repositories(150), latency=0.05) as hosts:
         shell = CommandLine(tmp_path, {**hosts.variables, "GH_TOKEN": TOKEN})
-        shell.ok("add", *(repo.full_name for repo in some(150)))
+        shell.ok("add", *(repo.full_name for repo in make_repositories(150)))
         shell.clock = SystemClock()
         result = shell.run("fetch", "--all", "--time-budget", "2s", "--json")
         assert result.code in {0, 5}

@@ -113,7 +113,7 @@ def test_category_list_in_every_format(used: CommandLine) -> None:
     assert printed("--format", "tsv").splitlines()[0].split("\t") == KEYS
     assert printed("--format", "md").startswith("| id | title | slug |")
     used.ok("category", "list", "--json", "-o", "out.json")
-    assert json.loads((used.here / "out.json").read_text("utf-8")) == objects
+    assert json.loads((used.cwd / "out.json").read_text("utf-8")) == objects
 
 
 def test_category_list_prints_the_chosen_fields(used: CommandLine) -> None:

@@ -43,7 +43,7 @@ def test_config_show_names_every_origin(shell: CommandLine) -> None:
     user_config = shell.home / "config" / "pkgharvest" / "config.toml"
     user_config.parent.mkdir(parents=True)
     user_config.write_text('tz = "Asia/Tokyo"\nbase_url = "https://users.test"\n')
-    (shell.here / "pkgharvest.toml").write_text('base_url = "https://project.test"\n')
+    (shell.cwd / "pkgharvest.toml").write_text('base_url = "https://project.test"\n')
     shell.variables["PKGHARVEST_PYPI_URL"] = "https://mirror.test"
     shell.variables["PKGHARVEST_BACKOFF_FIRST"] = "10m"
     settings = show_settings(shell, "--db", "a@b.db")
@@ -56,13 +56,13 @@ def test_config_show_names_every_origin(shell: CommandLine) -> None:
 
 
 def test_a_derived_url_has_the_origin_of_its_source(shell: CommandLine) -> None:
-    (shell.here / "pkgharvest.toml").write_text('github_graphql_url = "https://g.test/query"\n')
+    (shell.cwd / "pkgharvest.toml").write_text('github_graphql_url = "https://g.test/query"\n')
     graphql_url = show_settings(shell)["github_graphql_url"]
     assert (graphql_url["value"], graphql_url["origin"][-15:]) == (
         "https://g.test/query",
         "pkgharvest.toml",
     )
-    (shell.here / "pkgharvest.toml").unlink()
+    (shell.cwd / "pkgharvest.toml").unlink()
     shell.variables["GITHUB_API_URL"] = "https://ghe.test/api/v3"
     graphql_url = show_settings(shell)["github_graphql_url"]
     assert graphql_url == setting("https://ghe.test/api/graphql", "GITHUB_API_URL")
@@ -83,7 +83,7 @@ def test_config_show_lists_limits_of_hosts(shell: CommandLine) -> None:
     user_config = shell.home / "config" / "pkgharvest" / "config.toml"
     user_config.parent.mkdir(parents=True)
     user_config.write_text('[hosts."api.github.com"]\nrequests_per_minute = 60\nconcurrency = 2\n')
-    project_config = shell.here / "pkgharvest.toml"
+    project_config = shell.cwd / "pkgharvest.toml"
     project_config.write_text(
         '[hosts."api.github.com"]\nrequests_per_minute = 0.5\n[hosts."git.test"]\nkind = "git"\n'
     )
@@ -184,7 +184,7 @@ def test_an_invalid_backoff_does_not_affect_other_commands(shell: CommandLine) -
 
 
 def test_an_unknown_key_in_the_config_file_is_an_error(shell: CommandLine) -> None:
-    (shell.here / "pkgharvest.toml").write_text('[hosts."api.github.com"]\nspeed = 3\n')
+    (shell.cwd / "pkgharvest.toml").write_text('[hosts."api.github.com"]\nspeed = 3\n')
     result = shell.run("config", "show")
     assert result.code == 2
     assert result.error.endswith("pkgharvest.toml: hosts.\"api.github.com\": unknown key 'speed'")

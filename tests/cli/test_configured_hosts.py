@@ -1,4 +1,4 @@
-"""GitHub Enterprise Servers: hosts that a configuration file says are of kind ``github``."""
+"""GitHub Enterprise Server: hosts that a configuration file declares as kind ``github``."""
 
 import dataclasses
 import json
@@ -11,14 +11,14 @@ from tests.standins.github_graphql import GitHubGraphQL
 from tests.standins.server import Call, Reply
 from tests.support.command_line import CommandLine
 from tests.support.github_case import NOW, repository
-from tests.support.hosts import Hosts, some
+from tests.support.hosts import Hosts, make_repositories
 
 PUBLIC_TOKEN = "ghp_" + "5ecre7" * 6
 ENTERPRISE_TOKEN = "ghe_" + "0ther5" * 6
 
 
 class EnterpriseServer(GitHubGraphQL):
-    """GitHub Enterprise Server: its API is below ``/api``, and it counts no requests."""
+    """A GitHub Enterprise Server: its API is below ``/api/v3``, and it has no rate limit."""
 
     def _admit(self, call: Call) -> Reply:
         path = call.path.removeprefix("/api/v3")
@@ -46,7 +46,7 @@ def enterprise() -> Iterator[EnterpriseServer]:
 
 @pytest.fixture
 def hosts() -> Iterator[Hosts]:
-    with Hosts(*some(1)) as running:
+    with Hosts(*make_repositories(1)) as running:
         yield running
 
 
@@ -86,7 +86,7 @@ def test_a_configured_host_is_read_over_rest_without_a_token(
     assert record["repo_watchers"] == 5
     assert sum(record["commits_over_52"]) == 3
     assert shell.show("r000", "--full")["repo_id"] == 1000
-    # The key keeps the case of a configured host, and is what it was before the fetch.
+    # The key of a configured host keeps its case, and the fetch does not change it.
     assert keys(shell) == before
     assert before["tool"] == f"{enterprise.host}/Team/Tool"
     assert enterprise.tokens_sent() == {None}
@@ -112,17 +112,17 @@ def test_a_configured_host_is_read_over_graphql_with_its_own_token(
     assert ENTERPRISE_TOKEN not in result.out + result.err
 
 
-def test_a_server_that_counts_no_requests_is_not_out_of_quota(
+def test_a_server_without_a_rate_limit_is_never_out_of_quota(
     shell: CommandLine, enterprise: EnterpriseServer
 ) -> None:
     report = shell.ok("fetch", "--all", "--json").json()
-    told = report["requests"]["by_host"][enterprise.host]
-    assert told["requests"] == 3
-    assert told.get("remaining") is None
+    counts = report["requests"]["by_host"][enterprise.host]
+    assert counts["requests"] == 3
+    assert counts.get("remaining") is None
     assert report["stopped"] is None
 
 
-def test_an_older_server_without_a_field_of_the_query_is_read_over_rest(
+def test_an_older_server_that_lacks_a_graphql_field_is_read_over_rest(
     shell: CommandLine, enterprise: EnterpriseServer
 ) -> None:
     shell.variables["GH_ENTERPRISE_TOKEN"] = ENTERPRISE_TOKEN
@@ -149,7 +149,7 @@ def test_an_older_server_without_a_field_of_the_query_is_read_over_rest(
         ({"GH_TOKEN": "never", "GITHUB_TOKEN": "never"}, (), "from-netrc"),
     ],
 )
-def test_where_the_token_of_a_configured_host_is_looked_for(
+def test_precedence_of_tokens_of_a_configured_host(
     shell: CommandLine,
     enterprise: EnterpriseServer,
     variables: dict[str, str],
@@ -168,9 +168,7 @@ def test_where_the_token_of_a_configured_host_is_looked_for(
     assert row["value"].startswith("***")
 
 
-def test_a_token_file_that_is_missing_is_an_error(
-    shell: CommandLine, enterprise: EnterpriseServer
-) -> None:
+def test_a_missing_token_file_is_an_error(shell: CommandLine, enterprise: EnterpriseServer) -> None:
     configure(shell, enterprise, 'token_file = "nowhere"')
     result = shell.run("fetch", "tool")
     assert result.code == 2
@@ -178,21 +176,21 @@ def test_a_token_file_that_is_missing_is_an_error(
     assert not enterprise.log
 
 
-def test_nothing_is_read_again_from_a_configured_host_that_has_nothing_new(
+def test_an_unchanged_repository_on_a_configured_host_costs_few_requests(
     shell: CommandLine, enterprise: EnterpriseServer
 ) -> None:
     shell.ok("fetch", "tool")
     enterprise.log.clear()
     report = shell.ok("fetch", "tool", "--json").json()
     assert report["packages"]["unchanged"] == 1
-    told = report["requests"]["by_host"][enterprise.host]
-    assert told["requests"] == told["not_modified"] == 2
+    counts = report["requests"]["by_host"][enterprise.host]
+    assert counts["requests"] == counts["not_modified"] == 2
 
 
 @pytest.mark.parametrize(
     "page", ["/Team/Tool.git", "/team/tool/issues?q=x", "/TEAM/TOOL/tree/main"]
 )
-def test_a_page_of_a_configured_host_becomes_its_repository(
+def test_a_page_url_on_a_configured_host_becomes_its_repository(
     shell: CommandLine, enterprise: EnterpriseServer, page: str
 ) -> None:
     shell.ok("remove", "tool", "--yes")
@@ -201,7 +199,7 @@ def test_a_page_of_a_configured_host_becomes_its_repository(
     assert shell.show("page")["repo_url"] == f"{enterprise.url}/Team/Tool"
 
 
-def test_what_is_no_repository_of_a_configured_host_is_not_asked_for(
+def test_a_page_that_is_not_a_repository_on_a_configured_host_is_not_requested(
     shell: CommandLine, enterprise: EnterpriseServer
 ) -> None:
     shell.ok("add", f"{enterprise.url}/settings/profile")
@@ -213,7 +211,7 @@ def test_what_is_no_repository_of_a_configured_host_is_not_asked_for(
     assert not enterprise.log
 
 
-def test_a_recording_and_its_replay_know_both_hosts(
+def test_a_recording_contains_the_urls_of_configured_hosts(
     shell: CommandLine, hosts: Hosts, enterprise: EnterpriseServer, tmp_path: Path
 ) -> None:
     shell.variables |= {"GH_TOKEN": PUBLIC_TOKEN, "GH_ENTERPRISE_TOKEN": ENTERPRISE_TOKEN}
@@ -223,19 +221,19 @@ def test_a_recording_and_its_replay_know_both_hosts(
     assert known["github"] == hosts.github.url
     assert known[f"github:{enterprise.host}"] == f"{enterprise.url}/api/v3"
     assert ENTERPRISE_TOKEN not in archive.read_text()
-    # Replayed by somebody who has configured nothing.
+    # The replay runs without any configuration.
     other = CommandLine(tmp_path / "other")
     other.ok("add", f"{enterprise.url}/Team/Tool", "octo/r000")
     enterprise.log.clear()
     other.ok("fetch", "--all", "--replay", str(archive))
     assert not enterprise.log
     for slug in ("tool", "r000"):
-        mine, theirs = (line.show(slug, "--full") for line in (shell, other))
-        assert mine["repo_id"] == theirs["repo_id"]
-        assert mine["commits_over_52"] == theirs["commits_over_52"]
+        original, replayed = (source_shell.show(slug, "--full") for source_shell in (shell, other))
+        assert original["repo_id"] == replayed["repo_id"]
+        assert original["commits_over_52"] == replayed["commits_over_52"]
 
 
-def test_a_recording_does_not_name_a_configured_host_that_was_not_asked(
+def test_a_recording_does_not_name_a_configured_host_without_requests(
     shell: CommandLine, hosts: Hosts, tmp_path: Path
 ) -> None:
     archive = tmp_path / "run.har"
@@ -244,7 +242,7 @@ def test_a_recording_does_not_name_a_configured_host_that_was_not_asked(
     assert known == {"github": hosts.github.url, "pypi": hosts.pypi.url}
 
 
-def test_two_cases_of_one_repository_on_a_configured_host_are_found_at_fetch(
+def test_a_fetch_finds_two_spellings_of_a_repository_on_a_configured_host(
     shell: CommandLine, enterprise: EnterpriseServer
 ) -> None:
     shell.ok("add", f"{enterprise.url}/team/TOOL", "--slug", "other")
@@ -256,14 +254,14 @@ def test_two_cases_of_one_repository_on_a_configured_host_are_found_at_fetch(
     assert failure["message"].endswith("which is the package tool")
 
 
-# ── files that nobody named ──────────────────────────────────────────────────────────────
+# ── configuration files that were not named ──
 
 
-def test_a_found_file_may_not_say_where_a_token_goes(
+def test_a_configuration_file_that_was_not_named_may_not_redirect_tokens(
     shell: CommandLine, enterprise: EnterpriseServer
 ) -> None:
     (shell.home / "config" / "pkgharvest" / "config.toml").unlink()
-    project = shell.here / "pkgharvest.toml"
+    project = shell.cwd / "pkgharvest.toml"
     project.write_text(
         f'[hosts."{enterprise.host}"]\nkind = "github"\napi = "{enterprise.url}/api/v3"\n'
         'token_env = "UNSET"\ntoken_file = "token"\n'
@@ -272,45 +270,45 @@ def test_a_found_file_may_not_say_where_a_token_goes(
     result = shell.run("config", "show", "--json")
     note = "pkgharvest.toml: ignored api, token_env, token_file: a file found in the current"
     assert [line for line in result.err.splitlines() if "note" in line] == [
-        f"note: {shell.here}/{note} directory may not set them, only one named with --config"
+        f"note: {shell.cwd}/{note} directory may not set them, only one named with --config"
     ]
-    told = result.json()
-    assert told[f'hosts."{enterprise.host}".kind']["value"] == "github"
-    assert f'hosts."{enterprise.host}".api' not in told
-    # Nor does a token of the environment go to a host that only such a file names.
-    assert told[f'hosts."{enterprise.host}".token'] == {"value": None, "origin": None}
+    settings = result.json()
+    assert settings[f'hosts."{enterprise.host}".kind']["value"] == "github"
+    assert f'hosts."{enterprise.host}".api' not in settings
+    # A token of the environment is not sent to a host that only such a file names, either.
+    assert settings[f'hosts."{enterprise.host}".token'] == {"value": None, "origin": None}
     assert "note" not in shell.run("list", "-q").err
     assert shell.run("add", "octo/r001").err.count("note: ") == 1  # settings are read once
 
     named = shell.run("config", "show", "--json", "--config", str(project))
     assert named.code == 2  # its token_file is missing
-    (shell.here / "token").write_text("a-token")
+    (shell.cwd / "token").write_text("a-token")
     shell.ok("fetch", "tool", "--config", str(project))
     assert enterprise.tokens_sent() == {"Bearer a-token"}
 
 
-def test_a_found_file_that_repeats_the_users_own_changes_nothing(
+def test_a_configuration_file_that_repeats_the_users_own_changes_nothing(
     shell: CommandLine, enterprise: EnterpriseServer
 ) -> None:
-    project = shell.here / "pkgharvest.toml"
+    project = shell.cwd / "pkgharvest.toml"
     project.write_text(f'[hosts."{enterprise.host}"]\nkind = "github"\n')
     shell.variables["GH_ENTERPRISE_TOKEN"] = ENTERPRISE_TOKEN
     shell.ok("fetch", "tool")
     assert enterprise.tokens_sent() == {f"Bearer {ENTERPRISE_TOKEN}"}
 
 
-def test_an_unknown_kind_is_refused_with_the_kinds_that_there_are(
+def test_an_unknown_kind_of_host_is_an_error_with_the_valid_kinds(
     shell: CommandLine, enterprise: EnterpriseServer
 ) -> None:
-    project = shell.here / "pkgharvest.toml"
+    project = shell.cwd / "pkgharvest.toml"
     project.write_text('[hosts."git.example.org"]\nkind = "gitea"\n')
-    for words in (("fetch", "--all"), ("config", "show")):
-        result = shell.run(*words)
+    for arguments in (("fetch", "--all"), ("config", "show")):
+        result = shell.run(*arguments)
         assert result.code == 2
         assert result.error == f"{project}: hosts.\"git.example.org\": unknown kind 'gitea'"
         known = result.hint.removeprefix("known: ").split(", ")
         assert {"github", "gitlab", "forgejo", "bitbucket", "git"} <= set(known)
-    assert shell.show("tool")["slug"] == "tool"  # whoever only looks is not bothered
+    assert shell.show("tool")["slug"] == "tool"  # commands that only read are not affected
 
 
 @pytest.mark.parametrize(
@@ -323,18 +321,18 @@ def test_an_unknown_kind_is_refused_with_the_kinds_that_there_are(
         ('[hosts."h.test"]\nkind = "github"\napi = "h.test"', "the address is not an http or"),
     ],
 )
-def test_what_a_table_of_a_host_may_not_say(shell: CommandLine, table: str, message: str) -> None:
-    (shell.here / "named.toml").write_text(table + "\n")
+def test_invalid_settings_of_a_host_are_rejected(
+    shell: CommandLine, table: str, message: str
+) -> None:
+    (shell.cwd / "named.toml").write_text(table + "\n")
     result = shell.run("fetch", "--all", "--config", "named.toml")
     assert result.code == 2
     assert message in result.error
 
 
-def test_the_own_host_of_a_forge_may_have_its_token_in_a_file(
-    shell: CommandLine, hosts: Hosts
-) -> None:
-    (shell.here / "token").write_text(PUBLIC_TOKEN + "\n")
-    (shell.here / "named.toml").write_text('[hosts."github.com"]\ntoken_file = "token"\n')
+def test_the_token_of_a_built_in_host_may_be_in_a_file(shell: CommandLine, hosts: Hosts) -> None:
+    (shell.cwd / "token").write_text(PUBLIC_TOKEN + "\n")
+    (shell.cwd / "named.toml").write_text('[hosts."github.com"]\ntoken_file = "token"\n')
     shell.ok("fetch", "r000", "--config", "named.toml")
     assert {call.headers.get("authorization") for call in hosts.github.log} == {
         f"Bearer {PUBLIC_TOKEN}"

@@ -25,7 +25,7 @@ def sent_tokens(log: list[object]) -> set[str | None]:
 
 def assert_not_in_files(shell: CommandLine, secret: str = TOKEN) -> None:
     """Assert that no file in the home or working directory contains the secret."""
-    files = [path for path in shell.here.parent.rglob("*") if path.is_file()]
+    files = [path for path in shell.cwd.parent.rglob("*") if path.is_file()]
     assert shell.db in files
     for path in files:
         if path.name != ".netrc":
@@ -44,12 +44,12 @@ def test_gh_token_takes_precedence_over_github_token(shell: CommandLine, hosts: 
     shell.variables |= {"GH_TOKEN": "ghp_first", "GITHUB_TOKEN": "ghp_second"}
     shell.ok("fetch", "r000")
     assert sent_tokens([*hosts.github.log]) == {"Bearer ghp_first"}
-    hosts.asked()
+    hosts.request_counts()
     shell.variables["GH_TOKEN"] = ""
     shell.ok("fetch", "r001")
     assert sent_tokens([*hosts.github.log]) == {"Bearer ghp_second"}
     del shell.variables["GITHUB_TOKEN"]
-    hosts.asked()
+    hosts.request_counts()
     shell.ok("fetch", "r002")
     assert sent_tokens([*hosts.github.log]) == {None}
 
@@ -108,7 +108,7 @@ def test_an_invalid_token_is_rejected_before_any_request(shell: CommandLine, hos
     assert result.code == 2
     assert TOKEN not in result.err
     assert result.hint
-    assert hosts.asked() == (0, 0)
+    assert hosts.request_counts() == (0, 0)
 
 
 def test_a_password_in_the_api_url_is_not_printed(shell: CommandLine, hosts: Hosts) -> None:

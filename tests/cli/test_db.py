@@ -6,13 +6,13 @@ import sqlite3
 import pytest
 
 from tests.support.command_line import CommandLine
-from tests.support.hosts import Hosts, some
+from tests.support.hosts import Hosts, make_repositories
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
     """Return the command line with a catalog of three packages that each test gets a copy of."""
-    with Hosts(*some(3)) as hosts:
+    with Hosts(*make_repositories(3)) as hosts:
         shell = CommandLine(tmp_path_factory.mktemp("made"), hosts.variables)
         shell.ok("add", "octo/r000", "octo/r001", "octo/r002")
         shell.ok("fetch", "--all")
@@ -65,17 +65,17 @@ def test_db_check_of_a_row_without_its_package(shell: CommandLine) -> None:
 def test_db_backup(shell: CommandLine) -> None:
     result = shell.ok("db", "backup", "copy.db")
     assert (result.out, result.err.split(":")[0]) == ("", "copy.db")
-    assert sorted(path.name for path in shell.here.iterdir()) == ["copy.db"]
+    assert sorted(path.name for path in shell.cwd.iterdir()) == ["copy.db"]
     listed = shell.ok("list", "--json", "--full").json()
     assert shell.ok("list", "--json", "--full", "--db", "copy.db").json() == listed
 
 
 def test_db_backup_does_not_overwrite_a_file(shell: CommandLine) -> None:
-    (shell.here / "precious").write_text("mine")
+    (shell.cwd / "precious").write_text("mine")
     result = shell.run("db", "backup", "precious")
     assert result.code == 1
     assert result.error == "precious already exists"
-    assert (shell.here / "precious").read_text() == "mine"
+    assert (shell.cwd / "precious").read_text() == "mine"
 
 
 def test_db_backup_to_a_missing_directory(shell: CommandLine) -> None:
@@ -159,7 +159,7 @@ def test_completion_of_commands_and_options(shell: CommandLine) -> None:
 def test_completion_in_bash(shell: CommandLine) -> None:
     program = shell.home / "bin" / "pkgharvest"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {" ".join(shell.words())} "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec {" ".join(shell.argv())} "$@"\n')
     program.chmod(0o755)
     shell.variables["PATH"] = f"{program.parent}:{shell.variables['PATH']}"
     result = shell.shell(

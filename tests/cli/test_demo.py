@@ -24,7 +24,7 @@ def slugs(shell: CommandLine, *options: str) -> list[str]:
 
 def test_demo_in_an_empty_directory(shell: CommandLine) -> None:
     result = shell.ok("demo")
-    assert (shell.here / "pkgharvest-demo.db").is_file()
+    assert (shell.cwd / "pkgharvest-demo.db").is_file()
     lines = result.out.splitlines()
     assert [line.split()[0] for line in lines[1:9]] == DEMO_SLUGS
     assert all("█" in line for line in lines[1:9])  # sparklines
@@ -72,12 +72,12 @@ def test_demo_with_another_db(shell: CommandLine) -> None:
     shell.ok("demo", "--db", "mine.db")
     shell.ok("--db", "other.db", "demo")
     assert slugs(shell, "--db", "mine.db") == slugs(shell, "--db", "other.db") == DEMO_SLUGS
-    assert not (shell.here / "pkgharvest-demo.db").exists()
+    assert not (shell.cwd / "pkgharvest-demo.db").exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"my letters", b"SQLite format 3\x00" + b"\0" * 4080])
 def test_demo_does_not_overwrite_another_file(shell: CommandLine, content: bytes) -> None:
-    precious = shell.here / "pkgharvest-demo.db"
+    precious = shell.cwd / "pkgharvest-demo.db"
     precious.write_bytes(content)
     result = shell.run("demo")
     assert result.code == 1
@@ -95,7 +95,7 @@ def test_demo_does_not_overwrite_another_catalog(shell: CommandLine) -> None:
 
 
 def test_demo_does_not_overwrite_a_directory(shell: CommandLine) -> None:
-    (shell.here / "pkgharvest-demo.db").mkdir()
+    (shell.cwd / "pkgharvest-demo.db").mkdir()
     result = shell.run("demo")
     assert result.code == 1
     assert result.error
@@ -103,19 +103,19 @@ def test_demo_does_not_overwrite_a_directory(shell: CommandLine) -> None:
 
 def test_demo_ignores_the_environment(shell: CommandLine) -> None:
     shell.variables |= {
-        "PKGHARVEST_DB": str(shell.here / "real.db"),
+        "PKGHARVEST_DB": str(shell.cwd / "real.db"),
         "GITHUB_API_URL": "http://127.0.0.1:1",
         "PKGHARVEST_PYPI_URL": "http://127.0.0.1:1",
         "GH_TOKEN": "ghp_secret" + "0" * 30,
         "HTTPS_PROXY": "http://127.0.0.1:1",
     }
     shell.ok("add", "octo/cat")
-    before = (shell.here / "real.db").read_bytes()
+    before = (shell.cwd / "real.db").read_bytes()
     result = shell.ok("demo")
     assert slugs(shell, *DEMO_DB) == DEMO_SLUGS
-    assert (shell.here / "real.db").read_bytes() == before
+    assert (shell.cwd / "real.db").read_bytes() == before
     assert "ghp_secret" not in result.out + result.err
-    assert b"ghp_secret" not in (shell.here / "pkgharvest-demo.db").read_bytes()
+    assert b"ghp_secret" not in (shell.cwd / "pkgharvest-demo.db").read_bytes()
 
 
 def test_demo_quiet(shell: CommandLine) -> None:
@@ -129,7 +129,7 @@ def test_demo_into_a_closed_pipe(shell: CommandLine) -> None:
 
 def test_demo_does_not_disturb_a_running_demo(shell: CommandLine) -> None:
     shell.ok("demo")
-    before = (shell.here / "pkgharvest-demo.db").read_bytes()
-    with shell.locked(shell.here / "pkgharvest-demo.db"):
+    before = (shell.cwd / "pkgharvest-demo.db").read_bytes()
+    with shell.locked(shell.cwd / "pkgharvest-demo.db"):
         assert shell.run("demo").code == 6
-    assert (shell.here / "pkgharvest-demo.db").read_bytes() == before
+    assert (shell.cwd / "pkgharvest-demo.db").read_bytes() == before

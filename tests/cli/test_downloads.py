@@ -10,7 +10,7 @@ import pytest
 from pkgharvest.model.clock import FixedClock, SystemClock
 from tests.standins.server import Fault
 from tests.support.command_line import CommandLine
-from tests.support.hosts import Hosts, some
+from tests.support.hosts import Hosts, make_repositories
 
 pytestmark = pytest.mark.repositories(3, downloads=True)
 
@@ -66,7 +66,7 @@ def test_downloads_are_requested_once_a_day(shell: CommandLine, hosts: Hosts) ->
 def test_downloads_of_a_named_package_are_fetched_at_once(shell: CommandLine, hosts: Hosts) -> None:
     shell.ok("fetch", "--all")
     requested_projects(hosts)
-    hosts.figures.downloads["r001"] = (5, 6, 7)
+    hosts.download_stats.downloads["r001"] = (5, 6, 7)
     advance(shell, 2 * HOUR)
     shell.ok("fetch", "r001", "--source", "downloads")
     assert requested_projects(hosts) == ["r001"]
@@ -82,7 +82,7 @@ def test_downloads_of_a_named_package_are_fetched_at_once(shell: CommandLine, ho
 def test_downloads_do_not_change_modified(shell: CommandLine, hosts: Hosts) -> None:
     shell.ok("fetch", "--all")
     before = shell.show("r001")
-    hosts.figures.downloads["r001"] = (5, 6, 7)
+    hosts.download_stats.downloads["r001"] = (5, 6, 7)
     advance(shell, 24 * HOUR)
     shell.ok("fetch", "--all", "--source", "downloads")
     assert shell.show("r001") == before
@@ -115,10 +115,10 @@ def test_a_rate_limit_of_downloads_stops_nothing_else(shell: CommandLine, hosts:
         assert shell.show(f"r00{number}")["repo_watchers"] == number
         assert shell.show(f"r00{number}")["pypi_version"] == "1.1"
     hosts.pypistats.heal()
-    hosts.asked()
+    hosts.request_counts()
     advance(shell, HOUR)
     assert shell.ok("fetch", "--all", "--json").json()["stopped"] is None
-    assert hosts.asked() == (0, 0)  # saved by the run that this one continues
+    assert hosts.request_counts() == (0, 0)  # saved by the run that this one continues
     assert full_record(shell, "r002")["downloads"] == downloads(2)
 
 
@@ -144,17 +144,17 @@ def test_a_recording_contains_downloads(shell: CommandLine, hosts: Hosts, tmp_pa
     shell.ok("fetch", "--all")
     shell.ok("fetch", "--all", "--record", "run.har")
     other = CommandLine(tmp_path / "other")
-    other.ok("add", *(repo.full_name for repo in some(3)))
-    other.ok("fetch", "--all", "--replay", str(shell.here / "run.har"))
+    other.ok("add", *(repo.full_name for repo in make_repositories(3)))
+    other.ok("fetch", "--all", "--replay", str(shell.cwd / "run.har"))
     assert full_record(other, "r002")["downloads"] == downloads(2)
 
 
 def test_nothing_waits_for_downloads(tmp_path: Path) -> None:
     """When pypistats never responds, a run still ends on time with everything else done."""
-    with Hosts(*some(30), downloads=True) as hosts:
+    with Hosts(*make_repositories(30), downloads=True) as hosts:
         shell = CommandLine(tmp_path, hosts.variables)
         shell.clock = SystemClock()
-        shell.ok("add", *(repo.full_name for repo in some(30)))
+        shell.ok("add", *(repo.full_name for repo in make_repositories(30)))
         hosts.pypistats.fault("/", Fault(delay=600))
         result = shell.run("fetch", "--all", "--json", "--time-budget", "4s")
         assert (result.code, result.json()["stopped"]) == (0, None)
@@ -173,10 +173,10 @@ def test_downloads_get_the_rest_of_a_request_budget(shell: CommandLine, hosts: H
 
 
 def test_a_large_catalog_does_not_wait_for_downloads(tmp_path: Path) -> None:
-    with Hosts(*some(130), downloads=True) as hosts:
+    with Hosts(*make_repositories(130), downloads=True) as hosts:
         shell = CommandLine(tmp_path, hosts.variables)
         shell.clock = SystemClock()
-        shell.ok("add", *(repo.full_name for repo in some(130)))
+        shell.ok("add", *(repo.full_name for repo in make_repositories(130)))
         start = time.monotonic()
         report = shell.ok("fetch", "--all", "--json").json()
         assert report["packages"]["updated"] == 130

@@ -12,7 +12,7 @@ from tests.standins.server import Call, Reply
 from tests.support.catalogs import empty_catalog
 from tests.support.command_line import CommandLine
 from tests.support.github_case import repository
-from tests.support.hosts import Hosts, project_of, some
+from tests.support.hosts import Hosts, make_repositories, project_of
 
 
 @pytest.fixture
@@ -96,9 +96,9 @@ def test_edit_sets_and_removes_category_and_grids(shell: CommandLine) -> None:
 
 
 def test_edit_accepts_a_local_repository(shell: CommandLine) -> None:
-    (shell.here / "clone" / ".git").mkdir(parents=True)
+    (shell.cwd / "clone" / ".git").mkdir(parents=True)
     shell.ok("edit", "cat", "--repo", "./clone")
-    assert shell.show("cat")["repo_url"] == f"file://{(shell.here / 'clone').resolve()}"
+    assert shell.show("cat")["repo_url"] == f"file://{(shell.cwd / 'clone').resolve()}"
 
 
 # ── errors ──
@@ -289,7 +289,7 @@ def test_concurrent_edits_are_all_saved(shell: CommandLine) -> None:
 def test_edit_changes_one_package_only(shell: CommandLine, hosts: Hosts) -> None:
     """An edit of one package changes no other package."""
     del hosts
-    shell.ok("add", *(repo.full_name for repo in some(2)))
+    shell.ok("add", *(repo.full_name for repo in make_repositories(2)))
     others = shell.show("r000", "r001", "dog")
     shell.ok("edit", "cat", "--title", "x", "--no-pypi", "--repo", "octo/lion")
     assert shell.show("r000", "r001", "dog") == others

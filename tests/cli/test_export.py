@@ -183,9 +183,9 @@ def test_export_without_a_catalog(other: CommandLine) -> None:
 
 @pytest.mark.parametrize("format_", ["jsonl", "csv"])
 def test_a_failed_export_overwrites_nothing(other: CommandLine, format_: str) -> None:
-    (other.here / "out").write_text("mine")
+    (other.cwd / "out").write_text("mine")
     assert other.run("export", "--format", format_, "-o", "out").code == 1
-    assert (other.here / "out").read_text() == "mine"
+    assert (other.cwd / "out").read_text() == "mine"
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_export_in_the_v4_format(shell: CommandLine, other: CommandLine) -> None
     base = ("--base-url", "https://site.example", "--tz", "America/New_York")
     result = shell.ok("export", "--format", "v4", "-o", "out", *base)
     assert result.out == ""
-    files = sorted((shell.here / "out").iterdir())
+    files = sorted((shell.cwd / "out").iterdir())
     assert [file.name for file in files] == ["categories.json", "grids.json", "packages.json"]
     pages = [json.loads(file.read_text("utf-8")) for file in files]
     keys = [
@@ -271,13 +271,13 @@ def test_export_v4_overwrites_its_own_files(shell: CommandLine) -> None:
     shell.ok("export", "--format", "v4", "-o", "out")
     shell.ok("remove", "cat", "dog", "--yes")
     shell.ok("export", "--format", "v4", "-o", "out")
-    page = json.loads((shell.here / "out" / "packages.json").read_text("utf-8"))
+    page = json.loads((shell.cwd / "out" / "packages.json").read_text("utf-8"))
     assert page == {"count": 0, "next": None, "previous": None, "results": []}
-    assert len(list((shell.here / "out").iterdir())) == 3
+    assert len(list((shell.cwd / "out").iterdir())) == 3
 
 
 def test_export_v4_does_not_overwrite_a_file(shell: CommandLine) -> None:
-    (shell.here / "out").write_text("mine")
+    (shell.cwd / "out").write_text("mine")
     result = shell.run("export", "--format", "v4", "-o", "out")
     assert result.code == 1
     assert "out cannot be written" in result.error
@@ -294,7 +294,7 @@ def test_export_into_a_file(shell: CommandLine) -> None:
     for format_ in ("jsonl", "csv"):
         result = shell.ok("export", "--format", format_, "-o", "out")
         assert result.out == ""
-        assert (shell.here / "out").read_text() == shell.ok("export", "--format", format_).out
+        assert (shell.cwd / "out").read_text() == shell.ok("export", "--format", format_).out
 
 
 # ── SQLite ──
@@ -317,8 +317,8 @@ def test_export_sqlite_during_a_fetch(shell: CommandLine, other: CommandLine) ->
         shell.ok("export", "--format", "sqlite", "-o", "copy.db")
         assert shell.ok("export").out == before
     assert shell.ok("export").out != before
-    copy = shell.here / "copy.db"
-    assert [file.name for file in shell.here.iterdir()] == ["copy.db"]  # no -wal beside it
+    copy = shell.cwd / "copy.db"
+    assert [file.name for file in shell.cwd.iterdir()] == ["copy.db"]  # no -wal beside it
     assert shell.ok("export", "--db", str(copy)).out == before
     assert "copy.db: ok" in shell.ok("db", "check", "--db", str(copy)).out
     assert shell.ok("add", "octo/ant", "--db", str(copy))
@@ -328,15 +328,15 @@ def test_export_sqlite_has_no_unused_pages(shell: CommandLine) -> None:
     shell.write("CREATE TABLE large AS SELECT randomblob(1000000) AS x")
     shell.write("DROP TABLE large")
     shell.ok("export", "--format", "sqlite", "-o", "copy.db")
-    assert (shell.here / "copy.db").stat().st_size < 600_000 < shell.db.stat().st_size
+    assert (shell.cwd / "copy.db").stat().st_size < 600_000 < shell.db.stat().st_size
 
 
 def test_export_sqlite_overwrites_nothing(shell: CommandLine) -> None:
-    (shell.here / "copy.db").write_text("mine")
+    (shell.cwd / "copy.db").write_text("mine")
     result = shell.run("export", "--format", "sqlite", "-o", "copy.db")
     assert result.code == 1
     assert "copy.db already exists" in result.error
-    assert (shell.here / "copy.db").read_text() == "mine"
+    assert (shell.cwd / "copy.db").read_text() == "mine"
 
 
 @pytest.mark.parametrize(
@@ -353,7 +353,7 @@ def test_export_rejects_invalid_options(shell: CommandLine, arguments: tuple[str
     result = shell.run("export", *arguments)
     assert result.code == 2
     assert result.error
-    assert list(shell.here.iterdir()) == []
+    assert list(shell.cwd.iterdir()) == []
 
 
 def test_output_to_a_dash_is_standard_output(shell: CommandLine) -> None:

@@ -11,7 +11,7 @@ from pkgharvest.model.clock import FixedClock
 from tests.standins.server import Fault
 from tests.support.command_line import CommandLine
 from tests.support.github_case import DAY, repository
-from tests.support.hosts import Hosts, project_of, some
+from tests.support.hosts import Hosts, make_repositories, project_of
 
 pytestmark = pytest.mark.repositories(3)
 
@@ -27,7 +27,7 @@ def advance(shell: CommandLine, delay: dt.timedelta = DAY) -> None:
 def test_fetch_needs_a_slug_or_all(shell: CommandLine) -> None:
     result = shell.run("fetch")
     assert result.code == 2
-    assert result.error == "name a SLUG, or say --all"
+    assert result.error == "name a SLUG, or use --all"
 
 
 def test_fetch_rejects_a_slug_together_with_all(shell: CommandLine) -> None:
@@ -41,7 +41,7 @@ def test_fetch_of_an_unknown_slug(shell: CommandLine, hosts: Hosts) -> None:
     assert result.code == 1
     assert "'r00x'" in result.error
     assert "r000" in result.hint
-    assert hosts.asked() == (0, 0)
+    assert hosts.request_counts() == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_fetch_rejects_invalid_options(
     assert result.code == 2
     assert result.error
     assert result.out == ""
-    assert hosts.asked() == (0, 0)
+    assert hosts.request_counts() == (0, 0)
 
 
 def test_fetch_without_a_catalog(tmp_path: Path) -> None:
@@ -174,11 +174,11 @@ def test_the_report_of_a_run_is_stored(shell: CommandLine) -> None:
 
 def test_an_unchanged_package_costs_few_requests(shell: CommandLine, hosts: Hosts) -> None:
     shell.ok("fetch", "--all")
-    assert hosts.asked() == (9, 6)
+    assert hosts.request_counts() == (9, 6)
     before = shell.ok("list", "--json").json()
     advance(shell)
     report = shell.ok("fetch", "--all", "--json").json()
-    assert hosts.asked() == (6, 3)
+    assert hosts.request_counts() == (6, 3)
     assert report["packages"]["unchanged"] == 3
     hosts_counts = report["requests"]["by_host"].values()
     assert sum(counts["not_modified"] for counts in hosts_counts) == 9
@@ -204,7 +204,7 @@ def test_a_304_with_a_token_costs_no_points(shell: CommandLine, hosts: Hosts) ->
     shell.ok("fetch", "--all")
     advance(shell)
     for number in range(3):  # no commit, but the contributors may have changed
-        hosts.github.add(replace(some(3)[number], pushed_at=shell.clock.now()))
+        hosts.github.add(replace(make_repositories(3)[number], pushed_at=shell.clock.now()))
     report = shell.ok("fetch", "--all", "--json").json()
     github = report["requests"]["by_host"][hosts.github.url.removeprefix("http://")]
     assert (github["requests"], github["not_modified"], github["points"]) == (4, 3, 1)
@@ -248,7 +248,7 @@ def test_source_selects_what_is_requested(
     shell: CommandLine, hosts: Hosts, source: str, asked: tuple[int, int]
 ) -> None:
     shell.ok("fetch", "r001", "--source", source)
-    assert hosts.asked() == asked
+    assert hosts.request_counts() == asked
     record = shell.show("r001")
     assert (record["repo_watchers"], record["pypi_version"]) == (
         (1, None) if source == "repo" else (0, "1.1")
@@ -257,7 +257,7 @@ def test_source_selects_what_is_requested(
 
 def test_source_can_be_given_twice(shell: CommandLine, hosts: Hosts) -> None:
     shell.ok("fetch", "r001", "--source", "pypi", "--source", "repo")
-    assert hosts.asked() == (3, 2)
+    assert hosts.request_counts() == (3, 2)
 
 
 def test_fetch_accepts_every_name_of_a_package(shell: CommandLine) -> None:
@@ -269,7 +269,7 @@ def test_a_dry_run_changes_nothing(shell: CommandLine, hosts: Hosts) -> None:
     before = shell.db.read_bytes()
     result = shell.ok("fetch", "--all", "--dry-run", "--source", "repo")
     assert result.out == "r000  repo\nr001  repo\nr002  repo\n"
-    assert hosts.asked() == (0, 0)
+    assert hosts.request_counts() == (0, 0)
     assert shell.db.read_bytes() == before
     assert shell.rows("SELECT * FROM runs") == []
 
@@ -278,7 +278,7 @@ def test_no_pypi_is_never_requested(shell: CommandLine, hosts: Hosts) -> None:
     shell.ok("add", "octo/other", "--no-pypi")
     hosts.github.add(repository(owner="octo", name="other"))
     shell.ok("fetch", "other")
-    assert hosts.asked() == (3, 0)
+    assert hosts.request_counts() == (3, 0)
     assert shell.show("other")["pypi_url"] == ""
 
 

@@ -58,7 +58,7 @@ def test_a_failing_source_affects_only_its_own_fields(shell: CommandLine, hosts:
 def test_a_failed_package_is_in_back_off(shell: CommandLine, hosts: Hosts) -> None:
     hosts.github.fault("/repos/octo/r001", Fault(status=404))
     assert shell.run("fetch", "--all").code == 3
-    hosts.asked()
+    hosts.request_counts()
     advance(shell, dt.timedelta(minutes=30))
     shell.ok("fetch", "--all", "--source", "repo")
     assert not any("r001" in target for target in hosts.github.requests())
@@ -132,13 +132,13 @@ def test_a_rename_is_followed(shell: CommandLine, hosts: Hosts) -> None:
     for name in ("octo/r001", "octo-org/renamed", "https://github.com/octo/r001.git"):
         assert shell.show(name)["slug"] == "r001"
     assert shell.ok("add", "octo/r001").out.startswith("already in the catalog: r001  ")
-    hosts.asked()
+    hosts.request_counts()
     advance(shell)
     shell.ok("fetch", "r001")
     advance(shell)
-    hosts.asked()
+    hosts.request_counts()
     report = shell.ok("fetch", "r001", "--json").json()
-    assert hosts.asked() == (2, 1)
+    assert hosts.request_counts() == (2, 1)
     assert report["packages"]["unchanged"] == 1
 
 
@@ -165,7 +165,7 @@ def test_fetch_reads_all_pages(shell: CommandLine, hosts: Hosts) -> None:
     hosts.github.add(repo)
     shell.ok("add", "octo/busy", "--no-pypi")
     shell.ok("fetch", "busy")
-    assert hosts.asked() == (1 + 3 + 3, 0)
+    assert hosts.request_counts() == (1 + 3 + 3, 0)
     record = shell.show("busy")
     assert sum(record["commits_over_52"]) == 250
     assert record["participants"] == [person.name for person in people]

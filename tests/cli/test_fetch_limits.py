@@ -47,7 +47,7 @@ def assert_next_run_continues(
     assert packages["selected"] == sum(packages.values()) - packages["selected"]
     assert report["failures"] == []
     before = fetched_sources(shell)
-    hosts.asked()
+    hosts.request_counts()
     hosts.github.quota.remaining = 5000
     shell.clock = FixedClock(shell.clock.now() + dt.timedelta(hours=2))
     shell.ok("fetch", "--all")
@@ -64,7 +64,7 @@ def assert_next_run_continues(
 @pytest.mark.parametrize("budget", [1, 4, 5, 13, 29])
 def test_request_budget(shell: CommandLine, hosts: Hosts, budget: int) -> None:
     result = shell.run("fetch", "--all", "--json", "--request-budget", str(budget))
-    assert sum(hosts.asked()) == budget
+    assert sum(hosts.request_counts()) == budget
     assert result.json()["requests"]["total"] == budget
     assert "the request budget is spent" in result.err
     assert_next_run_continues(shell, hosts, result, "request-budget")
@@ -72,14 +72,14 @@ def test_request_budget(shell: CommandLine, hosts: Hosts, budget: int) -> None:
 
 def test_a_sufficient_request_budget(shell: CommandLine, hosts: Hosts) -> None:
     shell.ok("fetch", "--all", "--request-budget", "30")
-    assert sum(hosts.asked()) == 30
+    assert sum(hosts.request_counts()) == 30
 
 
 def test_a_request_budget_of_zero(shell: CommandLine, hosts: Hosts) -> None:
     result = shell.run("fetch", "--all", "--request-budget", "0", "--json")
     assert result.code == 5
     assert result.json()["packages"]["deferred"] == 6
-    assert hosts.asked() == (0, 0)
+    assert hosts.request_counts() == (0, 0)
 
 
 def test_request_budgets_finish_the_work_run_by_run(shell: CommandLine, hosts: Hosts) -> None:
@@ -89,7 +89,7 @@ def test_request_budgets_finish_the_work_run_by_run(shell: CommandLine, hosts: H
         assert runs < 10
     assert len(fetched_sources(shell)) == 12
     # Only a source that the budget cut short is requested again.
-    assert sum(hosts.asked()) <= 30 + 2 * runs
+    assert sum(hosts.request_counts()) <= 30 + 2 * runs
 
 
 def test_a_dry_run_lists_what_a_stopped_run_left(shell: CommandLine) -> None:
@@ -100,14 +100,14 @@ def test_a_dry_run_lists_what_a_stopped_run_left(shell: CommandLine) -> None:
 
 def test_a_finished_run_is_not_continued(shell: CommandLine, hosts: Hosts) -> None:
     shell.ok("fetch", "--all")
-    hosts.asked()
+    hosts.request_counts()
     shell.ok("fetch", "--all")
-    assert hosts.asked() == (12, 6)
+    assert hosts.request_counts() == (12, 6)
 
 
 def test_an_old_stopped_run_is_not_continued(shell: CommandLine, hosts: Hosts) -> None:
     assert shell.run("fetch", "--all", "--request-budget", "13").code == 5
-    hosts.asked()
+    hosts.request_counts()
     shell.clock = FixedClock(shell.clock.now() + 2 * DAY)
     shell.ok("fetch", "--all")
     assert set(count_requests(hosts)) == {(slug, src) for slug in SLUGS for src in ("repo", "pypi")}
@@ -115,7 +115,7 @@ def test_an_old_stopped_run_is_not_continued(shell: CommandLine, hosts: Hosts) -
 
 def test_a_fetch_by_name_continues_no_run(shell: CommandLine, hosts: Hosts) -> None:
     assert shell.run("fetch", "--all", "--request-budget", "5", "--jobs", "1").code == 5
-    hosts.asked()
+    hosts.request_counts()
     shell.ok("fetch", "r000", "r001")
     assert {slug for slug, _ in count_requests(hosts)} == {"r000", "r001"}
     shell.ok("fetch", "--all")  # still continues the stopped run
@@ -221,14 +221,14 @@ def test_as_of_does_not_continue_a_stopped_run(shell: CommandLine, hosts: Hosts)
     dry = shell.ok("fetch", "--all", "--as-of", "2026-01-01", "--dry-run").out
     assert sorted(dry.splitlines()) == [f"{slug}  repo" for slug in SLUGS]
     shell.run("fetch", "--all", "--as-of", "2026-01-01", "--replay", write_empty_archive(shell))
-    hosts.asked()
+    hosts.request_counts()
     shell.ok("fetch", "--all")
     assert {slug for slug, _ in count_requests(hosts)} == set(SLUGS[1:])
 
 
 def write_empty_archive(shell: CommandLine) -> str:
     """Write an archive without requests: a replay of it keeps git off the network."""
-    path = shell.here / "nothing.har"
+    path = shell.cwd / "nothing.har"
     path.write_text(
         '{"log": {"pages": [{"startedDateTime": "2026-02-15T18:08:42Z"}], "entries": []}}',
         encoding="utf-8",

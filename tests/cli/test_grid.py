@@ -11,7 +11,7 @@ from pkgharvest.model.clock import FixedClock
 from tests.cli.test_remove import on_terminal
 from tests.support.command_line import CommandLine
 from tests.support.github_case import DAY, repository
-from tests.support.hosts import Hosts, some
+from tests.support.hosts import Hosts, make_repositories
 
 KEYS = "id title slug description is_locked packages header created modified".split()  # noqa: SIM905
 ROWS = (
@@ -25,7 +25,7 @@ ROWS = (
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
     """Return a catalog with a grid of three packages, one of them never fetched."""
     zed = repository(owner="octo", name="Zed", stars=1500, license="MIT", description="[b]Zed[/b]")
-    with Hosts(*some(2), zed) as hosts:
+    with Hosts(*make_repositories(2), zed) as hosts:
         shell = CommandLine(tmp_path_factory.mktemp("made"), hosts.variables)
         shell.ok("category", "add", "Libraries")
         shell.ok("grid", "add", "Trees", "--description", "Hierarchies")
@@ -139,7 +139,7 @@ def test_grid_show_as_csv_and_tsv(shell: CommandLine) -> None:
 def test_grid_show_as_markdown_prints_the_best_in_bold(shell: CommandLine) -> None:
     result = shell.ok("grid", "show", "trees", "--format", "md", "-o", "grid.md")
     assert result.out == ""
-    lines = (shell.here / "grid.md").read_text("utf-8").splitlines()
+    lines = (shell.cwd / "grid.md").read_text("utf-8").splitlines()
     assert lines[:2] == ["|  | zed | r001 | never |", "| --- | --- | --- | --- |"]
     assert "| stars | **1,500** | 1 |  |" in lines
 

@@ -197,7 +197,7 @@ def test_history_in_every_format(fetched: CommandLine) -> None:
 
 def test_history_into_a_file(fetched: CommandLine) -> None:
     assert fetched.ok("history", "cat", "--json", "-o", "past.json").out == ""
-    assert (fetched.here / "past.json").read_text() == fetched.ok("history", "cat", "--json").out
+    assert (fetched.cwd / "past.json").read_text() == fetched.ok("history", "cat", "--json").out
 
 
 def test_history_plot(fetched: CommandLine) -> None:
@@ -269,8 +269,8 @@ def test_help_of_history(fetched: CommandLine) -> None:
 
 def test_as_of_stores_no_snapshot(tmp_path: Path) -> None:
     shell = CommandLine(tmp_path)
-    (shell.here / "x").mkdir()
-    histories.build(histories.load("django-ltree"), shell.here / "x" / "ltree.git")
+    (shell.cwd / "x").mkdir()
+    histories.build(histories.load("django-ltree"), shell.cwd / "x" / "ltree.git")
     shell.ok("add", "./x/ltree.git", "--no-pypi")
     shell.ok("fetch", "ltree", "--as-of", "2024-01-01")
     assert shell.ok("history", "ltree", "--json").json() == []

@@ -83,8 +83,8 @@ def test_import_accepts_an_empty_list(shell: CommandLine, data: bytes) -> None:
 
 
 def test_import_accepts_several_files(shell: CommandLine) -> None:
-    (shell.here / "a.json").write_bytes(encode([record()]))
-    (shell.here / "b.json").write_bytes(encode([record(8, "dog")]))
+    (shell.cwd / "a.json").write_bytes(encode([record()]))
+    (shell.cwd / "b.json").write_bytes(encode([record(8, "dog")]))
     result = shell.ok("import", "a.json", "b.json")
     assert result.out == "a.json: 1 added\nb.json: 1 added\n"
     assert shell.ok("import", "a.json", "-q").out == ""
@@ -106,8 +106,8 @@ def test_import_rejects_other_data(shell: CommandLine, data: bytes) -> None:
 
 
 def test_an_unreadable_file_does_not_affect_the_others(shell: CommandLine) -> None:
-    (shell.here / "a.json").write_bytes(encode(record()))
-    (shell.here / "b.json").write_bytes(b"nonsense")
+    (shell.cwd / "a.json").write_bytes(encode(record()))
+    (shell.cwd / "b.json").write_bytes(b"nonsense")
     result = shell.run("import", "missing.json", "b.json", "a.json")
     assert result.code == 1
     assert result.out == "a.json: 1 added\n"

@@ -18,7 +18,7 @@ from tests.support.api_records import (
     skip_message,
 )
 from tests.support.command_line import CommandLine
-from tests.support.hosts import Hosts, some
+from tests.support.hosts import Hosts, make_repositories
 
 LATER = "2020-01-01T00:00:00Z"
 
@@ -237,14 +237,14 @@ def test_values_of_another_repository_are_not_imported(shell: CommandLine) -> No
         "created": "2020-01-01T00:00:00Z", "modified": "2020-01-01T00:00:00Z",
         "last_fetched": "2020-01-01T00:00:00Z", "commits_over_52": [1] * 52,
     }  # fmt: skip
-    (shell.here / "cat.json").write_text(json.dumps(record))
+    (shell.cwd / "cat.json").write_text(json.dumps(record))
     shell.ok("import", "cat.json")
     assert shell.show("cat")["participants"] == ["mona", "hubot"]
     assert shell.ok("import", "cat.json").out == "cat.json: 1 unchanged\n"
     shell.ok("edit", "cat", "--repo", "other/thing", "--no-pypi")
     before = shell.show("cat")
     record["last_fetched"] = "2099-01-01T00:00:00Z"
-    (shell.here / "cat.json").write_text(json.dumps(record))
+    (shell.cwd / "cat.json").write_text(json.dumps(record))
     shell.ok("import", "cat.json")
     after = shell.show("cat")
     assert after == before
@@ -255,7 +255,7 @@ def test_values_of_another_repository_are_not_imported(shell: CommandLine) -> No
 
 
 def test_imported_packages_can_be_fetched(tmp_path: Path) -> None:
-    with Hosts(*some(1)) as hosts:
+    with Hosts(*make_repositories(1)) as hosts:
         shell = CommandLine(tmp_path, hosts.variables)
         old = record(name="r000", documentation_url="https://docs.example/", participants=["zoe"])
         import_documents(shell, old)

@@ -100,9 +100,9 @@ def test_precedence_of_settings(shell: CommandLine) -> None:
         'db = "users.db"\ntz = "Europe/Berlin"\nbase_url = "https://users.test"\n'
     )
     assert db_path(shell) == "users.db"
-    (shell.here / "pkgharvest.toml").write_text('db = "projects.db"\ntz = "Asia/Tokyo"\n')
+    (shell.cwd / "pkgharvest.toml").write_text('db = "projects.db"\ntz = "Asia/Tokyo"\n')
     assert db_path(shell) == "projects.db"
-    (shell.here / "named.toml").write_text('db = "named.db"\n')
+    (shell.cwd / "named.toml").write_text('db = "named.db"\n')
     assert db_path(shell, "--config", "named.toml") == "named.db"
     shell.variables["PKGHARVEST_CONFIG"] = "named.toml"
     assert db_path(shell) == "named.db"
@@ -120,7 +120,7 @@ def test_precedence_of_the_time_zone(shell: CommandLine) -> None:
 
     shell.ok("add", "octo/cat")
     assert utc_offset() == "08:42Z"
-    (shell.here / "pkgharvest.toml").write_text('tz = "Asia/Tokyo"\n')
+    (shell.cwd / "pkgharvest.toml").write_text('tz = "Asia/Tokyo"\n')
     assert utc_offset() == "+09:00"
     shell.variables["PKGHARVEST_TZ"] = "America/New_York"
     assert utc_offset() == "-05:00"
@@ -141,7 +141,7 @@ def test_an_invalid_configuration_file_is_an_error(
     shell: CommandLine, content: str | bytes, message: str
 ) -> None:
     data = content.encode() if isinstance(content, str) else content
-    (shell.here / "pkgharvest.toml").write_bytes(data)
+    (shell.cwd / "pkgharvest.toml").write_bytes(data)
     for arguments in (("list",), ("fetch", "--all"), ("db", "path")):
         result = shell.run(*arguments)
         assert result.code == 2
@@ -149,7 +149,7 @@ def test_an_invalid_configuration_file_is_an_error(
 
 
 def test_commands_ignore_hosts_they_do_not_use(shell: CommandLine) -> None:
-    (shell.here / "pkgharvest.toml").write_text('[hosts."git.example.org"]\nkind = "forgejo"\n')
+    (shell.cwd / "pkgharvest.toml").write_text('[hosts."git.example.org"]\nkind = "forgejo"\n')
     assert db_path(shell) == str(shell.db)
 
 

@@ -240,12 +240,12 @@ class Terminal:
         self._master, slave = pty.openpty()
         termios.tcsetwinsize(slave, (24, columns))
         self.process = subprocess.Popen(
-            shell.words(*words),
+            shell.argv(*words),
             env={"TERM": "xterm-256color", "PYTHONUTF8": "1", **shell.variables},
             stdin=slave,
             stdout=subprocess.PIPE,
             stderr=slave,
-            cwd=shell.here,
+            cwd=shell.cwd,
             start_new_session=True,
         )
         os.close(slave)

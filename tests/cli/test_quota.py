@@ -8,7 +8,7 @@ import pytest
 from pkgharvest.model.clock import FixedClock
 from tests.standins.github import FakeContributor
 from tests.support.command_line import CommandLine
-from tests.support.hosts import Hosts, some
+from tests.support.hosts import Hosts, make_repositories
 
 COUNT = 300
 REMAINING = 50
@@ -16,7 +16,7 @@ REMAINING = 50
 
 @pytest.mark.parametrize("token", ["", "ghp_" + "x" * 36])
 def test_an_exhausted_quota_leaves_the_rest_to_the_next_run(tmp_path: Path, token: str) -> None:
-    repos = some(COUNT)
+    repos = make_repositories(COUNT)
     for repo in repos:
         repo.contributors = [FakeContributor(name="mona", contributions=9)]
     with Hosts(*repos) as hosts:

@@ -87,9 +87,9 @@ def test_fetch_explains_why_nothing_is_due(
     hosts.github.fault("r002", Fault(status=404))
     assert shell.run("fetch", "--all", "--source", "repo").code == 3
     shell.clock = FixedClock(shell.clock.now() + dt.timedelta(minutes=1))
-    hosts.asked()
+    hosts.request_counts()
     result = shell.ok("fetch", "--all", "--source", "repo", "--stale", "1h", *more)
-    assert hosts.asked() == (0, 0)
+    assert hosts.request_counts() == (0, 0)
     assert "nothing is due: 2 fresh, 1 in back-off\n" in result.err
     assert "--retry-failed" in result.err.partition("\n\nhint: ")[2]
     shell.ok("remove", "r002", "--yes")
@@ -114,9 +114,9 @@ def test_fetch_explains_that_a_killed_run_had_finished_the_work(
 ) -> None:
     shell.ok("fetch", "--all")
     shell.write("UPDATE runs SET finished = NULL, report = NULL")  # like a killed run
-    hosts.asked()
+    hosts.request_counts()
     result = shell.ok("fetch", "--all")
-    assert hosts.asked() == (0, 0)
+    assert hosts.request_counts() == (0, 0)
     assert "the last run did everything, though it did not finish\n" in result.err
 
 
@@ -147,7 +147,7 @@ def test_a_dry_run_as_json(shell: CommandLine, hosts: Hosts) -> None:
         {"slug": "r001", "sources": ["repo", "pypi"]},
         {"slug": "other", "sources": ["repo"]},
     ]
-    assert hosts.asked() == (0, 0)
+    assert hosts.request_counts() == (0, 0)
 
 
 def test_an_empty_dry_run_as_json(shell: CommandLine) -> None:
@@ -168,15 +168,15 @@ def test_recording_warns_about_git_traffic(
 ) -> None:
     shell.ok("add", hosts.github.url.replace("http", "git+http") + "/far.git", "--no-pypi")
     result = shell.run("fetch", "far", "--record", "f.har", *more)
-    assert count_entries(shell.here / "f.har") == 0
+    assert count_entries(shell.cwd / "f.har") == 0
     assert "warning: f.har has no git traffic" in result.err
 
 
 def test_recording_does_not_warn_about_local_repositories(shell: CommandLine) -> None:
-    subprocess.run(("git", "init", "-q", "near"), cwd=shell.here, check=True)
+    subprocess.run(("git", "init", "-q", "near"), cwd=shell.cwd, check=True)
     shell.ok("add", "./near", "--no-pypi")
     result = shell.run("fetch", "near", "r000", "--record", "f.har")
-    assert count_entries(shell.here / "f.har") == 5
+    assert count_entries(shell.cwd / "f.har") == 5
     assert "warning" not in result.err
 
 
@@ -221,7 +221,7 @@ def test_an_interrupt_on_a_terminal_prints_its_own_line(
     master, slave = pty.openpty()
     try:
         process = subprocess.Popen(
-            shell.words(*words),
+            shell.argv(*words),
             env=shell.variables,
             stdin=slave,
             stdout=subprocess.PIPE,

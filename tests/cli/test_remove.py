@@ -10,13 +10,13 @@ import pytest
 from tests.support import histories
 from tests.support.command_line import CommandLine, Result
 from tests.support.git_server import GitServer
-from tests.support.hosts import Hosts, some
+from tests.support.hosts import Hosts, make_repositories
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
     """Return the command line with a catalog of two packages that each test gets a copy of."""
-    with Hosts(*some(2)) as hosts:
+    with Hosts(*make_repositories(2)) as hosts:
         shell = CommandLine(tmp_path_factory.mktemp("made"), hosts.variables)
         shell.ok("add", "octo/r000", "octo/r001")
         shell.ok("fetch", "--all")
@@ -42,9 +42,9 @@ def on_terminal(shell: CommandLine, answer: bytes, *arguments: str) -> Result:
     try:
         os.write(master, answer)
         done = subprocess.run(
-            shell.words(*arguments),
+            shell.argv(*arguments),
             env=shell.variables,
-            cwd=shell.here,
+            cwd=shell.cwd,
             stdin=slave,
             capture_output=True,
             check=False,

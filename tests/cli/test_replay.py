@@ -13,7 +13,7 @@ from pkgharvest.model.clock import FixedClock, SystemClock
 from tests.standins.server import Fault
 from tests.support.command_line import CommandLine
 from tests.support.github_case import DAY, NOW, repository
-from tests.support.hosts import Hosts, some
+from tests.support.hosts import Hosts, make_repositories
 
 NAMES = ("octo/r000", "octo/r001", "octo/old")
 
@@ -21,7 +21,7 @@ NAMES = ("octo/r000", "octo/r001", "octo/old")
 @pytest.fixture
 def hosts() -> Iterator[Hosts]:
     renamed = repository(owner="octo", name="new", renamed_from=["octo/old"])
-    with Hosts(*some(2), renamed) as running:
+    with Hosts(*make_repositories(2), renamed) as running:
         yield running
 
 
@@ -60,7 +60,7 @@ def test_a_replay_elsewhere_gives_the_same_records(
     shell: CommandLine, hosts: Hosts, har: str, tmp_path: Path
 ) -> None:
     recorded = shell.ok("fetch", "--all", "--record", har, "--json").json()
-    hosts.asked()
+    hosts.request_counts()
     other = offline_shell(tmp_path)
     other.clock = SystemClock()
     replayed = other.ok("fetch", "--all", "--replay", har, "--json").json()
@@ -69,11 +69,11 @@ def test_a_replay_elsewhere_gives_the_same_records(
         assert other.ok("show", slug, "--json").out == shell.ok("show", slug, "--json").out
     assert other.show("old")["repo_url"] == "https://github.com/octo/new"
     assert replayed == recorded
-    assert hosts.asked() == (0, 0)
+    assert hosts.request_counts() == (0, 0)
 
 
 def test_a_replay_needs_no_hosts(tmp_path: Path, har: str) -> None:
-    with Hosts(*some(2)) as hosts:
+    with Hosts(*make_repositories(2)) as hosts:
         shell = CommandLine(tmp_path / "there", hosts.variables)
         shell.ok("add", "octo/r000", "octo/r001")
         shell.ok("fetch", "--all", "--record", har)
@@ -230,7 +230,7 @@ def test_a_recording_into_a_missing_directory_is_rejected(shell: CommandLine, ho
     result = shell.run("fetch", "--all", "--record", "nowhere/run.har")
     assert result.code == 1
     assert "nowhere/run.har" in result.error
-    assert hosts.asked() == (0, 0)  # an error before any work
+    assert hosts.request_counts() == (0, 0)  # an error before any work
 
 
 def test_record_and_replay_exclude_each_other(shell: CommandLine, har: str) -> None:

@@ -16,7 +16,7 @@ from tests.standins.server import Fault
 from tests.support.command_line import CommandLine
 from tests.support.github_case import DAY, repository
 from tests.support.histories import TRUTH
-from tests.support.hosts import Hosts, some
+from tests.support.hosts import Hosts, make_repositories
 
 RECORD_KEYS = list(json.loads((TRUTH / "seed-record.json").read_text(encoding="utf-8")))
 
@@ -28,7 +28,7 @@ pypi_summary supports_python versions downloads score fetches""".split()  # noqa
 
 def repositories() -> list[FakeRepository]:
     return [
-        *some(2),
+        *make_repositories(2),
         repository(
             owner="octo",
             name="Zed",
@@ -294,7 +294,7 @@ def test_output_into_a_file(shell: CommandLine, command: tuple[str, ...], format
     printed = shell.ok(*command, "--format", format_).out
     result = shell.ok(*command, "--format", format_, "-o", "out.txt")
     assert result.out == ""
-    assert (shell.here / "out.txt").read_text(encoding="utf-8") == printed
+    assert (shell.cwd / "out.txt").read_text(encoding="utf-8") == printed
 
 
 def test_output_into_a_missing_directory(shell: CommandLine) -> None:

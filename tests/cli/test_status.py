@@ -11,7 +11,7 @@ from pkgharvest.model.clock import FixedClock
 from tests.standins.server import Fault
 from tests.support.command_line import CommandLine
 from tests.support.github_case import NOW
-from tests.support.hosts import Hosts, some
+from tests.support.hosts import Hosts, make_repositories
 
 KEYS = [
     *("as_of", "stale_after", "packages", "never_fetched", "stale", "failing", "backing_off"),
@@ -23,7 +23,7 @@ KEYS = [
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
     """Return a catalog of three packages: one fetched, one failing, one never fetched."""
-    with Hosts(*some(3)) as hosts:
+    with Hosts(*make_repositories(3)) as hosts:
         shell = CommandLine(tmp_path_factory.mktemp("made"), hosts.variables)
         shell.ok("add", "octo/r000", "octo/nothere", "octo/r002")
         shell.ok("fetch", "r000")
@@ -153,7 +153,7 @@ def test_status_of_a_running_and_a_killed_run(shell: CommandLine) -> None:
 
 @pytest.mark.slow
 def test_status_during_a_fetch(tmp_path: Path) -> None:
-    with Hosts(*some(1)) as hosts:
+    with Hosts(*make_repositories(1)) as hosts:
         shell = CommandLine(tmp_path, hosts.variables)
         shell.ok("add", "octo/r000")
         hosts.github.fault("/repos/", Fault(delay=60))

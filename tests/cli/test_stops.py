@@ -38,7 +38,7 @@ def test_a_lock_stops_a_second_fetch(shell: CommandLine, hosts: Hosts) -> None:
         result = shell.run("fetch", "--all", "--json")
         assert result.out == ""
         assert result.error.startswith("another fetch is at work on ")
-        assert hosts.asked() == (0, 0)
+        assert hosts.request_counts() == (0, 0)
         assert shell.db.read_bytes() == before
         assert shell.show("r001")["slug"] == "r001"  # readers are never blocked
         shell.ok("add", "octo/new")
@@ -77,7 +77,7 @@ def test_an_interrupt_saves_what_was_fetched(shell: CommandLine, hosts: Hosts, n
     assert "Traceback" not in err
     assert shell.show("r000")["pypi_version"] == "1.1"
     hosts.github.heal()
-    hosts.asked()
+    hosts.request_counts()
     shell.ok("fetch", "--all")
     assert not [request for request in hosts.github.log if "r000" in request.target]
     assert shell.show("r003")["repo_watchers"] == 3
@@ -93,7 +93,7 @@ def test_a_signal_the_parent_ignores_does_not_stop_a_fetch(
         "-c",
         f"trap '' {name[3:]}; exec \"$@\"",
         "bash",
-        *shell.words("fetch", "--all"),
+        *shell.argv("fetch", "--all"),
     )
     process = subprocess.Popen(command, env=shell.variables, stderr=subprocess.PIPE, text=True)
     with process:
@@ -155,9 +155,9 @@ def test_an_interrupt_writes_the_recording_so_far(shell: CommandLine, hosts: Hos
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=20)
     assert process.returncode == 130
-    fresh = CommandLine(shell.here.parent / "fresh")
+    fresh = CommandLine(shell.cwd.parent / "fresh")
     fresh.ok("add", "octo/r000")
-    fresh.ok("fetch", "r000", "--replay", str(shell.here / "run.har"))
+    fresh.ok("fetch", "r000", "--replay", str(shell.cwd / "run.har"))
     assert fresh.show("r000")["pypi_version"] == "1.1"
 
 
@@ -171,7 +171,7 @@ def wait_until_process_reads(process: "subprocess.Popen[str]") -> None:
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_an_interrupt_outside_a_fetch(shell: CommandLine, name: str) -> None:
     process = subprocess.Popen(
-        shell.words("add", "-"),
+        shell.argv("add", "-"),
         env=shell.variables,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -191,7 +191,7 @@ def test_an_interrupt_on_a_terminal_starts_a_new_line(shell: CommandLine) -> Non
     master, slave = pty.openpty()
     try:
         process = subprocess.Popen(
-            shell.words("add", "-"),
+            shell.argv("add", "-"),
             env=shell.variables,
             stdin=subprocess.PIPE,
             stderr=slave,
@@ -268,7 +268,7 @@ def test_progress_on_a_terminal(shell: CommandLine, hosts: Hosts, progress: bool
     master, slave = pty.openpty()
     try:
         result = subprocess.run(
-            shell.words("fetch", "--all"),
+            shell.argv("fetch", "--all"),
             env=shell.variables,
             stdin=slave,
             stdout=subprocess.PIPE,

@@ -14,7 +14,7 @@ from tests.support import histories
 from tests.support.command_line import CommandLine
 from tests.support.git_server import GitServer
 from tests.support.histories import SLUGS, head_at, load
-from tests.support.hosts import Hosts, some
+from tests.support.hosts import Hosts, make_repositories
 
 
 @pytest.fixture(scope="module")
@@ -130,12 +130,12 @@ def test_a_remote_repository_is_cloned_once(directory: Path, shell: CommandLine)
 
 
 def test_a_missing_local_repository_keeps_its_values(shell: CommandLine) -> None:
-    (shell.here / "x.git").mkdir()
-    histories.git(shell.here / "x.git", "init", "-q", "--bare")
+    (shell.cwd / "x.git").mkdir()
+    histories.git(shell.cwd / "x.git", "init", "-q", "--bare")
     shell.ok("add", "./x.git", "--no-pypi")
     shell.ok("fetch", "x")
     assert shell.show("x")["commits_over_52"] == [0] * 52
-    (shell.here / "x.git").rename(shell.here / "y.git")
+    (shell.cwd / "x.git").rename(shell.cwd / "y.git")
     result = shell.run("fetch", "x", "--json")
     assert result.code == 3
     assert result.json()["failures"][0]["error"] == "not_found"
@@ -184,7 +184,7 @@ def test_rest_gives_the_published_record(rest: CommandLine, slug: str) -> None:
 
 
 def test_history_git_requests_no_commits_from_the_api(shell: CommandLine) -> None:
-    with Hosts(*some(2)) as hosts:
+    with Hosts(*make_repositories(2)) as hosts:
         # git cannot reach github.com
         shell.variables |= {**hosts.variables, "HTTPS_PROXY": "http://127.0.0.1:1"}
         shell.ok("add", "octo/r001")

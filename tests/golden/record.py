@@ -42,7 +42,7 @@ def _write_catalog_fixture() -> None:
     with Stage(CATALOG_FIXTURE.world) as stage:
         _run_steps(stage, CATALOG_FIXTURE)
         ports = [url.encode() for url in _host_addresses(stage)]
-        path = stage.here / "kept.db"
+        path = stage.cwd / "kept.db"
         with contextlib.closing(sqlite3.connect(stage.shell.db)) as connection:
             for number, port in enumerate(ports):
                 for table, column in (("validators", "key"), ("runs", "report")):
@@ -62,7 +62,7 @@ def _write_catalog_fixture() -> None:
 def _write_first_catalog_fixture() -> None:
     with Stage("none") as stage:
         stage.do_first_catalog()
-        path = stage.here / "kept.db"
+        path = stage.cwd / "kept.db"
         with contextlib.closing(sqlite3.connect(stage.shell.db)) as connection:
             connection.execute("VACUUM INTO ?", (str(path),))
         _write_compressed("catalog-schema-1.db.gz", path.read_bytes())
@@ -71,7 +71,7 @@ def _write_first_catalog_fixture() -> None:
 def _write_recording_fixture() -> None:
     with Stage(RECORDING_FIXTURE.world) as stage:
         _run_steps(stage, RECORDING_FIXTURE)
-        text = (stage.here / "recording.har").read_text(encoding="utf-8")
+        text = (stage.cwd / "recording.har").read_text(encoding="utf-8")
         for number, address in enumerate(_host_addresses(stage)):
             text = re.sub(re.escape(address) + r"\b", f"127.0.0.1:{10_001 + number}", text)
         _write_compressed("recording.har.gz", text.encode())

@@ -30,7 +30,7 @@ from tests.support import histories
 from tests.support.catalogs import make_first_catalog
 from tests.support.command_line import CommandLine, Result
 from tests.support.github_case import repository
-from tests.support.hosts import Hosts, project_of, some
+from tests.support.hosts import Hosts, make_repositories, project_of
 
 Json = Any
 FIXTURES = Path(__file__).parent
@@ -68,9 +68,9 @@ class Stage:
         self._stack.close()
 
     @property
-    def here(self) -> Path:
+    def cwd(self) -> Path:
         """The working directory."""
-        return self.shell.here
+        return self.shell.cwd
 
     def run(self, argv: Sequence[str], stdin: str = "") -> tuple[int, str, str]:
         """Run a command line; return its exit code and its output with placeholders."""
@@ -102,7 +102,7 @@ class Stage:
             ("<PYPI>", self.hosts.pypi.url.removeprefix("http://")),
             ("<PYPISTATS>", self.hosts.pypistats.url.removeprefix("http://")),
             ("<SITE>", self.site.url.removeprefix("http://")),
-            ("<HERE>", str(self.shell.here)),
+            ("<HERE>", str(self.shell.cwd)),
             ("<HOME>", str(self.shell.home)),
             ("<STAGE>", str(self.directory)),
         ]
@@ -111,7 +111,7 @@ class Stage:
 
     def catalog(self, name: str = "") -> Json:
         """Return the lines of a catalog's export, and the tables that it does not cover."""
-        path = self.here / name if name else self.shell.db
+        path = self.cwd / name if name else self.shell.db
         if not path.is_file():
             return None
         code, out, _ = self.run(["export", "--db", str(path)])
@@ -143,8 +143,8 @@ class Stage:
     def files(self) -> dict[str, Json]:
         """Return the files that commands wrote, by name; recordings as their entries."""
         found: dict[str, Json] = {}
-        for path in sorted(self.here.rglob("*")):
-            name = str(path.relative_to(self.here))
+        for path in sorted(self.cwd.rglob("*")):
+            name = str(path.relative_to(self.cwd))
             if not path.is_file() or ".git/" in name or name.startswith(("given", ".")):
                 continue
             if ".har" in path.suffixes:
@@ -222,7 +222,7 @@ class Stage:
     def do_downloads(self, name: str, *figures: int) -> None:
         """Replace the downloads of a project."""
         day, week, month = figures
-        self.hosts.figures.downloads[name] = (day, week, month)
+        self.hosts.download_stats.downloads[name] = (day, week, month)
 
     def do_fault(self, host: str, pattern: str, status: int) -> None:
         """Respond with ``status`` to matching requests."""
@@ -258,30 +258,30 @@ class Stage:
 
     def do_write(self, name: str, text: str) -> None:
         """Write a file in the working directory."""
-        (self.here / name).write_text(self.with_values(text), encoding="utf-8")
+        (self.cwd / name).write_text(self.with_values(text), encoding="utf-8")
 
     def do_directory(self, name: str) -> None:
         """Create a directory in the working directory."""
-        (self.here / name).mkdir()
+        (self.cwd / name).mkdir()
 
     def do_truth(self, name: str, first: int, last: int) -> None:
         """Write a range of the published records into a file."""
         lines = [json.dumps(record) + "\n" for record in histories.records()[first:last]]
-        (self.here / name).write_text("".join(lines), encoding="utf-8")
+        (self.cwd / name).write_text("".join(lines), encoding="utf-8")
 
     def do_history(self, slug: str, name: str) -> None:
         """Create a bare git repository with a published history."""
-        histories.build(histories.load(slug), self.here / name)
+        histories.build(histories.load(slug), self.cwd / name)
 
     def do_empty_git(self, name: str) -> None:
         """Create a bare git repository without commits."""
-        path = self.here / name
+        path = self.cwd / name
         path.mkdir()
         histories.git(path, "init", "-q", "--bare", "--initial-branch=main")
 
     def do_move(self, name: str, other: str) -> None:
         """Rename a file or directory."""
-        (self.here / name).rename(self.here / other)
+        (self.cwd / name).rename(self.cwd / other)
 
     def do_sql(self, statement: str) -> None:
         """Change the catalog directly, in ways no command does."""
@@ -289,13 +289,13 @@ class Stage:
 
     def do_strange_database(self, name: str) -> None:
         """Create a database of another program."""
-        with contextlib.closing(sqlite3.connect(self.here / name)) as connection, connection:
+        with contextlib.closing(sqlite3.connect(self.cwd / name)) as connection, connection:
             connection.execute("PRAGMA application_id = 12345")
             connection.execute("CREATE TABLE notes (text TEXT)")
 
     def do_unpack(self, fixture: str, name: str = "") -> None:
         """Unpack a fixture into the working directory, or without a name as the default catalog."""
-        path = self.here / name if name else self.shell.db
+        path = self.cwd / name if name else self.shell.db
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(gzip.decompress((FIXTURES / fixture).read_bytes()))
 
@@ -324,13 +324,13 @@ def _none() -> list[FakeRepository]:
 
 
 def _three() -> list[FakeRepository]:
-    return some(3)
+    return make_repositories(3)
 
 
 def _mixed() -> list[FakeRepository]:
     """Return one repository of every kind."""
     return [
-        *some(3),
+        *make_repositories(3),
         repository(
             owner="octo",
             name="cat",

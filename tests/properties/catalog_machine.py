@@ -16,7 +16,7 @@ from pkgharvest.model.locators import normalize_name, parse_locator
 from tests.standins.pypi import released
 from tests.support.command_line import CommandLine, Result
 from tests.support.github_case import repository
-from tests.support.hosts import Hosts, some
+from tests.support.hosts import Hosts, make_repositories
 from tests.support.invariants import (
     State,
     look,
@@ -45,7 +45,7 @@ class CatalogMachine(RuleBasedStateMachine):
         self._stack = contextlib.ExitStack()
         self._directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
         repositories = [
-            *some(4),
+            *make_repositories(4),
             repository(owner="other", name="r000", id=2000, stars=5),
             repository(owner="octo", name="123", id=2001, contributors=[], commits=[]),
         ]

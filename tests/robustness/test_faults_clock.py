@@ -177,9 +177,9 @@ def test_a_failure_with_a_wrong_clock_causes_no_endless_back_off(
 def test_a_success_with_a_wrong_clock_becomes_stale(
     fetched_with_wrong_clock: CommandLine, hosts: Hosts
 ) -> None:
-    hosts.asked()
+    hosts.request_counts()
     fetched_with_wrong_clock.ok("fetch", "--all", "--stale", "24h")
-    assert all(hosts.asked())
+    assert all(hosts.request_counts())
 
 
 def test_contributors_read_with_a_wrong_clock_are_read_again(

@@ -63,7 +63,7 @@ def assert_next_run_continues(shell: CommandLine, hosts: Hosts, *, clocked: bool
         assert len(record["commits_over_52"]) == 52
         assert not clocked or sum(record["commits_over_52"]) == 3
         assert record["pypi_version"] == "1.1"
-    hosts.asked()
+    hosts.request_counts()
     shell.ok("fetch", "--all")
     assert fetched_packages(shell) == set(SLUGS)
     targets = [request.target for request in (*hosts.github.log, *hosts.pypi.log)]
@@ -119,14 +119,14 @@ def test_a_full_file_system(
     mount_point = tmp_path / "small"
     mount_point.mkdir()
     size = shell.db.stat().st_size + free_bytes
-    command = shell.words("fetch", "--all", "--jobs", "1")
+    command = shell.argv("fetch", "--all", "--jobs", "1")
     unshare = ("unshare", "--map-root-user", "--mount")
     script_arguments = (str(size), str(mount_point), str(shell.db))
     try:
         process = subprocess.run(
             (*unshare, "bash", "-c", SMALL_DISK, "bash", *script_arguments, *command),
             env=shell.variables
-            | {"OUT": str(shell.db), "READ": " ".join(shell.words("list", "--fields", "slug"))},
+            | {"OUT": str(shell.db), "READ": " ".join(shell.argv("list", "--fields", "slug"))},
             capture_output=True,
             text=True,
             check=False,
@@ -189,7 +189,7 @@ def test_a_short_database_lock_delays_a_fetch(shell: CommandLine, hosts: Hosts, 
         shell.ok("fetch", "--all", "--jobs", "1")
         assert time.monotonic() - start > 0.25
     assert fetched_packages(shell) == set(SLUGS)
-    assert sum(hosts.asked()) == 5 * len(SLUGS)
+    assert sum(hosts.request_counts()) == 5 * len(SLUGS)
 
 
 @pytest.mark.parametrize("after", [0, 3])

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from tests.support.command_line import CommandLine
-from tests.support.hosts import Hosts, some
+from tests.support.hosts import Hosts, make_repositories
 
 PACKAGES = 200
 KILLS = 20
@@ -20,12 +20,12 @@ SuccessTimes = dict[tuple[str, str], str]
 
 def test_a_kill_loses_no_saved_data(tmp_path: Path) -> None:
     random_source = random.Random(20260215)
-    with Hosts(*some(PACKAGES), latency=LATENCY_SECONDS) as hosts:
+    with Hosts(*make_repositories(PACKAGES), latency=LATENCY_SECONDS) as hosts:
         shell = CommandLine(tmp_path, hosts.variables)
         shell.ok("add", *(f"octo/r{number:03}" for number in range(PACKAGES)))
         before = success_times(shell)
         for kill in range(KILLS):
-            hosts.asked()
+            hosts.request_counts()
             with shell.start("fetch", "--all") as process:
                 if kill % 4:
                     wait_for_work(hosts, process)
@@ -40,7 +40,7 @@ def test_a_kill_loses_no_saved_data(tmp_path: Path) -> None:
             assert not set(before) & requested_sources(hosts)
             before = after
         assert 20 < len(before) < 2 * PACKAGES
-        hosts.asked()
+        hosts.request_counts()
         hosts.github.latency = hosts.pypi.latency = 0
         shell.ok("fetch", "--all")
         assert not set(before) & requested_sources(hosts)

@@ -99,7 +99,7 @@ def test_a_new_forge_has_its_settings(tmp_path: Path) -> None:
         "origin": "default",
     }
     assert told["example_token"] == {"value": f"***{TOKEN[-4:]}", "origin": "EXAMPLE_TOKEN"}
-    (shell.here / "pkgharvest.toml").write_text('[hosts."git.example.org"]\nkind = "nope"\n')
+    (shell.cwd / "pkgharvest.toml").write_text('[hosts."git.example.org"]\nkind = "nope"\n')
     assert " example, " in shell.run("config", "show").hint
 
 
@@ -133,7 +133,7 @@ def test_a_repository_is_read_through_a_new_forge(tmp_path: Path) -> None:
     with LoopbackServer(reply) as api, GitServer(tmp_path / "served") as git:
         shell = CommandLine(tmp_path, {"EXAMPLE_SELF_HOSTED_TOKEN": TOKEN, "EXAMPLE_TOKEN": "no"})
         host = f"127.0.0.1:{git.port}"
-        (shell.here / "hosts.toml").write_text(
+        (shell.cwd / "hosts.toml").write_text(
             f'[hosts."{host}"]\nkind = "example"\napi = "{api.url}/api/v1"\n'
         )
         shell.ok("add", git.locator("Mona/Tool").url, "--no-pypi")

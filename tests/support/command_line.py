@@ -64,9 +64,9 @@ class CommandLine:
     """
 
     def __init__(self, directory: Path, variables: Mapping[str, str] | None = None) -> None:
-        self.here = directory / "here"
+        self.cwd = directory / "here"
         self.home = directory / "home"
-        for path in (self.here, self.home):
+        for path in (self.cwd, self.home):
             path.mkdir(parents=True, exist_ok=True)
         self.clock: Clock = FixedClock(NOW)
         self.variables: dict[str, str] = {
@@ -98,7 +98,7 @@ class CommandLine:
         with (
             mock.patch.dict(os.environ, self.variables, clear=True),
             mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), "utf-8")),
-            contextlib.chdir(self.here),
+            contextlib.chdir(self.cwd),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
             _restore_signal_handlers(),
@@ -119,9 +119,9 @@ class CommandLine:
     def process(self, *arguments: str, stdin: bytes = b"") -> Result:
         """Run a command in a new process and wait for its end."""
         process_ = subprocess.run(
-            self.words(*arguments),
+            self.argv(*arguments),
             env=self.variables,
-            cwd=self.here,
+            cwd=self.cwd,
             input=stdin,
             capture_output=True,
             check=False,
@@ -134,9 +134,9 @@ class CommandLine:
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """Start a command in a new process."""
         return subprocess.Popen(
-            self.words(*arguments),
+            self.argv(*arguments),
             env=self.variables,
-            cwd=self.here,
+            cwd=self.cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -145,12 +145,12 @@ class CommandLine:
 
     def shell(self, script: str) -> Result:
         """Run a bash ``script`` in which ``pkgharvest`` is the command, with ``pipefail``."""
-        command = " ".join(f"'{word}'" for word in self.words())
+        command = " ".join(f"'{word}'" for word in self.argv())
         definition = f'set -o pipefail; pkgharvest() {{ {command} "$@"; }}; '
         process = subprocess.run(
             ("bash", "--norc", "-c", definition + script),
             env=self.variables,
-            cwd=self.here,
+            cwd=self.cwd,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
@@ -178,7 +178,7 @@ class CommandLine:
                 holder.kill()
 
     @staticmethod
-    def words(*arguments: str) -> tuple[str, ...]:
+    def argv(*arguments: str) -> tuple[str, ...]:
         """Return the command and arguments that start ``pkgharvest`` in a new process."""
         return (sys.executable, "-W", "error", "-m", "pkgharvest", *arguments)
 

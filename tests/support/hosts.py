@@ -24,14 +24,14 @@ class Hosts:
         self.github = GitHubGraphQL(repositories, latency=latency, now=lambda: int(NOW.timestamp()))
         self.projects = FakePyPI(*(project_of(repo) for repo in repositories))
         self.pypi = LoopbackServer(self.projects.reply, latency=latency)
-        self.figures = FakePyPIStats(
+        self.download_stats = FakePyPIStats(
             {
                 repo.name: (number, 7 * number, 30 * number)
                 for number, repo in enumerate(repositories)
             },
             limited=False,
         )
-        self.pypistats = LoopbackServer(self.figures.reply, latency=latency)
+        self.pypistats = LoopbackServer(self.download_stats.reply, latency=latency)
         self._downloads = downloads
         self._stack = contextlib.ExitStack()
 
@@ -43,7 +43,7 @@ class Hosts:
             {"PKGHARVEST_PYPISTATS_URL": self.pypistats.url} if self._downloads else {}
         )
 
-    def asked(self) -> tuple[int, int]:
+    def request_counts(self) -> tuple[int, int]:
         """Return the numbers of requests to GitHub and PyPI since the last call."""
         counts = len(self.github.log), len(self.pypi.log)
         self.github.log.clear()
@@ -71,7 +71,7 @@ def project_of(repo: FakeRepository, *versions: str) -> FakeProject:
     return released(repo.name, versions or ("1.0", "1.1"), project_urls={"Source": link})
 
 
-def some(count: int, owner: str = "octo") -> list[FakeRepository]:
+def make_repositories(count: int, owner: str = "octo") -> list[FakeRepository]:
     """Return ``count`` repositories: ``octo/r000`` and so on."""
     return [
         repository(owner=owner, name=f"r{number:03}", id=1000 + number, stars=number)

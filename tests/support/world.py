@@ -33,8 +33,8 @@ class World:
         self.github = GitHubGraphQL([self.repo], now=lambda: int(NOW.timestamp()))
         self.projects = FakePyPI()
         self.pypi = LoopbackServer(self.projects.reply)
-        self.figures = FakePyPIStats(limited=False)
-        self.pypistats = LoopbackServer(self.figures.reply)
+        self.download_stats = FakePyPIStats(limited=False)
+        self.pypistats = LoopbackServer(self.download_stats.reply)
         self.other_host = LoopbackServer(
             lambda _: Reply(
                 status=200,
@@ -93,7 +93,7 @@ class World:
         pypi_is_new = source == "pypi"
         project = project_of(self.repo, *(("1.0", "1.1", "1.2") if pypi_is_new else ("1.0", "1.1")))
         self.projects.add(dataclasses.replace(project, serial=2 if pypi_is_new else 1))
-        self.figures.downloads["cat"] = (5, 6, 7) if source == "downloads" else (1, 2, 3)
+        self.download_stats.downloads["cat"] = (5, 6, 7) if source == "downloads" else (1, 2, 3)
 
     def heal(self) -> None:
         """Remove all faults and clear the request logs."""
