@@ -183,10 +183,6 @@ def require_json(node: JsonNode) -> None:
         raise DecodeError(node.path, "numbers that JSON can hold", node.value) from error
 
 
-def _decode_unique_texts(node: JsonNode) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(decode_texts(node)))
-
-
 def _optional(decode: Callable[[JsonNode], Value]) -> Callable[[JsonNode], Value]:
     return lambda node: None if node.value is None else decode(node)
 
@@ -266,6 +262,6 @@ _DECODERS: Mapping[Kind, Mapping[str, Callable[[JsonNode], Value]]] = {
         "documentation_url": _optional(decode_url),
         "repo_watchers": JsonNode.integer,
         "commits_over_52": decode_weeks,
-        "participants": _decode_unique_texts,
+        "participants": lambda node: tuple(dict.fromkeys(decode_texts(node))),
     },
 }

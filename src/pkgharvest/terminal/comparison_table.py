@@ -107,8 +107,8 @@ class _Layout:
             line.append(f"{'' if number else label:{_LABEL_WIDTH}}", "dim")
             for piece in pieces:
                 line.append(" " * COLUMN_GAP)
+                piece.align("left", self._width)
                 line.append_text(piece)
-                line.append(" " * (self._width - piece.cell_len))
             line.rstrip()
             yield line
 

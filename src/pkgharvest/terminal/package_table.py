@@ -174,11 +174,7 @@ def _fold_line(line: _Line, widths: Mapping[str, int], screen: Screen) -> Iterat
 
 
 def _pad(name: str, piece: Text, width: int) -> Text:
-    room = width - piece.cell_len
-    if name in _RIGHT_ALIGNED:
-        piece.pad_left(room)
-    else:
-        piece.pad_right(room)
+    piece.align("right" if name in _RIGHT_ALIGNED else "left", width)
     return piece
 
 
