@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pkgharvest.git.authors import Authors
+from pkgharvest.git.repository import Authors
 from pkgharvest.model.observations import Contributor
 
 NAMES = st.sampled_from(["Ann", "Bo", "ann@x.org", "@cy", "", " ", "Émile"])

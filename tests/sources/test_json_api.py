@@ -83,8 +83,8 @@ def test_a_304_to_an_unconditional_request_is_malformed() -> None:
 def test_the_validator_of_a_response_has_the_parser_revision() -> None:
     api = make_api(CannedTransport({}))
 
-    assert api.new_validator(response(URL, etag='"1"'), URL) == SAVED[URL]
-    assert api.new_validator(response(URL), URL) is None
+    assert api.new_validators(response(URL, etag='"1"'), URL) == (SAVED[URL],)
+    assert api.new_validators(response(URL), URL) == ()
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def _resolve_local(locator: Locator) -> Locator:
 
 def _is_project_name(text: str) -> bool:
     """Return whether PyPI may have a project of this name."""
-    from pkgharvest.sources.pypi.decode import canonical_name  # noqa: PLC0415 - rarely needed
+    from pkgharvest.sources.pypi.source import canonical_name  # noqa: PLC0415 - rarely needed
 
     return canonical_name(text) is not None and len(text) <= _MAX_NAME_CHARACTERS
 

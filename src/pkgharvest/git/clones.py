@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -27,11 +28,11 @@ _LEFTOVERS = ("*.lock", "tmp_*", ".tmp-*", "*.keep")
 _POLL_SECONDS = 0.05
 
 
+@dataclass(frozen=True, slots=True)
 class CloneCache:
     """The clones under ``directory``, one per repository. It is created when needed."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    directory: Path
 
     def path_of(self, locator: Locator) -> Path:
         """Return the path of the clone of ``locator``, which need not exist."""
@@ -140,23 +141,17 @@ def _remove_leftovers(path: Path) -> int:
 
 
 def _tidy(path: Path) -> int:
-    lock = _file_lock(path)
-    if not _try_acquire(lock):
-        return 0
-    try:
+    with contextlib.suppress(Timeout), _file_lock(path):
         return _remove_leftovers(path)
-    finally:
-        lock.release()
+    return 0
 
 
 def _remove(path: Path) -> int:
-    lock = _file_lock(path)
-    if not path.parent.is_dir() or not _try_acquire(lock):
+    if not path.parent.is_dir():
         return 0
-    try:
+    with contextlib.suppress(Timeout), _file_lock(path) as lock:
         freed = directory_size(path)
         remove_path(path)
         Path(lock.lock_file).unlink(missing_ok=True)
         return freed
-    finally:
-        lock.release()
+    return 0

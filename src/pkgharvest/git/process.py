@@ -16,7 +16,7 @@ import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pkgharvest.git.clones import directory_size
@@ -140,16 +140,17 @@ class RunningGit:
         return chunk
 
 
+@dataclass(slots=True)
 class GitProcess:
     """Runs ``executable``. ``environ`` is the environment of the user.
 
     The user's GIT_SSH_COMMAND and GIT_SSH are kept, even if they ask for a password.
     """
 
-    def __init__(self, environ: Mapping[str, str], *, executable: str = "git") -> None:
-        self._environ = dict(environ)
-        self._executable = executable
-        self._prepared: tuple[str, tuple[tuple[str, str], ...]] | None = None
+    environ: Mapping[str, str]
+    executable: str = "git"
+    _prepared: tuple[str, tuple[tuple[str, str], ...]] | None = field(default=None, init=False)
+    """The path of git, and the user's settings to keep, once they were looked up."""
 
     async def run(self, command: GitCommand) -> bytes:
         """Run ``command`` and return its output, which must be short.
@@ -177,7 +178,7 @@ class GitProcess:
 
     def has_password_for(self, host: str) -> bool:
         """Tell whether git sends a password to ``host``: the user's netrc has one."""
-        home = self._environ.get("HOME")
+        home = self.environ.get("HOME")
         if not home:
             return False
         try:
@@ -187,12 +188,12 @@ class GitProcess:
 
     async def _prepare(self) -> tuple[str, tuple[tuple[str, str], ...]]:
         """Find git, and the settings to keep from the user's configuration."""
-        executable = shutil.which(self._executable, path=self._environ.get("PATH"))
+        executable = shutil.which(self.executable, path=self.environ.get("PATH"))
         hint = f"install git {'.'.join(map(str, _MIN_VERSION))} or newer"
         if executable is None:
             raise Unavailable("git is not installed, or not on the PATH", hint=hint)
         # In the environment of the user, but in no repository: GIT_DIR keeps git from finding one.
-        environment = self._environ | {"GIT_DIR": os.devnull, "LC_ALL": "C"}
+        environment = {**self.environ, "GIT_DIR": os.devnull, "LC_ALL": "C"}
 
         async def query(*arguments: str) -> bytes:
             command = GitCommand(arguments=arguments, seconds=_SETTINGS_TIMEOUT_SECONDS)
@@ -217,7 +218,7 @@ class GitProcess:
         self, command: GitCommand, settings: tuple[tuple[str, str], ...]
     ) -> dict[str, str]:
         environment = {
-            name: value for name, value in self._environ.items() if _INHERITED_VARIABLES.match(name)
+            name: value for name, value in self.environ.items() if _INHERITED_VARIABLES.match(name)
         }
         environment |= _OWN_VARIABLES
         if "GIT_SSH" not in environment:

@@ -249,18 +249,13 @@ class GitSource:
         clone, so no other command can reach the network through it.
         """
         object_format = "sha256" if tip.head and len(tip.head) == _SHA256_DIGITS else "sha1"
-        branch = f"--initial-branch={_BRANCH}"
-        init = (
-            "init",
-            "--quiet",
-            "--bare",
-            "--template=",
-            branch,
-            f"--object-format={object_format}",
-        )
-        await self._process.run(clone.command(*init))
-        await self._process.run(clone.command("config", "core.repositoryFormatVersion", "1"))
-        await self._process.run(clone.command("config", "extensions.partialClone", "origin"))
+        init = ("init", "--quiet", "--bare", "--template=", f"--initial-branch={_BRANCH}")
+        for arguments in (
+            (*init, f"--object-format={object_format}"),
+            ("config", "core.repositoryFormatVersion", "1"),
+            ("config", "extensions.partialClone", "origin"),
+        ):
+            await self._process.run(clone.command(*arguments))
         origin = (
             *("-c", f"remote.origin.url={locator.clone_url}"),
             *("-c", "remote.origin.promisor=true"),

@@ -65,15 +65,14 @@ class JsonApi:
             return None
         return validator
 
-    def new_validator(self, response: Response, url: str) -> Validator | None:
-        """Return the validator that ``response`` carries for ``url``, or None."""
+    def new_validators(self, response: Response, url: str) -> tuple[Validator, ...]:
+        """Return the validator that ``response`` carries for ``url``, or nothing."""
         etag = response.headers.get("etag")
         last_modified = response.headers.get("last-modified")
         if not etag and not last_modified:
-            return None
-        return Validator(
-            key=url, etag=etag, last_modified=last_modified, parser=self._parser_revision
-        )
+            return ()
+        revision = self._parser_revision
+        return (Validator(key=url, etag=etag, last_modified=last_modified, parser=revision),)
 
     async def send(self, url: str, validator: Validator | None = None) -> Response:
         """GET ``url`` and return the response, whatever its status.

@@ -11,7 +11,7 @@ from pkgharvest.model.observations import DownloadsResult, FetchTarget
 from pkgharvest.model.package import Downloads
 from pkgharvest.settings.load import PYPISTATS_URL
 from pkgharvest.sources.json_api import JsonApi
-from pkgharvest.sources.pypi.decode import canonical_name
+from pkgharvest.sources.pypi.source import canonical_name
 from pkgharvest.transport.base import Response, Transport
 
 PARSER_REVISION = 1
@@ -52,10 +52,9 @@ class PypistatsSource:
         response = await self._api.get(url, validator)
         if response.status != HTTPStatus.OK:
             return DownloadsResult()
-        new_validator = self._api.new_validator(response, url)
         return DownloadsResult(
             downloads=_decode_downloads(response, name),
-            validators=() if new_validator is None else (new_validator,),
+            validators=self._api.new_validators(response, url),
         )
 
 

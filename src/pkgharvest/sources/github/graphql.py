@@ -33,21 +33,27 @@ _HEADERS = {
     "X-GitHub-Api-Version": rest_decode.API_VERSION,
 }
 
-_FACTS = """\
+_FACTS_FRAGMENT = """\
+fragment facts on Repository {
 databaseId nameWithOwner description homepageUrl isArchived archivedAt isDisabled isEmpty
 pushedAt stargazerCount forkCount licenseInfo { spdxId }
 issues(states: OPEN, first: 1) { totalCount } pullRequests(states: OPEN, first: 1) { totalCount }
 repositoryTopics(first: 20) { nodes { topic { name } } }
-defaultBranchRef { name target { oid } }"""
+defaultBranchRef { name target { oid } }
+}
+"""
 """Only the counts of issues and pull requests are read, but GitHub requires a ``first``."""
 
+_COMMIT_VARIABLES = " $s%(n)d: GitTimestamp! $a%(n)d: String"
 _COMMIT_PAGE = """\
+{
 databaseId
 defaultBranchRef { name target { ... on Commit { oid committedDate
 total: history(first: 1) { totalCount }
 recent: history(first: 100, since: $s%(n)d, after: $a%(n)d) {
 pageInfo { hasNextPage endCursor }
-nodes { oid authoredDate author { user { login } } } } } } }"""
+nodes { oid authoredDate author { user { login } } } } } } }
+}"""
 
 _TOO_LARGE = frozenset({"RESOURCE_LIMITS_EXCEEDED", "MAX_NODE_LIMIT_EXCEEDED"})
 
@@ -125,7 +131,9 @@ class CommitPage:
 
 def build_facts_request(url: str, paths: Sequence[str]) -> Request:
     """Return the request for the facts of the repositories ``paths``, each ``owner/name``."""
-    return _build_request(url, _facts_query(len(paths)), _name_variables(paths))
+    return _build_request(
+        url, _query_text(len(paths), "", "{ ...facts }", _FACTS_FRAGMENT), _name_variables(paths)
+    )
 
 
 def build_commits_request(url: str, queries: Sequence[CommitQuery]) -> Request:
@@ -134,35 +142,24 @@ def build_commits_request(url: str, queries: Sequence[CommitQuery]) -> Request:
     for number, query in enumerate(queries):
         variables[f"s{number}"] = f"{query.since.isoformat()}T00:00:00Z"
         variables[f"a{number}"] = query.after
-    return _build_request(url, _commits_query(len(queries)), variables)
+    return _build_request(
+        url, _query_text(len(queries), _COMMIT_VARIABLES, _COMMIT_PAGE), variables
+    )
 
 
 @functools.cache
-def _facts_query(count: int) -> str:
-    declared = " ".join(f"$o{n}: String! $n{n}: String!" for n in range(count))
-    repositories = "\n".join(f"{_select_repository(n)} {{ ...facts }}" for n in range(count))
-    fragment = f"fragment facts on Repository {{\n{_FACTS}\n}}"
-    return f"{_open_query(declared)}\n{repositories}\n}}\n{fragment}\n"
+def _query_text(count: int, variables: str, selection: str, fragment: str = "") -> str:
+    """Return a query for ``count`` repositories.
 
-
-@functools.cache
-def _commits_query(count: int) -> str:
-    declared = " ".join(
-        f"$o{n}: String! $n{n}: String! $s{n}: GitTimestamp! $a{n}: String" for n in range(count)
-    )
-    repositories = "\n".join(
-        f"{_select_repository(n)} {{\n{_COMMIT_PAGE % {'n': n}}\n}}" for n in range(count)
-    )
-    return f"{_open_query(declared)}\n{repositories}\n}}\n"
-
-
-def _open_query(declared: str) -> str:
+    ``variables`` are declared, and ``selection`` is read, for each of them; ``%(n)d`` stands for
+    its number.
+    """
+    numbers = [{"n": number} for number in range(count)]
+    declared = " ".join(f"$o%(n)d: String! $n%(n)d: String!{variables}" % n for n in numbers)
+    repository = f"r%(n)d: repository(owner: $o%(n)d, name: $n%(n)d) {selection}"
+    repositories = "\n".join(repository % n for n in numbers)
     # The alias avoids "rateLimit" in responses: that word is how refusals are recognized.
-    return f"query({declared}) {{\nquota: rateLimit {{ cost }}"
-
-
-def _select_repository(number: int) -> str:
-    return f"r{number}: repository(owner: $o{number}, name: $n{number})"
+    return f"query({declared}) {{\nquota: rateLimit {{ cost }}\n{repositories}\n}}\n{fragment}"
 
 
 def _name_variables(paths: Sequence[str]) -> dict[str, str]:

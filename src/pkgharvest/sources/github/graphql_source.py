@@ -53,10 +53,6 @@ from pkgharvest.sources.json_api import MAX_PAGES
 from pkgharvest.transport.base import Request, Transport
 
 
-def _ignore_cost(url: str, points: int) -> None:
-    """Do nothing."""
-
-
 class GitHubGraphqlSource:
     """A RepositorySource for many concurrent reads: the more there are, the fewer requests each.
 
@@ -73,7 +69,7 @@ class GitHubGraphqlSource:
         graphql_url: str | None = None,
         clock: Clock,
         history: HistorySource | None = None,
-        charge: Callable[[str, int], None] = _ignore_cost,
+        charge: Callable[[str, int], None] = lambda _url, _points: None,
         locate: Locate | None = None,
     ) -> None:
         self._locate = locate

@@ -74,11 +74,6 @@ class ResultBuilder:
         except SourceError as error:
             self.problems.append(error)
 
-    def add_validator(self, validator: Validator | None) -> None:
-        """Add the validator of a response that was read, if the response has one."""
-        if validator is not None:
-            self.validators.append(validator)
-
     def invalidate(self, validator: Validator) -> None:
         """Replace a saved validator by an unusable one: its data came through another API now."""
         self.validators.append(
@@ -171,7 +166,7 @@ class GitHubRestSource:
             and not response.redirects
         ):
             # The locator now has the host's own spelling, which is the one to ask for next time.
-            builder.add_validator(self._api.new_validator(response, self.url(target)))
+            builder.validators += self._api.new_validators(response, self.url(target))
         return builder.build(repository)
 
     def url(self, target: FetchTarget) -> str:
@@ -226,7 +221,7 @@ class GitHubRestSource:
             since=since,
             days=count_by_day([second for second in authored.values() if second is not None]),
         )
-        builder.add_validator(self._api.new_validator(response, url))
+        builder.validators += self._api.new_validators(response, url)
 
     def _choose_since(
         self, target: FetchTarget, branch: str | None, today: dt.date
@@ -299,7 +294,7 @@ class GitHubRestSource:
                 builder.contributors = tuple(unique.values())
                 # A full first page can stay the same while the pages after it change.
                 if len(listed) < _PER_PAGE:
-                    builder.add_validator(self._api.new_validator(response, url))
+                    builder.validators += self._api.new_validators(response, url)
             builder.contributors_asked = True
         return builder.contributors_asked
 

@@ -4,6 +4,7 @@ Which classifiers map to one SPDX id, and which must not be mapped, follows PEP 
 https://peps.python.org/pep-0639/appendix-mapping-classifiers/.
 """
 
+import itertools
 import re
 from collections.abc import Iterable
 
@@ -113,17 +114,14 @@ _FILLERS = frozenset({"the", "license", "licence", "version"})
 _VERSION_SIGN = re.compile(r"v\.? ?(?=[0-9])")
 _TOKENS = re.compile(r"[0-9]+(?:\.[0-9]+)*|[^\W\d_]+|[^\s\"'().,:/_-]")
 _NAME_IN_PARENTHESES = re.compile(r"([^()]*[^()\s])\s*\(([^()]+)\)")
-_GNU = re.compile(
-    "(?:gnu )?(?P<kind>affero general public|agpl|lesser general public|lgpl|general public|gpl)"
-    r" (?P<number>[0-9.]+) (?P<later>\+|or (?:later|newer)|only)"
+_GNU_LICENSES = (
+    ("GPL", "General Public", ("2.0", "3.0")),
+    ("LGPL", "Lesser General Public", ("2.1", "3.0")),
+    ("AGPL", "Affero General Public", ("3.0",)),
 )
-_GNU_KINDS = {
-    "affero general public": "agpl",
-    "lesser general public": "lgpl",
-    "general public": "gpl",
-}
-_GNU_NUMBERS = frozenset({"gpl 2", "gpl 3", "lgpl 2.1", "lgpl 3", "agpl 3"})
-"""LGPL 2 is missing: it may be 2.0 or 2.1."""
+"""Short name, long name, versions. LGPL 2 is missing: it may be 2.0 or 2.1."""
+
+_GNU_SUFFIXES = {"+": "or-later", "or later": "or-later", "or newer": "or-later", "only": "only"}
 
 
 def license_expression(
@@ -185,25 +183,13 @@ def _recognize(name: str | None) -> str | None:
     """
     if name is None:
         return None
-    spdx = _lookup(name)
+    spdx = _SPDX_BY_NAME.get(_normalize(name))
     if spdx is None and (match := _NAME_IN_PARENTHESES.fullmatch(name.strip())):
-        first, second = (_canonicalize(part) or _lookup(part) for part in match.groups())
+        first, second = (
+            _canonicalize(part) or _SPDX_BY_NAME.get(_normalize(part)) for part in match.groups()
+        )
         return first if first == second else None
     return spdx
-
-
-def _lookup(name: str) -> str | None:
-    normalized = _normalize(name)
-    if (spdx := _SPDX_BY_NAME.get(normalized)) is not None:
-        return spdx
-    gnu = _GNU.fullmatch(normalized)
-    if gnu is None:
-        return None
-    kind = _GNU_KINDS.get(gnu["kind"], gnu["kind"])
-    if f"{kind} {gnu['number']}" not in _GNU_NUMBERS:
-        return None
-    number = gnu["number"] if "." in gnu["number"] else f"{gnu['number']}.0"
-    return f"{kind.upper()}-{number}-{'only' if gnu['later'] == 'only' else 'or-later'}"
 
 
 def _normalize(name: str) -> str:
@@ -212,13 +198,20 @@ def _normalize(name: str) -> str:
     return " ".join(token.removesuffix(".0") for token in tokens if token not in _FILLERS)
 
 
+_GNU_NAMES = {
+    f"{prefix}{name} {number} {words}": f"{short}-{number}-{suffix}"
+    for short, long, numbers in _GNU_LICENSES
+    for prefix, name, number in itertools.product(("", "GNU "), (short, long), numbers)
+    for words, suffix in _GNU_SUFFIXES.items()
+}
+
 _SPDX_BY_NAME = {
     _normalize(name): spdx
-    for spdx, names in (
-        *((spdx, (name,)) for name, spdx in _OSI_APPROVED.items()),
-        *_COMMON_NAMES.items(),
+    for name, spdx in (
+        *_GNU_NAMES.items(),
+        *_OSI_APPROVED.items(),
+        *((name, spdx) for spdx, names in _COMMON_NAMES.items() for name in names),
     )
-    for name in names
 }
 
 
