@@ -1,30 +1,30 @@
-"""Downloads beside the rest of a run: they hold nobody up, and pypistats refuses nothing."""
+"""Downloads in the background: they delay nothing, and pypistats refuses nothing."""
 
 import datetime as dt
 
-from benchmarks.figures import Figure
-from benchmarks.stage import Stage, stage
+from benchmarks.measurement import Measurement
+from benchmarks.testbed import Testbed, open_testbed
 
 _BUDGET = "20s"
-"""The run's time budget: downloads are slow, and go on until then."""
+"""The time budget of the run; downloads are slow and use all of it."""
 
 
-def measure(count: int) -> list[Figure]:
-    """Fetch ``count`` packages without downloads, and with them."""
-    with stage(count, token=True) as place:
-        without = _others_done(place)
-    with stage(count, token=True, downloads=True) as place:
-        with_them = _others_done(place)
-        assert place.pypistats is not None
-        seen = place.pypistats.seen()
+def measure(count: int) -> list[Measurement]:
+    """Fetch ``count`` packages without and with downloads."""
+    with open_testbed(count, token=True) as testbed:
+        without = _others_done(testbed)
+    with open_testbed(count, token=True, downloads=True) as testbed:
+        with_them = _others_done(testbed)
+        assert testbed.pypistats is not None
+        seen = testbed.pypistats.seen()
     title = f"{count:,} packages, token, downloads for {_BUDGET}"
     return [
-        Figure(
-            what=f"{title}: all else is done after",
+        Measurement(
+            what=f"{title}: everything else takes",
             measured=f"{with_them:.1f} s, without downloads {without:.1f} s",
             values={"s": with_them, "s without": without},
         ),
-        Figure(
+        Measurement(
             what=f"{title}: refused by pypistats",
             measured=f"{seen.refused['pace']} of {seen.rest} requests",
             values={"refused": seen.refused["pace"], "requests": seen.rest},
@@ -34,11 +34,11 @@ def measure(count: int) -> list[Figure]:
     ]
 
 
-def _others_done(place: Stage) -> float:
-    """Run, and return after how many seconds repositories and projects were all committed."""
-    run = place.run("--time-budget", _BUDGET)
+def _others_done(testbed: Testbed) -> float:
+    """Run, and return the seconds until all repositories and projects were saved."""
+    run = testbed.run("--time-budget", _BUDGET)
     began = dt.datetime.fromisoformat(run.report["started"])
-    moments = [at for (_, source), at in place.committed().items() if source != "downloads"]
-    if len(moments) != 2 * place.count:
-        raise AssertionError(f"{len(moments)} sources are done of {place.count} packages")
+    moments = [at for (_, source), at in testbed.committed().items() if source != "downloads"]
+    if len(moments) != 2 * testbed.count:
+        raise AssertionError(f"{len(moments)} sources are done of {testbed.count} packages")
     return (max(moments) - began).total_seconds()

@@ -1,8 +1,8 @@
-"""A stand-in of one host in a process of its own: ``python -m benchmarks.hosts github``.
+"""A stand-in for one host in its own process: ``python -m benchmarks.hosts github``.
 
-It prints its URL. For each line on its standard input it prints one line of JSON: what it was
-asked since the line before (``Seen``). It serves until its standard input is closed. What it
-serves is made as it is asked for, so that ten thousand packages cost no more than ten.
+It prints its URL. For each line on standard input it prints one line of JSON: the requests since
+the line before (``Seen``). It serves until standard input is closed. Repositories and projects are
+made on request, so that ten thousand packages cost no more than ten.
 """
 
 import argparse
@@ -47,35 +47,35 @@ _PACKAGE = re.compile(r"package-\d+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What a host was asked."""
+    """The requests that a host received."""
 
     rest: int
-    """Requests, those apart that are queries of GraphQL."""
+    """REST requests."""
     graphql: int
     about: dict[str, int]
-    """By package; a query is about many."""
+    """Requests by package; one query may concern many packages."""
     failed: int
-    """Answered with a 5xx."""
+    """Responses with status 5xx."""
     refused: dict[str, int]
-    """Requests beyond a limit, by the limit, since it began."""
+    """Requests beyond a limit, by limit, since the host started."""
     busiest: int
-    """The most requests at once, since it began."""
+    """The most concurrent requests since the host started."""
 
 
 class Host:
-    """A host that is running, from outside."""
+    """A running host, seen from outside."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
         self.url = self._line()
 
     @property
-    def place(self) -> str:
-        """Where it is, as reports of a fetch name it: ``127.0.0.1:port``."""
+    def netloc(self) -> str:
+        """The host and port, as reports of a fetch name them: ``127.0.0.1:port``."""
         return self.url.removeprefix("http://")
 
     def seen(self) -> Seen:
-        """Return what it was asked since this was asked last."""
+        """Return the requests since the last call."""
         assert self._process.stdin is not None
         print(file=self._process.stdin, flush=True)
         return Seen(**json.loads(self._line()))
@@ -110,7 +110,7 @@ def running(
             process.stdin.close()
 
 
-# ── inside ───────────────────────────────────────────────────────────────────────────────
+# ── in the process of the host ──
 
 
 def repositories(now: dt.datetime, *, young: bool) -> Callable[[str], FakeRepository | None]:
@@ -129,7 +129,7 @@ def repositories(now: dt.datetime, *, young: bool) -> Callable[[str], FakeReposi
         else:
             return None
         pushed = now - _LAST_PUSH
-        dates = [pushed - dt.timedelta(days=3 * place) for place in range(_COMMITS)]
+        dates = [pushed - dt.timedelta(days=3 * index) for index in range(_COMMITS)]
         if not young:
             dates.append(now - _LONG_AGO)
         return FakeRepository(
@@ -144,16 +144,16 @@ def repositories(now: dt.datetime, *, young: bool) -> Callable[[str], FakeReposi
             updated_at=pushed,
             commits=[
                 FakeCommit(
-                    sha=f"{number:020}{place:020}",
+                    sha=f"{number:020}{index:020}",
                     authored=date,
                     committed=date,
-                    author=f"login{place % _CONTRIBUTORS}",
+                    author=f"login{index % _CONTRIBUTORS}",
                 )
-                for place, date in enumerate(dates)
+                for index, date in enumerate(dates)
             ],
             contributors=[
-                FakeContributor(name=f"login{place}", contributions=_CONTRIBUTORS - place)
-                for place in range(_CONTRIBUTORS)
+                FakeContributor(name=f"login{index}", contributions=_CONTRIBUTORS - index)
+                for index in range(_CONTRIBUTORS)
             ],
         )
 

@@ -1,21 +1,21 @@
-"""A run that is stopped in its middle, and the next: is anything asked twice?"""
+"""An interrupted run and the next one: is anything requested twice?"""
 
-from benchmarks.figures import Figure, at_most
 from benchmarks.hosts import Seen
-from benchmarks.stage import Stage, stage
+from benchmarks.measurement import Measurement, at_most
+from benchmarks.testbed import Testbed, open_testbed
 
 _SOURCE_OF = {"github": "repo", "pypi": "pypi"}
 
 
-def measure(count: int) -> list[Figure]:
-    """SIGTERM a first run when a third of it is committed; run again; hear what was asked."""
-    with stage(count, token=True) as place:
-        first, seconds = place.fetch(stop_when=lambda: len(place.committed()) >= 2 * count // 3)
-        _seen(place)
-        kept = place.committed()
-        second = place.run()
-        seen = _seen(place)
-        missing = 2 * count - len(place.committed())
+def measure(count: int) -> list[Measurement]:
+    """Send SIGTERM when a third of a first run is saved, run again, and compare the requests."""
+    with open_testbed(count, token=True) as testbed:
+        first, seconds = testbed.fetch(stop_when=lambda: len(testbed.committed()) >= 2 * count // 3)
+        _seen(testbed)
+        kept = testbed.committed()
+        second = testbed.run()
+        seen = _seen(testbed)
+        missing = 2 * count - len(testbed.committed())
     repeated = sum(
         times
         for host, source in _SOURCE_OF.items()
@@ -23,15 +23,15 @@ def measure(count: int) -> list[Figure]:
         if (slug, source) in kept
     )
     title = f"{count:,} packages, SIGTERM"
-    figures = [
-        Figure(
-            what=f"{title}: asked again of what was committed",
+    measurements = [
+        Measurement(
+            what=f"{title}: requests repeated for saved packages",
             measured=f"{repeated:,} requests, with {len(kept):,} sources committed",
             values={"requests": repeated, "sources committed": len(kept)},
             target="0",
             met=repeated == 0 < len(kept) < 2 * count,
         ),
-        Figure(
+        Measurement(
             what=f"{title}: missing after the next run",
             measured=f"{missing:,} sources, exits {first.exit_code} and {second.exit_code}",
             values={"sources": missing},
@@ -40,9 +40,9 @@ def measure(count: int) -> list[Figure]:
         ),
     ]
     if seconds is not None:
-        figures.append(at_most(f"{title}: from the signal to the end", seconds, "s", 2))
-    return figures
+        measurements.append(at_most(f"{title}: from the signal to the end", seconds, "s", 2))
+    return measurements
 
 
-def _seen(place: Stage) -> dict[str, Seen]:
-    return {"github": place.github.seen(), "pypi": place.pypi.seen()}
+def _seen(testbed: Testbed) -> dict[str, Seen]:
+    return {"github": testbed.github.seen(), "pypi": testbed.pypi.seen()}

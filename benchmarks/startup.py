@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.figures import Figure
+from benchmarks.measurement import Measurement
 from pkgharvest.catalog import database
 from pkgharvest.catalog.encoding import encode_instant
 from pkgharvest.model.clock import SystemClock
@@ -18,8 +18,8 @@ TARGET = 1.5
 HEAVY = ("httpx", "rich", "sqlite_utils", "asyncio")
 
 
-def measure(directory: Path, repetitions: int = 21) -> list[Figure]:
-    """Time the commands by turns, so that a busy machine is unfair to none; medians."""
+def measure(directory: Path, repetitions: int = 21) -> list[Measurement]:
+    """Return medians. The commands take turns, so that load on the machine affects all alike."""
     small, large = directory / "100.db", directory / "100000.db"
     fill(small, 100)
     fill(large, 100_000)
@@ -35,8 +35,8 @@ def measure(directory: Path, repetitions: int = 21) -> list[Figure]:
             times[name].append(seconds(command))
     medians = {name: statistics.median(taken) for name, taken in times.items()}
     reference = medians.pop("reference")
-    figures = [
-        Figure(
+    measurements = [
+        Measurement(
             what="python -c 'import click, sqlite3, json'",
             measured=f"{reference * 1e3:.0f} ms",
             values={"s": reference},
@@ -44,8 +44,8 @@ def measure(directory: Path, repetitions: int = 21) -> list[Figure]:
     ]
     for name, median in medians.items():
         ratio = median / reference
-        figures.append(
-            Figure(
+        measurements.append(
+            Measurement(
                 what=name,
                 measured=f"{median * 1e3:.0f} ms, {ratio:.2f} x",
                 values={"s": median, "x": ratio},
@@ -54,8 +54,8 @@ def measure(directory: Path, repetitions: int = 21) -> list[Figure]:
             )
         )
     loaded = heavy_imports()
-    figures.append(
-        Figure(
+    measurements.append(
+        Measurement(
             what="--help imports",
             measured=", ".join(loaded) or "none of them",
             values={"modules": len(loaded)},
@@ -63,7 +63,7 @@ def measure(directory: Path, repetitions: int = 21) -> list[Figure]:
             met=not loaded,
         )
     )
-    return figures
+    return measurements
 
 
 def seconds(command: Sequence[str]) -> float:
@@ -82,7 +82,7 @@ def heavy_imports() -> list[str]:
 
 
 def fill(path: Path, count: int) -> None:
-    """Make a catalogue of ``count`` made-up packages."""
+    """Make a catalog of ``count`` made-up packages."""
     now = encode_instant(SystemClock().now())
     with database.open_writer(path, create=True) as connection, database.transaction(connection):
         connection.executemany(
@@ -106,6 +106,6 @@ def fill(path: Path, count: int) -> None:
         )
         connection.executemany(
             "INSERT INTO participants (package_id, position, name, commits) VALUES (?, ?, ?, ?)",
-            ((number + 1, place, f"login{place}", 9 - place) for number in range(count)
-             for place in range(3)),
+            ((number + 1, position, f"login{position}", 9 - position) for number in range(count)
+             for position in range(3)),
         )  # fmt: skip

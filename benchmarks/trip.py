@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 import pkgharvest
-from benchmarks.figures import Figure, at_most
+from benchmarks.measurement import Measurement, at_most
 
 SOURCE = Path(pkgharvest.__file__).parent
 RECORDING = Path(__file__).parents[1] / "data" / "demo.har.gz"
@@ -53,7 +53,7 @@ class Trip:
             self._last = file
 
 
-def measure() -> list[Figure]:
+def measure() -> list[Measurement]:
     """Count the files and hops of one replayed fetch, in a process of its own."""
     words = [sys.executable, "-m", "benchmarks.trip"]
     with tempfile.TemporaryDirectory() as home:

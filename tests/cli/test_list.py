@@ -172,5 +172,5 @@ def test_list_prints_cards_when_columns_do_not_fit(shell: CommandLine) -> None:
     ],
 )
 def test_list_never_scans_the_packages_table(shell: CommandLine, options: tuple[str, ...]) -> None:
-    catalogue = pytest.importorskip("benchmarks.catalogue", reason="no benchmarks beside the tests")
-    assert catalogue.scans(shell.db, ("list", *options, "--limit", "5", "--json")) == []
+    catalog = pytest.importorskip("benchmarks.catalog", reason="no benchmarks beside the tests")
+    assert catalog.scans(shell.db, ("list", *options, "--limit", "5", "--json")) == []

@@ -1,7 +1,7 @@
-"""A made-up catalogue: many packages, the grids they are in, and two years of their past.
+"""A sample catalog: many packages in grids, with two years of history.
 
-It is made by plain statements, not by harvests: what is measured is how it is read. The same
-number of packages always makes the same catalogue, but for its dates.
+Plain statements fill it, not fetches, because only reading is measured. The same number of
+packages always makes the same catalog, except for its dates.
 """
 
 import datetime as dt
@@ -21,7 +21,7 @@ CATEGORIES = 8
 WEEKS = 104
 
 _WITH_DOWNLOADS = 0.6
-"""So many packages have figures of downloads, which are others nearly every week."""
+"""So many packages have measurements of downloads, which are others nearly every week."""
 _CHANGES = {True: 0.95, False: 0.15}
 """How likely something is another a week later: with downloads, and without."""
 _SYLLABLES = (
@@ -44,7 +44,7 @@ _COLUMNS = (
 
 
 def make(path: Path, count: int) -> None:
-    """Make a catalogue of ``count`` packages at ``path``."""
+    """Make a catalog of ``count`` packages at ``path``."""
     now = SystemClock().now().replace(microsecond=0)
     with database.open_writer(path, create=True) as connection:
         connection.execute("PRAGMA synchronous = OFF")

@@ -1,6 +1,6 @@
-"""Where a benchmark plays: hosts, a catalogue with so many packages, and fetches that are measured.
+"""The testbed of a benchmark: stand-in hosts, a catalog of packages, and measured fetches.
 
-Nothing of the surroundings gets in: no configuration, no token, no proxy of who runs it.
+Configuration, tokens and proxies of the machine stay out.
 """
 
 import contextlib
@@ -20,59 +20,59 @@ from typing import Any
 
 from benchmarks.hosts import OWNER, Host, running
 
-LATENCY = 0.05
-"""Seconds that every answer takes."""
+LATENCY_SECONDS = 0.05
+"""How long every response takes."""
 
-_LOOK = 0.02
-"""Seconds between two looks at a run that is to be stopped."""
+_POLL_SECONDS = 0.02
+"""How often a run that will be stopped is checked."""
 
 _OVER = os.WEXITED | os.WNOHANG | os.WNOWAIT
-"""To see whether a process is over, and leave it to be waited for."""
+"""To check whether a process has ended without reaping it."""
 
 _OURS = ("PKGHARVEST_", "GITHUB_", "GH_", "XDG_")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One ``fetch --all``, as it was from outside."""
+    """One ``fetch --all``, measured from outside."""
 
     report: dict[str, Any]
-    """What ``--json`` printed."""
+    """The output of ``--json``."""
     exit_code: int
     seconds: float
     cpu_seconds: float
     megabytes: float
-    """Peak of the process. No less than that of the process that started it, a few dozen."""
+    """Peak memory; at least that of the parent process, a few dozen megabytes."""
 
     def requests(self, host: Host) -> int:
-        """Return how many requests the report counts to ``host``."""
-        told = self.report["requests"]["by_host"].get(host.place)
+        """Return how many requests to ``host`` the report counts."""
+        told = self.report["requests"]["by_host"].get(host.netloc)
         return int(told["requests"]) if told else 0
 
     def packages(self, verdict: str) -> int:
-        """Return of how many packages the report says so."""
+        """Return how many packages the report counts as ``verdict``."""
         return int(self.report["packages"][verdict])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """Two hosts and a catalogue."""
+class Testbed:
+    """Hosts and a catalog."""
 
     github: Host
     pypi: Host
     pypistats: Host | None
-    """None: downloads are not asked for."""
+    """None: downloads are off."""
     count: int
-    """Packages in the catalogue."""
+    """Packages in the catalog."""
     catalog: Path
     environ: dict[str, str]
 
     def fetch(
         self, *options: str, stop_when: Callable[[], bool] | None = None
     ) -> tuple[Run, float | None]:
-        """Run ``fetch --all``; SIGTERM it ``stop_when`` that becomes true.
+        """Run ``fetch --all``, and send SIGTERM once ``stop_when`` returns true.
 
-        Return how it was, and the seconds between the signal and the end, if there was a signal.
+        Return the run, and the seconds from the signal to the end if there was a signal.
         """
         words = [sys.executable, "-m", "pkgharvest", "fetch", "--all", "--json", "-q", *options]
         began = time.perf_counter()
@@ -86,7 +86,7 @@ class Stage:
                         process.send_signal(signal.SIGTERM)
                         stopped = time.perf_counter()
                     else:
-                        time.sleep(_LOOK)
+                        time.sleep(_POLL_SECONDS)
                 _, status, usage = os.wait4(process.pid, 0)
                 ended = time.perf_counter()
                 process.returncode = os.waitstatus_to_exitcode(status)
@@ -123,22 +123,21 @@ class Stage:
 
 
 @contextlib.contextmanager
-def stage(
+def open_testbed(
     count: int,
     *,
     token: bool,
-    latency: float = LATENCY,
+    latency: float = LATENCY_SECONDS,
     limited: bool = False,
     faults: float = 0.0,
     young: bool = False,
     downloads: bool = False,
-) -> Iterator[Stage]:
+) -> Iterator[Testbed]:
     """Set up ``count`` packages that were never fetched.
 
-    ``limited``: the stand-in of GitHub has its limits, and the program is told to keep to them as
-    it does to api.github.com's. ``faults``: the share of requests that come to a 502. ``young``:
-    repositories whose whole history lies in the window that is read. ``downloads``: pypistats is
-    there, with its limits.
+    ``limited``: the stand-in for GitHub has GitHub's limits, and the program is configured to obey
+    them. ``faults``: the share of requests answered with a 502. ``young``: the whole history of
+    each repository is within the window. ``downloads``: pypistats runs, with its limits.
     """
     with (
         tempfile.TemporaryDirectory() as name,
@@ -165,13 +164,13 @@ def stage(
             environ["GH_TOKEN"] = "a-token-of-a-stand-in"  # noqa: S105
         if limited:
             config = directory / "pkgharvest.toml"
-            table = f'[hosts."{github.place}"]\nrequests_per_minute = 900\n'
+            table = f'[hosts."{github.netloc}"]\nrequests_per_minute = 900\n'
             config.write_text(table, encoding="utf-8")
             environ["PKGHARVEST_CONFIG"] = str(config)
         names = "".join(f"{OWNER}/package-{number}\n" for number in range(count))
         words = [sys.executable, "-m", "pkgharvest", "add", "-q", "-"]
         subprocess.run(words, input=names, text=True, env=environ, check=True)
-        yield Stage(
+        yield Testbed(
             github=github,
             pypi=pypi,
             pypistats=pypistats,

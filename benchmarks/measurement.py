@@ -1,4 +1,4 @@
-"""A measured figure beside its target, and the table of them."""
+"""A measurement with its target, and the table of measurements."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -8,20 +8,20 @@ from rich.table import Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class Measurement:
     """One thing measured. ``met`` is None where there is no target."""
 
     what: str
     measured: str
     values: Mapping[str, float]
-    """What ``measured`` says, as numbers, each by its unit."""
+    """The numbers in ``measured``, by unit."""
     target: str = ""
     met: bool | None = None
 
 
-def at_most(what: str, value: float, unit: str, most: float | None = None) -> Figure:
-    """Return a figure that is to be ``most``, or less."""
-    return Figure(
+def at_most(what: str, value: float, unit: str, most: float | None = None) -> Measurement:
+    """Return a measurement whose target is ``most`` or less."""
+    return Measurement(
         what=what,
         measured=f"{_number(value)} {unit}",
         values={unit: value},
@@ -31,7 +31,7 @@ def at_most(what: str, value: float, unit: str, most: float | None = None) -> Fi
 
 
 def _number(value: float) -> str:
-    """Print with as many places as mean something."""
+    """Format with as many digits as are significant."""
     match abs(value):
         case whole if whole == int(whole):
             return f"{value:,.0f}"
@@ -43,18 +43,18 @@ def _number(value: float) -> str:
             return f"{value:,.0f}"
 
 
-def print_table(figures: Sequence[Figure]) -> None:
-    """Print the figures, each beside its target."""
+def print_table(measurements: Sequence[Measurement]) -> None:
+    """Print the measurements, each beside its target."""
     table = Table("what", "measured", "target", "met")
-    for figure in figures:
-        met = "" if figure.met is None else "yes" if figure.met else "NO"
-        table.add_row(figure.what, figure.measured, figure.target, met)
+    for measurement in measurements:
+        met = "" if measurement.met is None else "yes" if measurement.met else "NO"
+        table.add_row(measurement.what, measurement.measured, measurement.target, met)
     console = Console()
     if not console.is_terminal:
         console.width = 200  # a file has room for whole lines
     console.print(table)
 
 
-def as_json(figures: Sequence[Figure]) -> list[dict[str, object]]:
-    """Return the figures as JSON objects."""
-    return [asdict(figure) for figure in figures]
+def as_json(measurements: Sequence[Measurement]) -> list[dict[str, object]]:
+    """Return the measurements as JSON objects."""
+    return [asdict(measurement) for measurement in measurements]

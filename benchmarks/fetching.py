@@ -1,22 +1,22 @@
 """What a fetch costs: requests per package, wall time, processor time, memory; and how it grows.
 
-The hosts are stand-ins on the loopback interface, each in a process of its own, which answer
-after a set latency. They are Python too and share the machine, so the seconds are an upper bound.
+The hosts are stand-ins on the loopback interface, each in its own process, with a fixed latency.
+They are Python too and share the machine, so the times are upper bounds.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.figures import Figure, at_most
 from benchmarks.hosts import Seen
-from benchmarks.stage import LATENCY, Run, Stage, stage
+from benchmarks.measurement import Measurement, at_most
+from benchmarks.testbed import LATENCY_SECONDS, Run, Testbed, open_testbed
 
-_MOST_MEGABYTES = 150
+_MAX_MEGABYTES = 150
 _FIRST, _AGAIN = "first run", "nothing changed"
 _GITHUB, _PYPI = {_FIRST: 1.1, _AGAIN: 0.04}, {_FIRST: 2.0, _AGAIN: 1.0}
-"""Requests per package at the most, with a token."""
+"""The maximum of requests per package, with a token."""
 
-_AT = f"{LATENCY * 1e3:.0f} ms"
+_AT = f"{LATENCY_SECONDS * 1e3:.0f} ms"
 
 _REST_A_MINUTE, _GRAPHQL_A_MINUTE = 900, 2_000
 """What GitHub allows, in requests."""
@@ -24,7 +24,7 @@ _REST_A_MINUTE, _GRAPHQL_A_MINUTE = 900, 2_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """A run, and what the hosts saw of it."""
+    """A run, and the requests that the hosts saw."""
 
     run: Run
     count: int
@@ -54,22 +54,22 @@ class Measured:
         return self.sent / self.count
 
 
-def measure(place: Stage) -> Measured:
-    """Fetch everything that is due, and hear from the hosts what they were asked."""
-    run = place.run()
+def measure(testbed: Testbed) -> Measured:
+    """Fetch everything that is due, and ask the hosts what they saw."""
+    run = testbed.run()
     return Measured(
         run=run,
-        count=place.count,
-        github=place.github.seen(),
-        pypi=place.pypi.seen(),
-        reported=run.requests(place.github) + run.requests(place.pypi),
+        count=testbed.count,
+        github=testbed.github.seen(),
+        pypi=testbed.pypi.seen(),
+        reported=run.requests(testbed.github) + run.requests(testbed.pypi),
     )
 
 
-def with_token(count: int) -> list[Figure]:
-    """First run under GitHub's own limits, and a run where nothing changed."""
-    with stage(count, token=True, limited=True) as place:
-        first, again = measure(place), measure(place)
+def with_token(count: int) -> list[Measurement]:
+    """Measure a first run and an unchanged one, under GitHub's limits."""
+    with open_testbed(count, token=True, limited=True) as testbed:
+        first, again = measure(testbed), measure(testbed)
     title = f"{count:,} packages, token"
     allowed = 60 * max(first.github.rest / _REST_A_MINUTE, first.github.graphql / _GRAPHQL_A_MINUTE)
     return [
@@ -78,7 +78,7 @@ def with_token(count: int) -> list[Figure]:
         _bound(f"{title}, {_FIRST}: wall time at {_AT}", first, allowed),
         at_most(f"{title}, {_AGAIN}: wall time at {_AT}", again.run.seconds, "s", 10),
         at_most(
-            f"{title}, both runs: refused by GitHub for its limits",
+            f"{title}, both runs: refused by GitHub",
             sum(again.github.refused.values()),  # a sum since the host began
             "requests",
             0,
@@ -93,7 +93,7 @@ def with_token(count: int) -> list[Figure]:
     ]
 
 
-def _ratios(title: str, name: str, measured: Measured) -> list[Figure]:
+def _ratios(title: str, name: str, measured: Measured) -> list[Measurement]:
     unit = "requests a package"
     return [
         at_most(f"{title}, {name}: GitHub", measured.github_ratio, unit, _GITHUB[name]),
@@ -101,29 +101,29 @@ def _ratios(title: str, name: str, measured: Measured) -> list[Figure]:
     ]
 
 
-def _bound(what: str, measured: Measured, allowed: float) -> Figure:
+def _bound(what: str, measured: Measured, allowed: float) -> Measurement:
     share = 100 * allowed / measured.run.seconds
-    return Figure(
+    return Measurement(
         what=what,
-        measured=f"{measured.run.seconds:.1f} s, {share:.0f} % of the pace that GitHub allows",
+        measured=f"{measured.run.seconds:.1f} s, {share:.0f} % of the rate that GitHub allows",
         values={"s": measured.run.seconds, "%": share},
         target=">= 90 %",
         met=share >= 90,  # noqa: PLR2004
     )
 
 
-def with_young(count: int) -> list[Figure]:
-    """First run where the commits that are read name every author."""
-    with stage(count, token=True, young=True) as place:
-        first = measure(place)
-    what = f"{count:,} packages, token, {_FIRST}, all authors in the history read: GitHub"
+def with_young(count: int) -> list[Measurement]:
+    """Measure a first run where the commits in the window name every author."""
+    with open_testbed(count, token=True, young=True) as testbed:
+        first = measure(testbed)
+    what = f"{count:,} packages, token, {_FIRST}, all authors in the window: GitHub"
     return [at_most(what, first.github_ratio, "requests a package", _GITHUB[_FIRST])]
 
 
-def without_token(count: int) -> list[Figure]:
-    """First run and nothing changed, as somebody without a token has it."""
-    with stage(count, token=False) as place:
-        first, again = measure(place), measure(place)
+def without_token(count: int) -> list[Measurement]:
+    """Measure a first run and an unchanged one, without a token."""
+    with open_testbed(count, token=False) as testbed:
+        first, again = measure(testbed), measure(testbed)
     title = f"{count:,} packages, no token"
     return [
         at_most(f"{title}, {_FIRST}: GitHub", first.github_ratio, "requests a package", 3),
@@ -131,39 +131,39 @@ def without_token(count: int) -> list[Figure]:
     ]
 
 
-def growth(counts: Sequence[int]) -> list[Figure]:
-    """Costs for each of ``counts``, with a token and without limits, so that it ends."""
-    figures = []
+def growth(counts: Sequence[int]) -> list[Measurement]:
+    """Measure each of ``counts``, with a token and without limits, which would take hours."""
+    measurements = []
     peaks = {}
     for count in counts:
-        with stage(count, token=True) as place:
-            runs = {_FIRST: measure(place), _AGAIN: measure(place)}
-        figures += [
+        with open_testbed(count, token=True) as testbed:
+            runs = {_FIRST: measure(testbed), _AGAIN: measure(testbed)}
+        measurements += [
             _costs(
                 f"{count:,} packages, token, no limits, {name}", one, _GITHUB[name] + _PYPI[name]
             )
             for name, one in runs.items()
         ]
         peaks[count] = max(one.run.megabytes for one in runs.values())
-        figures.append(
-            at_most(f"{count:,} packages: peak memory", peaks[count], "MB", _MOST_MEGABYTES)
+        measurements.append(
+            at_most(f"{count:,} packages: peak memory", peaks[count], "MB", _MAX_MEGABYTES)
         )
     few, many = min(counts), max(counts)
-    figures.append(
-        Figure(
+    measurements.append(
+        Measurement(
             what=f"peak memory, {many:,} packages beside {few:,}",
             measured=f"{peaks[many] - peaks[few]:+.0f} MB",
             values={"MB": peaks[many] - peaks[few]},
         )
     )
-    return figures
+    return measurements
 
 
-def _costs(what: str, measured: Measured, most: float) -> Figure:
-    """Return what a run costs per package, in one line, with the ``most`` requests."""
+def _costs(what: str, measured: Measured, most: float) -> Measurement:
+    """Return the costs of a run per package, with ``most`` requests as the target."""
     run, count = measured.run, measured.count
     cpu = run.cpu_seconds / count * 1e3
-    return Figure(
+    return Measurement(
         what=what,
         measured=f"{measured.ratio:.2f} requests, {cpu:.1f} ms of CPU a package;"
         f" {run.seconds:.0f} s",
@@ -178,15 +178,15 @@ def _costs(what: str, measured: Measured, most: float) -> Figure:
     )
 
 
-def with_faults(count: int, share: float = 0.01) -> list[Figure]:
-    """A first run where each host answers some requests with a 502, by lot."""
-    with stage(count, token=True, faults=share) as place:
-        measured = measure(place)
-    title = f"{count:,} packages, token, {share:.0%} of answers a 502"
+def with_faults(count: int, share: float = 0.01) -> list[Measurement]:
+    """Measure a first run where each host answers random requests with a 502."""
+    with open_testbed(count, token=True, faults=share) as testbed:
+        measured = measure(testbed)
+    title = f"{count:,} packages, token, {share:.0%} of responses a 502"
     failed, seen = measured.run.packages("failed"), measured.github.failed + measured.pypi.failed
     return [
         at_most(f"{title}: requests", measured.ratio, "a package"),
-        Figure(
+        Measurement(
             what=f"{title}: packages that failed",
             measured=f"{failed:,} with {seen:,} faults",
             values={"packages": failed, "faults": seen},

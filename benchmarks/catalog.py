@@ -1,7 +1,7 @@
-"""Every command that reads, on a made-up catalogue: its time, and how SQLite went about it.
+"""Every reading command on a large sample catalog: its time, and its query plans.
 
-Each command runs in a process of its own, as a person would run it, and is timed from start to
-finish. The statements that it runs are then traced in this process, and their plans looked at.
+Each command runs in its own process and is timed from start to finish. Its statements are then
+traced in this process, and their query plans are checked for full scans.
 """
 
 import contextlib
@@ -19,15 +19,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from unittest import mock
 
-from benchmarks.figures import Figure, at_most
-from benchmarks.madeup import GRIDS, WEEKS, make, name
+from benchmarks.measurement import Measurement, at_most
+from benchmarks.sample_catalog import GRIDS, WEEKS, make, name
 from pkgharvest.catalog import database
 from pkgharvest.cli.main import main
 
 TARGET = 1.0
-"""Seconds, start and all: what "well under a second" may be on a busy machine."""
+"""Seconds, including start-up, on a busy machine."""
 
-_WHOLE = "all of it"
+_WHOLE = "everything"
 _LISTS: tuple[tuple[str, ...], ...] = (
     *(("--sort", key) for key in ("name", "stars", "updated", "fetched", "commits", "downloads")),
     ("--sort", "score"),
@@ -47,24 +47,26 @@ _LISTS: tuple[tuple[str, ...], ...] = (
 _SEARCHES = (("django", "tre"), ("d",), ("nothinglikeit",))
 
 
-def measure(count: int) -> list[Figure]:
-    """Make the catalogue, and time every command that reads, three times each; medians."""
+def measure(count: int) -> list[Measurement]:
+    """Create the catalog, and time every reading command: the median of three runs."""
     with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "catalogue.db"
+        path = Path(directory) / "catalog.db"
         began = time.perf_counter()
         make(path, count)
         took = time.perf_counter() - began
         title = f"{count:,} packages, {GRIDS} grids, {WEEKS} weeks"
-        figures = [
+        measurements = [
             at_most(f"{title}: to make it", took, "s"),
             *_sizes(path, title),
             at_most("python -m pkgharvest --version", _seconds(path, ("--version",)), "s"),
         ]
-        figures += [_timed(path, command) for command in _commands(count) if _is_there(command)]
+        measurements += [
+            _timed(path, command) for command in _commands(count) if _is_there(command)
+        ]
         for command in _dumps(Path(directory)):
             if _is_there(command):
-                figures += _dumped(path, command)
-    return figures
+                measurements += _dumped(path, command)
+    return measurements
 
 
 def _commands(count: int) -> Iterator[tuple[str, ...]]:
@@ -89,11 +91,11 @@ def _dumps(directory: Path) -> Iterator[tuple[str, ...]]:
     yield "export", "-o", str(directory / "export")
 
 
-def _sizes(path: Path, title: str) -> Iterator[Figure]:
+def _sizes(path: Path, title: str) -> Iterator[Measurement]:
     with contextlib.closing(sqlite3.connect(path)) as conn:
         [snapshots] = conn.execute("SELECT count(*) FROM snapshots").fetchone()
     megabytes = path.stat().st_size / 1e6
-    yield Figure(
+    yield Measurement(
         what=f"{title}: the file",
         measured=f"{megabytes:,.0f} MB, {snapshots:,} snapshots (one where something changed)",
         values={"MB": megabytes, "snapshots": snapshots},
@@ -127,11 +129,11 @@ def _seconds(path: Path, command: Sequence[str], repetitions: int = 3) -> float:
     return statistics.median(times)
 
 
-def _timed(path: Path, command: Sequence[str]) -> Figure:
+def _timed(path: Path, command: Sequence[str]) -> Measurement:
     seconds = _seconds(path, command)
     whole = scans(path, command)
     plan = f"scans {', '.join(whole)}" if whole else "index"
-    return Figure(
+    return Measurement(
         what=" ".join(command),
         measured=f"{seconds:.2f} s, {plan}",
         values={"s": seconds, "scans": len(whole)},
@@ -140,7 +142,7 @@ def _timed(path: Path, command: Sequence[str]) -> Figure:
     )
 
 
-def _dumped(path: Path, command: Sequence[str]) -> Iterator[Figure]:
+def _dumped(path: Path, command: Sequence[str]) -> Iterator[Measurement]:
     seconds = _seconds(path, command, 1)
     shown = " ".join(word for word in command if not word.startswith("/"))
     yield at_most(f"{shown}, {_WHOLE}", seconds, "s")
