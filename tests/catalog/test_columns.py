@@ -1,7 +1,5 @@
 """The registry of columns and the tables of the schema agree."""
 
-import dataclasses
-
 import pytest
 
 from pkgharvest.catalog.columns import (
@@ -12,8 +10,8 @@ from pkgharvest.catalog.columns import (
     SEARCH_WEIGHTS,
     empty_values,
 )
-from pkgharvest.model.observations import SOURCES, Project, RepositoryFacts
-from pkgharvest.model.package import Downloads, Package
+from pkgharvest.model.observations import SOURCES
+from pkgharvest.model.package import Downloads, Package, Project, RepositoryFacts
 from tests.support.catalogs import OpenCatalog
 
 
@@ -53,8 +51,8 @@ def test_a_reset_stores_what_a_new_row_has(cat: OpenCatalog) -> None:
 
 def test_facts_fill_columns_by_their_attributes() -> None:
     names = {
-        "repository": {field.name for field in dataclasses.fields(RepositoryFacts)},
-        "project": {field.name for field in dataclasses.fields(Project)},
+        "repository": set(RepositoryFacts._fields),
+        "project": set(Project._fields),
     }
     for column in PACKAGE_COLUMNS:
         if column.fact is not None and column.owner in names:

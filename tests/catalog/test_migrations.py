@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pkgharvest.catalog import database, lookup, packages
-from pkgharvest.catalog.columns import DOWNLOAD_COLUMNS
-from pkgharvest.catalog.migrations import MIGRATIONS, SCHEMA_VERSION
+from pkgharvest.catalog.columns import DOWNLOAD_COLUMNS, PACKAGE_COLUMNS, Column
+from pkgharvest.catalog.migrations import MIGRATIONS, SCHEMA_VERSION, add_column_migrations
 from pkgharvest.model.errors import CatalogError
 from tests.support.catalogs import downloads_result, make_catalog, make_first_catalog, open_catalog
 
@@ -153,3 +153,19 @@ def test_a_migration_makes_every_project_be_read_again_for_its_license(tmp_path:
         conn.execute("UPDATE packages SET pypi_serial = '5'")
     with database.open_reader(path) as conn:
         assert conn.execute("SELECT pypi_serial FROM packages").fetchone()[0] is None
+
+
+def test_a_plain_new_column_of_the_registry_migrates_by_itself(tmp_path: Path) -> None:
+    new = (
+        Column("mirror_url", owner="repository", since=SCHEMA_VERSION + 1),
+        Column("sponsors", "integer", "repository", 0, since=SCHEMA_VERSION + 1),
+        Column("mirrors", "strings", "repository", "[]", since=SCHEMA_VERSION + 2),
+    )
+    migrations = list(MIGRATIONS)
+    add_column_migrations(migrations, [*PACKAGE_COLUMNS, *new])
+    assert len(migrations) == SCHEMA_VERSION + 2
+    with database.open_writer(make_catalog(tmp_path / "cat.db")) as connection:
+        for step in migrations[SCHEMA_VERSION:]:
+            step(database.as_sqlite_utils(connection))
+        row = connection.execute("SELECT mirror_url, sponsors, mirrors FROM packages").fetchone()
+    assert tuple(row) == (None, 0, "[]")

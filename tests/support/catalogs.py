@@ -32,17 +32,15 @@ from pkgharvest.model.observations import (
     Failure,
     FetchOutcome,
     FetchTarget,
-    Project,
     ProjectResult,
     PypiSource,
-    RepositoryFacts,
     RepositoryResult,
     Skipped,
     SourceName,
     SourceResult,
     Validator,
 )
-from pkgharvest.model.package import Downloads, Package, Release
+from pkgharvest.model.package import Downloads, Package, Project, Release, RepositoryFacts
 
 NOW = dt.datetime(2026, 2, 15, 18, 30, tzinfo=dt.UTC)
 TODAY = NOW.date()
@@ -284,7 +282,7 @@ def project(name: str = "cat", **changes: object) -> Project:
         documentation_url="https://cat.example/docs",
         links=(),
     )
-    return dataclasses.replace(plain, **changes)  # type: ignore[arg-type]
+    return plain._replace(**changes)  # type: ignore[arg-type]
 
 
 def project_result(name: str = "cat", **changes: object) -> ProjectResult:

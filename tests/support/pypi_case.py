@@ -4,7 +4,8 @@ import asyncio
 import dataclasses
 
 from pkgharvest.model.locators import parse_locator
-from pkgharvest.model.observations import FetchTarget, Project, ProjectResult
+from pkgharvest.model.observations import FetchTarget, ProjectResult
+from pkgharvest.model.package import Project
 from pkgharvest.sources.pypi.source import PypiIndexSource
 from tests.standins.pypi import FakeProject, FakePyPI, file
 from tests.standins.transport import DirectTransport

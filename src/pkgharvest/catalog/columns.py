@@ -55,6 +55,20 @@ class Column(NamedTuple):
     """Whether a dump has it; the rest can be computed from what a dump has."""
     choices: tuple[str, ...] = ()
     """The only allowed values, where they are few."""
+    since: int = 0
+    """The schema version that adds the column, which ``migrations`` then does by itself.
+
+    A new plain column takes the version after the last one. 0: a migration of its own made it.
+    """
+
+    @property
+    def definition(self) -> str:
+        """The column as SQL, for a table that has rows already."""
+        sql_type = "INTEGER" if self.kind in {"integer", "flag"} else "TEXT"
+        if self.empty is None:
+            return f"{self.name} {sql_type}"
+        default = self.empty if sql_type == "INTEGER" else f"'{self.empty}'"
+        return f"{self.name} {sql_type} NOT NULL DEFAULT {default}"
 
 
 PACKAGE_COLUMNS = (

@@ -2,12 +2,15 @@
 
 ``PRAGMA user_version`` is the number of migrations that have run; all pending ones run in one
 transaction. Names are plain, so that the file makes sense in Datasette or ``sqlite-utils``. A
-released migration never changes, so none uses the registry in ``columns``. A new column needs a
-migration here and an entry there.
+released migration never changes, so none that is written here uses the registry in ``columns``. A
+new plain column of ``packages`` needs an entry there and nothing here.
 """
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
+
+from pkgharvest.catalog.columns import PACKAGE_COLUMNS, Column
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -23,8 +26,27 @@ MIGRATIONS: list[Migration] = []
 
 def migration(step: Migration) -> Migration:
     """Register ``step`` as the next migration."""
+    add_column_migrations(MIGRATIONS, PACKAGE_COLUMNS)
     MIGRATIONS.append(step)
     return step
+
+
+def add_column_migrations(migrations: list[Migration], columns: Iterable[Column]) -> None:
+    """Append a migration for each next version that only adds plain columns to ``packages``.
+
+    The registry says which columns those are, so that a plain new field needs no migration written
+    by hand.
+    """
+    by_version: dict[int, list[Column]] = defaultdict(list)
+    for column in columns:
+        by_version[column.since].append(column)
+    while added := by_version.get(len(migrations) + 1):
+
+        def add_columns(db: "Database", added: Sequence[Column] = tuple(added)) -> None:
+            for column in added:
+                db.execute(f"ALTER TABLE packages ADD COLUMN {column.definition}")
+
+        migrations.append(add_columns)
 
 
 @migration
@@ -393,4 +415,5 @@ _PLAIN_NAMES_AND_IDENTITY = (
     "CREATE INDEX packages_repo_id ON packages(repo_id, repo_host) WHERE repo_id IS NOT NULL",
 )
 
+add_column_migrations(MIGRATIONS, PACKAGE_COLUMNS)
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -41,13 +41,11 @@ from pkgharvest.model.observations import (
     Failure,
     FetchOutcome,
     FetchTarget,
-    Project,
     ProjectResult,
-    RepositoryFacts,
     RepositoryResult,
     Skipped,
 )
-from pkgharvest.model.package import Release, Status
+from pkgharvest.model.package import Project, Release, RepositoryFacts, Status
 
 _MAX_NOT_FOUND = 3
 """404 responses in a row that mark a repository as gone."""

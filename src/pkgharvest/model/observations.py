@@ -11,7 +11,7 @@ from typing import Literal
 
 from pkgharvest.model.errors import ErrorKind, SourceError
 from pkgharvest.model.locators import Locator
-from pkgharvest.model.package import Downloads, Release, Status
+from pkgharvest.model.package import Downloads, Project, RepositoryFacts, Status
 
 SourceName = Literal["repo", "pypi", "downloads"]
 SOURCES: tuple[SourceName, ...] = ("repo", "pypi", "downloads")
@@ -34,29 +34,6 @@ class Validator:
     last_modified: str | None
     parser: int
     """The revision of the code that decoded the answer; another revision asks unconditionally."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepositoryFacts:
-    """A repository as its host describes it. Here ``None`` is what the host said, not a gap."""
-
-    repo_id: str
-    """The host's own id, which survives renames and transfers."""
-    locator: Locator
-    """Its current name, in the host's own case."""
-    description: str
-    homepage: str | None
-    topics: tuple[str, ...]
-    license: str | None
-    """SPDX id."""
-    stars: int
-    forks: int
-    open_issues: int
-    default_branch: str | None
-    archived: bool
-    archived_at: dt.datetime | None
-    disabled: bool
-    pushed_at: dt.datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,30 +88,6 @@ class RepositoryResult:
     """Set if something else than ``repository`` says it: moved, gone, blocked, empty."""
     problem: SourceError | None = None
     """The part that failed; the other parts are valid."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Project:
-    """A project as PyPI describes it."""
-
-    name: str
-    """As its owner spells it."""
-    url: str
-    version: str | None
-    releases: tuple[Release, ...]
-    """Newest first by PEP 440; only releases with files and a version that PEP 440 can parse."""
-    status: str
-    """PEP 792: active, archived, quarantined or deprecated."""
-    requires_python: str | None
-    license: str | None
-    classifiers: tuple[str, ...]
-    summary: str | None
-    documentation_url: str | None
-    links: tuple[str, ...]
-    """Every link that the project gives, in its order."""
-    described: bool = True
-    """False if the index has files but no metadata: then ``requires_python`` to ``links`` are not
-    told, except for what the files themselves say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,17 @@
-"""A package of the catalog as it is read and shown, with its releases and source states.
+"""A package: the facts that sources state about it, and the record that the catalog shows.
 
-What a fetch returns is in `model.observations`. Records are named tuples because those are created
+A field that a source states and the catalog shows is defined here twice, once in
+``RepositoryFacts`` or ``Project`` and once in ``Package``. What else a fetch returns is in
+``model.observations``. Records are named tuples because those are created
 about four times as fast as dataclasses, which ``show --json`` notices. Create them with keyword
 arguments. All instants are aware, in UTC.
 """
 
 import datetime as dt
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from pkgharvest.model.locators import Locator
 
 Status = Literal["active", "archived", "moved", "gone", "blocked", "empty"]
 """State of a repository at its host.
@@ -46,6 +51,51 @@ class Downloads(NamedTuple):
     """In seven days."""
     last_month: int
     """In thirty days."""
+
+
+class RepositoryFacts(NamedTuple):
+    """A repository as its host describes it. Here ``None`` is what the host said, not a gap."""
+
+    repo_id: str
+    """The host's own id, which survives renames and transfers."""
+    locator: "Locator"
+    """Its current name, in the host's own case."""
+    description: str
+    homepage: str | None
+    topics: tuple[str, ...]
+    license: str | None
+    """SPDX id."""
+    stars: int
+    forks: int
+    open_issues: int
+    default_branch: str | None
+    archived: bool
+    archived_at: dt.datetime | None
+    disabled: bool
+    pushed_at: dt.datetime | None
+
+
+class Project(NamedTuple):
+    """A project as PyPI describes it."""
+
+    name: str
+    """As its owner spells it."""
+    url: str
+    version: str | None
+    releases: tuple[Release, ...]
+    """Newest first by PEP 440; only releases with files and a version that PEP 440 can parse."""
+    status: str
+    """PEP 792: active, archived, quarantined or deprecated."""
+    requires_python: str | None
+    license: str | None
+    classifiers: tuple[str, ...]
+    summary: str | None
+    documentation_url: str | None
+    links: tuple[str, ...]
+    """Every link that the project gives, in its order."""
+    described: bool = True
+    """False if the index has files but no metadata: then ``requires_python`` to ``links`` are not
+    told, except for what the files themselves say."""
 
 
 class SourceState(NamedTuple):

@@ -104,7 +104,7 @@ def comparable(found: RepositoryResult | tuple[str, str]) -> object:
     facts, activity = found.repository, found.activity
     return replace(
         found,
-        repository=facts and replace(facts, archived_at=None),
+        repository=facts and facts._replace(archived_at=None),
         activity=activity and replace(activity, commit_count=None),
         validators=(),
     )

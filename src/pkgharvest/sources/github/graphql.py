@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from pkgharvest.model.errors import Malformed, SourceError, Unauthorized, Unavailable
 from pkgharvest.model.json_node import JsonNode, parse_json
-from pkgharvest.model.observations import RepositoryFacts
+from pkgharvest.model.package import RepositoryFacts
 from pkgharvest.sources.batching import BatchTooLarge
 from pkgharvest.sources.github import rest_decode
 from pkgharvest.transport.base import Request, Response

@@ -21,13 +21,8 @@ from pkgharvest.model.activity import count_by_day, window_start
 from pkgharvest.model.clock import Clock
 from pkgharvest.model.errors import Malformed
 from pkgharvest.model.forges.github import graphql_url as default_graphql_url
-from pkgharvest.model.observations import (
-    Activity,
-    Contributor,
-    FetchTarget,
-    RepositoryFacts,
-    RepositoryResult,
-)
+from pkgharvest.model.observations import Activity, Contributor, FetchTarget, RepositoryResult
+from pkgharvest.model.package import RepositoryFacts
 from pkgharvest.sources.base import HistorySource
 from pkgharvest.sources.batching import Batcher, BatchTooLarge
 from pkgharvest.sources.github import graphql
@@ -114,7 +109,7 @@ class GitHubGraphqlSource:
             if target.default_branch is None or (had_commits and not facts.is_empty):
                 result = await self._rest.read(target, today)
                 return _add_archived_at(result, repository)
-            repository = dataclasses.replace(repository, default_branch=target.default_branch)
+            repository = repository._replace(default_branch=target.default_branch)
         return await self._read_parts(target, repository, facts.head, today)
 
     async def _read_facts(self, target: FetchTarget) -> Facts | None:
@@ -264,5 +259,5 @@ def _add_archived_at(result: RepositoryResult, facts: RepositoryFacts) -> Reposi
     """Add to a result of REST the one fact that only GraphQL has."""
     if result.repository is None or result.repository.repo_id != facts.repo_id:
         return result
-    repository = dataclasses.replace(result.repository, archived_at=facts.archived_at)
+    repository = result.repository._replace(archived_at=facts.archived_at)
     return dataclasses.replace(result, repository=repository)

@@ -22,10 +22,10 @@ from pkgharvest.model.observations import (
     Activity,
     Contributor,
     FetchTarget,
-    RepositoryFacts,
     RepositoryResult,
     Validator,
 )
+from pkgharvest.model.package import RepositoryFacts
 from pkgharvest.sources.base import HistorySource
 from pkgharvest.sources.github import rest_decode
 from pkgharvest.sources.github.rest_decode import API_VERSION, Commit, require_ok

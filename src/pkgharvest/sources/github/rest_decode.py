@@ -22,7 +22,8 @@ from pkgharvest.model.errors import (
 )
 from pkgharvest.model.json_node import DecodeError, JsonNode, parse_json
 from pkgharvest.model.locators import Locator, parse_locator
-from pkgharvest.model.observations import Contributor, RepositoryFacts
+from pkgharvest.model.observations import Contributor
+from pkgharvest.model.package import RepositoryFacts
 from pkgharvest.transport.base import Response
 
 Locate = Callable[[str], Locator]

@@ -18,8 +18,8 @@ from packaging.utils import InvalidName, canonicalize_name
 from pkgharvest.model.errors import NotFound
 from pkgharvest.model.json_node import DecodeError, JsonNode, parse_json
 from pkgharvest.model.locators import Locator, points_back
-from pkgharvest.model.observations import FetchTarget, Project, ProjectResult
-from pkgharvest.model.package import Release
+from pkgharvest.model.observations import FetchTarget, ProjectResult
+from pkgharvest.model.package import Project, Release
 from pkgharvest.model.versions import IndexFile, group_releases, latest_release
 from pkgharvest.settings.load import PYPI_URL
 from pkgharvest.sources.json_api import JsonApi
