@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pkgharvest.catalog import database, package_update
-from pkgharvest.catalog.encoding import encode_instant
+from pkgharvest.catalog.columns import encode_instant
 from pkgharvest.model.clock import SystemClock
 
 GRIDS = 500

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.measurement import Measurement
 from pkgharvest.catalog import database
-from pkgharvest.catalog.encoding import encode_instant
+from pkgharvest.catalog.columns import encode_instant
 from pkgharvest.model.clock import SystemClock
 
 REFERENCE = ("-c", "import click, sqlite3, json")

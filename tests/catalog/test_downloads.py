@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pkgharvest.catalog import selection
-from pkgharvest.catalog.source_state import Backoff
+from pkgharvest.catalog.package_update import Backoff
 from pkgharvest.model.observations import SOURCES, DownloadsResult, Failure
 from pkgharvest.model.package import Downloads
 from tests.support.catalogs import (

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from pkgharvest.catalog import database, lookup, packages
-from pkgharvest.catalog.encoding import decode_instant, encode_instant
+from pkgharvest.catalog.columns import decode_instant, encode_instant
 from pkgharvest.catalog.packages import PackageFilter
 from pkgharvest.model.observations import SOURCES, Failure
 from tests.support.catalogs import (

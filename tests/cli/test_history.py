@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pkgharvest.catalog.encoding import encode_instant
+from pkgharvest.catalog.columns import encode_instant
 from pkgharvest.formats.fields import FULL_FIELDS
 from pkgharvest.model.clock import FixedClock
 from tests.support import histories

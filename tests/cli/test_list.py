@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pkgharvest.catalog import database
-from pkgharvest.catalog.encoding import encode_instant
+from pkgharvest.catalog.columns import encode_instant
 from pkgharvest.formats.fields import FULL_FIELDS
 from tests.support.command_line import CommandLine
 from tests.support.github_case import NOW

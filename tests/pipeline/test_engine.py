@@ -25,9 +25,15 @@ from pkgharvest.model.observations import (
     SourceResult,
 )
 from pkgharvest.model.package import Downloads
-from pkgharvest.pipeline.engine import Engine, StopSignal
-from pkgharvest.pipeline.executors.local import LocalExecutor, SourceSet
-from pkgharvest.pipeline.stages import BackgroundStage, Executor, Stage
+from pkgharvest.pipeline.engine import (
+    BackgroundStage,
+    Engine,
+    Executor,
+    LocalExecutor,
+    SourceSet,
+    Stage,
+    StopSignal,
+)
 from tests.support import catalogs
 from tests.support.github_case import NOW
 from tests.support.targets import new_target

@@ -12,16 +12,16 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from pkgharvest.catalog import (
+    columns,
     database,
     edits,
-    encoding,
     lookup,
     migrations,
+    package_update,
     packages,
     results,
     runs,
     selection,
-    source_state,
 )
 from pkgharvest.model.locators import parse_locator
 from pkgharvest.model.observations import (
@@ -93,7 +93,7 @@ class OpenCatalog:
         target: FetchTarget | None = None,
         source: SourceName | None = None,
         run: int | None = None,
-        backoff: source_state.Backoff = source_state.DEFAULT_BACKOFF,
+        backoff: package_update.Backoff = package_update.DEFAULT_BACKOFF,
     ) -> results.SaveResult:
         """Save the result of a source; the default source is the result's, or ``repo``."""
         if source is None:
@@ -158,7 +158,7 @@ def make_catalog(path: Path) -> Path:
 
 def make_first_catalog(path: Path) -> Path:
     """Make a catalog of the first schema with octo/cat, fetched once; return its path."""
-    at = encoding.encode_instant(NOW)
+    at = columns.encode_instant(NOW)
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as conn:
         migrations.MIGRATIONS[0](Database(conn, execute_plugins=False))
         conn.executescript(

@@ -22,12 +22,17 @@ from pkgharvest.model.observations import (
     RepositoryResult,
     SourceName,
 )
-from pkgharvest.pipeline.engine import Engine, StopSignal
-from pkgharvest.pipeline.executors.local import LocalExecutor, SourceSet
+from pkgharvest.pipeline.engine import (
+    Engine,
+    LocalExecutor,
+    SourceSet,
+    Stage,
+    StopSignal,
+    run_loop,
+    stopped_by,
+)
 from pkgharvest.pipeline.options import RunContext
-from pkgharvest.pipeline.runner import run_loop, stopped_by
 from pkgharvest.pipeline.sources import clones_directory
-from pkgharvest.pipeline.stages import Stage
 from pkgharvest.pipeline.writer import Writer
 from pkgharvest.settings.load import cache_directory
 from pkgharvest.sources.git import GitSource

@@ -72,7 +72,7 @@ def vacuum_catalog(db_path: Path) -> VacuumResult:
 
 def _remove_unused_clones(db_path: Path) -> int:
     from pkgharvest.catalog import edits  # noqa: PLC0415 - needed by vacuum alone
-    from pkgharvest.catalog.encoding import stored_locator  # noqa: PLC0415
+    from pkgharvest.catalog.columns import stored_locator  # noqa: PLC0415
 
     with database.open_reader(db_path) as connection:
         urls = edits.repository_urls(connection)

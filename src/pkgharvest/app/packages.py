@@ -13,6 +13,7 @@ from pkgharvest.app import validation
 from pkgharvest.app.maintenance import clone_cache
 from pkgharvest.app.validation import read_repository
 from pkgharvest.catalog import database, edits
+from pkgharvest.catalog.columns import stored_locator
 from pkgharvest.catalog.edits import (
     EDITABLE_FIELDS,
     EditableField,
@@ -20,7 +21,6 @@ from pkgharvest.catalog.edits import (
     NewPackage,
     PackageChanges,
 )
-from pkgharvest.catalog.encoding import stored_locator
 from pkgharvest.model.errors import InvalidValue, LocatorError
 from pkgharvest.model.locators import Locator, redact
 from pkgharvest.model.observations import PypiSource

@@ -12,13 +12,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Literal
 
 from pkgharvest.catalog import edits, lookup, package_update
-from pkgharvest.catalog.database import as_sqlite_utils, find_row, update_row
-from pkgharvest.catalog.encoding import (
+from pkgharvest.catalog.columns import (
     decode_required_instant,
     decode_strings,
     encode_instant,
     encode_list,
 )
+from pkgharvest.catalog.database import as_sqlite_utils, find_row, update_row
 from pkgharvest.model.collections import Category, Grid
 from pkgharvest.model.errors import GridLocked, InvalidValue, UnknownCategory, UnknownGrid
 

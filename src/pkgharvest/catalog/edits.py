@@ -13,10 +13,15 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, get_args
 
-from pkgharvest.catalog import lookup, source_state
-from pkgharvest.catalog.columns import empty_values
+from pkgharvest.catalog import lookup, package_update
+from pkgharvest.catalog.columns import (
+    decode_strings,
+    empty_values,
+    encode_instant,
+    encode_list,
+    stored_locator,
+)
 from pkgharvest.catalog.database import as_sqlite_utils, find_row, update_row
-from pkgharvest.catalog.encoding import decode_strings, encode_instant, encode_list, stored_locator
 from pkgharvest.catalog.package_update import (
     PackageUpdate,
     locator_columns,
@@ -267,7 +272,7 @@ class _Editor:
         self._locator = locator
         self._changed.add("repo")
         self._update.content |= {"repo_url": locator.url, **locator_columns(locator)}
-        source_state.delete_validators(self._connection, self._id, "repo")
+        package_update.delete_validators(self._connection, self._id, "repo")
         if locator.key != self._row["repo_key"]:
             self._clear_repository()
 
@@ -388,7 +393,7 @@ class _Editor:
                 f"DELETE FROM {table} WHERE package_id = ?",  # noqa: S608 - our own names
                 (self._id,),
             )
-        source_state.clear_source_state(self._connection, self._id, "repo")
+        package_update.clear_source_state(self._connection, self._id, "repo")
 
     def _change_project(self, name: str | None) -> None:
         """Clear everything known of the previous project, and set the name of the next."""

@@ -14,9 +14,14 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from pkgharvest.catalog.columns import DOWNLOAD_COLUMNS, PACKAGE_COLUMNS
+from pkgharvest.catalog.columns import (
+    DECODERS,
+    DOWNLOAD_COLUMNS,
+    PACKAGE_COLUMNS,
+    decode_instant,
+    encode_instant,
+)
 from pkgharvest.catalog.database import read_transaction
-from pkgharvest.catalog.encoding import DECODERS, decode_instant, encode_instant
 from pkgharvest.model.package import Downloads, Package, Release, SourceState
 
 _CHUNK_SIZE = 500

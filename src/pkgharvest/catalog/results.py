@@ -10,7 +10,7 @@ for values that the catalog does not hold.
 A fetch takes time, and users edit meanwhile. What was fetched for another repository or project
 than the package has now is dropped.
 
-How each source is doing is written by ``source_state``; runs and snapshots live in their own
+How each source is doing is written by ``package_update``; runs and snapshots live in their own
 modules.
 """
 
@@ -20,10 +20,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from pkgharvest.catalog import commit_days, source_state
-from pkgharvest.catalog.columns import RELEASE_COLUMNS
+from pkgharvest.catalog import commit_days, package_update
+from pkgharvest.catalog.columns import (
+    RELEASE_COLUMNS,
+    encode_facts,
+    encode_instant,
+    encode_list,
+    stored_locator,
+)
 from pkgharvest.catalog.database import find_row, update_row
-from pkgharvest.catalog.encoding import encode_facts, encode_instant, encode_list, stored_locator
 from pkgharvest.catalog.package_update import (
     PackageUpdate,
     locator_columns,
@@ -68,7 +73,7 @@ def save_outcome(
     connection: sqlite3.Connection,
     outcome: FetchOutcome,
     run_id: int,
-    backoff: source_state.Backoff = source_state.DEFAULT_BACKOFF,
+    backoff: package_update.Backoff = package_update.DEFAULT_BACKOFF,
 ) -> SaveResult:
     """Save ``outcome`` into its package; call inside a transaction.
 
@@ -117,7 +122,7 @@ def save_as_of(
     }
     update_row(connection, "packages", target.package_id, columns)
     refresh_score(connection, target.package_id)
-    source_state.delete_validators(connection, target.package_id, "repo")
+    package_update.delete_validators(connection, target.package_id, "repo")
 
 
 def _is_outdated(connection: sqlite3.Connection, row: sqlite3.Row, outcome: FetchOutcome) -> bool:
@@ -160,7 +165,7 @@ class _Saver:
         row: sqlite3.Row,
         outcome: FetchOutcome,
         run_id: int,
-        backoff: source_state.Backoff,
+        backoff: package_update.Backoff,
     ) -> None:
         self._connection = connection
         self._row = row
@@ -169,7 +174,7 @@ class _Saver:
         self._source = outcome.source
         self._today = utc_day(outcome.at)
         self._update = PackageUpdate(connection, row, outcome.at)
-        self._attempt = source_state.Attempt(
+        self._attempt = package_update.Attempt(
             connection, self._id, outcome.source, outcome.at, run_id, backoff
         )
 
@@ -193,7 +198,7 @@ class _Saver:
                 self._update.content["status"] = "blocked"
                 # The host may also say so by a flag of the repository. A 304 has no flags, so
                 # the repository must be read in full once it is back.
-                source_state.delete_validators(self._connection, self._id, "repo")
+                package_update.delete_validators(self._connection, self._id, "repo")
             case "not_found" if not_found >= _MAX_NOT_FOUND:
                 self._update.content["status"] = "gone"
             case _:
@@ -223,7 +228,7 @@ class _Saver:
             self._update.state["last_fetched"] = self._update.at
         self._update.content["status"] = self._next_status(result)
         self._update.write()
-        source_state.store_validators(self._connection, self._id, "repo", result.validators)
+        package_update.store_validators(self._connection, self._id, "repo", result.validators)
         if problem is None:
             return self._save_success()
         if isinstance(problem, RateLimited):
@@ -239,11 +244,11 @@ class _Saver:
             self._update.state["pypi_serial"] = result.serial
         if result.project is not None:
             self._set_project(result.project)
-            source_state.delete_validators(self._connection, self._id, "pypi")
+            package_update.delete_validators(self._connection, self._id, "pypi")
         if not self._row["repo_url"]:
             self._update.state["last_fetched"] = self._update.at
         self._update.write()
-        source_state.store_validators(self._connection, self._id, "pypi", result.validators)
+        package_update.store_validators(self._connection, self._id, "pypi", result.validators)
         return self._save_success()
 
     def save_downloads(self, result: DownloadsResult) -> SaveResult:
@@ -257,9 +262,9 @@ class _Saver:
             counts = encode_facts("downloads", result.downloads)
             changed = any(self._row[column] != count for column, count in counts.items())
             self._update.state |= counts
-            source_state.delete_validators(self._connection, self._id, "downloads")
+            package_update.delete_validators(self._connection, self._id, "downloads")
         self._update.write()
-        source_state.store_validators(self._connection, self._id, "downloads", result.validators)
+        package_update.store_validators(self._connection, self._id, "downloads", result.validators)
         self._attempt.record_success()
         return SaveResult(changed=changed)
 
@@ -307,7 +312,7 @@ class _Saver:
             content["archived_at"] = encode_instant(facts.archived_at)
         if locator.url != self._row["repo_url"]:
             # Their keys have the old name, and requests have the new one.
-            source_state.delete_validators(self._connection, self._id, "repo")
+            package_update.delete_validators(self._connection, self._id, "repo")
         if self._followed is not None and self._followed.key != locator.key:
             self._add_previous_url(self._followed.key, locator.key)
 

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pkgharvest.catalog.columns import decode_instant, decode_required_instant, encode_instant
 from pkgharvest.catalog.database import fetch_lock
-from pkgharvest.catalog.encoding import decode_instant, decode_required_instant, encode_instant
 from pkgharvest.model.errors import CatalogError, FetchLocked, Malformed
 from pkgharvest.model.json_node import JsonNode, parse_json
 

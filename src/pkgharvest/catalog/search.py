@@ -18,8 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from pkgharvest.catalog import packages
-from pkgharvest.catalog.columns import SEARCH_WEIGHTS
-from pkgharvest.catalog.encoding import decode_instant
+from pkgharvest.catalog.columns import SEARCH_WEIGHTS, decode_instant
 from pkgharvest.model.search_text import SearchHit, fold, unique_words
 
 _NAME_COLUMNS = ("title", "slug")

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pkgharvest.catalog.encoding import decode_day, decode_instant, encode_instant, stored_locator
+from pkgharvest.catalog.columns import decode_day, decode_instant, encode_instant, stored_locator
 from pkgharvest.model.locators import Locator
 from pkgharvest.model.observations import SOURCES, FetchTarget, SourceName, Validator
 

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from pkgharvest.catalog.encoding import decode_required_instant, encode_instant
+from pkgharvest.catalog.columns import decode_required_instant, encode_instant
 from pkgharvest.model.instants import format_instant
 
 _SNAPSHOT_COLUMNS = "repo_id, stars, forks, open_issues, commits, version, downloads, status"

@@ -10,8 +10,8 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from pkgharvest.catalog.columns import decode_instant, encode_instant
 from pkgharvest.catalog.database import read_transaction
-from pkgharvest.catalog.encoding import decode_instant, encode_instant
 from pkgharvest.catalog.selection import HAS_SOURCE
 from pkgharvest.model.observations import SOURCES, SourceName
 from pkgharvest.model.package import STATUSES

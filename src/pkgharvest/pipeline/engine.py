@@ -1,6 +1,12 @@
 """The engine: targets go in, outcomes come out, many packages at once.
 
-It knows neither SQLite nor the terminal: ``write`` saves and shows what comes out.
+    plan -> repository -> index -> downloads
+                 \\          \\         \\
+                  +----------+---------+--> writer
+
+It knows neither SQLite nor the terminal: ``write`` saves and shows what comes out. What crosses a
+queue is a ``FetchTarget`` on the way in and a ``FetchOutcome`` on the way out. Both can be pickled,
+so that an ``Executor`` may run a read in another process.
 
 The stages are joined by queues. A package takes one of ``packages_at_once`` places when it enters
 the first stage and gives it back when it leaves the last. So the list of targets may be long and
@@ -14,14 +20,39 @@ last read returns.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import aclosing
-from typing import Literal
+import dataclasses
+import datetime as dt
+import signal
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Sequence,
+)
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeVar, assert_never
 
 from pkgharvest.model.clock import Clock
 from pkgharvest.model.errors import BudgetSpent, RateLimited, SourceError, TimedOut
-from pkgharvest.model.observations import Failure, FetchOutcome, FetchTarget, Skipped, SourceResult
-from pkgharvest.pipeline.stages import BackgroundStage, Executor, Stage, StageItem, found_project
+from pkgharvest.model.locators import Locator
+from pkgharvest.model.observations import (
+    Failure,
+    FetchOutcome,
+    FetchTarget,
+    ProjectResult,
+    RepositoryResult,
+    Skipped,
+    SourceName,
+    SourceResult,
+)
+from pkgharvest.sources.base import DownloadsSource, IndexSource, RepositorySource
+
+Result = TypeVar("Result")
 
 StopReason = Literal["time-budget", "request-budget", "interrupted"]
 
@@ -45,6 +76,108 @@ class StopSignal:
     async def wait(self) -> None:
         """Return when reads under way are to be skipped."""
         await self._event.wait()
+
+
+class Executor(Protocol):
+    """Runs one read of one source."""
+
+    async def read(self, source: SourceName, target: FetchTarget) -> SourceResult:
+        """Read ``source`` of ``target``.
+
+        Raises SourceError where nothing could be read, and BudgetSpent.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSet:
+    """The sources of one run."""
+
+    repositories: Callable[[Locator], RepositorySource]
+    """Returns the source that reads a repository."""
+    projects: IndexSource | None = None
+    downloads: DownloadsSource | None = None
+    """None if no service counts the downloads of the index that ``projects`` reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalExecutor:
+    """Reads in this process: each read is a coroutine of the run's own event loop."""
+
+    sources: SourceSet
+    today: dt.date
+    """The UTC day at whose start the 52 weeks end."""
+
+    async def read(self, source: SourceName, target: FetchTarget) -> SourceResult:
+        """Read ``source`` of ``target``, as ``Executor.read`` says."""
+        match source:
+            case "repo":
+                if target.locator is None:
+                    raise SourceError("the repository's URL cannot be understood")
+                repository = self.sources.repositories(target.locator)
+                return await repository.read(target, self.today)
+            case "pypi":
+                if self.sources.projects is None:
+                    raise SourceError("this run reads no package index")
+                return await self.sources.projects.read(target)
+            case "downloads":
+                if self.sources.downloads is None:
+                    raise SourceError("no service counts the downloads of this package index")
+                return await self.sources.downloads.read(target)
+            case _:
+                assert_never(source)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One step of a run: every package that has ``source`` due passes through it."""
+
+    source: SourceName
+    concurrency: int
+    """How many packages the stage reads at once."""
+    timeout_seconds: float
+    """The longest that one read may take, waits for the host included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackgroundStage:
+    """A stage for a slow host: it runs beside the others and never delays the run."""
+
+    stage: Stage
+    package_ids: Iterable[int]
+    """The packages it starts with; the index stage adds those whose project it finds."""
+    load: Callable[[int], FetchTarget | None]
+    """Read a package's target from the catalog; None if nothing is left to read."""
+    linger_seconds: Callable[[int], float]
+    """How long the stage may go on once the others are done, given how many packages are left.
+    Reads still running after that are dropped without an outcome."""
+    starts_last: bool = False
+    """Wait for the other stages, which have the first claim on a request budget."""
+
+
+@dataclass(slots=True)
+class StageItem:
+    """A package on its way through the stages."""
+
+    selected: FetchTarget
+    """As it was selected: the writer checks against this that nobody changed it meanwhile."""
+    target: FetchTarget
+    """With what earlier stages of this run have learned."""
+
+    def learn(self, outcome: FetchOutcome) -> None:
+        """Let later stages look for the project under the repository's new name, then its old."""
+        result, known = outcome.result, self.target.locator
+        facts = result.repository if isinstance(result, RepositoryResult) else None
+        if facts is not None and known is not None and facts.locator != known:
+            self.target = dataclasses.replace(
+                self.target, locator=facts.locator, previous=(known, *self.target.previous)
+            )
+
+
+def found_project(outcome: FetchOutcome) -> bool:
+    """Tell whether the index stage found a project, whose downloads nobody could ask for before."""
+    result = outcome.result
+    has_project = isinstance(result, ProjectResult) and result.project is not None
+    return has_project and outcome.target.pypi_name is None
 
 
 class Engine:
@@ -134,7 +267,7 @@ class Engine:
                 if self._stop.reason is not None or (target := next(targets, None)) is None:
                     self._places.release()
                     break
-                self._pass_on(StageItem(target), after=None)
+                self._pass_on(StageItem(target, target), after=None)
             for _ in range(self._packages_at_once):
                 await self._places.acquire()
             for worker in workers:
@@ -169,7 +302,7 @@ class Engine:
                 continue
             target = background.load(package_id)
             if target is not None:
-                outcome = await self._outcome(background.stage, StageItem(target))
+                outcome = await self._outcome(background.stage, StageItem(target, target))
                 self._outcomes.put_nowait(outcome)
         self._backlog.put_nowait(None)  # the end is for the other workers too
 
@@ -225,3 +358,46 @@ def _first(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
+
+
+# ── the event loop ──
+
+
+def run_loop(work: Coroutine[object, object, Result]) -> Result:
+    """Run ``work`` to its end, as ``asyncio.run`` does, without waiting for busy threads.
+
+    Host names are looked up in threads. Without a network a resolver may take half a minute, which
+    is too long for a user who has pressed Ctrl-C.
+    """
+    with asyncio.Runner() as runner:
+        runner.get_loop().set_default_executor(_AbandonedThreads())
+        return runner.run(work)
+
+
+@contextmanager
+def stopped_by(signals: Iterable[signal.Signals], stop: StopSignal) -> Iterator[None]:
+    """Let ``signals`` stop the run cleanly within the block. Call it inside the event loop.
+
+    A signal that the parent process ignored stays ignored: shells start background jobs with
+    SIGINT ignored, and Ctrl-C in the foreground is not meant for them.
+    """
+    loop = asyncio.get_running_loop()
+    handlers = {
+        number: handler
+        for number in signals
+        if (handler := signal.getsignal(number)) is not signal.SIG_IGN
+    }
+    for number in handlers:
+        loop.add_signal_handler(number, stop.stop, "interrupted")
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, handler)  # asyncio would leave the system's default
+
+
+class _AbandonedThreads(ThreadPoolExecutor):
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Start nothing else, and do not wait for what is running."""
+        super().shutdown(wait=False, cancel_futures=True)

@@ -13,19 +13,24 @@ from collections.abc import Iterator
 
 from pkgharvest.catalog import database, runs, selection
 from pkgharvest.catalog.database import fetch_lock
-from pkgharvest.catalog.source_state import Backoff
+from pkgharvest.catalog.package_update import Backoff
 from pkgharvest.model.clock import Clock
 from pkgharvest.model.events import RunFinished, RunStarted
 from pkgharvest.model.instants import utc_day
 from pkgharvest.model.observations import SOURCES, FetchTarget
-from pkgharvest.pipeline.engine import Engine, StopSignal
-from pkgharvest.pipeline.executors.local import LocalExecutor
+from pkgharvest.pipeline.engine import (
+    BackgroundStage,
+    Engine,
+    LocalExecutor,
+    Stage,
+    StopSignal,
+    run_loop,
+    stopped_by,
+)
 from pkgharvest.pipeline.options import FetchOptions, RunContext
 from pkgharvest.pipeline.plan import FetchPlan, make_plan, resolve_options
 from pkgharvest.pipeline.report import RunCounters, RunReport, Stopped
-from pkgharvest.pipeline.runner import run_loop, stopped_by
 from pkgharvest.pipeline.sources import Services, open_sources
-from pkgharvest.pipeline.stages import BackgroundStage, Stage
 from pkgharvest.pipeline.writer import OutcomeWriter, Writer
 from pkgharvest.settings.load import cache_directory
 from pkgharvest.transport.client import Client, open_client
@@ -73,12 +78,10 @@ async def afetch(options: FetchOptions, context: RunContext) -> RunReport:
     """Do what ``fetch`` does, inside a running event loop."""
     path = context.settings.db_path
     options, clock, archive = resolve_options(options, context)
-    first, most = context.settings.backoff
     if options.record is not None:
         ensure_writable(options.record)
     with database.open_writer(path) as connection, fetch_lock(path):
-        backoff = Backoff(first=first, most=most)
-        return await _Run(options, context, connection, clock, archive, backoff).run()
+        return await _Run(options, context, connection, clock, archive).run()
 
 
 class _Run:
@@ -91,14 +94,12 @@ class _Run:
         connection: sqlite3.Connection,
         clock: Clock,
         archive: HarArchive | None,
-        backoff: Backoff,
     ) -> None:
         self._options = options
         self._context = context
         self._connection = connection
         self._clock = clock
         self._archive = archive
-        self._backoff = backoff
         self._started = clock.now()
         self._ends_at = (
             None
@@ -117,10 +118,16 @@ class _Run:
         counters = RunCounters(selected=len(plan.selected))
         async with self._open_client() as client:
             with stopped_by(self._context.stop_signals, self._stop), self._stopped_by_time():
-                run_id = await self._writer.save(lambda: self._begin(plan))
-                if run_id is None:
-                    report = self._report(counters, client)
-                else:
+                run_id = await self._writer.save(
+                    lambda: runs.begin_run(
+                        self._connection,
+                        self._started,
+                        whole=options.is_whole,
+                        partial=options.is_partial,
+                        continues=next(iter(plan.continues), None),
+                    )
+                )
+                if run_id is not None:
                     try:
                         await self._fetch(plan, client, run_id, counters)
                     finally:
@@ -128,9 +135,18 @@ class _Run:
                             asked = client.metrics.report().by_host
                             client.recorder.discard_hosts(self._services.forges_besides(asked))
                             client.recorder.write(options.record)
-                    report = self._report(counters, client)
+                report = self._report(counters, client)
+                if run_id is not None:
                     # Where this is given up, the run has no end and the next one continues it.
-                    await self._writer.save(lambda: self._end(run_id, report))
+                    await self._writer.save(
+                        lambda: runs.end_run(
+                            self._connection,
+                            run_id,
+                            report.finished,
+                            stopped=report.stopped,
+                            report=json.dumps(report.to_dict()),
+                        )
+                    )
         listener(RunFinished(stopped=report.stopped))
         return report
 
@@ -150,10 +166,9 @@ class _Run:
         )
         at_once = _packages_at_once(options, batches=batches)
         timeout = _SOURCE_TIMEOUT_SECONDS + (_MAX_QUOTA_WAIT_SECONDS if options.wait else 0)
-        stages = {
-            source: Stage(source=source, concurrency=at_once, timeout_seconds=timeout)
-            for source in SOURCES
-        }
+        stages = [
+            Stage(source=source, concurrency=at_once, timeout_seconds=timeout) for source in SOURCES
+        ]
         background = None
         if "downloads" in options.sources and options.sources != ("downloads",):
             background = BackgroundStage(
@@ -168,22 +183,21 @@ class _Run:
                 starts_last=options.request_budget is not None,
             )
         engine = Engine(
-            tuple(stages.values()),
+            stages,
             LocalExecutor(sources, utc_day(self._started)),
             clock=self._clock,
             stop=self._stop,
             packages_at_once=at_once,
             background=background,
         )
+        first, most = self._context.settings.backoff
         writer = OutcomeWriter(
             self._writer,
-            self._connection,
             run_id=run_id,
             options=options,
-            backoff=self._backoff,
+            backoff=Backoff(first=first, most=most),
             counters=counters,
             listener=self._context.listener,
-            stop=self._stop,
             reads_with_git=self._services.reads_with_git,
         )
         await engine.run(selection.fetch_targets(self._connection, plan.packages), writer.write)
@@ -212,26 +226,6 @@ class _Run:
             request_budget=options.request_budget,
             archive=self._archive,
             record=None if options.record is None else self._services.recorded_urls(),
-        )
-
-    # ── rows of the run ──
-
-    def _begin(self, plan: FetchPlan) -> int:
-        return runs.begin_run(
-            self._connection,
-            self._started,
-            whole=self._options.is_whole,
-            partial=self._options.is_partial,
-            continues=plan.continues[0] if plan.continues else None,
-        )
-
-    def _end(self, run_id: int, report: RunReport) -> None:
-        runs.end_run(
-            self._connection,
-            run_id,
-            report.finished,
-            stopped=report.stopped,
-            report=json.dumps(report.to_dict()),
         )
 
     # ── downloads ──

@@ -17,7 +17,7 @@ from pkgharvest.model.errors import LocatorError, NotFound, NotRecorded
 from pkgharvest.model.locators import Locator
 from pkgharvest.model.observations import Activity, FetchTarget, RepositoryResult
 from pkgharvest.model.origin import Origin
-from pkgharvest.pipeline.executors.local import SourceSet
+from pkgharvest.pipeline.engine import SourceSet
 from pkgharvest.pipeline.options import FetchOptions
 from pkgharvest.settings.hosts import ForgeHost, HostTable, clean_url
 from pkgharvest.settings.load import PYPI_URL, Setting, Settings

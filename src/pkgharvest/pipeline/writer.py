@@ -12,19 +12,19 @@ import datetime as dt
 import sqlite3
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from pkgharvest.catalog import database, results, snapshots
+from pkgharvest.catalog.package_update import Backoff
 from pkgharvest.catalog.results import SaveResult
-from pkgharvest.catalog.source_state import Backoff
 from pkgharvest.model.errors import CatalogBusy
 from pkgharvest.model.events import DownloadsQueued, Listener, SourceFinished
 from pkgharvest.model.locators import Locator
 from pkgharvest.model.observations import Failure, FetchOutcome, RepositoryResult, Skipped
-from pkgharvest.pipeline.engine import StopSignal
+from pkgharvest.pipeline.engine import StopSignal, found_project
 from pkgharvest.pipeline.options import FetchOptions
 from pkgharvest.pipeline.report import RunCounters
-from pkgharvest.pipeline.stages import found_project
 
 Result = TypeVar("Result")
 
@@ -41,8 +41,8 @@ class Writer:
     """The transactions of one run, one after another."""
 
     def __init__(self, connection: sqlite3.Connection, stop: StopSignal) -> None:
-        self._connection = connection
-        self._stop = stop
+        self.connection = connection
+        self.stop = stop
         self._give_up_at: float | None = None
         """When a stopped run waits no longer, on the monotonic clock."""
         database.set_busy_timeout(connection, _BLOCKING_WAIT_SECONDS)
@@ -56,7 +56,7 @@ class Writer:
         deadline = time.monotonic() + database.BUSY_SECONDS
         while True:
             try:
-                with database.transaction(self._connection):
+                with database.transaction(self.connection):
                     return work()
             except CatalogBusy:
                 now = time.monotonic()
@@ -73,77 +73,60 @@ class Writer:
             return
         try:
             async with asyncio.timeout(_RETRY_SECONDS):
-                await self._stop.wait()
+                await self.stop.wait()
         except TimeoutError:
             return
         # There may be much left to save, and no try may cost time any more.
-        database.set_busy_timeout(self._connection, 0)
+        database.set_busy_timeout(self.connection, 0)
         self._give_up_at = time.monotonic() + _GRACE_SECONDS
 
 
+@dataclass(frozen=True, slots=True)
 class OutcomeWriter:
     """Saves the outcomes of a fetch, counts them, and reports them to the listener."""
 
-    def __init__(
-        self,
-        writer: Writer,
-        connection: sqlite3.Connection,
-        *,
-        run_id: int,
-        options: FetchOptions,
-        backoff: Backoff,
-        counters: RunCounters,
-        listener: Listener,
-        stop: StopSignal,
-        reads_with_git: Callable[[Locator], bool],
-    ) -> None:
-        self._writer = writer
-        self._connection = connection
-        self._run_id = run_id
-        self._options = options
-        self._backoff = backoff
-        self._counters = counters
-        self._listener = listener
-        self._stop = stop
-        self._reads_with_git = reads_with_git
+    writer: Writer
+    run_id: int
+    options: FetchOptions
+    backoff: Backoff
+    counters: RunCounters
+    listener: Listener
+    reads_with_git: Callable[[Locator], bool]
+    """Whether the host of a repository is read with git alone."""
 
     async def write(self, outcome: FetchOutcome) -> None:
         """Save ``outcome`` in one transaction. Raises CatalogError."""
-        saved = await self._writer.save(lambda: self._save(outcome))
+        saved = await self.writer.save(lambda: self._save(outcome))
         if saved is None:
             outcome, saved = self._unsaved(outcome), SaveResult(changed=False)
-        self._counters.count(outcome, saved)
-        self._counters.read_with_git += self._was_read_with_git(outcome)
-        self._listener(
-            SourceFinished(outcome=outcome, changed=saved.changed, failure=saved.failure)
-        )
-        if "downloads" in self._options.sources and found_project(outcome):
-            self._listener(DownloadsQueued(downloads=1))
+        self.counters.count(outcome, saved)
+        self.counters.read_with_git += self._was_read_with_git(outcome)
+        self.listener(SourceFinished(outcome=outcome, changed=saved.changed, failure=saved.failure))
+        if "downloads" in self.options.sources and found_project(outcome):
+            self.listener(DownloadsQueued(downloads=1))
 
     def _save(self, outcome: FetchOutcome) -> SaveResult:
-        if self._options.as_of is not None:
-            return self._save_as_of(outcome, self._options.as_of)
-        saved = results.save_outcome(self._connection, outcome, self._run_id, self._backoff)
-        snapshots.take_snapshot(self._connection, outcome.target.package_id, self._run_id)
+        if self.options.as_of is not None:
+            return self._save_as_of(outcome, self.options.as_of)
+        saved = results.save_outcome(self.writer.connection, outcome, self.run_id, self.backoff)
+        snapshots.take_snapshot(self.writer.connection, outcome.target.package_id, self.run_id)
         return saved
 
     def _save_as_of(self, outcome: FetchOutcome, instant: dt.datetime) -> SaveResult:
-        match outcome.result:
-            case RepositoryResult(activity=past) if past is not None:
-                results.save_as_of(self._connection, outcome.target, past, instant)
-                return SaveResult(changed=True)
-            case Failure() as failure:
-                return SaveResult(changed=False, failure=failure)
-            case _:
-                return SaveResult(changed=False)
+        result = outcome.result
+        past = result.activity if isinstance(result, RepositoryResult) else None
+        if past is not None:
+            results.save_as_of(self.writer.connection, outcome.target, past, instant)
+        failure = result if isinstance(result, Failure) else None
+        return SaveResult(changed=past is not None, failure=failure)
 
     def _unsaved(self, outcome: FetchOutcome) -> FetchOutcome:
         """Return what to report of an outcome that could not be saved before the run ended."""
         if isinstance(outcome.result, Skipped):
             return outcome
-        assert self._stop.reason is not None
+        assert self.writer.stop.reason is not None
         message = "the run was stopped before this was saved"
-        skipped = Skipped(reason=self._stop.reason, message=message)
+        skipped = Skipped(reason=self.writer.stop.reason, message=message)
         return dataclasses.replace(outcome, result=skipped)
 
     def _was_read_with_git(self, outcome: FetchOutcome) -> bool:
@@ -151,6 +134,6 @@ class OutcomeWriter:
         locator = outcome.target.locator
         if outcome.source != "repo" or locator is None or locator.is_local:
             return False
-        by_git = self._reads_with_git(locator) or self._options.history == "git"
+        by_git = self.reads_with_git(locator) or self.options.history == "git"
         was_read = not isinstance(outcome.result, Skipped)
-        return was_read and (by_git or self._options.as_of is not None)
+        return was_read and (by_git or self.options.as_of is not None)

@@ -17,9 +17,7 @@ from pkgharvest.model.observations import (
     Skipped,
 )
 from pkgharvest.model.origin import Origin
-from pkgharvest.pipeline.engine import Engine, StopSignal
-from pkgharvest.pipeline.executors.local import LocalExecutor, SourceSet
-from pkgharvest.pipeline.stages import Stage
+from pkgharvest.pipeline.engine import Engine, LocalExecutor, SourceSet, Stage, StopSignal
 from pkgharvest.sources.github.graphql_source import GitHubGraphqlSource
 from pkgharvest.transport.client import open_client
 from pkgharvest.transport.credentials import Credentials

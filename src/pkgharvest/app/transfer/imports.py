@@ -17,13 +17,13 @@ from pkgharvest.api_v4 import decode
 from pkgharvest.app.transfer import documents
 from pkgharvest.app.transfer.documents import DocumentPart
 from pkgharvest.catalog import database
-from pkgharvest.catalog.transfer import api_import, dump, restore
+from pkgharvest.catalog.transfer import api_import, dump
 from pkgharvest.catalog.transfer.upsert import NOUNS, UpsertOutcome, UpsertResult
 from pkgharvest.model.clock import Clock
 from pkgharvest.model.errors import Conflict, Malformed
 from pkgharvest.model.events import Listener
 from pkgharvest.model.json_node import JsonNode
-from pkgharvest.pipeline.runner import run_loop
+from pkgharvest.pipeline.engine import run_loop
 from pkgharvest.transport.client import open_client
 from pkgharvest.transport.credentials import Credentials
 
@@ -186,7 +186,7 @@ class _Batches:
             line = self._reader.read(node)
             if line is None:
                 return None
-            upserted = restore.restore_line(connection, line, self._now)
+            upserted = dump.restore_line(connection, line, self._now)
             kind, slug = NOUNS[line.table], line.slug
         else:
             resource = decode.decode_resource(node)

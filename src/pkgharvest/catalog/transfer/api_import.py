@@ -11,16 +11,17 @@ import json
 import sqlite3
 
 from pkgharvest.api_v4.decode import Resource, parse_project_name
-from pkgharvest.catalog import source_state
-from pkgharvest.catalog.columns import PACKAGE_COLUMNS, empty_values
-from pkgharvest.catalog.database import Table, find_row, insert_row, update_row
-from pkgharvest.catalog.encoding import (
+from pkgharvest.catalog import package_update
+from pkgharvest.catalog.columns import (
+    PACKAGE_COLUMNS,
     decode_instant,
     decode_strings,
+    empty_values,
     encode_instant,
     encode_list,
     stored_locator,
 )
+from pkgharvest.catalog.database import Table, find_row, insert_row, update_row
 from pkgharvest.catalog.package_update import (
     locator_columns,
     project_name_columns,
@@ -250,8 +251,8 @@ class _PackageImport:
             return
         self._columns |= empty_values("repository", "repository_state", unpublished_only=True)
         self._connection.execute("DELETE FROM commit_days WHERE package_id = ?", (self._id,))
-        source_state.delete_validators(self._connection, self._id, "repo")
-        source_state.clear_source_state(self._connection, self._id, "repo")
+        package_update.delete_validators(self._connection, self._id, "repo")
+        package_update.clear_source_state(self._connection, self._id, "repo")
         if self._row["repo_key"] is not None:
             self._connection.execute(
                 "INSERT OR REPLACE INTO previous_urls (package_id, url, key, until)"
@@ -285,8 +286,8 @@ class _PackageImport:
             )
             self._connection.execute("DELETE FROM versions WHERE package_id = ?", (self._id,))
             for source in ("pypi", "downloads"):
-                source_state.delete_validators(self._connection, self._id, source)
-                source_state.clear_source_state(self._connection, self._id, source)
+                package_update.delete_validators(self._connection, self._id, source)
+                package_update.clear_source_state(self._connection, self._id, source)
 
     # ── what a fetch fills too ──
 
@@ -342,8 +343,8 @@ class _PackageImport:
     def _invalidate(self, changed: dict[str, object]) -> None:
         """Make the next fetch read again what the record changed; a 304 would keep it."""
         if not changed.keys().isdisjoint(_VALIDATED_COLUMNS):
-            source_state.delete_validators(self._connection, self._id, "repo")
+            package_update.delete_validators(self._connection, self._id, "repo")
             changed |= {"contributors_read": None, "head": None}
         if "pypi_version" in changed:
-            source_state.delete_validators(self._connection, self._id, "pypi")
+            package_update.delete_validators(self._connection, self._id, "pypi")
             changed["pypi_serial"] = None

@@ -1,1 +1,0 @@
-"""Where a stage's reads run: in this process (``local``), later in others."""
