@@ -62,7 +62,7 @@ def make(path: Path, count: int) -> None:
             ):
                 every = (row for n in range(1, count + 1) for row in rows(n, now))
                 _fill(connection, table, columns, every)
-            package_update.refresh_all_scores(connection)
+            package_update.refresh_scores(connection)
 
 
 def name(number: int) -> str:

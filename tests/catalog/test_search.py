@@ -30,7 +30,7 @@ def put(cat: OpenCatalog, name: str, **columns: object) -> int:
     number = cat.add(f"octo/{name}")
     for column, value in columns.items():
         cat.connection.execute(f"UPDATE packages SET {column} = ? WHERE id = ?", (value, number))
-    package_update.refresh_score(cat.connection, number)
+    package_update.refresh_scores(cat.connection, [number])
     return number
 
 

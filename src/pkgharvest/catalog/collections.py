@@ -8,7 +8,7 @@ import datetime as dt
 import re
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from pkgharvest.catalog import edits, lookup, package_update
@@ -216,7 +216,7 @@ def remove_collection(
 def _set_modified(
     connection: sqlite3.Connection,
     table: Literal["packages", "grids"],
-    ids: Collection[int],
+    ids: Sequence[int],
     now: dt.datetime,
 ) -> None:
     connection.executemany(
@@ -224,8 +224,7 @@ def _set_modified(
         [(encode_instant(now), number) for number in ids],
     )
     if table == "packages":
-        for number in ids:  # a score may depend on modified
-            package_update.refresh_score(connection, number)
+        package_update.refresh_scores(connection, ids)  # they may depend on modified
 
 
 def _find_id(connection: sqlite3.Connection, kind: CollectionTable, slug: str) -> int | None:

@@ -350,7 +350,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         if 0 < version < SCHEMA_VERSION:
             from pkgharvest.catalog import package_update  # noqa: PLC0415 - brings packaging
 
-            package_update.refresh_all_scores(connection)
+            package_update.refresh_scores(connection)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 

@@ -13,10 +13,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, get_args
 
-from pkgharvest.catalog import lookup, package_update
+from pkgharvest.catalog import lookup
 from pkgharvest.catalog.columns import (
     decode_strings,
-    empty_values,
     encode_instant,
     encode_list,
     stored_locator,
@@ -272,9 +271,11 @@ class _Editor:
         self._locator = locator
         self._changed.add("repo")
         self._update.content |= {"repo_url": locator.url, **locator_columns(locator)}
-        package_update.delete_validators(self._connection, self._id, "repo")
+        self._update.delete_validators("repo")
         if locator.key != self._row["repo_key"]:
-            self._clear_repository()
+            self._update.clear_repository()
+            self._update.set_participants([])
+            self._update.delete_rows("previous_urls")
 
     def set_names(self) -> None:
         """Set or reset title and slug."""
@@ -382,18 +383,6 @@ class _Editor:
     def _has_new_repository(self) -> bool:
         before = self._row["repo_key"]
         return bool(self._update.content.get("repo_key", before) != before)
-
-    def _clear_repository(self) -> None:
-        """Clear everything known of the previous repository, its renames included."""
-        self._update.content |= empty_values("repository")
-        self._update.state |= empty_values("repository_state")
-        self._update.replace_rows("participants", ("name", "commits"), [])
-        for table in ("commit_days", "previous_urls"):
-            self._connection.execute(
-                f"DELETE FROM {table} WHERE package_id = ?",  # noqa: S608 - our own names
-                (self._id,),
-            )
-        package_update.clear_source_state(self._connection, self._id, "repo")
 
     def _change_project(self, name: str | None) -> None:
         """Clear everything known of the previous project, and set the name of the next."""

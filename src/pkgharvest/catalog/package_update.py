@@ -9,6 +9,7 @@ Which sources a run picks is decided in ``selection``.
 """
 
 import datetime as dt
+import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from pkgharvest.catalog.columns import (
     empty_values,
     encode_instant,
 )
-from pkgharvest.catalog.database import update_row
+from pkgharvest.catalog.database import insert_row, update_row
 from pkgharvest.model.errors import ErrorKind
 from pkgharvest.model.locators import Locator, normalize_name
 from pkgharvest.model.observations import Failure, SourceName, Validator
@@ -34,9 +35,9 @@ class PackageUpdate:
     """The pending changes of one package; ``write`` stores them in its columns."""
 
     def __init__(self, connection: sqlite3.Connection, row: sqlite3.Row, at: dt.datetime) -> None:
-        self._connection = connection
-        self._row = row
-        self._id = int(row["id"])
+        self.connection = connection
+        self.row = row
+        self.id = int(row["id"])
         self.at = str(encode_instant(at))
         self.content: dict[str, object] = {}
         """Columns that the record shows: changing one of them changes ``modified``."""
@@ -53,58 +54,125 @@ class PackageUpdate:
     ) -> None:
         """Replace the package's rows of ``table``, in this order, if they differ."""
         names = ", ".join(columns)
-        stored = self._connection.execute(
+        stored = self.connection.execute(
             f"SELECT {names} FROM {table} WHERE package_id = ? ORDER BY position",  # noqa: S608
-            (self._id,),
+            (self.id,),
         )
         if [tuple(row) for row in stored] == rows:
             return
         self.has_changed = True
-        self._connection.execute(
-            f"DELETE FROM {table} WHERE package_id = ?",  # noqa: S608
-            (self._id,),
-        )
-        self._connection.executemany(
+        self.delete_rows(table)
+        self.connection.executemany(
             f"INSERT INTO {table} (package_id, position, {names})"  # noqa: S608
             f" VALUES (?, ?{', ?' * len(columns)})",
-            [(self._id, position, *row) for position, row in enumerate(rows)],
+            [(self.id, position, *row) for position, row in enumerate(rows)],
         )
 
-    def clear_project(self) -> None:
-        """Clear everything known of the PyPI project but its name."""
-        self.content |= empty_values("project")
+    def set_participants(self, people: Sequence[tuple[str, int]]) -> None:
+        """Replace the participants: names and numbers of commits."""
+        self.replace_rows("participants", ("name", "commits"), people)
+        self.content["participant_names"] = "\n".join(name for name, _ in people)
+
+    def clear_repository(self, *, unpublished_only: bool = False) -> None:
+        """Clear everything known of the repository but its location and its participants.
+
+        ``unpublished_only``: leave what records of the API v4 state.
+        """
+        self.content |= empty_values("repository", unpublished_only=unpublished_only)
+        self.state |= empty_values("repository_state", unpublished_only=unpublished_only)
+        self.delete_rows("commit_days")
+        self.forget_source("repo")
+
+    def clear_project(self, *, unpublished_only: bool = False) -> None:
+        """Clear everything known of the PyPI project but its name; see ``clear_repository``."""
+        self.content |= empty_values("project", unpublished_only=unpublished_only)
         self.replace_rows("versions", RELEASE_COLUMNS, [])
         self.clear_project_state()
-        clear_source_state(self._connection, self._id, "pypi")
+        self.forget_source("pypi")
         self.clear_downloads()
 
     def clear_project_state(self) -> None:
         """Make the next fetch read the whole PyPI project again."""
         self.state |= empty_values("project_state")
-        delete_validators(self._connection, self._id, "pypi")
+        self.delete_validators("pypi")
 
     def clear_downloads(self) -> None:
         """Clear the download counts, because they are another project's."""
         self.state |= empty_values("downloads")
-        delete_validators(self._connection, self._id, "downloads")
-        clear_source_state(self._connection, self._id, "downloads")
+        self.forget_source("downloads")
+
+    def add_previous_url(self, key: str) -> None:
+        """Record that the package followed the repository ``key`` until now."""
+        self.connection.execute(
+            "INSERT OR REPLACE INTO previous_urls (package_id, url, key, until)"
+            " VALUES (?, ?, ?, ?)",
+            (self.id, self.row["repo_url"], key, self.at),
+        )
+
+    def had_previous_url(self, key: str | None) -> bool:
+        """Tell whether the package followed the repository ``key`` under a previous name."""
+        query = "SELECT 1 FROM previous_urls WHERE package_id = ? AND key = ?"
+        return self.connection.execute(query, (self.id, key)).fetchone() is not None
+
+    def delete_rows(self, table: str) -> None:
+        """Delete the package's rows of ``table``."""
+        self.connection.execute(
+            f"DELETE FROM {table} WHERE package_id = ?",  # noqa: S608 - our own names
+            (self.id,),
+        )
+
+    def forget_source(self, source: SourceName) -> None:
+        """Forget all attempts, as if the source had never been fetched."""
+        self.delete_validators(source)
+        self.connection.execute(
+            "DELETE FROM fetches WHERE package_id = ? AND source = ?", (self.id, source)
+        )
+
+    def delete_validators(self, source: SourceName) -> None:
+        """Delete the validators, so that the next fetch reads the whole source again."""
+        self.connection.execute(
+            "DELETE FROM validators WHERE package_id = ? AND source = ?", (self.id, source)
+        )
+
+    def store_validators(self, source: SourceName, validators: Iterable[Validator]) -> None:
+        """Store the validators of what was just read, replacing those of the same paths."""
+        for validator in validators:
+            # A path is one resource; its query moves with the window of commits.
+            path = validator.key.partition("?")[0]
+            self.connection.execute(
+                "DELETE FROM validators WHERE package_id = ? AND source = ?"
+                " AND (key = ? OR substr(key, 1, ?) = ?)",
+                (self.id, source, path, len(path) + 1, path + "?"),
+            )
+            if validator.etag is not None or validator.last_modified is not None:
+                columns = {
+                    "package_id": self.id,
+                    "source": source,
+                    "key": validator.key,
+                    "etag": validator.etag,
+                    "last_modified": validator.last_modified,
+                    "parser": validator.parser,
+                }
+                insert_row(self.connection, "validators", columns)
+
+    def changed_content(self) -> dict[str, object]:
+        """Return the columns of ``content`` that differ from the stored ones."""
+        return {name: value for name, value in self.content.items() if value != self.row[name]}
 
     def write(self) -> None:
         """Write the changed columns, and ``modified`` if the content has changed."""
-        changed = {
-            column: value for column, value in self.content.items() if value != self._row[column]
-        }
+        changed = self.changed_content()
         self.has_changed = self.has_changed or bool(changed)
         if self.has_changed:
             # The clock of a replay is in the past; a later modification stays.
-            changed["modified"] = max(self.at, self._row["modified"])
+            changed["modified"] = max(self.at, self.row["modified"])
         if columns := changed | self.state:
             # Computed from the row as it will be: reading it again would cost a statement a save.
-            columns["score"] = row_score(dict(self._row) | columns)
-            update_row(self._connection, "packages", self._id, columns)
+            columns["score"] = _row_score(dict(self.row) | columns)
+            update_row(self.connection, "packages", self.id, columns)
 
 
-def locator_columns(locator: Locator | None) -> dict[str, object]:
+def locator_columns(locator: Locator | None) -> dict[str, str | None]:
     """Return the columns that say where the repository is."""
     return {
         "repo_key": None if locator is None else locator.key,
@@ -112,12 +180,12 @@ def locator_columns(locator: Locator | None) -> dict[str, object]:
     }
 
 
-def project_name_columns(name: str | None) -> dict[str, object]:
+def project_name_columns(name: str | None) -> dict[str, str | None]:
     """Return the columns that say which PyPI project it is."""
     return {"pypi_name": name, "pypi_key": None if name is None else normalize_name(name)}
 
 
-def row_score(columns: Mapping[str, Any]) -> int:
+def _row_score(columns: Mapping[str, Any]) -> int:
     """Return the score of a package with these columns."""
     at = decode_instant(columns["last_fetched"]) or decode_required_instant(columns["modified"])
     classifiers = decode_strings(columns["pypi_classifiers"])
@@ -129,20 +197,16 @@ def row_score(columns: Mapping[str, Any]) -> int:
     ).score
 
 
-def refresh_score(connection: sqlite3.Connection, package_id: int) -> None:
-    """Compute the score of a package again, after its columns changed."""
-    _refresh_scores(connection, "SELECT * FROM packages WHERE id = ?", package_id)
-
-
-def refresh_all_scores(connection: sqlite3.Connection) -> None:
-    """Compute the scores of all packages again."""
-    _refresh_scores(connection, "SELECT * FROM packages")
-
-
-def _refresh_scores(connection: sqlite3.Connection, query: str, *values: int) -> None:
+def refresh_scores(connection: sqlite3.Connection, ids: Sequence[int] | None = None) -> None:
+    """Compute the scores of these packages again, after their columns changed; None for all."""
+    condition = "" if ids is None else "WHERE id IN (SELECT value FROM json_each(:ids))"
     cursor = connection.cursor()
     cursor.row_factory = sqlite3.Row
-    scores = [(row_score(dict(row)), row["id"]) for row in cursor.execute(query, values)]
+    rows = cursor.execute(
+        f"SELECT * FROM packages {condition}",  # noqa: S608 - fixed pieces
+        {"ids": json.dumps(ids)},
+    )
+    scores = [(_row_score(dict(row)), row["id"]) for row in rows]
     connection.executemany("UPDATE packages SET score = ? WHERE id = ?", scores)
 
 
@@ -263,48 +327,3 @@ class Attempt:
             """,
             self._values | {"message": message},
         )
-
-
-def clear_source_state(connection: sqlite3.Connection, package_id: int, source: SourceName) -> None:
-    """Forget all attempts, as if the source had never been fetched."""
-    connection.execute(
-        "DELETE FROM fetches WHERE package_id = ? AND source = ?", (package_id, source)
-    )
-
-
-def store_validators(
-    connection: sqlite3.Connection,
-    package_id: int,
-    source: SourceName,
-    validators: Iterable[Validator],
-) -> None:
-    """Store the validators of the data that was just read, replacing those of the same paths."""
-    for validator in validators:
-        # A path is one resource; its query moves with the window of commits.
-        path = validator.key.partition("?")[0]
-        connection.execute(
-            "DELETE FROM validators WHERE package_id = ? AND source = ?"
-            " AND (key = ? OR substr(key, 1, ?) = ?)",
-            (package_id, source, path, len(path) + 1, path + "?"),
-        )
-        if validator.etag is None and validator.last_modified is None:
-            continue
-        connection.execute(
-            "INSERT INTO validators (package_id, source, key, etag, last_modified, parser)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                package_id,
-                source,
-                validator.key,
-                validator.etag,
-                validator.last_modified,
-                validator.parser,
-            ),
-        )
-
-
-def delete_validators(connection: sqlite3.Connection, package_id: int, source: SourceName) -> None:
-    """Delete the validators, so that the next fetch reads the whole source again."""
-    connection.execute(
-        "DELETE FROM validators WHERE package_id = ? AND source = ?", (package_id, source)
-    )

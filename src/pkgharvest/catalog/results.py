@@ -16,7 +16,6 @@ modules.
 
 import datetime as dt
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -28,12 +27,11 @@ from pkgharvest.catalog.columns import (
     encode_list,
     stored_locator,
 )
-from pkgharvest.catalog.database import find_row, update_row
+from pkgharvest.catalog.database import find_row
 from pkgharvest.catalog.package_update import (
     PackageUpdate,
     locator_columns,
     project_name_columns,
-    refresh_score,
 )
 from pkgharvest.model import activity
 from pkgharvest.model.errors import RateLimited
@@ -41,7 +39,6 @@ from pkgharvest.model.instants import utc_day
 from pkgharvest.model.locators import normalize_name
 from pkgharvest.model.observations import (
     Activity,
-    Contributor,
     DownloadsResult,
     Failure,
     FetchOutcome,
@@ -120,9 +117,10 @@ def save_as_of(
         "commit_count": past.commit_count,
         "head": None,
     }
-    update_row(connection, "packages", target.package_id, columns)
-    refresh_score(connection, target.package_id)
-    package_update.delete_validators(connection, target.package_id, "repo")
+    update = PackageUpdate(connection, row, instant)
+    update.state |= columns
+    update.write()
+    update.delete_validators("repo")
 
 
 def _is_outdated(connection: sqlite3.Connection, row: sqlite3.Row, outcome: FetchOutcome) -> bool:
@@ -191,18 +189,13 @@ class _Saver:
         if self._source != "repo":
             return SaveResult(changed=False, failure=failure)
         before: Status = self._row["status"]
-        match failure.kind:
-            case "gone":
-                self._update.content["status"] = "gone"
-            case "blocked":
-                self._update.content["status"] = "blocked"
-                # The host may also say so by a flag of the repository. A 304 has no flags, so
-                # the repository must be read in full once it is back.
-                package_update.delete_validators(self._connection, self._id, "repo")
-            case "not_found" if not_found >= _MAX_NOT_FOUND:
-                self._update.content["status"] = "gone"
-            case _:
-                pass
+        if failure.kind == "gone" or not_found >= _MAX_NOT_FOUND:
+            self._update.content["status"] = "gone"
+        if failure.kind == "blocked":
+            self._update.content["status"] = "blocked"
+            # The host may also say so by a flag of the repository. A 304 has no flags, so the
+            # repository must be read in full once it is back.
+            self._update.delete_validators("repo")
         self._update.write()
         is_known = (before == "gone" and failure.kind in {"not_found", "gone"}) or (
             before == "blocked" and failure.kind == "blocked"
@@ -220,7 +213,9 @@ class _Saver:
         if result.activity is not None:
             self._set_activity(result.activity)
         if result.contributors is not None:
-            self._set_contributors(result.contributors)
+            self._update.set_participants(
+                [(person.name, person.commits) for person in result.contributors]
+            )
         if result.contributors_asked:
             self._update.state["contributors_read"] = self._update.at
         self._move_window(result)
@@ -228,7 +223,7 @@ class _Saver:
             self._update.state["last_fetched"] = self._update.at
         self._update.content["status"] = self._next_status(result)
         self._update.write()
-        package_update.store_validators(self._connection, self._id, "repo", result.validators)
+        self._update.store_validators(self._source, result.validators)
         if problem is None:
             return self._save_success()
         if isinstance(problem, RateLimited):
@@ -244,11 +239,11 @@ class _Saver:
             self._update.state["pypi_serial"] = result.serial
         if result.project is not None:
             self._set_project(result.project)
-            package_update.delete_validators(self._connection, self._id, "pypi")
+            self._update.delete_validators("pypi")
         if not self._row["repo_url"]:
             self._update.state["last_fetched"] = self._update.at
         self._update.write()
-        package_update.store_validators(self._connection, self._id, "pypi", result.validators)
+        self._update.store_validators(self._source, result.validators)
         return self._save_success()
 
     def save_downloads(self, result: DownloadsResult) -> SaveResult:
@@ -262,9 +257,9 @@ class _Saver:
             counts = encode_facts("downloads", result.downloads)
             changed = any(self._row[column] != count for column, count in counts.items())
             self._update.state |= counts
-            package_update.delete_validators(self._connection, self._id, "downloads")
+            self._update.delete_validators("downloads")
         self._update.write()
-        package_update.store_validators(self._connection, self._id, "downloads", result.validators)
+        self._update.store_validators(self._source, result.validators)
         self._attempt.record_success()
         return SaveResult(changed=changed)
 
@@ -312,19 +307,13 @@ class _Saver:
             content["archived_at"] = encode_instant(facts.archived_at)
         if locator.url != self._row["repo_url"]:
             # Their keys have the old name, and requests have the new one.
-            package_update.delete_validators(self._connection, self._id, "repo")
+            self._update.delete_validators("repo")
         if self._followed is not None and self._followed.key != locator.key:
-            self._add_previous_url(self._followed.key, locator.key)
-
-    def _add_previous_url(self, old_key: str, new_key: str) -> None:
-        self._connection.execute(
-            "INSERT OR REPLACE INTO previous_urls (package_id, url, key, until)"
-            " VALUES (?, ?, ?, ?)",
-            (self._id, self._row["repo_url"], old_key, self._update.at),
-        )
-        self._connection.execute(
-            "DELETE FROM previous_urls WHERE package_id = ? AND key = ?", (self._id, new_key)
-        )
+            self._update.add_previous_url(self._followed.key)
+            self._connection.execute(
+                "DELETE FROM previous_urls WHERE package_id = ? AND key = ?",
+                (self._id, locator.key),
+            )
 
     def _set_activity(self, commits: Activity) -> None:
         if commit_days.replace_days(self._connection, self._id, commits):
@@ -342,16 +331,6 @@ class _Saver:
         # A count belongs to its head: with a new head it is unknown until the host states it.
         if commits.commit_count is not None or commits.head != self._row["head"]:
             self._update.content["commit_count"] = commits.commit_count
-
-    def _set_contributors(self, contributors: Sequence[Contributor]) -> None:
-        self._update.replace_rows(
-            "participants",
-            ("name", "commits"),
-            [(person.name, person.commits) for person in contributors],
-        )
-        self._update.content["participant_names"] = "\n".join(
-            person.name for person in contributors
-        )
 
     def _move_window(self, result: RepositoryResult) -> None:
         """Compute the 52 weeks that end today, if all their days are known.

@@ -11,21 +11,19 @@ import json
 import sqlite3
 
 from pkgharvest.api_v4.decode import Resource, parse_project_name
-from pkgharvest.catalog import package_update
 from pkgharvest.catalog.columns import (
     PACKAGE_COLUMNS,
     decode_instant,
     decode_strings,
-    empty_values,
     encode_instant,
     encode_list,
     stored_locator,
 )
 from pkgharvest.catalog.database import Table, find_row, insert_row, update_row
 from pkgharvest.catalog.package_update import (
+    PackageUpdate,
     locator_columns,
     project_name_columns,
-    refresh_score,
 )
 from pkgharvest.catalog.transfer.upsert import (
     UpsertResult,
@@ -37,7 +35,7 @@ from pkgharvest.catalog.transfer.upsert import (
     require_same_collection,
     set_grids,
 )
-from pkgharvest.model.locators import Locator, normalize_name
+from pkgharvest.model.locators import Locator
 
 _FETCHED_COLUMNS = tuple(
     column.name
@@ -164,15 +162,17 @@ class _PackageImport:
     ) -> None:
         self._connection = connection
         self._row = row
-        self._id = int(row["id"])
+        self._update = PackageUpdate(connection, row, now)
         self._values = _encode_values(resource)
         self._extra = json.loads(row["extra"]) | dict(resource.extra)
-        self._locator = locator
-        self._now = str(encode_instant(now))
+        self._locator_columns = locator_columns(locator)
+        project_name = parse_project_name(str(self._values.get("pypi_url") or ""))
+        self._project_columns = project_name_columns(project_name)
+        self._now = self._update.at
         self._user_fields = frozenset(decode_strings(row["user_fields"]))
         query = "SELECT source, last_success FROM fetches WHERE package_id = ?"
         fetched_here: dict[str, str | None] = dict(
-            connection.execute(query, (self._id,)).fetchall()
+            connection.execute(query, (row["id"],)).fetchall()
         )
         fetched, known = str(self._values.get("last_fetched") or ""), row["last_fetched"]
         # Of two fetches at the same instant this catalog's own has more.
@@ -182,8 +182,6 @@ class _PackageImport:
         self._has_fresher_project = self._is_fresher and (
             pypi_fetched is None or fetched > pypi_fetched
         )
-        self._columns: dict[str, object] = {}
-        self._has_new_grids = False
 
     def apply(self, *, is_new: bool) -> UpsertResult:
         """Write what differs from the stored package."""
@@ -193,45 +191,50 @@ class _PackageImport:
         if self._is_fresher:
             self._set_fetched_values()
         self._set_grids()
-        self._columns["extra"] = json.dumps(self._extra)
-        changed = {name: value for name, value in self._columns.items() if self._row[name] != value}
+        self._update.content["extra"] = json.dumps(self._extra)
+        changed = self._update.changed_content()
         modified = str(self._values.get("modified", ""))
-        if not (changed or self._has_new_grids or is_new):
-            is_later = self._is_fresher and modified > self._row["modified"]
-            if not is_later:
-                return UpsertResult("unchanged")
-        self._invalidate(changed)
-        changed["modified"] = max(modified or self._now, self._row["modified"])
-        update_row(self._connection, "packages", self._id, changed)
-        refresh_score(self._connection, self._id)
+        is_later = self._is_fresher and modified > self._row["modified"]
+        if not (changed or self._update.has_changed or is_new or is_later):
+            return UpsertResult("unchanged")
+        # The next fetch reads again what the record changed; a 304 would keep it.
+        if not changed.keys().isdisjoint(_VALIDATED_COLUMNS):
+            self._update.delete_validators("repo")
+            self._update.state |= {"contributors_read": None, "head": None}
+        if "pypi_version" in changed:
+            self._update.delete_validators("pypi")
+            self._update.state["pypi_serial"] = None
+        self._update.at = modified or self._now
+        self._update.has_changed = True
+        self._update.write()
         return UpsertResult("added" if is_new else "updated")
 
     def _set_user_values(self) -> None:
         for name in ("slug", "title", "created"):
             if name in self._values and name not in self._user_fields:
-                self._columns[name] = self._values[name]
+                self._update.content[name] = self._values[name]
         if "category" in self._values and "category" not in self._user_fields:
             number = self._values["category"]
             if isinstance(number, int):
                 ensure_collection(self._connection, "categories", number, self._now)
-            self._columns["category_id"] = number
+            self._update.content["category_id"] = number
         if "documentation_url" in self._values and "docs" not in self._user_fields:
             url, stored = self._values["documentation_url"], self._row["documentation_url"]
             if url != (self._row["pypi_documentation_url"] if stored is None else stored):
-                self._columns["documentation_url"] = url
+                self._update.content["documentation_url"] = url
 
     def _set_grids(self) -> None:
         values = self._values.get("grids")
         if not isinstance(values, tuple) or "grids" in self._user_fields:
             return
-        stored = grids_of(self._connection, self._id)
+        stored = grids_of(self._connection, self._row["id"])
         grids = [int(number) for number in values]
         if locked := locked_grids(self._connection):
             grids = [number for number in grids if number not in locked or number in stored]
             grids += [number for number in stored if number in locked and number not in grids]
         if grids != stored:
-            self._has_new_grids = True
-            set_grids(self._connection, self._id, grids, self._now)
+            self._update.has_changed = True
+            set_grids(self._connection, self._row["id"], grids, self._now)
 
     # ── which repository and project it is ──
 
@@ -239,55 +242,34 @@ class _PackageImport:
         url, stored = self._values.get("repo_url"), self._row["repo_url"]
         if not url or url == stored or "repo" in self._user_fields:
             return
-        key = None if self._locator is None else self._locator.key
-        if key is not None and key == self._row["repo_key"]:
+        key, stored_key = self._locator_columns["repo_key"], self._row["repo_key"]
+        if key is not None and key == stored_key:
             if self._is_fresher:
-                self._columns["repo_url"] = url  # another spelling
+                self._update.content["repo_url"] = url  # another spelling
             return
-        if self._was_followed_as(key):
+        if self._update.had_previous_url(key):
             return  # a fetch has followed a rename that the record does not know yet
-        self._columns |= {"repo_url": url, **locator_columns(self._locator)}
-        if not stored:
-            return
-        self._columns |= empty_values("repository", "repository_state", unpublished_only=True)
-        self._connection.execute("DELETE FROM commit_days WHERE package_id = ?", (self._id,))
-        package_update.delete_validators(self._connection, self._id, "repo")
-        package_update.clear_source_state(self._connection, self._id, "repo")
-        if self._row["repo_key"] is not None:
-            self._connection.execute(
-                "INSERT OR REPLACE INTO previous_urls (package_id, url, key, until)"
-                " VALUES (?, ?, ?, ?)",
-                (self._id, stored, self._row["repo_key"], self._now),
-            )
-
-    def _was_followed_as(self, key: str | None) -> bool:
-        query = "SELECT 1 FROM previous_urls WHERE package_id = ? AND key = ?"
-        return self._connection.execute(query, (self._id, key)).fetchone() is not None
+        self._update.content |= {"repo_url": url, **self._locator_columns}
+        if stored:
+            self._update.clear_repository(unpublished_only=True)
+        if stored and stored_key is not None:
+            self._update.add_previous_url(stored_key)
 
     def _set_project(self) -> None:
         url, stored = self._values.get("pypi_url"), self._row["pypi_key"]
         is_user_set = self._row["pypi_source"] == "none" or "pypi" in self._user_fields
         if not url or url == self._row["pypi_url"] or is_user_set:
             return
-        columns = project_name_columns(parse_project_name(str(url)))
-        key = columns["pypi_key"]
-        if stored is not None and key == stored:
-            if self._has_fresher_project:
-                self._columns["pypi_url"] = url  # another spelling
-            return
-        self._columns["pypi_url"] = url
-        if key is None:
+        key = self._project_columns["pypi_key"]
+        is_respelled = stored is not None and key == stored
+        if self._has_fresher_project or not is_respelled:
+            self._update.content["pypi_url"] = url
+        if is_respelled or key is None:
             return
         # The record's editors chose it, so no fetch has to search for it.
-        self._columns |= {**columns, "pypi_source": "set"}
+        self._update.content |= {**self._project_columns, "pypi_source": "set"}
         if stored is not None:
-            self._columns |= empty_values(
-                "project", "project_state", "downloads", unpublished_only=True
-            )
-            self._connection.execute("DELETE FROM versions WHERE package_id = ?", (self._id,))
-            for source in ("pypi", "downloads"):
-                package_update.delete_validators(self._connection, self._id, source)
-                package_update.clear_source_state(self._connection, self._id, source)
+            self._update.clear_project(unpublished_only=True)
 
     # ── what a fetch fills too ──
 
@@ -296,8 +278,9 @@ class _PackageImport:
         url = self._values.get("repo_url")
         if "repo" not in self._user_fields or not url or url == self._row["repo_url"]:
             return True
-        key = None if self._locator is None else self._locator.key
-        return key is not None and (key == self._row["repo_key"] or self._was_followed_as(key))
+        key = self._locator_columns["repo_key"]
+        is_stored = key == self._row["repo_key"] or self._update.had_previous_url(key)
+        return key is not None and is_stored
 
     def _has_same_project(self) -> bool:
         """Tell whether the record describes the PyPI project that a user has set, if one did."""
@@ -306,45 +289,32 @@ class _PackageImport:
         url = self._values.get("pypi_url")
         if "pypi" not in self._user_fields or not url or url == self._row["pypi_url"]:
             return True
-        name = parse_project_name(str(url))
-        return name is not None and normalize_name(name) == self._row["pypi_key"]
+        key = self._project_columns["pypi_key"]
+        return key is not None and key == self._row["pypi_key"]
 
     def _set_fetched_values(self) -> None:
         values = self._values
         if "pypi_version" in values and self._has_fresher_project and self._has_same_project():
-            self._columns["pypi_version"] = values["pypi_version"]
+            self._update.content["pypi_version"] = values["pypi_version"]
         if not self._has_same_repository():
             return
         self._set_participants()
         for name in _FETCHED_COLUMNS:
             if name in values:
                 value = values[name]
-                self._columns[name] = encode_list(value) if isinstance(value, tuple) else value
+                self._update.content[name] = (
+                    encode_list(value) if isinstance(value, tuple) else value
+                )
         if "commits_over_52" in values:
             # The weeks end on the day of the record's fetch.
             fetched = values.get("last_fetched", self._row["last_fetched"])
             end = decode_instant(str(fetched)) if fetched and values["commits_over_52"] else None
-            self._columns["commits_until"] = None if end is None else end.date().isoformat()
+            self._update.content["commits_until"] = None if end is None else end.date().isoformat()
 
     def _set_participants(self) -> None:
         """Replace the participants; a record does not state their numbers of commits."""
         names = self._values.get("participants")
         query = "SELECT name FROM participants WHERE package_id = ? ORDER BY position"
-        stored = tuple(row[0] for row in self._connection.execute(query, (self._id,)))
-        if not isinstance(names, tuple) or names == stored:
-            return
-        self._connection.execute("DELETE FROM participants WHERE package_id = ?", (self._id,))
-        self._connection.executemany(
-            "INSERT INTO participants (package_id, position, name, commits) VALUES (?, ?, ?, 0)",
-            [(self._id, position, name) for position, name in enumerate(names)],
-        )
-        self._columns["participant_names"] = "\n".join(map(str, names))
-
-    def _invalidate(self, changed: dict[str, object]) -> None:
-        """Make the next fetch read again what the record changed; a 304 would keep it."""
-        if not changed.keys().isdisjoint(_VALIDATED_COLUMNS):
-            package_update.delete_validators(self._connection, self._id, "repo")
-            changed |= {"contributors_read": None, "head": None}
-        if "pypi_version" in changed:
-            package_update.delete_validators(self._connection, self._id, "pypi")
-            changed["pypi_serial"] = None
+        stored = tuple(row[0] for row in self._connection.execute(query, (self._row["id"],)))
+        if isinstance(names, tuple) and names != stored:
+            self._update.set_participants([(str(name), 0) for name in names])

@@ -27,7 +27,7 @@ from pkgharvest.catalog.columns import (
     stored_locator,
 )
 from pkgharvest.catalog.database import Table, find_row, insert_row, update_row
-from pkgharvest.catalog.package_update import project_name_columns, refresh_score
+from pkgharvest.catalog.package_update import project_name_columns, refresh_scores
 from pkgharvest.catalog.transfer.upsert import (
     NOUNS,
     UpsertResult,
@@ -324,7 +324,7 @@ def restore_line(connection: sqlite3.Connection, line: DumpLine, now: dt.datetim
     else:
         update_row(connection, line.table, line.id, columns)
     if line.table == "packages":
-        refresh_score(connection, line.id)
+        refresh_scores(connection, [line.id])
         set_grids(connection, line.id, list(line.grids), now_text)
         for table, rows in line.child_rows.items():
             _write_child_rows(connection, table, line.id, rows)
