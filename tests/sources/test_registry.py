@@ -12,7 +12,7 @@ import pkgharvest.model.forges
 import pkgharvest.sources
 from pkgharvest.model.forges.base import find_forges
 from pkgharvest.model.locators import parse_locator
-from pkgharvest.sources.registry import find_source
+from pkgharvest.sources.base import find_source
 from tests.standins.server import Call, LoopbackServer, Reply
 from tests.support import histories
 from tests.support.command_line import CommandLine

@@ -223,13 +223,9 @@ class GitProcess:
         environment |= _OWN_VARIABLES
         if "GIT_SSH" not in environment:
             environment.setdefault("GIT_SSH_COMMAND", _SSH_COMMAND)
-        match command.protocol:
-            case None:
-                environment["GIT_ALLOW_PROTOCOL"] = ""
-            case "http":  # may redirect to https, but not the other way round
-                environment["GIT_ALLOW_PROTOCOL"] = "http:https"
-            case protocol:
-                environment["GIT_ALLOW_PROTOCOL"] = protocol
+        # http may redirect to https, but not the other way round.
+        allowed = "http:https" if command.protocol == "http" else command.protocol
+        environment["GIT_ALLOW_PROTOCOL"] = allowed or ""
         if command.trace_packets:
             environment["GIT_TRACE_PACKET"] = "1"
         if command.directory is not None:

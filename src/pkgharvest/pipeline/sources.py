@@ -1,6 +1,6 @@
 """The services of one run: which they are, their tokens and limits, and the sources that read them.
 
-How a forge is read is known to its source, which ``sources/registry.py`` finds.
+How a forge is read is known to its source, which ``sources/base.py`` finds.
 """
 
 import dataclasses
@@ -21,11 +21,10 @@ from pkgharvest.pipeline.engine import SourceSet
 from pkgharvest.pipeline.options import FetchOptions
 from pkgharvest.settings.hosts import ForgeHost, HostTable, clean_url
 from pkgharvest.settings.load import PYPI_URL, Setting, Settings
-from pkgharvest.sources.base import HistorySource, RepositorySource
+from pkgharvest.sources.base import HistorySource, RepositorySource, SourceContext, find_source
 from pkgharvest.sources.git import GitSource
 from pkgharvest.sources.pypi.source import PypiIndexSource
 from pkgharvest.sources.pypistats import PypistatsSource
-from pkgharvest.sources.registry import SourceContext, find_source
 from pkgharvest.transport.client import Client
 from pkgharvest.transport.credentials import Credentials
 from pkgharvest.transport.har.replay import HarArchive

@@ -130,10 +130,8 @@ class HttpxTransport:
             content=request.body,
             auth=None,
         ) as response:
-            headers: dict[str, str] = {}
-            for raw_name, raw_value in response.headers.raw:
-                name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-                headers[name] = f"{headers[name]}, {value}" if name in headers else value
+            response.headers.encoding = "latin-1"
+            headers = dict(response.headers.items())  # repeated ones are joined
             body = await self._read_body(response, headers, host)
             # A host that echoes the token must not bring it into a message or a file.
             headers = {
@@ -187,26 +185,24 @@ class HttpxTransport:
     def _source_error(self, error: Exception, host: str) -> SourceError:
         detail = self._credentials.redact(_printable_line(_root_cause(error)))
         suffix = f": {detail}" if detail else ""
-        kind: type[TimedOut | Malformed | Unavailable]
         match error:
             case httpx.ConnectTimeout():
-                kind, text = TimedOut, f"no connection to {host} in {self._connect_timeout:g} s"
+                return TimedOut(f"no connection to {host} in {self._connect_timeout:g} s")
             case httpx.TimeoutException():
-                kind, text = TimedOut, f"{host} was silent for {self._read_timeout:g} s"
+                return TimedOut(f"{host} was silent for {self._read_timeout:g} s")
             case (
                 httpx.UnsupportedProtocol()
                 | httpx.LocalProtocolError()
                 | httpx.InvalidURL()
                 | UnicodeError()
             ):
-                kind, text = Malformed, f"invalid request to {host}{suffix}"
+                return Malformed(f"invalid request to {host}{suffix}")
             case httpx.ProxyError():
-                kind, text = Unavailable, f"no connection to {host} through the proxy{suffix}"
+                return Unavailable(f"no connection to {host} through the proxy{suffix}")
             case httpx.ConnectError():
-                kind, text = Unavailable, f"no connection to {host}{suffix}"
+                return Unavailable(f"no connection to {host}{suffix}")
             case _:
-                kind, text = Unavailable, f"the connection to {host} broke{suffix}"
-        return kind(text)
+                return Unavailable(f"the connection to {host} broke{suffix}")
 
 
 async def _decompress(

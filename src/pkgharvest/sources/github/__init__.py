@@ -1,7 +1,6 @@
 """GitHub and GitHub Enterprise Server: GraphQL with a token, REST without one."""
 
-from pkgharvest.sources.base import RepositorySource
-from pkgharvest.sources.registry import SourceContext, SourceSpec
+from pkgharvest.sources.base import RepositorySource, SourceContext, SourceSpec
 
 
 def _open(context: SourceContext) -> RepositorySource:

@@ -88,7 +88,7 @@ def decode_commits(response: Response) -> list[Commit]:
         commits.append(
             Commit(
                 sha=item["sha"].text(),
-                authored=None if authored_at is None else (authored_at - _EPOCH) // _SECOND,
+                authored=unix_seconds(authored_at),
                 committed=committed_at,
                 is_dated=committed is not None,
             )

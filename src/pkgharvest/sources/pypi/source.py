@@ -10,7 +10,7 @@ upload times, the status of the project and its serial. The JSON API
 
 import string
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPStatus
 
 from packaging.utils import InvalidName, canonicalize_name
@@ -19,7 +19,7 @@ from pkgharvest.model.errors import NotFound
 from pkgharvest.model.json_node import DecodeError, JsonNode, parse_json
 from pkgharvest.model.locators import Locator, points_back
 from pkgharvest.model.observations import FetchTarget, ProjectResult
-from pkgharvest.model.package import Project, Release
+from pkgharvest.model.package import Project
 from pkgharvest.model.versions import IndexFile, group_releases, latest_release
 from pkgharvest.settings.load import PYPI_URL
 from pkgharvest.sources.json_api import JsonApi
@@ -33,32 +33,6 @@ _PLACEHOLDERS = frozenset({"", "unknown", "none"})
 """What old tools wrote if a field was not given."""
 _DOCUMENTATION_LABELS = frozenset({"documentation", "docs"})
 _WEB_SCHEMES = ("https://", "http://")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectFiles:
-    """What the Simple API tells about a project."""
-
-    serial: str | None
-    status: str
-    releases: tuple[Release, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectMetadata:
-    """What the JSON API tells about a project."""
-
-    serial: str | None
-    name: str
-    """As its owner spells it."""
-    version: str | None = None
-    """The release that the other fields describe."""
-    requires_python: str | None = None
-    license: str | None = None
-    classifiers: tuple[str, ...] = ()
-    summary: str | None = None
-    documentation_url: str | None = None
-    links: tuple[str, ...] = ()
 
 
 def canonical_name(name: str) -> str | None:
@@ -152,9 +126,8 @@ class PypiIndexSource:
             if is_adopted:
                 raise NotFound(f"no project {name!r} on PyPI")
             return ProjectResult(name=name, lookup_note=f"{name}: no such project at PyPI")
-        files = decode_files(response, name)
+        serial, project = _decode_files(response, name, target.pypi_name or name)
         validators = self._simple.new_validators(response, url)
-        serial = files.serial
         if is_known and serial is not None and serial == target.pypi_serial:
             return replace(unchanged, validators=validators)
 
@@ -167,56 +140,26 @@ class PypiIndexSource:
         if response.status == HTTPStatus.NOT_FOUND:
             # The project is quarantined or has no release. If it has releases, the APIs disagree,
             # and the next fetch must ask again.
-            metadata = None
-            if files.releases:
+            if project.releases:
                 serial, validators = target.pypi_serial, ()
         else:
-            metadata = decode_metadata(response, name)
-            if _is_older_serial(metadata.serial, serial):
-                serial, validators = metadata.serial, ()
+            json_serial, project = _decode_metadata(response, name, project)
+            if _is_older_serial(json_serial, serial):
+                serial, validators = json_serial, ()
             validators += self._json.new_validators(response, url)
 
         result = ProjectResult(name=name, serial=serial, validators=validators)
-        if unlinked_note is None or _is_confirmed(target, metadata, is_adopted=is_adopted):
-            project = _build_project(name, target.pypi_name or name, files, metadata)
+        if unlinked_note is None or _is_confirmed(target, project, is_adopted=is_adopted):
             return replace(result, project=project)
         return replace(result, lookup_note=unlinked_note)
 
 
-def _is_confirmed(
-    target: FetchTarget, metadata: ProjectMetadata | None, *, is_adopted: bool
-) -> bool:
-    """Return whether the project belongs to the repository of ``target``."""
-    if metadata is None:
+def _is_confirmed(target: FetchTarget, project: Project, *, is_adopted: bool) -> bool:
+    """Return whether ``project`` belongs to the repository of ``target``."""
+    if not project.described:
         return is_adopted
     locators: list[Locator] = [] if target.locator is None else [target.locator, *target.previous]
-    return points_back(metadata.links, locators)
-
-
-def _build_project(
-    name: str, spelling: str, files: ProjectFiles, metadata: ProjectMetadata | None
-) -> Project:
-    """Join what the two APIs tell. ``spelling`` is the name if there is no metadata."""
-    has_metadata = metadata is not None
-    metadata = metadata or ProjectMetadata(serial=None, name=spelling)
-    newest = latest_release(files.releases)
-    requires_python = metadata.requires_python
-    if newest is not None and (newest.requires_python or newest.version != metadata.version):
-        requires_python = newest.requires_python
-    return Project(
-        name=metadata.name,
-        url=f"{PYPI_URL}/project/{name}/",  # for people, whichever mirror was read
-        version=newest.version if newest else None,
-        releases=files.releases,
-        status=files.status,
-        requires_python=requires_python,
-        license=metadata.license,
-        classifiers=metadata.classifiers,
-        summary=metadata.summary,
-        documentation_url=metadata.documentation_url,
-        links=metadata.links,
-        described=has_metadata,
-    )
+    return points_back(project.links, locators)
 
 
 def _is_older_serial(serial: str | None, other: str | None) -> bool:
@@ -228,9 +171,10 @@ def _is_older_serial(serial: str | None, other: str | None) -> bool:
 # ── the Simple API ───────────────────────────────────────────────────────────────────────
 
 
-def decode_files(response: Response, name: str) -> ProjectFiles:
+def _decode_files(response: Response, name: str, spelling: str) -> tuple[str | None, Project]:
     """Decode the page of ``name`` in the Simple API, version 1 with any minor. Raises Malformed.
 
+    Return the serial and the project, as far as this API describes it; it is called ``spelling``.
     ``versions``, upload times and the status came with later minors, so a server may lack them.
     """
     page = parse_json(response.body, f"simple/{name}")
@@ -254,12 +198,24 @@ def decode_files(response: Response, name: str) -> ProjectFiles:
                 requires_python=_optional_text(node, "requires-python"),
             )
         )
-    versions = page.get("versions")
-    return ProjectFiles(
-        serial=_decode_serial(meta.get("_last-serial"), response),
+    versions = None if page.get("versions") is None else page.texts("versions")
+    releases = group_releases(files, versions, name)
+    newest = latest_release(releases)
+    project = Project(
+        name=spelling,
+        url=f"{PYPI_URL}/project/{name}/",  # for people, whichever mirror was read
+        version=newest.version if newest else None,
+        releases=releases,
         status=_decode_status(page.get("project-status")),
-        releases=group_releases(files, None if versions is None else page.texts("versions"), name),
+        requires_python=newest.requires_python if newest else None,
+        license=None,
+        classifiers=(),
+        summary=None,
+        documentation_url=None,
+        links=(),
+        described=False,
     )
+    return _decode_serial(meta.get("_last-serial"), response), project
 
 
 def _decode_status(node: JsonNode | None) -> str:
@@ -271,9 +227,10 @@ def _decode_status(node: JsonNode | None) -> str:
 # ── the JSON API ─────────────────────────────────────────────────────────────────────────
 
 
-def decode_metadata(response: Response, name: str) -> ProjectMetadata:
+def _decode_metadata(response: Response, name: str, project: Project) -> tuple[str | None, Project]:
     """Decode the page of ``name`` in the JSON API. Raises Malformed.
 
+    Return the serial, and ``project`` with the metadata of the release that this API describes.
     Its ``releases`` and ``urls`` are deprecated and not read; the Simple API has them.
     """
     page = parse_json(response.body, f"pypi/{name}")
@@ -284,11 +241,12 @@ def decode_metadata(response: Response, name: str) -> ProjectMetadata:
     links = [link for _, link in labeled]
     links += [_optional_text(info, key) or "" for key in ("home_page", "download_url")]
     links.append(docs_url or "")
-    return ProjectMetadata(
-        serial=_decode_serial(page.get("last_serial"), response),
+    requires_python = project.requires_python
+    if project.version in {None, _optional_text(info, "version")}:
+        requires_python = requires_python or _optional_text(info, "requires_python")
+    described = project._replace(
         name=_decode_name(info["name"], name),
-        version=_optional_text(info, "version"),
-        requires_python=_optional_text(info, "requires_python"),
+        requires_python=requires_python,
         license=license_expression(
             _optional_text(info, "license_expression"),
             _optional_text(info, "license"),
@@ -298,7 +256,9 @@ def decode_metadata(response: Response, name: str) -> ProjectMetadata:
         summary=_optional_text(info, "summary"),
         documentation_url=_find_documentation(labeled, docs_url),
         links=tuple(dict.fromkeys(filter(None, links))),
+        described=True,
     )
+    return _decode_serial(page.get("last_serial"), response), described
 
 
 def _decode_project_urls(info: JsonNode) -> list[tuple[str, str]]:

@@ -39,6 +39,7 @@ _SENSITIVE_HEADERS = frozenset(
 """Headers that hold credentials or cookies, or describe them."""
 
 _PAGE_ID = "run"
+_PHRASES: Mapping[int, str] = {status.value: status.phrase for status in HTTPStatus}
 
 
 class HarRecorder:
@@ -140,29 +141,25 @@ class HarRecorder:
         }
         if request.body is not None:
             headers = {name.lower(): value for name, value in request.headers.items()}
-            text, encoding = self._encode_body(request.body)
-            posted = {"mimeType": headers.get("content-type", ""), "text": text}
-            if encoding:
-                posted["_encoding"] = encoding  # HAR has encodings in responses only
-            har_request["postData"] = posted
+            har_request["postData"] = {
+                "mimeType": headers.get("content-type", ""),
+                # HAR itself has encodings in responses only.
+                **self._encode_body(request.body, encoding_key="_encoding"),
+            }
         return har_request
 
     def _har_response(self, response: Response) -> dict[str, object]:
-        text, encoding = self._encode_body(response.body)
-        content = {
-            "size": len(response.body),
-            "mimeType": response.headers.get("content-type", ""),
-            "text": text,
-        }
-        if encoding:
-            content["encoding"] = encoding
         return {
             "status": response.status,
-            "statusText": _status_text(response.status),
+            "statusText": _PHRASES.get(response.status, ""),
             "httpVersion": "HTTP/1.1",
             "cookies": [],
             "headers": self._headers(response.headers),
-            "content": content,
+            "content": {
+                "size": len(response.body),
+                "mimeType": response.headers.get("content-type", ""),
+                **self._encode_body(response.body, encoding_key="encoding"),
+            },
             "redirectURL": self._credentials.redact(response.headers.get("location", "")),
             "headersSize": -1,
             "bodySize": -1,
@@ -179,13 +176,13 @@ class HarRecorder:
             if name.lower() not in FRAMING_HEADERS
         ]
 
-    def _encode_body(self, body: bytes) -> tuple[str, str | None]:
-        """Return ``body`` as text and None if it is UTF-8, else as base64 and ``"base64"``."""
+    def _encode_body(self, body: bytes, *, encoding_key: str) -> dict[str, str]:
+        """Return the members for ``body``: UTF-8 as it is, anything else as base64."""
         body = self._credentials.redact_body(body)
         try:
-            return body.decode(), None
+            return {"text": body.decode()}
         except UnicodeDecodeError:
-            return base64.b64encode(body).decode("ascii"), "base64"
+            return {"text": base64.b64encode(body).decode("ascii"), encoding_key: "base64"}
 
 
 def ensure_writable(path: Path) -> None:
@@ -224,10 +221,3 @@ def _temporary_path(path: Path) -> Path:
 
 def _write_error(path: Path, error: OSError) -> ArchiveError:
     return ArchiveError(f"cannot write {path}: {(error.strerror or str(error)).lower()}")
-
-
-def _status_text(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""

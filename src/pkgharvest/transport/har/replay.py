@@ -13,6 +13,9 @@ recorded run can be repeated and examined exactly. That is why it goes beyond lo
 - Repeated requests get the recorded responses in turn, so that retries and paging replay.
 - A conditional request gets the 304 that the host would have sent. The archive cannot hold it:
   which validators a request carries depends on the catalog, not on the recording.
+
+An archive has thousands of headers, and a replay needs few of them. So the entries are checked in
+place, as plain JSON, and only what is unusual goes through ``JsonNode``.
 """
 
 import base64
@@ -25,16 +28,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from pkgharvest.model.errors import ArchiveError, Malformed, NotRecorded
-from pkgharvest.model.json_node import JsonNode, parse_json
+from pkgharvest.model.json_node import DecodeError, JsonNode, parse_json
 from pkgharvest.model.origin import strip_userinfo
 from pkgharvest.transport.base import FRAMING_HEADERS, Request, Response, parse_http_date
 
 _MIN_STATUS = 100
 """Browsers write 0 for a request that failed."""
+
+_KINDS: Mapping[type, str] = {dict: "an object", list: "a list", str: "a string"}
+
+_Kind = TypeVar("_Kind", dict[str, object], list[object], str)
 
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -149,28 +156,37 @@ def _read_log(log: JsonNode) -> HarArchive:
     return HarArchive(
         started=timed[0]["startedDateTime"].instant(),
         hosts={name: url.text() for name, url in hosts.items()} if hosts else {},
-        entries=tuple(filter(None, map(_read_entry, entries))),
+        entries=tuple(
+            entry for node in entries if (entry := _read_entry(node.value, node.path)) is not None
+        ),
     )
 
 
-def _read_entry(entry: JsonNode) -> HarEntry | None:
+def _read_entry(value: object, path: str) -> HarEntry | None:
     """Read one entry, or return None if it has no response or its body was not kept."""
-    har_request, har_response = entry["request"], entry["response"]
-    status = har_response["status"].value
+    entry = _expect(value, dict, path)
+    request = _member(entry, "request", dict, path)
+    response = _member(entry, "response", dict, path)
+    if "status" not in response:
+        raise DecodeError(f"{path}.response.status", "a value", None)
+    status = response["status"]
     if not isinstance(status, int) or status < _MIN_STATUS:
         return None
-    url = har_request["url"].text()
-    body = _response_body(har_response)
+    url = _member(request, "url", str, f"{path}.request")
+    body = _response_body(response, f"{path}.response")
     if body is None or not _is_web_url(url):
         return None
-    request = Request(
-        url=url,
-        method=har_request["method"].text(),
-        headers=_headers(har_request),
-        body=_request_body(har_request),
+    return HarEntry(
+        request=Request(
+            url=url,
+            method=_member(request, "method", str, f"{path}.request"),
+            headers=_headers(request, f"{path}.request"),
+            body=_request_body(request, f"{path}.request"),
+        ),
+        response=Response(
+            status=status, headers=_headers(response, f"{path}.response"), body=body, url=url
+        ),
     )
-    response = Response(status=status, headers=_headers(har_response), body=body, url=url)
-    return HarEntry(request, response)
 
 
 def _is_web_url(url: str) -> bool:
@@ -182,43 +198,68 @@ def _is_web_url(url: str) -> bool:
         return False
 
 
-def _response_body(response: JsonNode) -> bytes | None:
-    content = response.get("content")
+def _response_body(response: dict[str, object], path: str) -> bytes | None:
+    content = _optional(response, "content", dict, path)
     if content is None:
         return b""
     if content.get("text") is None:
-        size = content.get("size")
-        return b"" if size is None or size.value in (0, -1) else None
-    return _decode_body(content, "encoding")
+        return b"" if content.get("size") in {None, 0, -1} else None
+    return _decode_body(content, "encoding", f"{path}.content")
 
 
-def _request_body(request: JsonNode) -> bytes | None:
-    posted = request.get("postData")
+def _request_body(request: dict[str, object], path: str) -> bytes | None:
+    posted = _optional(request, "postData", dict, path)
     if posted is None or posted.get("text") is None:
         return None
-    return _decode_body(posted, "_encoding")
+    return _decode_body(posted, "_encoding", f"{path}.postData")
 
 
-def _decode_body(content: JsonNode, encoding_key: str) -> bytes:
-    text, encoding = content["text"].text(), content.optional_text(encoding_key)
+def _decode_body(content: dict[str, object], encoding_key: str, path: str) -> bytes:
+    text = _member(content, "text", str, path)
+    encoding = _optional(content, encoding_key, str, path)
     if encoding is None:
         return text.encode()
     if encoding != "base64":
-        raise Malformed(f"{content.path}.{encoding_key}: unknown encoding {encoding!r}")
+        raise Malformed(f"{path}.{encoding_key}: unknown encoding {encoding!r}")
     try:
         return base64.b64decode(text, validate=True)
     except ValueError as error:
-        raise Malformed(f"{content.path}.text: not base64") from error
+        raise Malformed(f"{path}.text: not base64") from error
 
 
-def _headers(message: JsonNode) -> dict[str, str]:
+def _headers(message: dict[str, object], path: str) -> dict[str, str]:
     headers: dict[str, str] = {}
-    listed = message.get("headers")
-    for header in listed.sequence() if listed else ():
-        name, value = header["name"].text().lower(), header["value"].text()
+    for index, header in enumerate(_optional(message, "headers", list, path) or []):
+        match header:
+            case {"name": str(name), "value": str(value)} if name.isascii() and value.isascii():
+                pass
+            case _:
+                node = JsonNode(header, f"{path}.headers[{index}]")
+                name, value = node["name"].text(), node["value"].text()
+        name = name.lower()
         if name not in FRAMING_HEADERS:
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
+
+
+def _member(container: dict[str, object], key: str, kind: type[_Kind], path: str) -> _Kind:
+    if key not in container:
+        raise DecodeError(f"{path}.{key}", "a value", None)
+    return _expect(container[key], kind, f"{path}.{key}")
+
+
+def _optional(container: dict[str, object], key: str, kind: type[_Kind], path: str) -> _Kind | None:
+    value = container.get(key)
+    return None if value is None else _expect(value, kind, f"{path}.{key}")
+
+
+def _expect(value: object, kind: type[_Kind], path: str) -> _Kind:
+    """Return ``value``, which must be of ``kind``. Lone surrogates in a string become U+FFFD."""
+    if not isinstance(value, kind):
+        raise DecodeError(path, _KINDS[kind], value)
+    if isinstance(value, str) and not value.isascii():
+        return JsonNode(value, path).text()
+    return value
 
 
 # ── matching requests ────────────────────────────────────────────────────────────────────
