@@ -45,7 +45,8 @@ def parse_instant(text: str) -> dt.datetime:
     datetime.datetime(2026, 2, 15, 0, 0, tzinfo=datetime.timezone.utc)
     """
     try:
-        return utc_instant(text.strip())
+        moment = dt.datetime.fromisoformat(text.strip())
+        return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
     except (ValueError, OverflowError) as error:
         raise InvalidValue(
             f"{text!r} is not an instant", hint="ISO 8601: 2026-02-15 or 2026-02-15T18:08:42Z"
@@ -72,15 +73,6 @@ def parse_zone(name: str) -> dt.tzinfo | None:
         raise InvalidValue(
             f"no time zone {name!r}", hint="an IANA name such as America/New_York, or local"
         ) from error
-
-
-def utc_instant(text: str) -> dt.datetime:
-    """Convert ISO 8601 to UTC, which is assumed without an offset.
-
-    Raises ValueError or OverflowError for anything else.
-    """
-    moment = dt.datetime.fromisoformat(text)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
 
 
 def format_instant(moment: dt.datetime, zone: dt.tzinfo | None = dt.UTC) -> str:

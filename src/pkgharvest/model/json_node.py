@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import NoReturn, TypeVar
 
 from pkgharvest.model.errors import Malformed
-from pkgharvest.model.instants import utc_instant
 
 _MAX_INTEGER = 2**63 - 1
 """The largest INTEGER that SQLite can store."""
@@ -130,7 +129,8 @@ class JsonNode:
         """Return an ISO 8601 instant in UTC. Without an offset, UTC is assumed."""
         text = self.text()
         try:
-            return utc_instant(text)
+            moment = dt.datetime.fromisoformat(text)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
         except (ValueError, OverflowError) as error:
             raise DecodeError(self.path, "an ISO 8601 instant", text) from error
 
