@@ -347,18 +347,16 @@ def test_any_commit_page_is_read_or_malformed(member: str, value: object) -> Non
 def test_any_graphql_response_gives_a_result_for_each(data: object, errors: object) -> None:
     body = json.dumps({"data": {"r0": data}, "errors": errors}).encode()
     with contextlib.suppress(SourceError, BatchTooLarge):
-        assert (
-            len(module.decode_response(response(URL, body), 2).decode_each(module.decode_facts))
-            == 2
-        )
+        _, results = module.decode_response(response(URL, body), 2, module.decode_facts)
+        assert len(results) == 2
 
 
 def test_facts_of_the_wrong_shape_fail_one_repository_with_the_path() -> None:
     data = {"r0": facts_body(), "r1": facts_body() | {"defaultBranchRef": {"name": 3}}, "r2": None}
 
-    first, second, third = module.decode_response(
-        response(URL, json.dumps({"data": data}).encode()), 3
-    ).decode_each(module.decode_facts)
+    _, (first, second, third) = module.decode_response(
+        response(URL, json.dumps({"data": data}).encode()), 3, module.decode_facts
+    )
 
     assert isinstance(first, module.Facts)
     assert isinstance(second, Malformed)

@@ -177,31 +177,16 @@ def _build_request(url: str, query: str, variables: Mapping[str, str | None]) ->
 # ── responses ────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class QueryResult:
-    """The result of a query, in the order in which its repositories were asked for."""
+def decode_response(
+    response: Response, count: int, decode: Callable[[JsonNode], T]
+) -> tuple[int, list[T | Exception]]:
+    """Decode the response to a query for ``count`` repositories, each of them by ``decode``.
 
-    cost: int
-    """Points of the rate limit; 1 if the response does not tell."""
-    repositories: "tuple[JsonNode | BatchTooLarge | Unresolved, ...]"
-
-    def decode_each(self, decode: Callable[[JsonNode], T]) -> list[T | Exception]:
-        """Decode each repository. An error, also a Malformed of ``decode``, takes its place."""
-        results: list[T | Exception] = []
-        for node in self.repositories:
-            try:
-                results.append(decode(node) if isinstance(node, JsonNode) else node)
-            except Malformed as error:
-                results.append(error)
-        return results
-
-
-def decode_response(response: Response, count: int) -> QueryResult:
-    """Decode the response to a query for ``count`` repositories.
-
-    Raises BatchTooLarge if the host could not do that much, NoGraphqlApi if there is no GraphQL
-    at that address, and another SourceError if the query failed as a whole. The failure of a
-    single repository is part of the result.
+    Return the points of the rate limit that it cost (1 if the response does not tell), and the
+    results in the order in which the repositories were asked for. The failure of a single one,
+    also a Malformed of ``decode``, takes the place of its result. Raises BatchTooLarge if the host
+    could not do that much, NoGraphqlApi if there is no GraphQL at that address, and another
+    SourceError if the query failed as a whole.
     """
     _require_graphql(response)
     try:
@@ -212,17 +197,20 @@ def decode_response(response: Response, count: int) -> QueryResult:
     if query_error is not None:
         raise query_error
     data = node["data"]
-    repositories: list[JsonNode | BatchTooLarge | Unresolved] = []
+    cost = data["quota"]["cost"].integer() if data.get("quota") else 1
+    results: list[T | Exception] = []
     for alias in (f"r{number}" for number in range(count)):
         found = data.get(alias)
         if alias in failures:
-            repositories.append(failures[alias])
+            results.append(failures[alias])
         elif found is None:
-            repositories.append(Unresolved(alias))
+            results.append(Unresolved(alias))
         else:
-            repositories.append(JsonNode(found.value, alias))
-    quota = data.get("quota")
-    return QueryResult(quota["cost"].integer() if quota else 1, tuple(repositories))
+            try:
+                results.append(decode(JsonNode(found.value, alias)))
+            except Malformed as error:
+                results.append(error)
+    return cost, results
 
 
 def _require_graphql(response: Response) -> None:

@@ -16,11 +16,13 @@ import dataclasses
 import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from pkgharvest.model.activity import count_by_day, window_start
 from pkgharvest.model.clock import Clock
 from pkgharvest.model.errors import Malformed
 from pkgharvest.model.forges.github import graphql_url as default_graphql_url
+from pkgharvest.model.json_node import JsonNode
 from pkgharvest.model.observations import Activity, Contributor, FetchTarget, RepositoryResult
 from pkgharvest.model.package import RepositoryFacts
 from pkgharvest.sources.base import HistorySource
@@ -33,7 +35,6 @@ from pkgharvest.sources.github.graphql import (
     Facts,
     InvalidBody,
     NoGraphqlApi,
-    QueryResult,
     Unresolved,
 )
 from pkgharvest.sources.github.rest import (
@@ -46,6 +47,8 @@ from pkgharvest.sources.github.rest import (
 from pkgharvest.sources.github.rest_decode import Locate
 from pkgharvest.sources.json_api import MAX_PAGES
 from pkgharvest.transport.base import Request, Transport
+
+T = TypeVar("T")
 
 
 class GitHubGraphqlSource:
@@ -217,30 +220,32 @@ class GitHubGraphqlSource:
 
     async def _fetch_facts(self, paths: Sequence[str]) -> Sequence[Facts | Exception]:
         request = graphql.build_facts_request(self._url, paths)
-        result = await self._send_query(request, len(paths))
-        return result.decode_each(lambda node: graphql.decode_facts(node, self._locate))
+        return await self._send_query(
+            request, len(paths), lambda node: graphql.decode_facts(node, self._locate)
+        )
 
     async def _fetch_commit_pages(
         self, queries: Sequence[CommitQuery]
     ) -> Sequence[CommitPage | Exception]:
         request = graphql.build_commits_request(self._url, queries)
-        result = await self._send_query(request, len(queries))
-        return result.decode_each(graphql.decode_commit_page)
+        return await self._send_query(request, len(queries), graphql.decode_commit_page)
 
-    async def _send_query(self, request: Request, count: int) -> QueryResult:
+    async def _send_query(
+        self, request: Request, count: int, decode: Callable[[JsonNode], T]
+    ) -> list[T | Exception]:
         """Send a query for ``count`` repositories, a second time if the body was cut off."""
         response = await self._transport.send(request)
         try:
             try:
-                result = graphql.decode_response(response, count)
+                cost, results = graphql.decode_response(response, count, decode)
             except InvalidBody:
                 response = await self._transport.send(request)
-                result = graphql.decode_response(response, count)
+                cost, results = graphql.decode_response(response, count, decode)
         except NoGraphqlApi:
             self._has_graphql = False
-            return QueryResult(1, tuple(Unresolved() for _ in range(count)))
-        self._charge(self._url, result.cost)
-        return result
+            return [Unresolved() for _ in range(count)]
+        self._charge(self._url, cost)
+        return results
 
 
 def _count_authors(commits: Sequence[AuthoredCommit]) -> tuple[Contributor, ...] | None:
