@@ -106,16 +106,16 @@ def _is_there(command: Sequence[str]) -> bool:
     """Tell whether the program has the command and the options, by its help."""
     words = [word for word in command if not word.startswith("-")]
     for depth in (2, 1):
-        told = subprocess.run(
+        shown = subprocess.run(
             [sys.executable, "-m", "pkgharvest", *words[:depth], "--help"],
             capture_output=True,
             text=True,
             check=False,
         )
-        usage = re.match(r"Usage: pkgharvest ([a-z ]*[a-z])", told.stdout)
-        if told.returncode == 0 and usage and usage[1] == " ".join(words[: len(usage[1].split())]):
+        usage = re.match(r"Usage: pkgharvest ([a-z ]*[a-z])", shown.stdout)
+        if shown.returncode == 0 and usage and usage[1] == " ".join(words[: len(usage[1].split())]):
             options = {word for word in command if word.startswith("--")}
-            return all(option in told.stdout for option in options)
+            return all(option in shown.stdout for option in options)
     return False
 
 
@@ -171,13 +171,13 @@ def scans(path: Path, command: Sequence[str]) -> list[str]:
 
 def _statements(path: Path, command: Sequence[str]) -> list[str]:
     """Run the command in this process; return the statements that SQLite was given."""
-    told: list[str] = []
+    statements: list[str] = []
     connect = sqlite3.connect
 
     def traced(*args: object, **options: object) -> sqlite3.Connection:
         opened = connect(*args, **options)  # type: ignore[call-overload]
         assert isinstance(opened, sqlite3.Connection)
-        opened.set_trace_callback(told.append)
+        opened.set_trace_callback(statements.append)
         return opened
 
     with (
@@ -187,4 +187,4 @@ def _statements(path: Path, command: Sequence[str]) -> list[str]:
         mock.patch.dict(os.environ, {"PKGHARVEST_NO_PROGRESS": "1"}),
     ):
         main(["--db", str(path), *command])
-    return [one for one in told if one.lstrip().upper().startswith(("SELECT", "WITH"))]
+    return [text for text in statements if text.lstrip().upper().startswith(("SELECT", "WITH"))]

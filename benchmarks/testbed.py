@@ -46,8 +46,8 @@ class Run:
 
     def requests(self, host: Host) -> int:
         """Return how many requests to ``host`` the report counts."""
-        told = self.report["requests"]["by_host"].get(host.netloc)
-        return int(told["requests"]) if told else 0
+        counts = self.report["requests"]["by_host"].get(host.netloc)
+        return int(counts["requests"]) if counts else 0
 
     def packages(self, verdict: str) -> int:
         """Return how many packages the report counts as ``verdict``."""

@@ -2,7 +2,7 @@
 
 A *hop* is a call of a function of this package that is defined in another file than the function
 called before it. The code of modules themselves, which runs at import, does not count. Statements
-are those of the whole source, docstrings aside.
+are those of the whole source, without docstrings.
 """
 
 import ast

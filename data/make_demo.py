@@ -76,7 +76,7 @@ def repository(full_name: str) -> FakeRepository:
 def recorded(
     source: SourceName, clock: Clock, variables: Mapping[str, str], directory: Path
 ) -> dict[str, Any]:
-    """Fetch one source of all packages into a new catalogue; return the archive of it."""
+    """Fetch one source of all packages into a new catalog; return the archive of it."""
     har = directory / f"{source}.har"
     db = directory / f"{source}.db"
     settings = load_settings({"db": Setting(str(db), "db")}, variables, directory=directory)

@@ -94,7 +94,7 @@ def schema_page() -> str:
 
 
 def table_names(connection: sqlite3.Connection) -> list[str]:
-    """Return the names of the tables, the parts of full-text indexes aside."""
+    """Return the names of the tables, without the parts of full-text indexes."""
     rows = connection.execute("PRAGMA table_list").fetchall()
     return sorted(
         name

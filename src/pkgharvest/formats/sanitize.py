@@ -17,7 +17,7 @@ _HIDDEN = (
     "\ud800-\udfff"  # lone surrogates: UTF-8 cannot encode them
     "\ufeff\ufff9-\ufffb"
     "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
-    "\U000e0000-\U000e007f"  # tags: can spell out entire messages that nobody sees
+    "\U000e0000-\U000e007f"  # tags: can spell out entire messages, invisibly
 )
 
 HIDDEN_CHARACTERS = re.compile(f"[{_HIDDEN}]")

@@ -8,7 +8,7 @@ Why the window is what it is: it ends with yesterday, because today is not over 
 depend on the hour of the fetch. It has 364 days rather than a calendar year, so that it divides
 into 52 whole weeks. Its weeks are counted back from today instead of from Monday or Sunday, so
 that the last bar is always seven full days and never a week that has just begun. The window thus
-moves by one day each day, even if nobody commits, and is computed from stored days at each fetch;
+moves by one day each day, even without new commits, and is computed from stored days at each fetch;
 ready-made weekly figures could not be moved.
 """
 

@@ -1,4 +1,4 @@
-"""Events of a run, for whoever listens: a progress display, a log, a test."""
+"""Events of a run, for its listeners: a progress display, a log, a test."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -108,4 +108,4 @@ class Listener(Protocol):
 
 
 def ignore_events(event: Event) -> None:
-    """Ignore ``event``: the listener for runs that nobody watches."""
+    """Ignore ``event``: the listener for runs without a display."""

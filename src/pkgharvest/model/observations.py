@@ -1,6 +1,6 @@
 """What is observed: what sources read about a package, what they need to know, what came of it.
 
-Plain data, frozen and keyword-only. In a result, ``None`` means "not told", never "empty": an
+Plain data, frozen and keyword-only. In a result, ``None`` means "not reported", never "empty": an
 answer that does not mention a field cannot erase it. A package as it is shown is in ``package.py``.
 """
 

@@ -94,8 +94,8 @@ class Project(NamedTuple):
     links: tuple[str, ...]
     """Every link that the project gives, in its order."""
     described: bool = True
-    """False if the index has files but no metadata: then ``requires_python`` to ``links`` are not
-    told, except for what the files themselves say."""
+    """False if the index has files but no metadata: then ``requires_python`` to ``links`` are
+    unknown, except for what the files themselves say."""
 
 
 class SourceState(NamedTuple):

@@ -123,7 +123,7 @@ def _normalize_host(name: str) -> str | None:
 
 
 class ForgeHost(NamedTuple):
-    """A host of a known kind. Whoever asks its API needs a forge with one."""
+    """A host of a known kind. To ask its API, the forge must have one."""
 
     forge: "Forge"
     host: str

@@ -50,16 +50,16 @@ class Settings(NamedTuple):
     lookup: Callable[[SettingSpec], Setting]
     """Returns any setting, those of forges included."""
     found_file: str | None = None
-    """The project's file where nobody named it: it may not say where tokens go."""
+    """The project's file if it was found, not named: it may not say where tokens go."""
     notes: tuple[str, ...] = ()
     """What a person should know about these settings, a line each."""
 
     @property
     def pypistats(self) -> str | None:
-        """The base of pypistats; None where downloads are not fetched.
+        """The base of pypistats, or None if downloads are not fetched.
 
         As set, else the public one, but only beside the public PyPI: pypistats counts downloads
-        from pypi.org, and the names of private projects are none of its business. An empty string
+        from pypi.org, and must not learn the names of private projects. An empty string
         in a file turns downloads off.
         """
         if self.pypistats_url.origin != "default":
@@ -100,7 +100,7 @@ class Settings(NamedTuple):
 
     @property
     def db_path(self) -> Path:
-        """Where the catalogue is; InvalidValue where that is in a home that nobody has."""
+        """The path of the catalog; InvalidValue if that is in a home directory that does not exist."""
         if self.db.origin == "default" and not self.db.value:
             raise InvalidValue(
                 "no home directory to keep the catalog in", advice=Advice("choose_catalog")
@@ -268,7 +268,7 @@ def _read(path: Path, *, required: bool) -> _File:
 
 
 def _drop_trusted_keys(file: _File) -> tuple[str, ...]:
-    """Remove what a file that nobody named may not set; return a note that says so, if any was."""
+    """Remove what a found file may not set; return a note about it, if there was any."""
     if not file.hosts:
         return ()
     from pkgharvest.settings.hosts import TRUSTED_KEYS  # noqa: PLC0415 - as above

@@ -122,7 +122,7 @@ class ForgeRegistry(NamedTuple):
 
     by_kind: Mapping[str, Forge]
     by_host: Mapping[str, Forge]
-    """By the forges' own hosts, aliases aside."""
+    """By the forges' own hosts, without aliases."""
     aliases: Mapping[str, str]
     """Own hosts by their other names."""
     by_api_host: Mapping[str, Forge]

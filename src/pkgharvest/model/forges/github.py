@@ -25,7 +25,7 @@ FORGE = Forge(
     purl_type="github",
     owner_pattern="[A-Za-z0-9_][A-Za-z0-9_-]{0,38}",
     name_pattern=r"(?!\.\.?\Z)[A-Za-z0-9._-]{1,100}",
-    # GitHub's own pages that people paste: names that nobody can register as an owner.
+    # GitHub's own pages that people paste: names that cannot be registered as an owner.
     page_owners=(
         "about|apps|codespaces|collections|dashboard|explore|features|issues|join|login|logout|"
         "marketplace|notifications|organizations|orgs|pricing|pulls|search|settings|signup|"
