@@ -100,7 +100,7 @@ class Settings(NamedTuple):
 
     @property
     def db_path(self) -> Path:
-        """The path of the catalog; InvalidValue if that is in a home directory that does not exist."""
+        """The path of the catalog; InvalidValue if it is in a home that does not exist."""
         if self.db.origin == "default" and not self.db.value:
             raise InvalidValue(
                 "no home directory to keep the catalog in", advice=Advice("choose_catalog")
