@@ -13,7 +13,6 @@ import ssl
 import zlib
 from collections.abc import AsyncGenerator
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from types import TracebackType
 from typing import Self
 
 import httpx
@@ -34,9 +33,10 @@ _MAX_DETAIL_CHARACTERS = 120
 class HttpxTransport:
     """The transport at the end of the chain. It adds the credential of the request's origin.
 
-    An async context manager. The time-outs are in seconds: to connect, between two chunks, and
-    for the complete response. ``max_body`` is in bytes, after decompression. Proxies and CA
-    certificates come from the environment; netrc and cookies are not used.
+    An async context manager, which closes its connections at the end. The time-outs are in
+    seconds: to connect, between two chunks, and for the complete response. ``max_body`` is in
+    bytes, after decompression. Proxies and CA certificates come from the environment, and raise
+    InvalidValue if they cannot be used; netrc and cookies are not used.
     """
 
     def __init__(
@@ -55,52 +55,15 @@ class HttpxTransport:
         self._read_timeout = read_timeout
         self._total_timeout = total_timeout
         self._max_body = max_body
-        self._client: httpx.AsyncClient | None = None
+        timeout = httpx.Timeout(read_timeout, connect=connect_timeout, pool=total_timeout)
+        self._client = _open_client(timeout)
 
     async def __aenter__(self) -> Self:
-        """Open the connection pool. Raises InvalidValue for an unusable proxy or certificate."""
-        try:
-            self._client = httpx.AsyncClient(
-                timeout=httpx.Timeout(
-                    self._read_timeout, connect=self._connect_timeout, pool=self._total_timeout
-                ),
-                limits=httpx.Limits(
-                    max_connections=None,  # RateLimiter limits them by host
-                    max_keepalive_connections=_MAX_IDLE_CONNECTIONS,
-                    keepalive_expiry=_MAX_IDLE_SECONDS,
-                ),
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-                follow_redirects=False,
-                http2=False,
-                trust_env=True,
-            )
-        except ImportError as error:
-            raise InvalidValue(
-                "the environment names a SOCKS proxy, which needs another package",
-                hint="pip install 'httpx[socks]', or unset ALL_PROXY",
-            ) from error
-        except (ValueError, httpx.InvalidURL):
-            # Not chained: the message may hold the proxy's password.
-            raise InvalidValue(
-                "the environment names an invalid proxy",
-                hint="set HTTP_PROXY, HTTPS_PROXY or ALL_PROXY to http://host:port",
-            ) from None
-        except OSError as error:
-            raise InvalidValue(
-                f"cannot read the CA certificates: {error.strerror or error}",
-                hint="check SSL_CERT_FILE and SSL_CERT_DIR",
-            ) from error
+        """Return the transport; leaving the context closes all connections."""
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close all connections."""
-        if self._client is not None:
-            await self._client.aclose()
+    async def __aexit__(self, *_error: object) -> None:
+        await self._client.aclose()
 
     async def send(self, request: Request) -> Response:
         """Send ``request`` once.
@@ -121,8 +84,6 @@ class HttpxTransport:
             raise self._source_error(error, host) from error
 
     async def _send_once(self, request: Request, url: str, host: str) -> Response:
-        if self._client is None:
-            raise RuntimeError("the transport is not open")
         async with self._client.stream(
             request.method,
             url,
@@ -203,6 +164,39 @@ class HttpxTransport:
                 return Unavailable(f"no connection to {host}{suffix}")
             case _:
                 return Unavailable(f"the connection to {host} broke{suffix}")
+
+
+def _open_client(timeout: httpx.Timeout) -> httpx.AsyncClient:
+    """Return a pool of connections. Raises InvalidValue for an unusable proxy or certificate."""
+    try:
+        return httpx.AsyncClient(
+            timeout=timeout,
+            limits=httpx.Limits(
+                max_connections=None,  # RateLimiter limits them by host
+                max_keepalive_connections=_MAX_IDLE_CONNECTIONS,
+                keepalive_expiry=_MAX_IDLE_SECONDS,
+            ),
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            follow_redirects=False,
+            http2=False,
+            trust_env=True,
+        )
+    except ImportError as error:
+        raise InvalidValue(
+            "the environment names a SOCKS proxy, which needs another package",
+            hint="pip install 'httpx[socks]', or unset ALL_PROXY",
+        ) from error
+    except (ValueError, httpx.InvalidURL):
+        # Not chained: the message may hold the proxy's password.
+        raise InvalidValue(
+            "the environment names an invalid proxy",
+            hint="set HTTP_PROXY, HTTPS_PROXY or ALL_PROXY to http://host:port",
+        ) from None
+    except OSError as error:
+        raise InvalidValue(
+            f"cannot read the CA certificates: {error.strerror or error}",
+            hint="check SSL_CERT_FILE and SSL_CERT_DIR",
+        ) from error
 
 
 async def _decompress(
