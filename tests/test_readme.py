@@ -11,9 +11,7 @@ from pkgharvest.cli.exit_codes import ExitCode
 from pkgharvest.model.clock import FixedClock
 from tests.support.command_line import CommandLine
 
-ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
-DEMO = ROOT / "data" / "demo.har.gz"
+README = Path(__file__).parents[1] / "README.md"
 CLOCK = dt.datetime(2026, 2, 16, 0, 10, tzinfo=dt.UTC)
 
 
@@ -63,16 +61,3 @@ def test_the_readme_lists_every_exit_code(text: str) -> None:
 @pytest.mark.parametrize("mark", ["demo", "tests"])
 def test_the_readme_commands_are_one_line_each(text: str, mark: str) -> None:
     assert between(text, mark).count("\n") == 1
-
-
-def test_its_python_part_runs(
-    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    shell = CommandLine(tmp_path)
-    for name, value in shell.variables.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.chdir(tmp_path)
-    code = between(text, "python").replace('stale="24h"', f'stale="24h", replay="{DEMO}"')
-    assert "replay=" in code
-    exec(compile(code, "README.md", "exec"), {})
-    assert capsys.readouterr().out == "1 updated\ndjango-ltree 72 58\n"
