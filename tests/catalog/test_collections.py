@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pkgharvest.catalog import collections, database, lookup
+from pkgharvest.catalog.database import CollectionTable
 from pkgharvest.model.collections import Category, Grid
 from pkgharvest.model.errors import Advice, GridLocked, InvalidValue, UnknownCategory, UnknownGrid
 from tests.support.catalogs import DAY, NOW, OpenCatalog, open_catalog
@@ -24,10 +25,10 @@ def cat(tmp_path: Path) -> Iterator[OpenCatalog]:
         yield opened
 
 
-def made(cat: OpenCatalog, kind: collections.CollectionTable, slug: str, **values: object) -> int:
+def made(cat: OpenCatalog, kind: CollectionTable, slug: str, **values: object) -> int:
     with database.transaction(cat.connection):
         assert collections.add_collection(cat.connection, kind, slug, slug, values, NOW)
-    return collections.collection_id(cat.connection, kind, slug)
+    return lookup.find_collection(cat.connection, kind, slug)
 
 
 def modified(cat: OpenCatalog) -> list[dt.datetime]:
@@ -89,7 +90,7 @@ def test_a_collection_is_found_by_slug_before_id(cat: OpenCatalog) -> None:
     cat.connection.execute("UPDATE grids SET slug = '1' WHERE id = 2")  # as an import may bring it
     assert collections.get_grid(cat.connection, "1").id == 2
     assert collections.get_grid(cat.connection, "a").id == 1
-    assert collections.collection_id(cat.connection, "grids", "1") == 2
+    assert lookup.find_collection(cat.connection, "grids", "1") == 2
 
 
 @pytest.mark.parametrize("name", ["2", "app", "0", "9" * 30, "APPS"])
@@ -197,9 +198,7 @@ def test_the_members_of_a_locked_grid_do_not_change(cat: OpenCatalog) -> None:
 
 
 @pytest.mark.parametrize("kind", ["categories", "grids"])
-def test_removing_a_collection_keeps_its_packages(
-    cat: OpenCatalog, kind: collections.CollectionTable
-) -> None:
+def test_removing_a_collection_keeps_its_packages(cat: OpenCatalog, kind: CollectionTable) -> None:
     number, other = made(cat, kind, "x"), made(cat, kind, "y")
     if kind == "grids":
         collections.change_grid_members(cat.connection, number, [1, 3], [], NOW)
@@ -213,7 +212,7 @@ def test_removing_a_collection_keeps_its_packages(
     assert modified(cat) == [LATER, NOW, LATER]
     assert cat.connection.execute("PRAGMA foreign_key_check").fetchall() == []
     with pytest.raises((UnknownCategory, UnknownGrid)):
-        collections.collection_id(cat.connection, kind, "x")
+        lookup.find_collection(cat.connection, kind, "x")
     assert made(cat, kind, "z") == other + 1  # an id is not used again
 
 

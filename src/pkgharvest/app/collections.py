@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from pkgharvest.catalog import collections, database, lookup
-from pkgharvest.catalog.collections import CollectionTable
+from pkgharvest.catalog.database import CollectionTable
 from pkgharvest.model.collections import Category, Grid
 from pkgharvest.model.errors import Advice, InvalidValue
 
@@ -85,7 +85,7 @@ def find_members(db_path: Path, table: CollectionTable, name: str) -> Members:
     Raises UnknownCategory, UnknownGrid and CatalogError.
     """
     with database.open_reader(db_path) as connection:
-        collection_id = collections.collection_id(connection, table, name)
+        collection_id = lookup.find_collection(connection, table, name)
         slug, _ = collections.name_of(connection, table, collection_id)
         return Members(
             collection_id, slug, collections.member_slugs(connection, table, collection_id)
@@ -117,7 +117,7 @@ def add_collection(
         database.transaction(connection),
     ):
         is_new = collections.add_collection(connection, table, slug, name, values, now)
-        collection_id = collections.collection_id(connection, table, slug)
+        collection_id = lookup.find_collection(connection, table, slug)
         _, title = collections.name_of(connection, table, collection_id)
     return CollectionResult(slug, title, "added" if is_new else "exists")
 
@@ -137,7 +137,7 @@ def edit_collection(
         database.open_writer(db_path) as connection,
         database.transaction(connection),
     ):
-        collection_id = collections.collection_id(connection, table, name)
+        collection_id = lookup.find_collection(connection, table, name)
         added, removed = (
             [lookup.find_package(connection, package) for package in names]
             for names in (changes.add, changes.remove)

@@ -109,9 +109,9 @@ def select_ids(
     Raises UnknownCategory and UnknownGrid.
     """
     if wanted.category is not None:
-        lookup.category_id(connection, wanted.category)
+        lookup.collection_id(connection, "categories", wanted.category)
     if wanted.grid is not None:
-        lookup.grid_id(connection, wanted.grid)
+        lookup.collection_id(connection, "grids", wanted.grid)
     return packages.select_ids(connection, wanted, sort=sort, reverse=reverse, limit=limit)
 
 

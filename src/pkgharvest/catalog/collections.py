@@ -5,7 +5,6 @@ imports may do with collections is decided in ``transfer.upsert``.
 """
 
 import datetime as dt
-import re
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -18,12 +17,16 @@ from pkgharvest.catalog.columns import (
     encode_instant,
     encode_list,
 )
-from pkgharvest.catalog.database import as_sqlite_utils, find_row, update_row
+from pkgharvest.catalog.database import (
+    CollectionTable,
+    as_sqlite_utils,
+    find_row,
+    find_value,
+    read_transaction,
+    update_row,
+)
 from pkgharvest.model.collections import Category, Grid
-from pkgharvest.model.errors import GridLocked, InvalidValue, UnknownCategory, UnknownGrid
-
-CollectionTable = Literal["categories", "grids"]
-"""The table of a collection, which says what kind it is."""
+from pkgharvest.model.errors import GridLocked, InvalidValue
 
 _ORDER = "title COLLATE NOCASE, slug"
 
@@ -44,10 +47,9 @@ def get_category(connection: sqlite3.Connection, name: str) -> Category:
 
     Raises UnknownCategory.
     """
-    number = collection_id(connection, "categories", name)
-    for category in _select_categories(connection, number):
-        return category
-    raise UnknownCategory(name)  # it was removed meanwhile
+    with read_transaction(connection):
+        number = lookup.find_collection(connection, "categories", name)
+        return next(_select_categories(connection, number))
 
 
 def list_grids(connection: sqlite3.Connection) -> list[Grid]:
@@ -60,24 +62,9 @@ def get_grid(connection: sqlite3.Connection, name: str) -> Grid:
 
     Raises UnknownGrid.
     """
-    number = collection_id(connection, "grids", name)
-    for grid in _select_grids(connection, number):
-        return grid
-    raise UnknownGrid(name)  # it was removed meanwhile
-
-
-def collection_id(connection: sqlite3.Connection, kind: CollectionTable, name: str) -> int:
-    """Return the id of the collection with the slug ``name``, or else with that id.
-
-    Raises UnknownCategory, UnknownGrid.
-    """
-    if re.fullmatch("[0-9]{1,18}", name):  # fits into 64 bits
-        query = f"SELECT id FROM {kind} WHERE slug = ? OR id = ? ORDER BY slug <> ?"  # noqa: S608
-        row = connection.execute(query, (name, int(name), name)).fetchone()
-        if row is not None:
-            return int(row[0])
-    find = lookup.category_id if kind == "categories" else lookup.grid_id
-    return find(connection, name)
+    with read_transaction(connection):
+        number = lookup.find_collection(connection, "grids", name)
+        return next(_select_grids(connection, number))
 
 
 def name_of(
@@ -109,7 +96,7 @@ def add_collection(
     Call inside a transaction. Raises InvalidValue for an invalid slug.
     """
     edits.require_slug(slug)
-    if _find_id(connection, kind, slug) is not None:
+    if _is_taken(connection, kind, slug):
         return False
     now_text = encode_instant(now)
     as_sqlite_utils(connection).table(kind).insert(
@@ -149,7 +136,7 @@ def change_collection(
     slug = changed.get("slug")
     if isinstance(slug, str):
         edits.require_slug(slug)
-        if _find_id(connection, kind, slug) is not None:
+        if _is_taken(connection, kind, slug):
             raise InvalidValue(f"{slug!r} is taken", field="slug")
     update_row(connection, kind, number, {**changed, "modified": encode_instant(now)})
     return True
@@ -227,10 +214,8 @@ def _set_modified(
         package_update.refresh_scores(connection, ids)  # they may depend on modified
 
 
-def _find_id(connection: sqlite3.Connection, kind: CollectionTable, slug: str) -> int | None:
-    query = f"SELECT id FROM {kind} WHERE slug = ?"  # noqa: S608
-    row = connection.execute(query, (slug,)).fetchone()
-    return None if row is None else int(row[0])
+def _is_taken(connection: sqlite3.Connection, kind: CollectionTable, slug: str) -> bool:
+    return find_value(connection, f"SELECT id FROM {kind} WHERE slug = ?", slug) is not None  # noqa: S608
 
 
 def _select_categories(
@@ -260,20 +245,20 @@ def _select_categories(
 
 def _select_grids(connection: sqlite3.Connection, number: int | None = None) -> Iterator[Grid]:
     condition = "" if number is None else "WHERE grids.id = :id"
-    rows = connection.execute(
-        f"SELECT * FROM grids {condition} ORDER BY {_ORDER}",  # noqa: S608
-        {"id": number},
-    ).fetchall()
-    condition = "" if number is None else "WHERE grid_id = :id"
     members: dict[int, list[int]] = defaultdict(list)
     for grid_id, package_id in connection.execute(
         f"""
-        SELECT grid_id, package_id FROM grid_packages JOIN packages ON packages.id = package_id
-        {condition} ORDER BY {_ORDER}
+        SELECT grids.id, package_id FROM grids
+        JOIN grid_packages ON grid_id = grids.id JOIN packages ON packages.id = package_id
+        {condition} ORDER BY packages.title COLLATE NOCASE, packages.slug
         """,  # noqa: S608
         {"id": number},
     ):
         members[grid_id].append(package_id)
+    rows = connection.execute(
+        f"SELECT * FROM grids {condition} ORDER BY {_ORDER}",  # noqa: S608
+        {"id": number},
+    )
     for row in rows:
         yield Grid(
             id=row["id"],
@@ -281,7 +266,7 @@ def _select_grids(connection: sqlite3.Connection, number: int | None = None) -> 
             slug=row["slug"],
             description=row["description"],
             is_locked=bool(row["is_locked"]),
-            package_ids=tuple(members.get(row["id"], ())),
+            package_ids=tuple(members[row["id"]]),
             header=bool(row["header"]),
             created=decode_required_instant(row["created"]),
             modified=decode_required_instant(row["modified"]),

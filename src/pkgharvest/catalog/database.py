@@ -10,7 +10,7 @@ import stat
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pkgharvest.catalog.migrations import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
 from pkgharvest.model.errors import Advice, CatalogBusy, CatalogError, FetchLocked
@@ -18,7 +18,10 @@ from pkgharvest.model.errors import Advice, CatalogBusy, CatalogError, FetchLock
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-Table = Literal["categories", "grids", "packages"]
+CollectionTable = Literal["categories", "grids"]
+"""The table of a collection, which says what kind it is."""
+
+Table = CollectionTable | Literal["packages"]
 
 MIN_SQLITE_VERSION = (3, 37, 0)
 """The first version with STRICT tables."""
@@ -188,6 +191,12 @@ def fetch_lock(path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def find_value(connection: sqlite3.Connection, query: str, *values: object) -> Any:
+    """Return the first column of the first row that ``query`` finds; None without one."""
+    row = connection.execute(query, values).fetchone()
+    return None if row is None else row[0]
 
 
 def find_row(connection: sqlite3.Connection, table: Table, number: int) -> sqlite3.Row | None:
@@ -389,9 +398,7 @@ def _enable_wal(connection: sqlite3.Connection, busy_seconds: float) -> None:
             break
         except sqlite3.OperationalError as error:
             # SQLite does not wait here if two processes make the catalog at once.
-            if not _has_code(error, _BUSY_CODES):
-                raise
-            if time.monotonic() > deadline:
+            if not _has_code(error, _BUSY_CODES) or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
     connection.execute("PRAGMA synchronous = NORMAL")

@@ -7,7 +7,6 @@ Reading packages lives in ``packages``.
 
 import datetime as dt
 import functools
-import itertools
 import sqlite3
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from pkgharvest.catalog.columns import (
     encode_list,
     stored_locator,
 )
-from pkgharvest.catalog.database import as_sqlite_utils, find_row, update_row
+from pkgharvest.catalog.database import as_sqlite_utils, find_row, find_value, update_row
 from pkgharvest.catalog.package_update import (
     PackageUpdate,
     locator_columns,
@@ -37,33 +36,6 @@ EDITABLE_FIELDS: tuple[EditableField, ...] = get_args(EditableField)
 
 ALL_GRIDS = "*"
 """Stands for every grid; no slug can be this."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewPackage:
-    """A package to add; what is None is derived from the repository."""
-
-    locator: Locator
-    title: str | None = None
-    slug: str | None = None
-    category: str | None = None
-    grids: tuple[str, ...] = ()
-    documentation_url: str | None = None
-    pypi_source: PypiSource = "auto"
-    pypi_name: str | None = None
-
-    @property
-    def user_fields(self) -> tuple[EditableField, ...]:
-        """The fields that the user has set."""
-        values: dict[EditableField, bool] = {
-            "title": self.title is not None,
-            "slug": self.slug is not None,
-            "pypi": self.pypi_source != "auto",
-            "docs": self.documentation_url is not None,
-            "category": self.category is not None,
-            "grids": bool(self.grids),
-        }
-        return tuple(field for field, is_set in values.items() if is_set)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +68,22 @@ class PackageChanges:
             "title": self.title is not None,
             "slug": self.slug is not None,
             "repo": self.locator,
-            "pypi": self.pypi_source,
+            "pypi": self.pypi_source in {"set", "none"},
             "docs": self.documentation_url is not None,
             "category": self.category is not None,
             "grids": self.grids or self.not_grids,
         }
         return {field for field, value in values.items() if value}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPackage(PackageChanges):
+    """A package to add: the changes of one that has nothing but its repository.
+
+    What is None is derived from the repository.
+    """
+
+    locator: Locator
 
 
 class EditResult(NamedTuple):
@@ -125,12 +107,18 @@ def add_package(
     changes. Call inside a transaction. Raises UnknownCategory, UnknownGrid and GridLocked, even
     if there is nothing to add, and InvalidValue for a slug that is invalid or taken.
     """
-    category = None if new.category is None else lookup.category_id(connection, new.category)
+    category = (
+        None
+        if new.category is None
+        else lookup.collection_id(connection, "categories", new.category)
+    )
     grids = [lookup.open_grid_id(connection, grid) for grid in dict.fromkeys(new.grids)]
     existing = lookup.find_by_repository(connection, new.locator)
     if existing is not None:
         return existing, False
-    slug = _free_slug(connection, new)
+    if new.slug is not None:
+        require_free_slug(connection, new.slug)
+    slug = new.slug or _free_slug(connection, new.locator)
     db = as_sqlite_utils(connection)
     columns = {
         "slug": slug,
@@ -141,8 +129,8 @@ def add_package(
         "repo_url": new.locator.url,
         **locator_columns(new.locator),
         "documentation_url": new.documentation_url,
-        "user_fields": encode_list(new.user_fields),
-        "pypi_source": new.pypi_source,
+        "user_fields": encode_list(_sort_fields(new.sets - {"repo"})),
+        "pypi_source": new.pypi_source or "auto",
         **project_name_columns(new.pypi_name),
     }
     package_id = db.table("packages").insert(columns).last_pk
@@ -175,8 +163,7 @@ def repository_urls(connection: sqlite3.Connection) -> list[str]:
 
 def slug_is_taken(connection: sqlite3.Connection, slug: str) -> bool:
     """Tell whether a package has this slug."""
-    query = "SELECT 1 FROM packages WHERE slug = ?"
-    return connection.execute(query, (slug,)).fetchone() is not None
+    return find_value(connection, "SELECT 1 FROM packages WHERE slug = ?", slug) is not None
 
 
 def require_free_slug(connection: sqlite3.Connection, slug: str) -> None:
@@ -196,12 +183,13 @@ def require_slug(slug: str) -> None:
         )
 
 
-def _free_slug(connection: sqlite3.Connection, new: NewPackage) -> str:
-    if new.slug is None:
-        is_taken = functools.partial(slug_is_taken, connection)
-        return next(itertools.filterfalse(is_taken, slugs.slug_candidates(new.locator)))
-    require_free_slug(connection, new.slug)
-    return new.slug
+def _free_slug(connection: sqlite3.Connection, locator: Locator, own: str | None = None) -> str:
+    """Return the first slug for ``locator`` that no other package has than the one with ``own``."""
+    return next(
+        slug
+        for slug in slugs.slug_candidates(locator)
+        if slug == own or not slug_is_taken(connection, slug)
+    )
 
 
 def edit(
@@ -229,8 +217,7 @@ def edit(
 
 def mark_user_field(connection: sqlite3.Connection, package_id: int, field: EditableField) -> None:
     """Record that a user has set ``field`` of a package."""
-    query = "SELECT user_fields FROM packages WHERE id = ?"
-    [stored] = connection.execute(query, (package_id,)).fetchone()
+    stored = find_value(connection, "SELECT user_fields FROM packages WHERE id = ?", package_id)
     user_fields = encode_list(_sort_fields({*decode_strings(stored), field}))
     update_row(connection, "packages", package_id, {"user_fields": user_fields})
 
@@ -286,8 +273,7 @@ class _Editor:
             self._set("title", "title", title)
         slug = self._changes.slug
         if "slug" in self._changes.reset and self._locator is not None:
-            candidates = slugs.slug_candidates(self._locator)
-            slug = next(itertools.filterfalse(self._is_taken, candidates))
+            slug = _free_slug(self._connection, self._locator, own=self._slug)
         if slug is not None and slug != self._slug:
             require_free_slug(self._connection, slug)
             self._set("slug", "slug", slug)
@@ -303,7 +289,8 @@ class _Editor:
             self._update.state["pypi_source"] = source
         if name is None:
             # A fetch found the project by the repository.
-            if source != before or (source == "auto" and self._has_new_repository):
+            has_new_repository = "repo_key" in self._update.changed_content()
+            if source != before or (source == "auto" and has_new_repository):
                 self._change_project(None)
         elif normalize_name(name) != self._row["pypi_key"]:
             self._changed.add("pypi")
@@ -328,7 +315,7 @@ class _Editor:
         if "category" in changes.reset or changes.category == "":
             self._set("category", "category_id", None)
         elif changes.category is not None:
-            category = lookup.category_id(self._connection, changes.category)
+            category = lookup.collection_id(self._connection, "categories", changes.category)
             self._set("category", "category_id", category)
         before = {
             str(row["slug"]): int(row["id"])
@@ -340,8 +327,9 @@ class _Editor:
         }
         leaves_all = "grids" in changes.reset or ALL_GRIDS in changes.not_grids
         leaving = before if leaves_all else dict.fromkeys(changes.not_grids)
-        left = {self._grid_id(slug) for slug in leaving if slug not in changes.grids}
-        entered = [self._grid_id(slug) for slug in changes.grids]
+        find_grid = functools.partial(lookup.open_grid_id, self._connection)
+        left = {find_grid(slug) for slug in leaving if slug not in changes.grids}
+        entered = map(find_grid, changes.grids)
         grids = [grid for grid in dict.fromkeys((*before.values(), *entered)) if grid not in left]
         if grids == list(before.values()):
             return
@@ -372,17 +360,6 @@ class _Editor:
         if self._row[column] != value:
             self._changed.add(field)
             self._update.content[column] = value
-
-    def _is_taken(self, slug: str) -> bool:
-        return slug != self._slug and slug_is_taken(self._connection, slug)
-
-    def _grid_id(self, slug: str) -> int:
-        return lookup.open_grid_id(self._connection, slug)
-
-    @property
-    def _has_new_repository(self) -> bool:
-        before = self._row["repo_key"]
-        return bool(self._update.content.get("repo_key", before) != before)
 
     def _change_project(self, name: str | None) -> None:
         """Clear everything known of the previous project, and set the name of the next."""

@@ -4,14 +4,14 @@ import contextlib
 import re
 import sqlite3
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from pkgharvest.catalog.database import CollectionTable, Table, find_value
 from pkgharvest.model.errors import (
     GridLocked,
     LocatorError,
     UnknownCategory,
     UnknownGrid,
-    UnknownName,
     UnknownPackage,
 )
 
@@ -45,34 +45,32 @@ def find_by_repository(connection: sqlite3.Connection, locator: "Locator") -> st
     return None if row is None else str(row["slug"])
 
 
-def category_id(connection: sqlite3.Connection, slug: str) -> int:
-    """Return the id of a category; raises UnknownCategory."""
-    return _find_id(connection, "categories", slug, UnknownCategory)
+def find_collection(connection: sqlite3.Connection, table: CollectionTable, name: str) -> int:
+    """Return the id of the category or grid with the slug ``name``, or else with that id.
+
+    Raises UnknownCategory, UnknownGrid.
+    """
+    if re.fullmatch("[0-9]{1,18}", name):  # fits into 64 bits
+        query = f"SELECT id FROM {table} WHERE slug = ? OR id = ? ORDER BY slug <> ?"  # noqa: S608
+        number = find_value(connection, query, name, int(name), name)
+        if number is not None:
+            return int(number)
+    return collection_id(connection, table, name)
 
 
-def grid_id(connection: sqlite3.Connection, slug: str) -> int:
-    """Return the id of a grid; raises UnknownGrid."""
-    return _find_id(connection, "grids", slug, UnknownGrid)
-
-
-def _find_id(
-    connection: sqlite3.Connection,
-    table: Literal["categories", "grids"],
-    slug: str,
-    error: type[UnknownName],
-) -> int:
-    query = f"SELECT id FROM {table} WHERE slug = ?"  # noqa: S608 - one of two
-    row = connection.execute(query, (slug,)).fetchone()
-    if row is None:
+def collection_id(connection: sqlite3.Connection, table: CollectionTable, slug: str) -> int:
+    """Return the id of a category or a grid; raises UnknownCategory, UnknownGrid."""
+    number = find_value(connection, f"SELECT id FROM {table} WHERE slug = ?", slug)  # noqa: S608
+    if number is None:
+        error = UnknownCategory if table == "categories" else UnknownGrid
         raise error(slug, suggest_slugs(connection, table, slug))
-    return int(row[0])
+    return int(number)
 
 
 def open_grid_id(connection: sqlite3.Connection, slug: str) -> int:
     """Return the id of a grid that is not locked; raises UnknownGrid, GridLocked."""
-    number = grid_id(connection, slug)
-    query = "SELECT is_locked FROM grids WHERE id = ?"
-    if connection.execute(query, (number,)).fetchone()[0]:
+    number = collection_id(connection, "grids", slug)
+    if find_value(connection, "SELECT is_locked FROM grids WHERE id = ?", number):
         raise GridLocked(slug)
     return number
 
@@ -107,9 +105,7 @@ def _find_follower(connection: sqlite3.Connection, locator: "Locator") -> sqlite
     return row
 
 
-def suggest_slugs(
-    connection: sqlite3.Connection, table: Literal["packages", "categories", "grids"], name: str
-) -> tuple[str, ...]:
+def suggest_slugs(connection: sqlite3.Connection, table: Table, name: str) -> tuple[str, ...]:
     """Return up to three slugs of ``table`` that are similar to ``name``, the closest first."""
     import difflib  # noqa: PLC0415 - only wrong names need it
 

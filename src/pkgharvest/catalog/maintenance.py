@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pkgharvest.catalog.columns import PACKAGE_COLUMNS, Column
-from pkgharvest.catalog.database import open_reader
+from pkgharvest.catalog.database import find_value, open_reader
 from pkgharvest.model.errors import CatalogError
 
 _TABLES = (
@@ -53,8 +53,7 @@ def check_catalog(connection: sqlite3.Connection, path: Path) -> CheckResult:
     try:
         problems.extend(_find_problems(connection))
         for table in _TABLES:
-            count = connection.execute(f"SELECT count(*) FROM {table}")  # noqa: S608 - our own
-            rows[table] = int(count.fetchone()[0])
+            rows[table] = find_value(connection, f"SELECT count(*) FROM {table}")  # noqa: S608
     except sqlite3.DatabaseError as error:  # too damaged to read
         problems.append(str(error))
     return CheckResult(problems=tuple(problems), rows=rows, size=file_size(path))

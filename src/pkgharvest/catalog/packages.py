@@ -21,7 +21,7 @@ from pkgharvest.catalog.columns import (
     decode_instant,
     encode_instant,
 )
-from pkgharvest.catalog.database import read_transaction
+from pkgharvest.catalog.database import find_value, read_transaction
 from pkgharvest.model.package import Downloads, Package, Release, SourceState
 
 _CHUNK_SIZE = 500
@@ -83,7 +83,7 @@ class PackageFilter(NamedTuple):
 
 def count_packages(connection: sqlite3.Connection) -> int:
     """Return how many packages there are."""
-    return int(connection.execute("SELECT count(*) FROM packages").fetchone()[0])
+    return int(find_value(connection, "SELECT count(*) FROM packages"))
 
 
 def select_ids(

@@ -27,7 +27,7 @@ from pkgharvest.catalog.columns import (
     encode_list,
     stored_locator,
 )
-from pkgharvest.catalog.database import find_row
+from pkgharvest.catalog.database import find_row, find_value
 from pkgharvest.catalog.package_update import (
     PackageUpdate,
     locator_columns,
@@ -142,11 +142,8 @@ def _is_outdated(connection: sqlite3.Connection, row: sqlite3.Row, outcome: Fetc
     if key is not None or not _has_other_repository(row, target):
         return False
     # The project was searched by the repository, which this run may have followed to a new name.
-    renamed = connection.execute(
-        "SELECT 1 FROM previous_urls WHERE package_id = ? AND key = ?",
-        (row["id"], target.locator and target.locator.key),
-    )
-    return renamed.fetchone() is None
+    query = "SELECT 1 FROM previous_urls WHERE package_id = ? AND key = ?"
+    return not find_value(connection, query, row["id"], target.locator and target.locator.key)
 
 
 def _has_other_repository(row: sqlite3.Row, target: FetchTarget) -> bool:
@@ -276,18 +273,15 @@ class _Saver:
         a host whose keys keep their case.
         """
         locator = facts.locator
-        row = self._connection.execute(
-            "SELECT slug FROM packages WHERE repo_key = ? AND id <> ?", (locator.key, self._id)
-        ).fetchone()
-        if row is not None:
-            return f"the repository is now {locator.url}, which is the package {row['slug']}"
+        query = "SELECT slug FROM packages WHERE repo_key = ? AND id <> ?"
+        slug = find_value(self._connection, query, locator.key, self._id)
+        if slug is not None:
+            return f"the repository is now {locator.url}, which is the package {slug}"
         if facts.repo_id == self._row["repo_id"]:
             return None
-        row = self._connection.execute(
-            "SELECT slug FROM packages WHERE repo_id = ? AND repo_host = ? AND id <> ?",
-            (facts.repo_id, locator.host, self._id),
-        ).fetchone()
-        return None if row is None else f"the repository is already followed as {row['slug']}"
+        query = "SELECT slug FROM packages WHERE repo_id = ? AND repo_host = ? AND id <> ?"
+        slug = find_value(self._connection, query, facts.repo_id, locator.host, self._id)
+        return slug and f"the repository is already followed as {slug}"
 
     def _save_duplicate(self, message: str) -> SaveResult:
         """Note that the repository is another package's, and take nothing over."""

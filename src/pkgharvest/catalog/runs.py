@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Literal
 
 from pkgharvest.catalog.columns import decode_instant, decode_required_instant, encode_instant
-from pkgharvest.catalog.database import fetch_lock
+from pkgharvest.catalog.database import fetch_lock, find_value
 from pkgharvest.model.errors import CatalogError, FetchLocked, Malformed
 from pkgharvest.model.json_node import JsonNode, parse_json
 
@@ -213,6 +213,7 @@ def _rows(connection: sqlite3.Connection, limit: int) -> list[sqlite3.Row]:
 
 def _run(connection: sqlite3.Connection, row: sqlite3.Row, unfinished: RunState) -> PastRun:
     finished = decode_instant(row["finished"])
+    saved = "SELECT count(DISTINCT package_id) FROM fetches WHERE run_id = ?"
     return PastRun(
         id=row["id"],
         started=decode_required_instant(row["started"]),
@@ -220,13 +221,8 @@ def _run(connection: sqlite3.Connection, row: sqlite3.Row, unfinished: RunState)
         state=unfinished if finished is None else "finished",
         stopped=row["stopped"],
         figures=None if finished is None else _figures(row["report"]),
-        saved=_saved(connection, row["id"]) if finished is None else None,
+        saved=find_value(connection, saved, row["id"]) if finished is None else None,
     )
-
-
-def _saved(connection: sqlite3.Connection, run_id: int) -> int:
-    query = "SELECT count(DISTINCT package_id) FROM fetches WHERE run_id = ?"
-    return int(connection.execute(query, (run_id,)).fetchone()[0])
 
 
 def _figures(report: str) -> RunFigures | None:

@@ -152,36 +152,21 @@ def _read_targets(
         # A user may have said meanwhile that there is no project.
         removed = {"pypi", "downloads"} if row["pypi_source"] == "none" else set()
         if present := tuple(source for source in sources if source not in removed):
-            yield _target(
-                row,
+            yield FetchTarget(
+                package_id=package_id,
+                slug=row["slug"],
                 sources=present,
+                locator=stored_locator(row["repo_url"]),
                 previous=tuple(previous[package_id]),
+                repo_id=row["repo_id"],
+                default_branch=row["default_branch"],
+                head=row["head"],
+                days_since=decode_day(row["days_since"]),
+                contributors_known=row["contributors_read"] is not None,
+                contributors_read=decode_instant(row["contributors_read"]),
+                pypi_source=row["pypi_source"],
+                pypi_name=row["pypi_name"],
+                pypi_serial=row["pypi_serial"],
+                pypi_lookup_note=row["pypi_lookup_note"],
                 validators=validators[package_id],
             )
-
-
-def _target(
-    row: sqlite3.Row,
-    *,
-    sources: tuple[SourceName, ...],
-    previous: tuple[Locator, ...],
-    validators: dict[str, Validator],
-) -> FetchTarget:
-    return FetchTarget(
-        package_id=row["id"],
-        slug=row["slug"],
-        sources=sources,
-        locator=stored_locator(row["repo_url"]),
-        previous=previous,
-        repo_id=row["repo_id"],
-        default_branch=row["default_branch"],
-        head=row["head"],
-        days_since=decode_day(row["days_since"]),
-        contributors_known=row["contributors_read"] is not None,
-        contributors_read=decode_instant(row["contributors_read"]),
-        pypi_source=row["pypi_source"],
-        pypi_name=row["pypi_name"],
-        pypi_serial=row["pypi_serial"],
-        pypi_lookup_note=row["pypi_lookup_note"],
-        validators=validators,
-    )

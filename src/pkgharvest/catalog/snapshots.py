@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from pkgharvest.catalog.columns import decode_required_instant, encode_instant
+from pkgharvest.catalog.database import find_value
 from pkgharvest.model.instants import format_instant
 
 _SNAPSHOT_COLUMNS = "repo_id, stars, forks, open_issues, commits, version, downloads, status"
@@ -96,8 +97,7 @@ def take_snapshot(connection: sqlite3.Connection, package_id: int, run_id: int) 
     state = connection.execute(_SELECT_STATE, (package_id,)).fetchone()
     if state is None:  # the package was removed meanwhile
         return False
-    [started] = connection.execute("SELECT started FROM runs WHERE id = ?", (run_id,)).fetchone()
-    at = str(started)
+    at = str(find_value(connection, "SELECT started FROM runs WHERE id = ?", run_id))
     before = connection.execute(
         f"SELECT at, {_SNAPSHOT_COLUMNS} FROM snapshots WHERE package_id = ?"  # noqa: S608 - our own names
         " ORDER BY at DESC LIMIT 2",
@@ -127,22 +127,11 @@ def history(
 ) -> list[Snapshot]:
     """Return the snapshots of a package from ``since`` on, oldest first."""
     rows = connection.execute(
-        "SELECT * FROM snapshots WHERE package_id = ? AND at >= ? ORDER BY at",
+        f"SELECT {', '.join(Snapshot._fields)} FROM snapshots"  # noqa: S608 - our own names
+        " WHERE package_id = ? AND at >= ? ORDER BY at",
         (package_id, encode_instant(since) or ""),
     )
-    return [
-        Snapshot(
-            at=decode_required_instant(row["at"]),
-            stars=row["stars"],
-            forks=row["forks"],
-            commits=row["commits"],
-            version=row["version"],
-            downloads=row["downloads"],
-            open_issues=row["open_issues"],
-            status=row["status"],
-        )
-        for row in rows
-    ]
+    return [Snapshot(decode_required_instant(at), *state) for at, *state in rows]
 
 
 def star_deltas(

@@ -18,12 +18,10 @@ from pkgharvest.model.package import STATUSES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PackageTotals:
-    """Numbers of packages; one with any such source counts once."""
+class PackageCounts:
+    """Numbers of packages."""
 
     packages: int
-    by_status: Mapping[str, int]
-    """Every status, with 0 for those that no package has."""
     never_fetched: int
     """Packages with no source that ever succeeded."""
     stale: int
@@ -35,15 +33,18 @@ class PackageTotals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceSummary:
+class PackageTotals(PackageCounts):
+    """All packages; one with any such source counts once."""
+
+    by_status: Mapping[str, int]
+    """Every status, with 0 for those that no package has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSummary(PackageCounts):
     """One source over all packages that have it."""
 
     source: SourceName
-    packages: int
-    never_fetched: int
-    stale: int
-    failing: int
-    backing_off: int
     oldest: dt.datetime | None
     """The oldest last success."""
     median: dt.datetime | None

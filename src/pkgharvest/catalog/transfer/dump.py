@@ -216,21 +216,19 @@ class DumpReader:
             _RENAMED.get(key, key): member for key, member in node.items() if key not in structure
         }
         columns = self._read_row(table, members, node.path)
-        child_rows: dict[str, list[dict[str, object]]] = {}
-        grids: tuple[int, ...] = ()
-        if is_package:
-            grids = tuple(dict.fromkeys(decode.decode_id(item) for item in _items(node, "grids")))
-            for child in CHILD_TABLES:
-                child_rows[child] = [
-                    self._read_row(child, dict(item.items()), item.path)
-                    for item in _items(node, child)
-                ]
+        grids = dict.fromkeys(decode.decode_id(item) for item in _items(node, "grids"))
+        child_rows = {
+            child: [
+                self._read_row(child, dict(item.items()), item.path) for item in _items(node, child)
+            ]
+            for child in CHILD_TABLES
+        }
         return DumpLine(
             table=table,
             id=decode.decode_id(node["id"]),
             slug=str(columns["slug"]),
             columns=columns,
-            grids=grids,
+            grids=tuple(grids),
             child_rows=child_rows,
         )
 
@@ -309,8 +307,14 @@ def restore_line(connection: sqlite3.Connection, line: DumpLine, now: dt.datetim
     if line.table == "packages":
         locator = stored_locator(str(columns.get("repo_url", "")))
         require_package_identity(connection, row, line.id, line.slug, locator)
-        columns |= _derived_columns(line, None if locator is None else locator.key)
-        category = columns["category_id"]
+        project_name, category = line.columns["pypi_name"], columns["category_id"]
+        columns |= {
+            "repo_key": None if locator is None else locator.key,
+            **project_name_columns(None if project_name is None else str(project_name)),
+            "participant_names": "\n".join(
+                str(row["name"]) for row in line.child_rows["participants"]
+            ),
+        }
         if isinstance(category, int):
             ensure_collection(connection, "categories", category, now_text)
     else:
@@ -331,16 +335,6 @@ def restore_line(connection: sqlite3.Connection, line: DumpLine, now: dt.datetim
         # They belong to the data that was just replaced.
         connection.execute("DELETE FROM validators WHERE package_id = ?", (line.id,))
     return UpsertResult("added" if row is None else "updated")
-
-
-def _derived_columns(line: DumpLine, repo_key: str | None) -> dict[str, object]:
-    name = line.columns["pypi_name"]
-    participants = line.child_rows["participants"]
-    return {
-        "repo_key": repo_key,
-        **project_name_columns(None if name is None else str(name)),
-        "participant_names": "\n".join(str(row["name"]) for row in participants),
-    }
 
 
 def _is_restored(connection: sqlite3.Connection, row: sqlite3.Row, line: DumpLine) -> bool:

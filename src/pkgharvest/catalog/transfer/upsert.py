@@ -15,7 +15,7 @@ import itertools
 import sqlite3
 from typing import Literal, NamedTuple
 
-from pkgharvest.catalog.database import Table, find_row
+from pkgharvest.catalog.database import Table, find_row, find_value
 from pkgharvest.catalog.lookup import find_by_repository
 from pkgharvest.model.errors import Conflict
 from pkgharvest.model.locators import Locator
@@ -54,12 +54,10 @@ def require_package_identity(
 
 def require_free_slug(connection: sqlite3.Connection, table: Table, number: int, slug: str) -> None:
     """Raise Conflict if a row other than ``number`` has the slug."""
-    other = connection.execute(
-        f"SELECT id FROM {table} WHERE slug = ? AND id <> ?",  # noqa: S608 - one of three
-        (slug, number),
-    ).fetchone()
+    query = f"SELECT id FROM {table} WHERE slug = ? AND id <> ?"  # noqa: S608 - one of three
+    other = find_value(connection, query, slug, number)
     if other is not None:
-        raise Conflict(f"the slug {slug} is that of another {NOUNS[table]}, id {other[0]}")
+        raise Conflict(f"the slug {slug} is that of another {NOUNS[table]}, id {other}")
 
 
 def require_same_collection(table: Table, row: sqlite3.Row, slug: str, created: str | None) -> None:
