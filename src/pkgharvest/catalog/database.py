@@ -4,19 +4,22 @@ Errors of SQLite about the file become CatalogError here. The tables are made in
 """
 
 import contextlib
+import json
 import os
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pkgharvest.catalog.migrations import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
 from pkgharvest.model.errors import Advice, CatalogBusy, CatalogError, FetchLocked
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
+
+Value = TypeVar("Value")
 
 CollectionTable = Literal["categories", "grids"]
 """The table of a collection, which says what kind it is."""
@@ -206,6 +209,28 @@ def find_row(connection: sqlite3.Connection, table: Table, number: int) -> sqlit
         (number,),
     ).fetchone()
     return row
+
+
+def rows_by_package(
+    connection: sqlite3.Connection,
+    ids: Sequence[int],
+    query: str,
+    order: str,
+    read: Callable[[sqlite3.Row], Value],
+) -> dict[int, list[Value]]:
+    """Return what ``read`` makes of the rows of these packages, by the id of the package.
+
+    The first column of ``query``, which has no conditions, is ``package_id``.
+    """
+    values: dict[int, list[Value]] = {package_id: [] for package_id in ids}
+    rows = connection.execute(
+        f"{query} WHERE package_id IN (SELECT value FROM json_each(?))"  # noqa: S608
+        f" ORDER BY package_id, {order}",
+        (json.dumps(ids),),
+    )
+    for row in rows:
+        values[row[0]].append(read(row))
+    return values
 
 
 def insert_row(connection: sqlite3.Connection, table: str, columns: Mapping[str, object]) -> None:

@@ -10,9 +10,8 @@ import json
 import operator
 import sqlite3
 import sys
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple
 
 from pkgharvest.catalog.columns import (
     DECODERS,
@@ -21,13 +20,16 @@ from pkgharvest.catalog.columns import (
     decode_instant,
     encode_instant,
 )
-from pkgharvest.catalog.database import find_value, read_transaction
+from pkgharvest.catalog.database import (
+    Value,
+    find_value,
+    read_transaction,
+    rows_by_package,
+)
 from pkgharvest.model.package import Downloads, Package, Release, SourceState
 
 _CHUNK_SIZE = 500
 """Packages per query."""
-
-_Value = TypeVar("_Value")
 
 ALL_PARTS = frozenset({"grids", "participants", "previous_urls", "fetches", "versions"})
 """The parts of a package that have tables of their own."""
@@ -143,24 +145,18 @@ def read_packages(
 def _read_chunk(
     connection: sqlite3.Connection, ids: Sequence[int], parts: Collection[str]
 ) -> Iterator[Package]:
-    ids_json = json.dumps(ids)
-    among = "IN (SELECT value FROM json_each(?))"
-
     def read_part(
-        part: str, query: str, order: str, read: Callable[[sqlite3.Row], _Value]
-    ) -> dict[int, list[_Value]]:
-        """Return the rows of ``query`` by package id, which is its first column."""
-        values: dict[int, list[_Value]] = defaultdict(list)
-        if part in parts:
-            query = f"{query} WHERE package_id {among} ORDER BY package_id, {order}"
-            for row in connection.execute(query, (ids_json,)):
-                values[row[0]].append(read(row))
-        return values
+        part: str, query: str, order: str, read: Callable[[sqlite3.Row], Value]
+    ) -> dict[int, list[Value]]:
+        return rows_by_package(connection, ids, query, order, read) if part in parts else {}
 
     second = operator.itemgetter(1)
     with read_transaction(connection):
-        query = f"SELECT {_STORED_VALUES} FROM packages WHERE id {among}"  # noqa: S608
-        rows = {row["id"]: row for row in connection.execute(query, (ids_json,))}
+        query = (
+            f"SELECT {_STORED_VALUES} FROM packages"  # noqa: S608
+            " WHERE id IN (SELECT value FROM json_each(?))"
+        )
+        rows = {row["id"]: row for row in connection.execute(query, (json.dumps(ids),))}
         grid_ids = read_part(
             "grids", "SELECT package_id, grid_id FROM grid_packages", "position", second
         )

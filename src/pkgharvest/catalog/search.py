@@ -101,9 +101,8 @@ def _word_hits(
 def _read_hits(connection: sqlite3.Connection, hits: Iterable[_Hit]) -> Iterator[SearchHit]:
     weights = {hit.package_id: hit.weight for hit in hits}
     uploaded = _upload_times(connection, list(weights))
-    hit_packages = list(packages.read_packages(connection, weights))
-    categories = _category_titles(connection, [package.category_id for package in hit_packages])
-    for package in hit_packages:
+    categories = dict(connection.execute("SELECT id, title FROM categories").fetchall())
+    for package in packages.read_packages(connection, weights):
         yield SearchHit(
             item_type="package",
             title=package.title,
@@ -121,17 +120,6 @@ def _read_hits(connection: sqlite3.Connection, hits: Iterable[_Hit]) -> Iterator
             last_committed=package.last_updated,
             last_released=uploaded.get((package.id, package.pypi_version or "")),
         )
-
-
-def _category_titles(
-    connection: sqlite3.Connection, ids: Sequence[int | None]
-) -> dict[int | None, str]:
-    """Return the titles of these categories, by id."""
-    rows = connection.execute(
-        "SELECT id, title FROM categories WHERE id IN (SELECT value FROM json_each(?))",
-        (json.dumps(ids),),
-    )
-    return dict(rows.fetchall())
 
 
 def _upload_times(

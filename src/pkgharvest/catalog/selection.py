@@ -9,12 +9,11 @@ import itertools
 import json
 import sqlite3
 import sys
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pkgharvest.catalog.columns import decode_day, decode_instant, encode_instant, stored_locator
-from pkgharvest.model.locators import Locator
+from pkgharvest.catalog.database import rows_by_package
 from pkgharvest.model.observations import SOURCES, FetchTarget, SourceName, Validator
 
 _CHUNK_SIZE = 200
@@ -117,34 +116,19 @@ def fetch_targets(
 def _read_targets(
     connection: sqlite3.Connection, selected: Sequence[Selected]
 ) -> Iterator[FetchTarget]:
-    ids_json = json.dumps([package_id for package_id, _ in selected])
-    among = "(SELECT value FROM json_each(?))"
-    rows = {
-        row["id"]: row
-        for row in connection.execute(
-            f"SELECT * FROM packages WHERE id IN {among}",  # noqa: S608
-            (ids_json,),
-        )
-    }
-    previous: dict[int, list[Locator]] = defaultdict(list)
-    for row in connection.execute(
-        f"SELECT package_id, url FROM previous_urls WHERE package_id IN {among}",  # noqa: S608
-        (ids_json,),
-    ):
-        locator = stored_locator(row["url"])
-        if locator is not None:
-            previous[row["package_id"]].append(locator)
-    validators: dict[int, dict[str, Validator]] = defaultdict(dict)
-    for row in connection.execute(
-        f"SELECT * FROM validators WHERE package_id IN {among}",  # noqa: S608
-        (ids_json,),
-    ):
-        validators[row["package_id"]][row["key"]] = Validator(
-            key=row["key"],
-            etag=row["etag"],
-            last_modified=row["last_modified"],
-            parser=row["parser"],
-        )
+    ids = [package_id for package_id, _ in selected]
+    query = "SELECT * FROM packages WHERE id IN (SELECT value FROM json_each(?))"
+    rows = {row["id"]: row for row in connection.execute(query, (json.dumps(ids),))}
+    previous = rows_by_package(
+        connection,
+        ids,
+        "SELECT package_id, url FROM previous_urls",
+        "key",
+        lambda row: stored_locator(row["url"]),
+    )
+    validators = rows_by_package(
+        connection, ids, "SELECT * FROM validators", "source, key", _validator
+    )
     for package_id, sources in selected:
         row = rows.get(package_id)
         if row is None:
@@ -157,7 +141,7 @@ def _read_targets(
                 slug=row["slug"],
                 sources=present,
                 locator=stored_locator(row["repo_url"]),
-                previous=tuple(previous[package_id]),
+                previous=tuple(filter(None, previous[package_id])),
                 repo_id=row["repo_id"],
                 default_branch=row["default_branch"],
                 head=row["head"],
@@ -168,5 +152,14 @@ def _read_targets(
                 pypi_name=row["pypi_name"],
                 pypi_serial=row["pypi_serial"],
                 pypi_lookup_note=row["pypi_lookup_note"],
-                validators=validators[package_id],
+                validators={validator.key: validator for validator in validators[package_id]},
             )
+
+
+def _validator(row: sqlite3.Row) -> Validator:
+    return Validator(
+        key=row["key"],
+        etag=row["etag"],
+        last_modified=row["last_modified"],
+        parser=row["parser"],
+    )

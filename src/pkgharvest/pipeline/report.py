@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from pkgharvest.catalog.results import SaveResult
@@ -28,15 +28,6 @@ class SourceFailure:
     error: ErrorKind
     message: str
 
-    def to_dict(self) -> dict[str, str]:
-        """Return the object in ``failures`` of a report."""
-        return {
-            "slug": self.slug,
-            "source": self.source,
-            "error": self.error,
-            "message": self.message,
-        }
-
 
 @dataclass(slots=True, kw_only=True)
 class RunCounters:
@@ -60,12 +51,16 @@ class RunCounters:
     def count(self, outcome: FetchOutcome, saved: SaveResult) -> None:
         """Count one source of one package."""
         result: PackageOutcome = "updated" if saved.changed else "unchanged"
-        exhausted = exhausted_quota(outcome)
-        if exhausted is not None:
-            host, message = exhausted
-            self.out_of_quota[host] = message
-        if exhausted is not None or isinstance(outcome.result, Skipped):
-            result = "deferred"
+        match outcome.result:
+            # A quota may keep a source from being read wholly or in part.
+            case (
+                Skipped(host=str(host), message=message)
+                | RepositoryResult(problem=RateLimited(host=host, message=message))
+            ):
+                self.out_of_quota[host] = message
+                result = "deferred"
+            case Skipped():
+                result = "deferred"
         if saved.failure is not None:
             result = "failed"
             self.failures.append(
@@ -82,20 +77,6 @@ class RunCounters:
         else:
             before = self._packages.get(package_id, "unchanged")
             self._packages[package_id] = max(before, result, key=_BY_SEVERITY.index)
-
-
-def exhausted_quota(outcome: FetchOutcome) -> tuple[str, str] | None:
-    """Return the host whose quota kept a source from being read, wholly or in part, and a message.
-
-    None if no quota did.
-    """
-    match outcome.result:
-        case Skipped(host=str(host), message=message):
-            return host, message
-        case RepositoryResult(problem=RateLimited(host=host, message=message)):
-            return host, message
-        case _:
-            return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +127,6 @@ class RunReport:
                 },
             },
             "bytes": self.traffic.bytes,
-            "failures": [failure.to_dict() for failure in self.failures],
+            "failures": [asdict(failure) for failure in self.failures],
             "stopped": self.stopped,
         }

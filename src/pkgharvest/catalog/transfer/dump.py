@@ -12,7 +12,6 @@ import datetime as dt
 import itertools
 import json
 import sqlite3
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -26,7 +25,13 @@ from pkgharvest.catalog.columns import (
     encode_list,
     stored_locator,
 )
-from pkgharvest.catalog.database import Table, find_row, insert_row, update_row
+from pkgharvest.catalog.database import (
+    Table,
+    find_row,
+    insert_row,
+    rows_by_package,
+    update_row,
+)
 from pkgharvest.catalog.package_update import project_name_columns, refresh_scores
 from pkgharvest.catalog.transfer.upsert import (
     NOUNS,
@@ -102,7 +107,7 @@ def dump_lines(connection: sqlite3.Connection, package_ids: Iterable[int]) -> It
     yield _encode_line({"type": _HEADER_TYPE, "version": DUMP_VERSION})
     tables: tuple[Table, ...] = ("categories", "grids")
     for table in tables:
-        for row in _select(connection, f"SELECT * FROM {table} ORDER BY id"):  # noqa: S608
+        for row in connection.execute(f"SELECT * FROM {table} ORDER BY id"):  # noqa: S608
             yield _encode_line({"type": NOUNS[table]} | _decode_row(table, row))
     remaining = iter(package_ids)
     while chunk := list(itertools.islice(remaining, _CHUNK_SIZE)):
@@ -110,23 +115,17 @@ def dump_lines(connection: sqlite3.Connection, package_ids: Iterable[int]) -> It
 
 
 def _package_lines(connection: sqlite3.Connection, ids: Sequence[int]) -> Iterator[str]:
-    ids_json = json.dumps(ids)
-    among = "IN (SELECT value FROM json_each(?))"
-
-    def rows_by_package(table: str, order: str) -> dict[int, list[dict[str, object]]]:
-        rows: dict[int, list[dict[str, object]]] = defaultdict(list)
-        query = f"SELECT * FROM {table} WHERE package_id {among} ORDER BY package_id, {order}"  # noqa: S608
-        for row in _select(connection, query, ids_json):
-            rows[row["package_id"]].append(row)
-        return rows
-
-    grids = rows_by_package("grid_packages", "position")
-    children = {table: rows_by_package(table, order) for table, order in CHILD_TABLES.items()}
-    query = f"SELECT * FROM packages WHERE id {among}"  # noqa: S608 - fixed pieces
-    packages = {row["id"]: row for row in _select(connection, query, ids_json)}
+    tables = {"grid_packages": "position", **CHILD_TABLES}
+    children = {
+        table: rows_by_package(connection, ids, f"SELECT * FROM {table}", order, _row_dict)  # noqa: S608
+        for table, order in tables.items()
+    }
+    grids = children.pop("grid_packages")
+    query = "SELECT * FROM packages WHERE id IN (SELECT value FROM json_each(?))"
+    packages = {row["id"]: row for row in connection.execute(query, (json.dumps(ids),))}
     for number in ids:
         line = {"type": "package"} | _decode_row("packages", packages[number])
-        line["grids"] = [row["grid_id"] for row in grids.get(number, ())]
+        line["grids"] = [row["grid_id"] for row in grids[number]]
         for table, rows in children.items():
             line[table] = [
                 {
@@ -134,26 +133,21 @@ def _package_lines(connection: sqlite3.Connection, ids: Sequence[int]) -> Iterat
                     for name, value in row.items()
                     if value is not None and name not in _LINK_COLUMNS
                 }
-                for row in rows.get(number, ())
+                for row in rows[number]
             ]
         yield _encode_line(line)
 
 
-def _select(
-    connection: sqlite3.Connection, query: str, *values: object
-) -> Iterator[dict[str, Any]]:
-    cursor = connection.execute(query, values)
-    names = [column[0] for column in cursor.description]
-    for row in cursor:
-        yield dict(zip(names, row, strict=True))
+def _row_dict(row: sqlite3.Row) -> dict[str, Any]:
+    return dict(zip(row.keys(), row, strict=True))  # dict(row) looks every name up
 
 
-def _decode_row(table: Table, row: Mapping[str, Any]) -> dict[str, object]:
+def _decode_row(table: Table, row: sqlite3.Row) -> dict[str, object]:
     """Return the values of a row as JSON, without what a dump leaves out."""
     columns = COLUMNS[table]
     return {
         name: json.loads(value) if _is_json(columns.get(name)) else value
-        for name, value in row.items()
+        for name, value in _row_dict(row).items()
         if table != "packages" or name not in _NOT_DUMPED
     }
 
