@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pkgharvest.api_v4.encode import RECORD_FIELDS
-from pkgharvest.cli.exit_codes import ExitCode
+from pkgharvest.cli.errors import ExitCode
 from pkgharvest.model.clock import FixedClock
 from tests.support.command_line import CommandLine
 

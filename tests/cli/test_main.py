@@ -3,9 +3,11 @@
 import json
 import re
 
+import click
 import pytest
 
 from pkgharvest import __version__
+from pkgharvest.cli.main import cli
 from tests.support.command_line import CommandLine
 
 COMMANDS = (
@@ -68,6 +70,25 @@ def test_help_lists_every_documented_option(shell: CommandLine, command: str, op
     text = shell.ok(command, "--help").out
     for option in options.split():
         assert re.search(rf"(?<![\w-]){option}(?![\w-])", text), option
+
+
+def test_the_list_of_commands_has_the_first_sentence_of_each_help() -> None:
+    context = click.Context(cli)
+    listed = click.HelpFormatter(width=200)
+    cli.format_commands(context, listed)
+    real = click.HelpFormatter(width=200)
+    names = cli.list_commands(context)
+    commands = {name: command for name in names if (command := cli.get_command(context, name))}
+    click.Group(commands=commands).format_commands(context, real)
+    assert listed.getvalue() == real.getvalue()
+
+
+def test_help_imports_no_command(shell: CommandLine) -> None:
+    shell.variables["PYTHONPROFILEIMPORTTIME"] = "1"
+    imported = shell.process("--help").err
+    assert "pkgharvest.cli.main" in imported
+    assert "pkgharvest.app" not in imported
+    assert "pkgharvest.cli.output" not in imported
 
 
 def test_version(shell: CommandLine) -> None:

@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from pkgharvest.cli.messages import error_hint, error_message
+from pkgharvest.cli.errors import error_hint, error_message
 from pkgharvest.model.errors import Advice, CatalogError, GridLocked, InvalidValue, Remedy
 
 

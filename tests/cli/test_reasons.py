@@ -193,7 +193,7 @@ def test_recording_warns_about_github_commits_read_with_git(shell: CommandLine) 
 def test_an_interrupted_demo_prints_nothing_more(
     shell: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pkgharvest.cli.fetch.run_fetch", lambda *_arguments, **_options: 130)
+    monkeypatch.setattr("pkgharvest.cli.demo.run_fetch", lambda *_arguments, **_options: 130)
     result = shell.run("demo")
     assert (result.code, result.out) == (130, "")
     assert "list" not in result.err

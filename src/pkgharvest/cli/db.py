@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from pkgharvest.cli.exit_codes import ExitCode
+from pkgharvest.app import maintenance
+from pkgharvest.cli.errors import ExitCode, print_error
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
 
 
@@ -27,13 +28,11 @@ def path(invocation: Invocation) -> None:
 @pass_invocation
 def check(invocation: Invocation) -> int:
     """Check that the file is intact; print its size and that of the cached clones."""
-    from pkgharvest.app.maintenance import check_catalog  # noqa: PLC0415 - not for --help
-
     path = invocation.db_path
-    result = check_catalog(path)
+    result = maintenance.check_catalog(path)
     problems = result.file.problems
     for problem in problems:
-        click.echo(f"error: {problem}", err=True)
+        print_error(problem)
     if not invocation.quiet:
         counts = ", ".join(f"{number:,} {table}" for table, number in result.file.rows.items())
         write(
@@ -52,9 +51,7 @@ def check(invocation: Invocation) -> int:
 @pass_invocation
 def backup(invocation: Invocation, file: Path) -> None:
     """Copy the whole catalog to FILE, even while a fetch is at work."""
-    from pkgharvest.app.maintenance import backup  # noqa: PLC0415 - not for --help
-
-    size = backup(invocation.db_path, file)
+    size = maintenance.backup(invocation.db_path, file)
     invocation.say(f"{file}: {_size(size)}")
 
 
@@ -63,9 +60,7 @@ def backup(invocation: Invocation, file: Path) -> None:
 @pass_invocation
 def vacuum(invocation: Invocation) -> None:
     """Free unused space in the file, and remove cached clones that no package needs."""
-    from pkgharvest.app.maintenance import vacuum_catalog  # noqa: PLC0415 - not for --help
-
-    freed = vacuum_catalog(invocation.db_path)
+    freed = maintenance.vacuum_catalog(invocation.db_path)
     file, clones = _size(freed.file_bytes), _size(freed.clones_bytes)
     invocation.say(f"freed {file} in the file, {clones} of cached clones")
 

@@ -1,15 +1,21 @@
 """``pkgharvest fetch``."""
 
 import datetime as dt
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from pkgharvest.cli.exit_codes import ExitCode, exit_code_for_run
-from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
+from pkgharvest.cli.errors import ExitCode, exit_code_for_run
+from pkgharvest.cli.invocation import (
+    Invocation,
+    global_options,
+    pass_invocation,
+    require_names_or_all,
+    write,
+    write_json,
+)
 from pkgharvest.cli.parameters import DURATION, INSTANT
 from pkgharvest.model.observations import SOURCES, SourceName
 
@@ -100,10 +106,7 @@ def command(
 
     Every package is saved as soon as it is done; the next run continues an interrupted one.
     """
-    if bool(names) == everything:
-        raise click.UsageError(
-            "SLUG and --all exclude each other" if names else "name a SLUG, or use --all"
-        )
+    require_names_or_all(names, everything=everything)
     from pkgharvest.app.fetch import FetchOptions  # noqa: PLC0415 - brings the whole engine
 
     options = FetchOptions(
@@ -140,7 +143,7 @@ def run_fetch(
         if dry_run:
             planned = preview(options, context)
             if as_json:
-                write([json.dumps([one.to_dict() for one in planned], indent=4) + "\n"])
+                write_json([plan.to_dict() for plan in planned])
             else:
                 write(f"{slug}  {' '.join(sources)}\n" for slug, sources in planned)
             invocation.say(f"{count_noun(len(planned), 'package')} would be fetched")
@@ -149,7 +152,7 @@ def run_fetch(
             return ExitCode.OK
         report = fetch(options, context)
     if as_json:
-        write([json.dumps(report.to_dict(), indent=4) + "\n"])
+        write_json(report.to_dict())
     progress.summarize(report, options)
     if report.selected == 0 and report.stopped is None:
         progress.explain_idle(explain_idle(options, context), options)

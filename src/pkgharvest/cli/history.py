@@ -1,12 +1,13 @@
 """``pkgharvest history``: what a package was before, and its commits by week."""
 
 import datetime as dt
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pkgharvest.api_v4.encode import Column, Record, choose_columns, format_instant_field
+from pkgharvest.api_v4.encode import Column, choose_columns, format_instant_field
 from pkgharvest.app.history import (
     PackageHistory,
     Snapshot,
@@ -14,14 +15,26 @@ from pkgharvest.app.history import (
     read_history,
     read_weekly_commits,
 )
-from pkgharvest.cli import backfill
-from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
-from pkgharvest.cli.output import Output, print_records, printing_options, render
+from pkgharvest.cli.errors import ExitCode, print_error
+from pkgharvest.cli.invocation import (
+    Invocation,
+    global_options,
+    pass_invocation,
+    require_names_or_all,
+    write,
+    write_json,
+)
+from pkgharvest.cli.output import Output, print_drawing, print_records, printing_options
 from pkgharvest.cli.parameters import SINCE
 from pkgharvest.model.errors import InvalidValue
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+_MAX_WEEKS = 5200
+"""A century."""
+_DEFAULT_WEEKS = 260
+"""Five years."""
 
 _AT: Column[Snapshot] = Column(
     "at", "when", lambda snapshot, style: format_instant_field(snapshot.at, style)
@@ -49,6 +62,8 @@ _FIELDS: tuple[Column[Snapshot], ...] = (
 
 _NUMBERS = ("stars", "forks", "commits", "downloads", "open_issues")
 """The fields that can be plotted, the most interesting first."""
+
+_FIGURES = frozenset(_NUMBERS)
 
 _DISPENSABLE = ("open_issues", "forks", "status", "downloads", "version", "commits")
 """The fields that a narrow screen leaves out, the least interesting first."""
@@ -100,9 +115,6 @@ def command() -> None:
     """Show what a package was before; history backfill reads older commits."""
 
 
-command.add_command(backfill.command)
-
-
 @click.command(
     "history",
     epilog="pkgharvest history backfill SLUG... reads older commits, from git.",
@@ -110,7 +122,7 @@ command.add_command(backfill.command)
 @click.argument("name", metavar="SLUG")
 @click.option(
     "--field",
-    "fields",
+    "field_names",
     metavar="A,B,C",
     multiple=True,
     shell_complete=_complete_fields,
@@ -119,7 +131,7 @@ command.add_command(backfill.command)
 @click.option("--since", type=SINCE, help="Only what is newer: 90d, or 2026-02-15.")
 @click.option(
     "--weeks",
-    type=click.IntRange(1, backfill.MAX_WEEKS),
+    type=click.IntRange(1, _MAX_WEEKS),
     metavar="N",
     help="Instead, the commits of each of the last N weeks, as far back as they are known.",
 )
@@ -132,7 +144,7 @@ command.add_command(backfill.command)
 def _show(
     invocation: Invocation,
     name: str,
-    fields: tuple[str, ...],
+    field_names: tuple[str, ...],
     since: dt.timedelta | dt.datetime | None,
     weeks: int | None,
     plot: bool,
@@ -144,32 +156,33 @@ def _show(
     """
     if plot and output.format != "table":
         raise click.UsageError(f"--plot and --format {output.format} exclude each other")
-    if weeks is not None and (fields or since is not None):
+    if weeks is not None and (field_names or since is not None):
         raise click.UsageError("--weeks goes with neither --field nor --since")
-    chosen = choose_columns(",".join(fields), _FIELDS) if fields else ()
+    chosen = choose_columns(",".join(field_names), _FIELDS) if field_names else ()
     words = [field.name for field in chosen if field.name not in _NUMBERS]
     if plot and words:
         raise InvalidValue(
             f"--plot: not a number: {', '.join(words)}", hint=f"numbers: {', '.join(_NUMBERS)}"
         )
     if weeks is not None:
-        _print_weeks(name, weeks, output, plot=plot)
+        _print_weeks(invocation, name, weeks, output, plot=plot)
         return
     start = invocation.clock.now() - since if isinstance(since, dt.timedelta) else since
     history = read_history(invocation.db_path, name, since=start)
     if not history.snapshots:
         _explain_none(invocation, history, has_since=since is not None)
     if plot:
-        _plot_snapshots(history, [field.name for field in chosen], output)
+        _plot_snapshots(invocation, history, [field.name for field in chosen], output)
         return
-    shown = [field for field in _FIELDS if not chosen or field in chosen]
-    at = _AT_MINUTE if output.format == "table" else _AT
-    _print_table(
-        _without_repeats(history.snapshots, shown),
-        (at, *shown),
-        output,
-        dispensable=() if chosen else _DISPENSABLE,
-    )
+    if history.snapshots or output.format != "table":
+        shown = [field for field in _FIELDS if not chosen or field in chosen]
+        print_records(
+            _without_repeats(history.snapshots, shown),
+            (_AT_MINUTE if output.format == "table" else _AT, *shown),
+            output,
+            figures=_FIGURES,
+            dispensable=() if chosen else _DISPENSABLE,
+        )
 
 
 def _without_repeats(
@@ -192,61 +205,40 @@ def _explain_none(invocation: Invocation, history: PackageHistory, *, has_since:
         return
     invocation.say(f"no history of {slug} yet: each fetch adds to it")
     if history.known_weeks:
-        weeks = min(history.known_weeks, backfill.DEFAULT_WEEKS)
+        weeks = min(history.known_weeks, _DEFAULT_WEEKS)
         invocation.say(f"\nhint: pkgharvest history {slug} --weeks {weeks} shows its commits")
 
 
-def _print_table(
-    records: Sequence[Record],
-    columns: Sequence[Column[Record]],
-    output: Output,
-    dispensable: tuple[str, ...] = (),
+def _print_weeks(
+    invocation: Invocation, name: str, count: int, output: Output, *, plot: bool
 ) -> None:
-    style = output.style()
-
-    def draw(console: "Console") -> None:
-        from pkgharvest.terminal.tables import TextTable, print_tables  # noqa: PLC0415 - rich
-
-        rows = [[column.read(record, style) for column in columns] for record in records]
-        table = TextTable(
-            columns=tuple(column.name for column in columns),
-            rows=tuple(tuple("" if cell is None else str(cell) for cell in row) for row in rows),
-            figures=frozenset(_NUMBERS),
-            dispensable=dispensable,
-        )
-        print_tables([table], console)
-
-    if records or output.format != "table":
-        print_records(records, columns, output, style, draw)
-
-
-def _print_weeks(name: str, count: int, output: Output, *, plot: bool) -> None:
-    slug, weeks = read_weekly_commits(output.invocation.db_path, name, count)
+    slug, weeks = read_weekly_commits(invocation.db_path, name, count)
     if len(weeks) < count:
         known = f"are known from {weeks[0].week} on" if weeks else "are not known"
-        output.invocation.say(
+        invocation.say(
             f"the commits of {slug} {known}: pkgharvest history backfill {slug} --weeks {count}"
         )
-    if not plot:
-        _print_table(weeks, _WEEK_COLUMNS, output)
-    elif weeks:
+    if not weeks and output.format == "table":
+        return
 
-        def draw(console: "Console") -> None:
-            from pkgharvest.terminal.plot import draw_bars  # noqa: PLC0415
+    def draw(console: "Console") -> None:
+        from pkgharvest.terminal.plot import draw_bars  # noqa: PLC0415 - brings rich
 
-            lines = draw_bars(
-                [week.commits for week in weeks],
-                weeks[0].week,
-                weeks[-1].week,
-                width=console.width,
-                ascii_only=console.options.ascii_only,
-            )
-            _print_plot(console, f"{slug}: commits by week", lines)
+        lines = draw_bars(
+            [week.commits for week in weeks],
+            weeks[0].week,
+            weeks[-1].week,
+            width=console.width,
+            ascii_only=console.options.ascii_only,
+        )
+        _print_plot(console, f"{slug}: commits by week", lines)
 
-        write([render(output, draw)], output.file)
+    print_records(weeks, _WEEK_COLUMNS, output, draw if plot else None, figures=_FIGURES)
 
 
-def _plot_snapshots(history: PackageHistory, fields: Sequence[str], output: Output) -> None:
+def _plot_snapshots(
+    invocation: Invocation, history: PackageHistory, fields: Sequence[str], output: Output
+) -> None:
     slug, snapshots, _ = history
     known = [
         name
@@ -256,9 +248,10 @@ def _plot_snapshots(history: PackageHistory, fields: Sequence[str], output: Outp
     shown = [name for name in fields if name in known] if fields else known[:1]
     if not shown:
         if snapshots:
-            output.invocation.say(f"no {' or '.join(fields or _NUMBERS)} of {slug} are known")
+            invocation.say(f"no {' or '.join(fields or _NUMBERS)} of {slug} are known")
         return
-    zone = output.style().zone
+
+    zone = output.style.zone
 
     def draw(console: "Console") -> None:
         from pkgharvest.terminal.plot import Point, draw_line  # noqa: PLC0415
@@ -271,10 +264,77 @@ def _plot_snapshots(history: PackageHistory, fields: Sequence[str], output: Outp
             lines = draw_line(points, width=console.width, ascii_only=console.options.ascii_only)
             _print_plot(console, f"{slug}: {name}", lines)
 
-    write([render(output, draw)], output.file)
+    print_drawing(draw, output.file)
 
 
 def _print_plot(console: "Console", title: str, lines: Sequence[str]) -> None:
     console.print(title, style="bold", soft_wrap=True)
     for text in lines:
         console.print(text, soft_wrap=True)
+
+
+# ── backfill ──
+
+
+@command.command("backfill")
+@click.argument("names", metavar="[SLUG]...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every package that can be read.")
+@click.option(
+    "--weeks",
+    type=click.IntRange(1, _MAX_WEEKS),
+    default=_DEFAULT_WEEKS,
+    show_default=True,
+    metavar="N",
+    help="How many weeks back.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="Repositories at once.",
+)
+@click.option(
+    "--again",
+    is_flag=True,
+    help="Read known weeks again: a history may have been rewritten.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result of each SLUG as JSON.")
+@global_options
+@pass_invocation
+def _backfill(
+    invocation: Invocation,
+    names: tuple[str, ...],
+    everything: bool,
+    weeks: int,
+    jobs: int,
+    again: bool,
+    as_json: bool,
+) -> int:
+    """Read older commits of packages, from the whole history in git.
+
+    What is known already is read again only with --again.
+    """
+    require_names_or_all(names, everything=everything)
+    from pkgharvest.app.backfill import BackfillOptions, backfill  # noqa: PLC0415 - brings git
+    from pkgharvest.cli.progress import Progress, make_context  # noqa: PLC0415
+
+    options = BackfillOptions(names=names, weeks=weeks, jobs=jobs, again=again)
+    with Progress(invocation, os.environ) as progress:
+        report = backfill(options, make_context(invocation, progress))
+    if as_json:
+        write_json([result.to_dict() for result in report.packages])
+    for result in report.packages:
+        if result.outcome == "failed":
+            print_error(f"{result.slug}: {result.message}")
+        elif not as_json and not invocation.quiet:
+            label = "counted" if result.outcome == "read" else "already known:"
+            write([f"{label} {result.slug}  since {result.since}\n"])
+    if report.interrupted:
+        invocation.say("interrupted; what was counted is saved")
+        return ExitCode.INTERRUPTED
+    errors = [result.error for result in report.packages if result.error is not None]
+    if "unauthorized" in errors:
+        return ExitCode.CREDENTIALS
+    return ExitCode.SOME_FAILED if errors else ExitCode.OK

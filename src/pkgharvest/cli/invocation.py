@@ -1,6 +1,6 @@
 """One call of the program: its global options, its settings and its output streams."""
 
-import functools
+import json
 import os
 import stat
 import sys
@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 
 import click
 
+from pkgharvest.cli.errors import os_error_reason
 from pkgharvest.model.clock import Clock, SystemClock
 from pkgharvest.settings.load import Settings, load
 from pkgharvest.settings.spec import Setting
@@ -24,7 +25,7 @@ class Invocation:
     """The global options, given before the command or after it, and what follows from them."""
 
     def __init__(self) -> None:
-        self.flags: dict[str, Setting] = {}
+        self.db: str | None = None
         self.config: str | None = None
         self.quiet = False
         self.verbosity = 0
@@ -34,7 +35,8 @@ class Invocation:
     def settings(self) -> Settings:
         """Return the settings of this call; reads them once, and prints notes about them."""
         if self._settings is None:
-            self._settings = load(self.flags, os.environ, config=self.config)
+            flags = {} if self.db is None else {"db": Setting(self.db, "--db")}
+            self._settings = load(flags, os.environ, config=self.config)
             for note in self._settings.notes:
                 self.say(f"note: {note}, only one named with --config")
         return self._settings
@@ -61,7 +63,7 @@ def write(pieces: Iterable[str], output: str | None = None) -> None:
         try:
             _replace(Path(output), pieces)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = os_error_reason(error)
             raise click.ClickException(f"{output} cannot be written: {reason}") from error
         return
     try:
@@ -71,6 +73,11 @@ def write(pieces: Iterable[str], output: str | None = None) -> None:
     except BrokenPipeError:
         drop_unwritten()
         raise click.exceptions.Exit(0) from None
+
+
+def write_json(value: object) -> None:
+    """Write ``value`` to standard output as indented JSON."""
+    write([json.dumps(value, indent=4) + "\n"])
 
 
 def _replace(path: Path, pieces: Iterable[str]) -> None:
@@ -116,52 +123,35 @@ def drop_unwritten() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _flag(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
-    if value is not None and parameter.name is not None:
-        setting = Setting(value, origin=f"--{parameter.name}")
-        context.ensure_object(Invocation).flags[parameter.name] = setting
-
-
-def _config(context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+def _keep(context: click.Context, parameter: click.Parameter, value: str | bool | None) -> None:
+    """Keep the value of a global option; the one after the command wins."""
     if value is not None:
-        context.ensure_object(Invocation).config = value
-
-
-def _quiet(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
-    if value:
-        context.ensure_object(Invocation).quiet = True
+        setattr(context.ensure_object(Invocation), str(parameter.name), value)
 
 
 def _verbose(context: click.Context, _parameter: click.Parameter, value: int) -> None:
     context.ensure_object(Invocation).verbosity += value
 
 
-def global_options(command: Command) -> Command:
+def global_options(
+    command: Command, db_help: str = "The catalog.  [env: PKGHARVEST_DB; default: see db path]"
+) -> Command:
     """Add the options that may stand before the command or after it."""
-    return global_options_with("The catalog.  [env: PKGHARVEST_DB; default: see db path]")(command)
-
-
-def global_options_with(db_help: str) -> Callable[[Command], Command]:
-    """Return ``global_options`` with another help for ``--db``."""
-    return functools.partial(_add_options, db_help)
-
-
-def _add_options(db_help: str, command: Command) -> Command:
     for option in (
         click.option(
             "-v", "--verbose", count=True, expose_value=False, callback=_verbose,
             help="Print more: -v a line per request, -vv tracebacks too.",
         ),
         click.option(
-            "-q", "--quiet", is_flag=True, expose_value=False, callback=_quiet,
+            "-q", "--quiet", is_flag=True, default=None, expose_value=False, callback=_keep,
             help="Print nothing unless something goes wrong.",
         ),
         click.option(
-            "--config", metavar="PATH", expose_value=False, callback=_config,
+            "--config", metavar="PATH", expose_value=False, callback=_keep,
             help="Configuration file.  [env: PKGHARVEST_CONFIG; default: ./pkgharvest.toml]",
         ),
         click.option(
-            "--db", metavar="PATH", expose_value=False, callback=_flag,
+            "--db", metavar="PATH", expose_value=False, callback=_keep,
             help=db_help,
         ),
     ):  # fmt: skip
@@ -170,3 +160,11 @@ def _add_options(db_help: str, command: Command) -> Command:
 
 
 pass_invocation = click.make_pass_decorator(Invocation, ensure=True)
+
+
+def require_names_or_all(names: tuple[str, ...], *, everything: bool) -> None:
+    """Raise a usage error unless either names or ``--all`` were given."""
+    if bool(names) == everything:
+        raise click.UsageError(
+            "SLUG and --all exclude each other" if names else "name a SLUG, or use --all"
+        )

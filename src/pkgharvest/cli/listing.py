@@ -1,15 +1,28 @@
-"""``pkgharvest list``."""
+"""``pkgharvest list``: packages, or with ``--trending`` how their stars changed."""
 
 import datetime as dt
 
 import click
 
-from pkgharvest.app.history import STAR_DELTA_KEYS, StarDeltaKey
+from pkgharvest.api_v4.encode import Column, Field, Json, OutputStyle, format_instant_field
+from pkgharvest.app.history import (
+    STAR_DELTA_KEYS,
+    StarDeltaKey,
+    Trend,
+    TrendingResult,
+    list_trending,
+)
 from pkgharvest.app.queries import SORT_KEYS, PackageFilter, SortKey, list_packages
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation
-from pkgharvest.cli.output import Output, field_options, print_packages, printing_options
+from pkgharvest.cli.output import (
+    Output,
+    field_options,
+    print_packages,
+    print_records,
+    printing_options,
+)
 from pkgharvest.cli.parameters import DURATION, TEXT
-from pkgharvest.formats.fields import choose_fields
+from pkgharvest.formats.fields import FULL_FIELDS
 from pkgharvest.model.package import STATUSES
 
 
@@ -44,8 +57,6 @@ def command(
     stale: dt.timedelta | None,
     failing: bool,
     trending: dt.timedelta | None,
-    fields: str | None,
-    full: bool,
     output: Output,
 ) -> None:
     """List the packages of the catalog."""
@@ -58,16 +69,12 @@ def command(
         failing=failing,
     )
     if trending is not None:
-        from pkgharvest.cli.trending import choose_trend_columns, print_trending  # noqa: PLC0415
-
-        columns = choose_trend_columns(fields, full=full)
         since = now.replace(microsecond=0) - trending
-        print_trending(wanted, since, columns, output, sort=sort, reverse=reverse, limit=limit)
+        _list_trending(invocation, wanted, since, output, sort=sort, reverse=reverse, limit=limit)
         return
     sort_key = next((key for key in SORT_KEYS if key == (sort or "name")), None)
     if sort_key is None:
         raise click.UsageError(f"--sort {sort} goes with --trending")
-    output = output._replace(fields=None if fields is None else choose_fields(fields), full=full)
     with list_packages(
         invocation.db_path,
         wanted,
@@ -77,3 +84,89 @@ def command(
         parts=output.parts,
     ) as packages:
         print_packages(packages, output, as_cards=False)
+
+
+# ── stars gained and lost ──
+
+
+_DELTA_COLUMNS: tuple[Column[Trend], ...] = (
+    Column("gained", "stars gained", lambda trend, _: trend.delta.gained),
+    Column("percent", "percentage of the stars before", lambda trend, _: trend.delta.percent),
+    Column(
+        "since", "since when", lambda trend, style: format_instant_field(trend.delta.since, style)
+    ),
+)
+
+_DEFAULT_COLUMNS: tuple[Column[Trend], ...] = (
+    Column("slug", "its name in the catalog", lambda trend, _: trend.delta.slug),
+    Column("stars", "stars", lambda trend, _: trend.delta.stars),
+    *_DELTA_COLUMNS,
+)
+
+
+def _package_column(field: Field) -> Column[Trend]:
+    def read(trend: Trend, style: OutputStyle) -> Json:
+        assert trend.package is not None
+        return field.read(trend.package, style)
+
+    return Column(field.name, field.summary, read)
+
+
+_ALL_COLUMNS: tuple[Column[Trend], ...] = (*map(_package_column, FULL_FIELDS), *_DELTA_COLUMNS)
+"""Every column that ``--fields`` may name."""
+
+_SIGNED_COLUMNS: dict[str, Column[Trend]] = {
+    "gained": Column("gained", "", lambda trend, _: f"{trend.delta.gained:+}"),
+    "percent": Column("percent", "", lambda trend, _: _format_percent(trend.delta.percent)),
+}
+"""What people read in place of the columns of these names."""
+
+
+def _format_percent(percent: float | None) -> str | None:
+    return None if percent is None else f"{percent:+.1f} %"
+
+
+def _text_column(column: Column[Trend]) -> Column[Trend]:
+    from pkgharvest.formats.delimited import cell_text  # noqa: PLC0415 - not for JSON
+
+    return column._replace(read=lambda trend, style: cell_text(column.read(trend, style)))
+
+
+def _list_trending(
+    invocation: Invocation,
+    wanted: PackageFilter,
+    since: dt.datetime,
+    output: Output,
+    *,
+    sort: SortKey | StarDeltaKey | None,
+    reverse: bool,
+    limit: int | None,
+) -> None:
+    """Print the packages that match ``wanted`` and whose stars changed, or say why none does."""
+    usual = _ALL_COLUMNS if output.full else _DEFAULT_COLUMNS
+    columns = output.choose_columns(usual, _ALL_COLUMNS)
+    parts = None if columns is _DEFAULT_COLUMNS else {column.name for column in columns}
+    if output.format == "table":
+        columns = [_SIGNED_COLUMNS.get(column.name) or _text_column(column) for column in columns]
+    with list_trending(
+        invocation.db_path,
+        wanted,
+        since,
+        sort=sort,
+        reverse=reverse,
+        limit=limit,
+        parts=parts,
+    ) as result:
+        if not result.total and limit != 0:
+            is_filtered = wanted != PackageFilter()
+            invocation.say(_explain_none(result, is_filtered=is_filtered, since=since))
+        if result.total or output.format != "table":
+            figures = frozenset(("stars", "gained", "percent"))
+            print_records(result.trends, columns, output, figures=figures)
+
+
+def _explain_none(result: TrendingResult, *, is_filtered: bool, since: dt.datetime) -> str:
+    if is_filtered and not result.has_matches:
+        return "nothing to list: no package matches"
+    which = "matching package" if is_filtered else "package"
+    return f"no {which} is known to have gained or lost stars since {since:%Y-%m-%d %H:%M} UTC"

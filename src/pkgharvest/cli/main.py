@@ -7,36 +7,77 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from types import FrameType, TracebackType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from pkgharvest import __version__
-from pkgharvest.cli.exit_codes import ExitCode, exit_code_for_error
+from pkgharvest.cli.errors import (
+    ExitCode,
+    error_hint,
+    error_message,
+    exit_code_for_error,
+    os_error_reason,
+    print_error,
+)
 from pkgharvest.cli.invocation import Invocation, drop_unwritten, global_options
-from pkgharvest.formats.sanitize import sanitize
 from pkgharvest.model.errors import PkgharvestError
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 _COMMANDS = {
-    "add": "pkgharvest.cli.add",
-    "category": "pkgharvest.cli.category",
-    "completion": "pkgharvest.cli.completion",
-    "config": "pkgharvest.cli.config",
-    "db": "pkgharvest.cli.db",
-    "demo": "pkgharvest.cli.demo",
-    "edit": "pkgharvest.cli.edit",
-    "export": "pkgharvest.cli.export",
-    "fetch": "pkgharvest.cli.fetch",
-    "grid": "pkgharvest.cli.grid",
-    "history": "pkgharvest.cli.history",
-    "import": "pkgharvest.cli.import_",
-    "list": "pkgharvest.cli.listing",
-    "remove": "pkgharvest.cli.remove",
-    "search": "pkgharvest.cli.search",
-    "show": "pkgharvest.cli.show",
-    "status": "pkgharvest.cli.status",
+    "add": (
+        "packages.add",
+        "Add repositories: owner/name, a URL, a path to a clone, or - to read a list.",
+    ),
+    "category": ("collections.category", "Sort packages into categories."),
+    "completion": (
+        "completion.command",
+        "Print the script that completes commands and options in SHELL.",
+    ),
+    "config": ("config.command", "Look at the settings."),
+    "db": ("db.command", "Look after the catalog's file."),
+    "demo": (
+        "demo.command",
+        "Show what pkgharvest does, from recorded responses, without a network.",
+    ),
+    "edit": ("packages.edit", "Change the editable fields of a package."),
+    "export": (
+        "transfer.export",
+        "Write the whole catalog as it is now, even while a fetch is at work.",
+    ),
+    "fetch": (
+        "fetch.command",
+        "Fetch the metadata of packages: each SLUG, or with --all every package.",
+    ),
+    "grid": ("collections.grid", "Compare packages in grids."),
+    "history": (
+        "history.command",
+        "Show what a package was before; history backfill reads older commits.",
+    ),
+    "import": (
+        "transfer.import_",
+        "Import packages, grids and categories: data of the API v4, or what export wrote.",
+    ),
+    "list": ("listing.command", "List the packages of the catalog."),
+    "remove": (
+        "packages.remove",
+        "Remove packages and everything known about them: history, HTTP cache validators, clones.",
+    ),
+    "search": ("search.command", "Find packages and grids by words, best first."),
+    "show": ("show.command", "Show packages, each by slug, id, PyPI name or repository URL."),
+    "status": (
+        "status.command",
+        "Show how fresh the catalog is, what fails, the quotas left and the last runs.",
+    ),
 }
-"""Modules whose ``command`` is imported when it is used."""
+"""Where each command is, imported when it is used, and the first sentence of its help."""
+
+_SUMMARIES = click.Group(
+    commands=[click.Command(name, help=summary) for name, (_, summary) in _COMMANDS.items()]
+)
+"""The commands for lists that need no more than their names and help."""
 
 _TRACEBACK_VERBOSITY = 2
 """The number of -v that asks for tracebacks."""
@@ -51,9 +92,17 @@ class _Group(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command = import_module(_COMMANDS[cmd_name]).command
-        assert isinstance(command, click.Command)
+        module, _, attribute = _COMMANDS[cmd_name][0].partition(".")
+        command: click.Command = getattr(import_module(f"pkgharvest.cli.{module}"), attribute)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        _SUMMARIES.format_commands(ctx, formatter)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        return _SUMMARIES.shell_complete(click.Context(_SUMMARIES), incomplete)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; for an interrupt click would print an empty line, terminal or not."""
@@ -122,24 +171,28 @@ def main(arguments: Sequence[str] | None = None, invocation: Invocation | None =
         )
         return code if isinstance(code, int) else ExitCode.OK
     except click.UsageError as error:
-        return _report(_usage_message(error), _usage_hint(error), ExitCode.USAGE)
+        path = error.ctx.command_path if error.ctx else None
+        print_error(_usage_message(error), path and f"{path} --help shows the usage")
+        return ExitCode.USAGE
     except click.ClickException as error:
-        return _report(error.format_message(), None, ExitCode.ERROR)
+        print_error(error.format_message())
+        return ExitCode.ERROR
     except (click.exceptions.Abort, KeyboardInterrupt) as error:
         # The terminal shows ^C; click has ended that line only if it raised from another error.
         if error.__cause__ is None and sys.stderr.isatty():
             click.echo(err=True)
-        return _report("interrupted", None, ExitCode.INTERRUPTED)
+        print_error("interrupted")
+        return ExitCode.INTERRUPTED
     except PkgharvestError as error:
-        from pkgharvest.cli.messages import error_hint, error_message  # noqa: PLC0415
-
         _print_traceback(invocation, error)
-        return _report(error_message(error), error_hint(error), exit_code_for_error(error))
+        print_error(error_message(error), error_hint(error))
+        return exit_code_for_error(error)
     except OSError as error:
         _print_traceback(invocation, error)
         drop_unwritten()
         place = f"{error.filename}: " if error.filename else ""
-        return _report(place + (error.strerror or str(error)).lower(), None, ExitCode.ERROR)
+        print_error(place + os_error_reason(error))
+        return ExitCode.ERROR
 
 
 def _open_missing_streams() -> None:
@@ -162,24 +215,11 @@ def _print_traceback(invocation: Invocation, error: BaseException) -> None:
         sys.__excepthook__(type(error), error, error.__traceback__)
 
 
-def _report(message: str, hint: str | None, code: ExitCode) -> ExitCode:
-    click.echo(f"error: {sanitize(message)}", err=True)
-    if hint:
-        click.echo(f"\nhint: {sanitize(hint)}", err=True)
-    return code
-
-
 def _usage_message(error: click.UsageError) -> str:
     message = " ".join(error.format_message().split())
     if message[1:2].islower():  # a sentence of click, not a name such as SLUG
         message = message[:1].lower() + message[1:]
     return message.removesuffix(".")
-
-
-def _usage_hint(error: click.UsageError) -> str | None:
-    if error.ctx is None:
-        return None
-    return f"{error.ctx.command_path} --help shows the usage"
 
 
 def _report_bug(
@@ -190,8 +230,4 @@ def _report_bug(
 ) -> None:
     """Print an unexpected exception in one line; -vv prints the traceback."""
     _print_traceback(invocation, error)
-    _report(
-        f"internal error: {kind.__name__}: {error} (this is a bug; -vv shows where)",
-        None,
-        ExitCode.ERROR,
-    )
+    print_error(f"internal error: {kind.__name__}: {error} (this is a bug; -vv shows where)")

@@ -8,15 +8,26 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 
-from pkgharvest.api_v4.encode import RECORD_FIELDS, Column, Field, OutputStyle, Record
+from pkgharvest.api_v4.encode import (
+    RECORD_FIELDS,
+    Column,
+    Field,
+    OutputStyle,
+    Record,
+    choose_columns,
+)
 from pkgharvest.app.queries import CARD_PARTS
 from pkgharvest.cli.invocation import Command, Invocation, write
-from pkgharvest.formats.fields import FULL_FIELDS, choose_fields
+from pkgharvest.formats import json_text
+from pkgharvest.formats.fields import FULL_FIELDS
 from pkgharvest.model.instants import parse_zone
 from pkgharvest.model.package import Package
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+Draw = Callable[["Console"], None]
+"""Prints for people."""
 
 Format = Literal["table", "json", "jsonl", "csv", "tsv", "md"]
 
@@ -31,14 +42,30 @@ class Output(NamedTuple):
     file: str | None = None
     tz: str | None = None
     base_url: str | None = None
-    fields: tuple[Field, ...] | None = None
-    """The fields of packages given with ``--fields``."""
+    fields: str | None = None
+    """What was given with ``--fields``."""
     full: bool = False
+
+    @property
+    def style(self) -> OutputStyle:
+        """The time zone and the base of links; raises InvalidValue for an unknown zone."""
+        settings = self.invocation.settings()
+        return OutputStyle(
+            now=self.invocation.clock.now(),
+            zone=parse_zone(self.tz or settings.tz.value),
+            base_url=settings.base_url.value if self.base_url is None else self.base_url,
+        )
+
+    def choose_columns(
+        self, usual: Sequence[Column[Record]], known: Sequence[Column[Record]]
+    ) -> Sequence[Column[Record]]:
+        """Return the columns to print: those of ``known`` that were named, else ``usual``."""
+        return usual if self.fields is None else choose_columns(self.fields, known)
 
     @property
     def columns(self) -> Sequence[Field]:
         """The fields of packages to print."""
-        return self.fields or (FULL_FIELDS if self.full else RECORD_FIELDS)
+        return self.choose_columns(FULL_FIELDS if self.full else RECORD_FIELDS, FULL_FIELDS)
 
     @property
     def parts(self) -> frozenset[str]:
@@ -47,40 +74,16 @@ class Output(NamedTuple):
         # A table also shows how old the data is.
         return names | CARD_PARTS if self.format == "table" else names
 
-    def style(self) -> OutputStyle:
-        """Return the time zone and the base of links; raises InvalidValue for an unknown zone."""
-        settings = self.invocation.settings()
-        return OutputStyle(
-            now=self.invocation.clock.now(),
-            zone=parse_zone(self.tz or settings.tz.value),
-            base_url=settings.base_url.value if self.base_url is None else self.base_url,
-        )
-
-
-def package_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of ``printing_options`` and ``field_options``, all read into ``output``."""
-
-    @functools.wraps(command)
-    def with_fields(
-        *args: Any, output: Output, fields: str | None, full: bool, **options: Any
-    ) -> Any:
-        output = output._replace(
-            fields=None if fields is None else choose_fields(fields), full=full
-        )
-        return command(*args, output=output, **options)
-
-    return printing_options(field_options(with_fields))
-
 
 def fields_option(command: Command) -> Command:
-    """Add ``--fields``; the command gets its text as ``fields``."""
+    """Add ``--fields`` to the options of ``printing_options``."""
     return click.option("--fields", metavar="A,B,C", help="Only these fields, in this order.")(
         command
     )
 
 
 def field_options(command: Command) -> Command:
-    """Add ``--full`` and ``--fields``; the command gets them as given."""
+    """Add ``--full`` and ``--fields`` to the options of ``printing_options``."""
     full = click.option("--full", is_flag=True, help="Everything known, not only the record.")
     return fields_option(full(command))
 
@@ -96,6 +99,8 @@ def printing_options(command: Callable[..., Any]) -> Callable[..., Any]:
         tz: str | None,
         base_url: str | None,
         file: str | None,
+        fields: str | None = None,
+        full: bool = False,
         **options: Any,
     ) -> Any:
         if as_json and format_ not in {None, "json"}:
@@ -106,6 +111,8 @@ def printing_options(command: Callable[..., Any]) -> Callable[..., Any]:
             file=None if file == "-" else file,
             tz=tz,
             base_url=base_url,
+            fields=fields,
+            full=full,
         )
         return command(*args, output=output, **options)
 
@@ -129,55 +136,69 @@ def printing_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def print_package(package: Package, output: Output) -> None:
     """Print one package; as JSON it is an object, not a list of one."""
-    if output.format == "json":
-        print_object(package, output.columns, output)
-    else:
-        print_packages([package], output, as_cards=True)
-
-
-def print_object(record: Record, columns: Sequence[Column[Record]], output: Output) -> None:
-    """Print one record as a JSON object."""
-    from pkgharvest.formats import json_text  # noqa: PLC0415 - each format when it is needed
-
-    style = output.style()
-    speak_utf8()
-    write([json_text.object_text(record, columns, style)], output.file)
+    print_record(package, output.columns, output, _draw_packages([package], output, as_cards=True))
 
 
 def print_packages(packages: Iterable[Package], output: Output, *, as_cards: bool) -> None:
     """Print packages; for people as a card each, or as a line each of one table."""
-    style = output.style()
+    draw = _draw_packages(packages, output, as_cards=as_cards)
+    print_records(packages, output.columns, output, draw)
 
+
+def _draw_packages(packages: Iterable[Package], output: Output, *, as_cards: bool) -> Draw:
     def draw(console: "Console") -> None:
         from pkgharvest.terminal import package_card, package_table  # noqa: PLC0415 - brings rich
 
-        if output.fields is not None or not as_cards:
-            package_table.print_package_table(list(packages), console, style, fields=output.fields)
+        if as_cards and output.fields is None:
+            package_card.print_cards(packages, console, output.style, full=output.full)
         else:
-            package_card.print_cards(packages, console, style, full=output.full)
+            fields = None if output.fields is None else output.columns
+            package_table.print_package_table(packages, console, output.style, fields)
 
-    print_records(packages, output.columns, output, style, draw)
+    return draw
+
+
+def print_record(
+    record: Record, columns: Sequence[Column[Record]], output: Output, draw: Draw
+) -> None:
+    """Print one record; as JSON it is an object, not a list of one."""
+    if output.format == "json":
+        write_utf8([json_text.object_text(record, columns, output.style)], output.file)
+    else:
+        print_records([record], columns, output, draw)
 
 
 def print_records(
     records: Iterable[Record],
     columns: Sequence[Column[Record]],
     output: Output,
-    style: OutputStyle,
-    draw: Callable[["Console"], None],
+    draw: Draw | None = None,
+    *,
+    figures: frozenset[str] = frozenset(),
+    dispensable: tuple[str, ...] = (),
 ) -> None:
-    """Print ``columns`` of the records for programs, or what ``draw`` prints for people."""
-    if output.format == "table":
-        write([render(output, draw)], output.file)
+    """Print ``columns`` of the records for programs, or what ``draw`` prints for people.
+
+    Without ``draw`` people get a table of the columns, too. ``figures`` and ``dispensable`` are
+    those of ``terminal.tables.TextTable``.
+    """
+    if output.format != "table":
+        write_utf8(format_records(records, columns, output.style, output.format), output.file)
         return
-    speak_utf8()
-    write(format_records(records, columns, style, output.format), output.file)
+
+    def draw_columns(console: "Console") -> None:
+        from pkgharvest.terminal.tables import print_columns  # noqa: PLC0415 - brings rich
+
+        print_columns(records, columns, console, output.style, figures, dispensable)
+
+    print_drawing(draw or draw_columns, output.file)
 
 
-def speak_utf8() -> None:
-    """Let programs read UTF-8 whatever the locale is (RFC 8259, section 8.1)."""
+def write_utf8(pieces: Iterable[str], file: str | None) -> None:
+    """Write for programs, which read UTF-8 whatever the locale is (RFC 8259, section 8.1)."""
     if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
         sys.stdout.reconfigure(encoding="utf-8")
+    write(pieces, file)
 
 
 def format_records(
@@ -186,36 +207,26 @@ def format_records(
     style: OutputStyle,
     format_: Literal["json", "jsonl", "csv", "tsv", "md"],
 ) -> Iterator[str]:
-    """Yield a list of records, piece by piece, in a format for programs."""
-    # Each format is imported when it is needed: show --json does not pay for the others.
-    match format_:
-        case "json":
-            from pkgharvest.formats import json_text  # noqa: PLC0415
+    """Return a list of records, piece by piece, in a format for programs."""
+    if format_ == "json":
+        return json_text.array_pieces(records, columns, style)
+    if format_ == "jsonl":
+        return json_text.jsonl_lines(records, columns, style)
+    from pkgharvest.formats import delimited, markdown  # noqa: PLC0415 - not for JSON
 
-            yield from json_text.array_pieces(records, columns, style)
-        case "jsonl":
-            from pkgharvest.formats import json_text  # noqa: PLC0415
-
-            yield from json_text.jsonl_lines(records, columns, style)
-        case "csv":
-            from pkgharvest.formats import delimited  # noqa: PLC0415
-
-            yield from delimited.csv_lines(records, columns, style)
-        case "tsv":
-            from pkgharvest.formats import delimited  # noqa: PLC0415
-
-            yield from delimited.tsv_lines(records, columns, style)
-        case "md":
-            from pkgharvest.formats import markdown  # noqa: PLC0415
-
-            yield from markdown.markdown_lines(records, columns, style)
+    writers = {
+        "csv": delimited.csv_lines,
+        "tsv": delimited.tsv_lines,
+        "md": markdown.markdown_lines,
+    }
+    return writers[format_](records, columns, style)
 
 
-def render(output: Output, draw: Callable[["Console"], None]) -> str:
-    """Return what ``draw`` prints on a console as wide and colorful as the output's."""
+def print_drawing(draw: Draw, file: str | None = None) -> None:
+    """Write what ``draw`` prints on a console as wide and colorful as the output."""
     from pkgharvest.terminal.console import open_console  # noqa: PLC0415 - brings rich
 
-    console = open_console(sys.stdout if output.file is None else io.StringIO())
+    console = open_console(sys.stdout if file is None else io.StringIO())
     with console.capture() as captured:
         draw(console)
-    return captured.get()
+    write([captured.get()], file)

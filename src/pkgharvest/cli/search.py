@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pkgharvest.api_v4.encode import SEARCH_FIELDS
+from pkgharvest.app import queries
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation
 from pkgharvest.cli.output import Output, fields_option, print_records, printing_options
 from pkgharvest.cli.parameters import TEXT
@@ -28,35 +30,27 @@ _MAX_QUERY_CHARACTERS = 60
 @printing_options
 @global_options
 @pass_invocation
-def command(
-    invocation: Invocation, query: tuple[str, ...], limit: int, fields: str | None, output: Output
-) -> None:
+def command(invocation: Invocation, query: tuple[str, ...], limit: int, output: Output) -> None:
     """Find packages and grids by words, best first.
 
     Searches titles, slugs, descriptions, topics, summaries and participants. A result has every
     word, or a word that starts with it: "django tre" finds django-treebeard. Case and accents do
     not matter, and there are no operators.
     """
-    from pkgharvest.api_v4.encode import SEARCH_FIELDS, choose_columns  # noqa: PLC0415
-    from pkgharvest.app.queries import search  # noqa: PLC0415 - not for --help
-
-    columns = SEARCH_FIELDS if fields is None else choose_columns(fields, SEARCH_FIELDS)
+    columns = output.choose_columns(SEARCH_FIELDS, SEARCH_FIELDS)
     text = " ".join(query)
-    style = output.style()
-    hits, suggestions = search(invocation.db_path, text, limit=limit)
+    style = output.style
+    hits, suggestions = queries.search(invocation.db_path, text, limit=limit)
     if not hits and limit:
         invocation.say(_explain_none(text, suggestions))
 
     def draw(console: "Console") -> None:
-        from pkgharvest.terminal import search_results, tables  # noqa: PLC0415 - rich
+        from pkgharvest.terminal.search_results import print_search_hits  # noqa: PLC0415 - rich
 
-        if fields is None:
-            search_results.print_search_hits(hits, text, console, style)
-        else:
-            tables.print_columns(hits, columns, console, style)
+        print_search_hits(hits, text, console, style)
 
     if hits or output.format != "table":
-        print_records(hits, columns, output, style, draw)
+        print_records(hits, columns, output, draw if output.fields is None else None)
     if hits and len(hits) == limit and output.format == "table":
         invocation.say(f"showing the best {limit}; --limit shows more")
 

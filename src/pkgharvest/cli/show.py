@@ -4,12 +4,19 @@ import click
 
 from pkgharvest.app import queries
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation
-from pkgharvest.cli.output import Output, package_options, print_package, print_packages
+from pkgharvest.cli.output import (
+    Output,
+    field_options,
+    print_package,
+    print_packages,
+    printing_options,
+)
 
 
 @click.command("show")
 @click.argument("names", metavar="SLUG...", nargs=-1, required=True)
-@package_options
+@printing_options
+@field_options
 @global_options
 @pass_invocation
 def command(invocation: Invocation, names: tuple[str, ...], output: Output) -> None:

@@ -1,19 +1,22 @@
 """``pkgharvest status``."""
 
 import datetime as dt
-import json
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
-from pkgharvest.cli.output import TZ_HELP, Output
+from pkgharvest.app.status import HostQuota, PastRun, StatusReport, read_status
+from pkgharvest.cli.invocation import (
+    Invocation,
+    global_options,
+    pass_invocation,
+    write_json,
+)
+from pkgharvest.cli.output import TZ_HELP, Output, print_drawing
 from pkgharvest.cli.parameters import DURATION
 
 if TYPE_CHECKING:
-    from pkgharvest.app.status import HostQuota, PastRun, StatusReport
     from pkgharvest.terminal.tables import TextTable
 
 _UNITS: tuple[tuple[int, str], ...] = ((86_400, "d"), (3600, "h"), (60, "min"))
@@ -22,7 +25,7 @@ _UNITS: tuple[tuple[int, str], ...] = ((86_400, "d"), (3600, "h"), (60, "min"))
 class _View(NamedTuple):
     """A report, and the time zone to print it in."""
 
-    report: "StatusReport"
+    report: StatusReport
     zone: dt.tzinfo | None
 
 
@@ -76,9 +79,7 @@ def command(
                 killed, or unfinished if neither is certain), stopped,
                 packages, requests (null before the end), saved (null after)
     """
-    from pkgharvest.app.status import read_status  # noqa: PLC0415 - not for --help
-
-    zone = Output(invocation, tz=tz).style().zone
+    zone = Output(invocation, tz=tz).style.zone
     report = read_status(
         invocation.db_path,
         invocation.clock.now(),
@@ -87,19 +88,12 @@ def command(
         max_runs=max_runs,
     )
     if as_json:
-        write([json.dumps(report.to_dict(zone), indent=4) + "\n"])
-    else:
-        write(_render(_View(report, zone), f"{invocation.db_path}"))
+        write_json(report.to_dict(zone))
+        return
+    from pkgharvest.terminal.tables import print_tables  # noqa: PLC0415 - brings rich
 
-
-def _render(view: _View, path: str) -> Iterator[str]:
-    from pkgharvest.terminal import tables  # noqa: PLC0415 - not for --json
-    from pkgharvest.terminal.console import open_console  # noqa: PLC0415 - not for --json
-
-    console = open_console(sys.stdout)
-    with console.capture() as captured:
-        tables.print_tables(_tables(view, path), console)
-    yield captured.get()
+    tables = _tables(_View(report, zone), f"{invocation.db_path}")
+    print_drawing(lambda console: print_tables(tables, console))
 
 
 def _tables(view: _View, path: str) -> "Iterator[TextTable]":
@@ -163,7 +157,7 @@ def _totals(view: _View) -> Iterator[tuple[str, str]]:
     yield "failing", f"{totals.failing:,}{waiting}"
 
 
-def _quota_cells(quota: "HostQuota", view: _View) -> tuple[str, ...]:
+def _quota_cells(quota: HostQuota, view: _View) -> tuple[str, ...]:
     renewed = quota.is_renewed(view.report.as_of)
     return (
         quota.host,
@@ -175,7 +169,7 @@ def _quota_cells(quota: "HostQuota", view: _View) -> tuple[str, ...]:
     )
 
 
-def _run_cells(run: "PastRun", view: _View) -> tuple[str, ...]:
+def _run_cells(run: PastRun, view: _View) -> tuple[str, ...]:
     started = f"{run.started.astimezone(view.zone):%Y-%m-%d %H:%M}"
     if run.finished is None:
         state = {

@@ -181,11 +181,11 @@ class Screen:
 
     def value(self, value: Json) -> Text:
         """Return any value; a dash if it is empty."""
-        text = _describe(value)
+        text = describe_value(value)
         return self.text(text) if text else Text(self.no_value, style="dim")
 
 
-def _describe(value: Json) -> str:
+def describe_value(value: Json) -> str:
     """Return ``value`` in words; "" if it is empty."""
     match value:
         case None:

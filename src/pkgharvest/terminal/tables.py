@@ -13,7 +13,13 @@ from rich.text import Text
 from pkgharvest.api_v4.encode import Column, OutputStyle, Record
 from pkgharvest.formats.fields import name_first
 from pkgharvest.model.collections import Category, Grid
-from pkgharvest.terminal.console import COLUMN_GAP, Screen, label_table, plain_table
+from pkgharvest.terminal.console import (
+    COLUMN_GAP,
+    Screen,
+    describe_value,
+    label_table,
+    plain_table,
+)
 
 _NAMED_PACKAGES = 10
 
@@ -80,13 +86,23 @@ def print_columns(
     columns: Sequence[Column[Record]],
     console: Console,
     style: OutputStyle,
+    figures: frozenset[str] = frozenset(),
+    dispensable: tuple[str, ...] = (),
 ) -> None:
-    """Print one line per record with exactly these columns."""
-    screen = Screen(console)
-    table = plain_table(*(column.name for column in columns))
-    for record in records:
-        table.add_row(*(screen.value(column.read(record, style)) for column in columns))
-    console.print(table if table.row_count else Text("nothing to list"))
+    """Print one line per record with these columns; see `TextTable` for the last two arguments."""
+    table = TextTable(
+        columns=tuple(column.name for column in columns),
+        rows=tuple(
+            tuple(describe_value(column.read(record, style)) for column in columns)
+            for record in records
+        ),
+        figures=figures,
+        dispensable=dispensable,
+    )
+    if table.rows:
+        print_tables([table], console)
+    else:
+        console.print(Text("nothing to list"))
 
 
 def print_category(

@@ -1,16 +1,21 @@
-"""``pkgharvest import``."""
+"""``pkgharvest import`` and ``export``."""
 
+import itertools
 import json
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from pkgharvest.cli.exit_codes import ExitCode
+from pkgharvest.app.queries import PackageFilter
+from pkgharvest.app.transfer import exports
+from pkgharvest.app.transfer.documents import is_url, require_readable
+from pkgharvest.cli.errors import ExitCode, error_hint, os_error_reason, print_error
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
-from pkgharvest.cli.messages import error_hint
+from pkgharvest.cli.output import TZ_HELP, Output, write_utf8
 from pkgharvest.cli.parameters import TEXT
 from pkgharvest.formats.sanitize import sanitize
 from pkgharvest.model.errors import RateLimited, SourceError, Unauthorized
@@ -25,14 +30,13 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the result of each resource as JSON.")
 @global_options
 @pass_invocation
-def command(invocation: Invocation, inputs: tuple[str, ...], as_json: bool) -> int:
+def import_(invocation: Invocation, inputs: tuple[str, ...], as_json: bool) -> int:
     """Import packages, grids and categories: data of the API v4, or what export wrote.
 
     A FILE (- for standard input) has one resource, a list, a page, or one resource a line. For a
     URL every page of its list is read. Ids are kept; importing again changes nothing.
     """
-    from pkgharvest.app.transfer.documents import is_url, require_readable  # noqa: PLC0415
-    from pkgharvest.app.transfer.imports import Importer  # noqa: PLC0415 - not for --help
+    from pkgharvest.app.transfer.imports import Importer  # noqa: PLC0415 - brings asyncio
 
     for name in inputs:
         require_readable(name)
@@ -49,9 +53,12 @@ def command(invocation: Invocation, inputs: tuple[str, ...], as_json: bool) -> i
         printer.begin_input()
         try:
             _import(importer, name, invocation, from_web=is_url(name))
-        except (SourceError, OSError) as error:
+        except SourceError as error:
             errors.append(error)
-            _print_error(name, error)
+            print_error(error.message, error_hint(error))
+        except OSError as error:
+            errors.append(error)
+            print_error(f"{name}: {os_error_reason(error)}")
         except KeyboardInterrupt:
             printer.close()
             invocation.say("what was imported is saved; import again for the rest")
@@ -82,16 +89,6 @@ def _import(importer: "Importer", name: str, invocation: Invocation, *, from_web
             importer.import_stream(name, stream)
 
 
-def _print_error(name: str, error: SourceError | OSError) -> None:
-    if isinstance(error, SourceError):
-        click.echo(f"error: {sanitize(error.message)}", err=True)
-        if hint := error_hint(error):
-            click.echo(f"\nhint: {sanitize(hint)}", err=True)
-    else:
-        reason = (error.strerror or str(error)).lower()
-        click.echo(f"error: {sanitize(name)}: {reason}", err=True)
-
-
 class _ResultPrinter:
     """Prints the result of each resource as soon as it is known."""
 
@@ -106,7 +103,7 @@ class _ResultPrinter:
         self._counts[result.outcome] += 1
         if result.outcome == "skipped":
             self.has_skipped = True
-            click.echo(f"error: {sanitize(result.message)}", err=True)
+            print_error(result.message)
         if self._as_json:
             body = json.dumps(result.to_dict(), indent=4).replace("\n", "\n    ")
             write([f"{self._separator}\n    {body}"])
@@ -130,3 +127,75 @@ class _ResultPrinter:
         """Print the end of the JSON list."""
         if self._as_json:
             write(["[]\n" if self._separator == "[" else "\n]\n"])
+
+
+@click.command("export")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["jsonl", "v4", "csv", "sqlite"]),
+    default="jsonl",
+    show_default=True,
+    help="Lines that import restores exactly, lists of the API v4, CSV, or a database.",
+)
+@click.option(
+    "-o",
+    "--output",
+    "file",
+    metavar="FILE",
+    type=TEXT,
+    help="Write to FILE; for v4 to this directory.",
+)
+@click.option("--category", type=TEXT, metavar="SLUG", help="Only packages of this category.")
+@click.option("--grid", type=TEXT, metavar="SLUG", help="Only packages in this grid.")
+@click.option(
+    "--tz",
+    metavar="ZONE",
+    help=f"For v4 and csv. {TZ_HELP}",
+)
+@click.option(
+    "--base-url",
+    metavar="URL",
+    help="For v4 and csv. Put this before links.  [env: PKGHARVEST_BASE_URL]",
+)
+@global_options
+@pass_invocation
+def export(
+    invocation: Invocation,
+    format_: Literal["jsonl", "v4", "csv", "sqlite"],
+    file: str | None,
+    category: str | None,
+    grid: str | None,
+    tz: str | None,
+    base_url: str | None,
+) -> None:
+    """Write the whole catalog as it is now, even while a fetch is at work.
+
+    jsonl has everything but the runs and the HTTP cache validators, and import restores it.
+    v4 writes packages.json, grids.json and categories.json.
+    """
+    file = None if file == "-" else file
+    if file is None and format_ in {"v4", "sqlite"}:
+        where = "a directory" if format_ == "v4" else "a file"
+        raise click.UsageError(f"--format {format_} writes to {where}: name it with -o")
+    if format_ == "sqlite" and (category is not None or grid is not None):
+        raise click.UsageError("--format sqlite is a copy of the whole catalogue")
+    path = invocation.db_path
+    wanted = PackageFilter(category=category, grid=grid)
+    style = Output(invocation, tz=tz, base_url=base_url).style
+    match format_:
+        case "jsonl":
+            write_utf8(_start(exports.export_jsonl(path, wanted)), file)
+        case "csv":
+            write_utf8(_start(exports.export_csv(path, wanted, style)), file)
+        case "v4":
+            for written in exports.export_v4(path, wanted, style, Path(str(file))):
+                invocation.say(f"{written}")
+        case "sqlite":
+            size = exports.export_sqlite(path, Path(str(file)))
+            invocation.say(f"{file}: {size:,} bytes")
+
+
+def _start(pieces: Iterator[str]) -> Iterator[str]:
+    """Produce the first piece now, so that an error leaves the output file untouched."""
+    return itertools.chain([next(pieces)], pieces)

@@ -1,6 +1,18 @@
-"""Errors in the words of the command line: fields become options, advice becomes commands."""
+"""Exit codes, and errors in the words of the command line.
 
-from pkgharvest.model.errors import InvalidValue, PkgharvestError, Remedy
+Fields become options, and advice becomes commands.
+"""
+
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+import click
+
+from pkgharvest.formats.sanitize import sanitize
+from pkgharvest.model.errors import FetchLocked, InvalidValue, PkgharvestError, Remedy
+
+if TYPE_CHECKING:
+    from pkgharvest.app.fetch import RunReport
 
 OPTIONS = {
     "as_of": "--as-of",
@@ -36,6 +48,37 @@ _REMEDIES: dict[Remedy, str] = {
 }
 
 
+class ExitCode(IntEnum):
+    """How a command ended, for a shell, cron or a monitor."""
+
+    OK = 0
+    ERROR = 1
+    USAGE = 2
+    SOME_FAILED = 3
+    CREDENTIALS = 4
+    STOPPED = 5
+    LOCKED = 6
+    INTERRUPTED = 130
+
+
+def exit_code_for_error(error: PkgharvestError) -> ExitCode:
+    """Return the code of an error that ended a command."""
+    if isinstance(error, InvalidValue):
+        return ExitCode.USAGE
+    return ExitCode.LOCKED if isinstance(error, FetchLocked) else ExitCode.ERROR
+
+
+def exit_code_for_run(report: "RunReport") -> ExitCode:
+    """Return the code of a finished run; the gravest of several."""
+    if report.stopped == "interrupted":
+        return ExitCode.INTERRUPTED
+    if any(failure.error == "unauthorized" for failure in report.failures):
+        return ExitCode.CREDENTIALS
+    if report.stopped is not None:
+        return ExitCode.STOPPED
+    return ExitCode.SOME_FAILED if report.failed else ExitCode.OK
+
+
 def error_message(error: PkgharvestError) -> str:
     """Return the message of ``error``, after the options that it is about."""
     if not isinstance(error, InvalidValue):
@@ -50,3 +93,15 @@ def error_hint(error: PkgharvestError) -> str | None:
     if error.hint is None and error.advice is not None:
         return _REMEDIES[error.advice.remedy].format(error.advice.subject)
     return error.hint
+
+
+def os_error_reason(error: OSError) -> str:
+    """Return what went wrong, in the words of the operating system."""
+    return (error.strerror or str(error)).lower()
+
+
+def print_error(message: str, hint: str | None = None) -> None:
+    """Print an error on standard error, and what helps against it."""
+    click.echo(f"error: {sanitize(message)}", err=True)
+    if hint:
+        click.echo(f"\nhint: {sanitize(hint)}", err=True)

@@ -1,40 +1,56 @@
-"""The commands that ``pkgharvest category`` and ``pkgharvest grid`` share: all but ``show``."""
+"""``pkgharvest category`` and ``pkgharvest grid``: they share all commands but ``show``."""
 
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
 
 import click
 
-from pkgharvest.api_v4.encode import Column, Record, choose_columns
+from pkgharvest.api_v4.encode import (
+    CATEGORY_FIELDS,
+    CATEGORY_FIELDS_WITH_COUNT,
+    GRID_FIELDS,
+    Column,
+)
 from pkgharvest.app import collections
-from pkgharvest.cli.exit_codes import ExitCode
+from pkgharvest.app.queries import compare_grid
+from pkgharvest.cli.errors import ExitCode
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation, write
-from pkgharvest.cli.output import Output, fields_option, print_records, printing_options
+from pkgharvest.cli.output import (
+    Output,
+    fields_option,
+    print_record,
+    print_records,
+    printing_options,
+    write_utf8,
+)
 from pkgharvest.cli.parameters import TEXT
+from pkgharvest.formats import comparison
 from pkgharvest.formats.sanitize import sanitize
+from pkgharvest.model.collections import Category, Grid
 from pkgharvest.settings.load import prepare_default_directory
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+Collection = TypeVar("Collection", Category, Grid)
 Options = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 _MAX_NAMED = 5
 """Packages named when asking about a collection that has some."""
 
 
-class CollectionKind(NamedTuple, Generic[Record]):
+class CollectionKind(NamedTuple, Generic[Collection]):
     """What distinguishes categories from grids."""
 
     table: collections.CollectionTable
-    noun: str
+    noun: Literal["category", "grid"]
     example: str
     """What ``add`` makes of a name in quotes."""
-    columns: Sequence[Column[Record]]
+    columns: Sequence[Column[Collection]]
     """What is printed."""
-    known_columns: Sequence[Column[Record]]
+    known_columns: Sequence[Column[Collection]]
     """What ``--fields`` may name."""
     editable: Sequence[str]
     """Columns that ``edit`` sets and ``--reset`` releases."""
@@ -42,13 +58,12 @@ class CollectionKind(NamedTuple, Generic[Record]):
     """Options of ``add`` and ``edit`` besides title and slug, named by columns."""
     removal: str
     """What removing one does to its packages."""
-    read_all: Callable[[Path], list[Record]]
-    print_all: Callable[[Sequence[Record], "Console"], None]
+    read_all: Callable[[Path], list[Collection]]
     edit_options: Sequence[Options] = ()
     """Further options of ``edit``."""
 
 
-def add_commands(group: click.Group, kind: CollectionKind[Record]) -> None:
+def add_commands(group: click.Group, kind: CollectionKind[Collection]) -> None:
     """Add the commands ``add``, ``list``, ``edit`` and ``remove`` to ``group``."""
     group.add_command(_add_command(kind))
     group.add_command(_list_command(kind))
@@ -79,28 +94,23 @@ def _add_command(kind: CollectionKind[Any]) -> click.Command:
     return add
 
 
-def _list_command(kind: CollectionKind[Record]) -> click.Command:
-    plural = {"categories": "categories", "grids": "grids"}[kind.table]
-
-    @click.command("list", help=f"List the {plural}, by title.")
+def _list_command(kind: CollectionKind[Collection]) -> click.Command:
+    @click.command("list", help=f"List the {kind.table}, by title.")
     @fields_option
     @printing_options
     @global_options
     @pass_invocation
-    def list_(invocation: Invocation, fields: str | None, output: Output) -> None:
-        columns = kind.columns if fields is None else choose_columns(fields, kind.known_columns)
+    def list_(invocation: Invocation, output: Output) -> None:
+        columns = output.choose_columns(kind.columns, kind.known_columns)
         records = kind.read_all(invocation.db_path)
-        style = output.style()
 
         def draw(console: "Console") -> None:
-            if fields is None:
-                kind.print_all(records, console)
-            else:
-                from pkgharvest.terminal import tables  # noqa: PLC0415 - brings rich
+            from pkgharvest.terminal.tables import print_collections  # noqa: PLC0415 - rich
 
-                tables.print_columns(records, columns, console, style)
+            hint = f"no {kind.noun} yet: pkgharvest {kind.noun} add creates one"
+            print_collections(kind.noun, records, console, if_empty=hint)
 
-        print_records(records, columns, output, style, draw)
+        print_records(records, columns, output, draw if output.fields is None else None)
 
     return list_
 
@@ -196,3 +206,120 @@ def _name_packages(slugs: Sequence[str]) -> str:
     more = len(slugs) - _MAX_NAMED
     names = ", ".join(slugs[:_MAX_NAMED]) + (f", +{more} more" if more > 0 else "")
     return f"{len(slugs)} {'package' if len(slugs) == 1 else 'packages'} ({names})"
+
+
+@click.group("category", no_args_is_help=False)
+@global_options
+def category() -> None:
+    """Sort packages into categories."""
+
+
+add_commands(
+    category,
+    CollectionKind(
+        table="categories",
+        noun="category",
+        example='"Web Apps" gets the slug web-apps and the title Web Apps.',
+        columns=CATEGORY_FIELDS,
+        known_columns=CATEGORY_FIELDS_WITH_COUNT,
+        editable=("title", "slug", "description", "title_plural", "show_pypi"),
+        options=(
+            click.option("--description", type=TEXT, help="What belongs in it."),
+            click.option("--title-plural", type=TEXT, help="Its title in the plural."),
+            click.option(
+                "--show-pypi/--no-show-pypi",
+                default=None,
+                help="Whether to show PyPI data for its packages.",
+            ),
+        ),
+        removal="Its packages stay, without a category.",
+        read_all=collections.list_categories,
+    ),
+)
+
+
+@category.command("show")
+@click.argument("name", metavar="SLUG", type=TEXT)
+@printing_options
+@global_options
+@pass_invocation
+def show_category(invocation: Invocation, name: str, output: Output) -> None:
+    """Show a category, by slug or id; with --json as in the Django Packages API."""
+    record, packages = collections.show_category(invocation.db_path, name)
+
+    def draw(console: "Console") -> None:
+        from pkgharvest.terminal.tables import print_category  # noqa: PLC0415 - brings rich
+
+        print_category(record, packages, CATEGORY_FIELDS, console, output.style)
+
+    print_record(record, CATEGORY_FIELDS, output, draw)
+
+
+@click.group("grid", no_args_is_help=False)
+@global_options
+def grid() -> None:
+    """Compare packages in grids."""
+
+
+add_commands(
+    grid,
+    CollectionKind(
+        table="grids",
+        noun="grid",
+        example='"Web Forms" gets the slug web-forms and the title Web Forms.',
+        columns=GRID_FIELDS,
+        known_columns=GRID_FIELDS,
+        editable=("title", "slug", "description", "is_locked", "header"),
+        options=(
+            click.option("--description", type=TEXT, help="What it compares."),
+            click.option(
+                "--locked/--unlocked", "is_locked", default=None,
+                help="Whether its packages stay as they are.",
+            ),
+            click.option(
+                "--header/--no-header", default=None, help="Whether a site lists it in its header."
+            ),
+        ),
+        edit_options=(
+            click.option(
+                "--add", "added", type=TEXT, metavar="PACKAGE", multiple=True,
+                help="Add a package, by any name that show takes; may be repeated.",
+            ),
+            click.option(
+                "--remove", "removed", type=TEXT, metavar="PACKAGE", multiple=True,
+                help="Remove a package; may be repeated.",
+            ),
+        ),
+        removal="Its packages stay in the catalog.",
+        read_all=collections.list_grids,
+    ),
+)  # fmt: skip
+
+
+@grid.command("show")
+@click.argument("name", metavar="SLUG", type=TEXT)
+@printing_options
+@global_options
+@pass_invocation
+def show_grid(invocation: Invocation, name: str, output: Output) -> None:
+    """Show a grid, by slug or id: its packages side by side, the best values marked.
+
+    With --json it is the grid as in the Django Packages API, followed by the comparison.
+    """
+    style = output.style
+    record, entries = compare_grid(invocation.db_path, name, style)
+
+    def draw(console: "Console") -> None:
+        from pkgharvest.terminal.comparison_table import print_comparison  # noqa: PLC0415 - rich
+
+        hint = f"pkgharvest grid edit {record.slug} --add PACKAGE adds one"
+        print_comparison(record, entries, console, style, if_empty=hint)
+
+    match output.format:
+        case "md":
+            write_utf8(comparison.markdown_comparison(entries, style), output.file)
+        case "csv" | "tsv":
+            columns = comparison.transposed_columns(entries)
+            print_records(comparison.COMPARISON_ROWS, columns, output)
+        case _:
+            print_record(record, comparison.comparison_columns(entries), output, draw)
