@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pkgharvest.catalog import commit_days, database, edits, runs, snapshots
-from pkgharvest.catalog.snapshots import Snapshot
+from pkgharvest.catalog import database, edits, history, runs
+from pkgharvest.catalog.history import Snapshot
 from pkgharvest.model.observations import Failure, RepositoryResult, SourceResult
 from tests.support.catalogs import (
     DAY,
@@ -39,7 +39,7 @@ def run(
     for result in results:
         cat.save(result, at, run=number, package_id=package_id)
         with database.transaction(cat.connection):
-            taken = snapshots.take_snapshot(cat.connection, package_id, number)
+            taken = history.take_snapshot(cat.connection, package_id, number)
     return taken
 
 
@@ -49,12 +49,12 @@ def starred(stars: int, **changes: object) -> RepositoryResult:
     return repository_result(repository=told)
 
 
-def history(cat: OpenCatalog, since: dt.datetime | None = None) -> list[Snapshot]:
-    return snapshots.history(cat.connection, 1, since)
+def stored(cat: OpenCatalog, since: dt.datetime | None = None) -> list[Snapshot]:
+    return history.read_snapshots(cat.connection, 1, since)
 
 
 def told(cat: OpenCatalog) -> list[tuple[dt.datetime, int | None]]:
-    return [(snapshot.at, snapshot.stars) for snapshot in history(cat)]
+    return [(snapshot.at, snapshot.stars) for snapshot in stored(cat)]
 
 
 # ── snapshots ──
@@ -62,7 +62,7 @@ def told(cat: OpenCatalog) -> list[tuple[dt.datetime, int | None]]:
 
 def test_a_snapshot_has_every_value(cat: OpenCatalog) -> None:
     assert run(cat, repository_result(), project_result(), downloads_result())
-    assert history(cat) == [
+    assert stored(cat) == [
         Snapshot(
             at=NOW,
             stars=7,
@@ -98,13 +98,13 @@ def test_without_a_change_there_is_no_snapshot(cat: OpenCatalog) -> None:
 def test_any_change_makes_a_snapshot(cat: OpenCatalog, result: SourceResult | Failure) -> None:
     run(cat, repository_result(), project_result(), downloads_result())
     assert run(cat, result, at=NOW + HOUR)
-    assert [snapshot.at for snapshot in history(cat)] == [NOW, NOW + HOUR]
+    assert [snapshot.at for snapshot in stored(cat)] == [NOW, NOW + HOUR]
 
 
 def test_a_moved_window_makes_a_snapshot_if_commits_change(cat: OpenCatalog) -> None:
     run(cat, repository_result())
     run(cat, NOTHING_NEW, at=NOW + 350 * DAY)
-    assert [snapshot.commits for snapshot in history(cat)] == [3, 2]
+    assert [snapshot.commits for snapshot in stored(cat)] == [3, 2]
 
 
 def test_a_run_makes_one_snapshot_of_a_package(cat: OpenCatalog) -> None:
@@ -113,8 +113,8 @@ def test_a_run_makes_one_snapshot_of_a_package(cat: OpenCatalog) -> None:
     results: list[SourceResult] = [starred(8), downloads_result(), downloads_result(month=9)]
     for minutes, result in enumerate(results):
         cat.save(result, NOW + HOUR + minutes * dt.timedelta(minutes=1), run=number)
-        snapshots.take_snapshot(cat.connection, 1, number)
-    assert [(snapshot.at, snapshot.stars, snapshot.downloads) for snapshot in history(cat)] == [
+        history.take_snapshot(cat.connection, 1, number)
+    assert [(snapshot.at, snapshot.stars, snapshot.downloads) for snapshot in stored(cat)] == [
         (NOW, 7, None),
         (NOW + HOUR, 8, 9),
     ]
@@ -129,14 +129,14 @@ def test_a_change_undone_in_the_same_run_leaves_no_snapshot(cat: OpenCatalog) ->
 def test_a_package_without_values_has_no_snapshot(cat: OpenCatalog) -> None:
     assert not run(cat, NOT_FOUND)
     assert run(cat, GONE)
-    assert [(snapshot.stars, snapshot.commits, snapshot.status) for snapshot in history(cat)] == [
+    assert [(snapshot.stars, snapshot.commits, snapshot.status) for snapshot in stored(cat)] == [
         (None, None, "gone")
     ]
 
 
 def test_a_snapshot_of_a_repository_without_host_facts_has_no_stars(cat: OpenCatalog) -> None:
     run(cat, RepositoryResult(activity=activity({TODAY - DAY: 4}), status="active"))
-    assert [(snapshot.stars, snapshot.forks, snapshot.commits) for snapshot in history(cat)] == [
+    assert [(snapshot.stars, snapshot.forks, snapshot.commits) for snapshot in stored(cat)] == [
         (None, None, 4)
     ]
 
@@ -153,15 +153,15 @@ def test_a_snapshot_by_a_clock_that_is_behind_comes_last(cat: OpenCatalog) -> No
 def test_a_removed_package_has_no_history(cat: OpenCatalog) -> None:
     run(cat, repository_result())
     edits.remove_package(cat.connection, 1)
-    assert not snapshots.take_snapshot(cat.connection, 1, cat.run)
+    assert not history.take_snapshot(cat.connection, 1, cat.run)
     assert cat.connection.execute("SELECT count(*) FROM snapshots").fetchone()[0] == 0
 
 
 def test_history_begins_at_since(cat: OpenCatalog) -> None:
     for number in range(4):
         run(cat, starred(number), at=NOW + number * DAY)
-    assert [snapshot.stars for snapshot in history(cat, NOW + 2 * DAY)] == [2, 3]
-    assert history(cat, NOW + 9 * DAY) == []
+    assert [snapshot.stars for snapshot in stored(cat, NOW + 2 * DAY)] == [2, 3]
+    assert stored(cat, NOW + 9 * DAY) == []
 
 
 READINGS = st.one_of(
@@ -191,10 +191,10 @@ def _expect_past(
     cat: OpenCatalog, plan: list[tuple[int, list[SourceResult | Failure]]], package_id: int
 ) -> None:
     for days, results in plan:
-        before = snapshots.history(cat.connection, package_id)
+        before = history.read_snapshots(cat.connection, package_id)
         at = NOW + days * DAY
         run(cat, *results, at=at, package_id=package_id)
-        after = snapshots.history(cat.connection, package_id)
+        after = history.read_snapshots(cat.connection, package_id)
         instants = [snapshot.at for snapshot in after]
         assert instants == sorted(set(instants))
         if before and before[-1].at == at:  # as if it were the same run
@@ -206,7 +206,7 @@ def _expect_past(
     if not rows:
         assert (package.status, package.repo_watchers, package.downloads) == ("active", 0, None)
         return
-    last = snapshots.history(cat.connection, package_id)[-1]
+    last = history.read_snapshots(cat.connection, package_id)[-1]
     assert (last.stars or 0, last.forks or 0) == (package.repo_watchers, package.repo_forks)
     assert last.open_issues == package.open_issues
     assert last.commits == (sum(package.commits_over_52) if package.commits_over_52 else None)
@@ -218,10 +218,8 @@ def _expect_past(
 # ── star deltas ──
 
 
-def gains(
-    cat: OpenCatalog, days: int = 30, ids: tuple[int, ...] = (1,)
-) -> list[snapshots.StarDelta]:
-    return snapshots.star_deltas(cat.connection, ids, NOW - days * DAY)
+def gains(cat: OpenCatalog, days: int = 30, ids: tuple[int, ...] = (1,)) -> list[history.StarDelta]:
+    return history.star_deltas(cat.connection, ids, NOW - days * DAY)
 
 
 def test_a_star_delta_starts_from_the_snapshot_before_the_period(cat: OpenCatalog) -> None:
@@ -289,19 +287,19 @@ def test_star_deltas_are_sorted_and_limited(
             run(cat, repository_result(repository=told), at=at, package_id=number)
     then = NOW - 30 * DAY
 
-    def ranked(sort: snapshots.StarDeltaKey, **more: bool | int) -> list[int]:
-        found = snapshots.star_deltas(cat.connection, None, then, sort=sort, **more)  # type: ignore[arg-type]
+    def ranked(sort: history.StarDeltaKey, **more: bool | int) -> list[int]:
+        found = history.star_deltas(cat.connection, None, then, sort=sort, **more)  # type: ignore[arg-type]
         return [delta.package_id for delta in found]
 
     assert ranked("gained") == [1, 3, 2, 4]
     assert ranked("gained", reverse=True) == [4, 2, 1, 3]
     assert ranked("percent") == [2, 3, 1, 4]
     assert ranked("percent", limit=2) == [2, 3]
-    monkeypatch.setattr(snapshots, "_FILTER_FACTOR", 1)
+    monkeypatch.setattr(history, "_FILTER_FACTOR", 1)
     for limit in range(6):  # of the most starred first, then of those that can be among the best
         assert ranked("gained", limit=limit) == [1, 3, 2, 4][:limit]
     assert [delta.package_id for delta in gains(cat, ids=(4, 1))] == [4, 1]
-    assert snapshots.star_deltas(cat.connection, (), then, sort="gained") == []
+    assert history.star_deltas(cat.connection, (), then, sort="gained") == []
 
 
 def test_star_deltas_do_not_scan_all_snapshots(cat: OpenCatalog) -> None:
@@ -310,8 +308,8 @@ def test_star_deltas_do_not_scan_all_snapshots(cat: OpenCatalog) -> None:
     run(cat, starred(1), at=NOW - DAY)
     run(cat, starred(2))
     gains(cat)
-    snapshots.star_deltas(cat.connection, None, NOW - DAY, sort="percent")
-    history(cat)
+    history.star_deltas(cat.connection, None, NOW - DAY, sort="percent")
+    stored(cat)
     cat.connection.set_trace_callback(None)
     about = [query for query in asked if "FROM snapshots" in query]
     assert len(about) >= 5
@@ -323,8 +321,8 @@ def test_star_deltas_do_not_scan_all_snapshots(cat: OpenCatalog) -> None:
 # ── known days ──
 
 
-def span(cat: OpenCatalog) -> commit_days.Span | None:
-    return commit_days.known_span(cat.connection.execute("SELECT * FROM packages").fetchone())
+def span(cat: OpenCatalog) -> history.Span | None:
+    return history.known_span(cat.connection.execute("SELECT * FROM packages").fetchone())
 
 
 def read(cat: OpenCatalog, since: dt.date | None, at: dt.datetime = NOW) -> None:
@@ -353,12 +351,12 @@ def test_weekly_commits_end_with_the_known_days(cat: OpenCatalog) -> None:
     cat.save(repository_result(activity=activity(days, since=TODAY - 22 * DAY)))
     known = span(cat)
     assert known is not None
-    assert commit_days.weekly_commits(cat.connection, 1, known, 2) == [
+    assert history.weekly_commits(cat.connection, 1, known, 2) == [
         (TODAY - 14 * DAY, 4),
         (TODAY - 7 * DAY, 3),
     ]
     # The fourth week back is not known as a whole.
-    assert [count for _, count in commit_days.weekly_commits(cat.connection, 1, known, 99)] == [
+    assert [count for _, count in history.weekly_commits(cat.connection, 1, known, 99)] == [
         0,
         4,
         3,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pkgharvest.catalog import commit_days, database, lookup, selection
+from pkgharvest.catalog import database, history, lookup, selection
 from pkgharvest.catalog.database import fetch_lock
 from pkgharvest.git.clones import CloneCache
 from pkgharvest.git.process import GitProcess
@@ -157,7 +157,7 @@ class _Run:
             refusal = "its repository has moved, and cannot be followed"
         if refusal:
             return _failed(row["slug"], "not_found", refusal)
-        known = commit_days.known_span(row)
+        known = history.known_span(row)
         if self._options.again or known is None or known.start > self._start:
             return None
         return BackfillResult(slug=row["slug"], outcome="known", since=self._start)
@@ -193,12 +193,12 @@ class _Run:
         if row is None or target.locator is None or row["repo_key"] != target.locator.key:
             message = "it was given another repository meanwhile"
             return _failed(target.slug, "not_found", message)
-        known, start = commit_days.known_span(row), self._start
+        known, start = history.known_span(row), self._start
         if self._options.again and known is not None:
             start = min(start, known.start)
         since = start if any(day < start for day in activity.days) else None
-        commit_days.replace_days(conn, package_id, dataclasses.replace(activity, since=since))
-        columns = commit_days.span_columns(row, since, self._today)
+        history.replace_days(conn, package_id, dataclasses.replace(activity, since=since))
+        columns = history.span_columns(row, since, self._today)
         database.update_row(conn, "packages", package_id, columns)
         return BackfillResult(slug=target.slug, outcome="read", since=self._start)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pkgharvest.app import queries
-from pkgharvest.catalog import lookup, packages, snapshots
-from pkgharvest.catalog.snapshots import STAR_DELTA_KEYS, Snapshot, StarDelta, StarDeltaKey
+from pkgharvest.catalog import history, lookup, packages
+from pkgharvest.catalog.history import STAR_DELTA_KEYS, Snapshot, StarDelta, StarDeltaKey
 from pkgharvest.model.package import Package
 
 __all__ = [
@@ -67,12 +67,8 @@ def read_history(db_path: Path, name: str, *, since: dt.datetime | None = None) 
     """
     with queries.open_snapshot(db_path) as connection:
         row = _package_row(connection, name)
-        found = snapshots.history(connection, row["id"], since)
-        span = None
-        if not found:
-            from pkgharvest.catalog import commit_days  # noqa: PLC0415 - brings observations
-
-            span = commit_days.known_span(row)
+        found = history.read_snapshots(connection, row["id"], since)
+    span = None if found else history.known_span(row)
     known_weeks = 0 if span is None else (span.end - span.start) // dt.timedelta(weeks=1)
     return PackageHistory(str(row["slug"]), found, known_weeks)
 
@@ -82,14 +78,10 @@ def read_weekly_commits(db_path: Path, name: str, weeks: int) -> WeeklyCommits:
 
     Raises UnknownPackage and CatalogError.
     """
-    from pkgharvest.catalog import commit_days  # noqa: PLC0415 - brings observations
-
     with queries.open_snapshot(db_path) as connection:
         row = _package_row(connection, name)
-        span = commit_days.known_span(row)
-        counts = (
-            [] if span is None else commit_days.weekly_commits(connection, row["id"], span, weeks)
-        )
+        span = history.known_span(row)
+        counts = [] if span is None else history.weekly_commits(connection, row["id"], span, weeks)
     return WeeklyCommits(str(row["slug"]), [Week(day, commits) for day, commits in counts])
 
 
@@ -143,7 +135,7 @@ def list_trending(
         if by_delta is None or wanted != queries.PackageFilter():
             key = sort if by_delta is None and sort is not None else "name"
             ids = queries.select_ids(connection, wanted, sort=key, reverse=reverse)
-        deltas = snapshots.star_deltas(
+        deltas = history.star_deltas(
             connection, ids, since, sort=by_delta, reverse=reverse, limit=limit
         )
         yield TrendingResult(

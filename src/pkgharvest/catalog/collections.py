@@ -12,8 +12,8 @@ from typing import Literal
 
 from pkgharvest.catalog import edits, lookup, package_update
 from pkgharvest.catalog.columns import (
+    decode_list,
     decode_required_instant,
-    decode_strings,
     encode_instant,
     encode_list,
 )
@@ -21,12 +21,11 @@ from pkgharvest.catalog.database import (
     CollectionTable,
     as_sqlite_utils,
     find_row,
-    find_value,
     read_transaction,
     update_row,
 )
 from pkgharvest.model.collections import Category, Grid
-from pkgharvest.model.errors import GridLocked, InvalidValue
+from pkgharvest.model.errors import GridLocked
 
 _ORDER = "title COLLATE NOCASE, slug"
 
@@ -96,7 +95,7 @@ def add_collection(
     Call inside a transaction. Raises InvalidValue for an invalid slug.
     """
     edits.require_slug(slug)
-    if _is_taken(connection, kind, slug):
+    if edits.slug_is_taken(connection, kind, slug):
         return False
     now_text = encode_instant(now)
     as_sqlite_utils(connection).table(kind).insert(
@@ -128,16 +127,14 @@ def change_collection(
     """
     row = find_row(connection, kind, number)
     assert row is not None
-    user_fields = (set(decode_strings(row["user_fields"])) | values.keys()) - set(reset)
+    user_fields = (set(decode_list(row["user_fields"])) | values.keys()) - set(reset)
     update_row(connection, kind, number, {"user_fields": encode_list(sorted(user_fields))})
     changed = {name: value for name, value in values.items() if row[name] != value}
     if not changed:
         return False
     slug = changed.get("slug")
     if isinstance(slug, str):
-        edits.require_slug(slug)
-        if _is_taken(connection, kind, slug):
-            raise InvalidValue(f"{slug!r} is taken", field="slug")
+        edits.require_free_slug(connection, kind, slug)
     update_row(connection, kind, number, {**changed, "modified": encode_instant(now)})
     return True
 
@@ -212,10 +209,6 @@ def _set_modified(
     )
     if table == "packages":
         package_update.refresh_scores(connection, ids)  # they may depend on modified
-
-
-def _is_taken(connection: sqlite3.Connection, kind: CollectionTable, slug: str) -> bool:
-    return find_value(connection, f"SELECT id FROM {kind} WHERE slug = ?", slug) is not None  # noqa: S608
 
 
 def _select_categories(

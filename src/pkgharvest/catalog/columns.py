@@ -251,13 +251,8 @@ def encode_list(items: Iterable[str | int]) -> str:
     return json.dumps(list(items), ensure_ascii=False)
 
 
-def decode_strings(text: str) -> tuple[str, ...]:
-    """Return a JSON list of strings."""
-    return tuple(json.loads(text))
-
-
-def decode_integers(text: str) -> tuple[int, ...]:
-    """Return a JSON list of integers."""
+def decode_list(text: str) -> tuple[Any, ...]:
+    """Return the strings or integers of a JSON list."""
     return tuple(json.loads(text))
 
 
@@ -269,8 +264,8 @@ DECODERS: Mapping[Kind, Callable[[Any], Any]] = {
     "flag": _decode_flag,
     "instant": decode_instant,
     "day": decode_day,
-    "strings": decode_strings,
-    "weeks": decode_integers,
+    "strings": decode_list,
+    "weeks": decode_list,
 }
 """By kind of column; values of other kinds are stored as they are."""
 

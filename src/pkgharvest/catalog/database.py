@@ -138,12 +138,8 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """
     try:
         connection.execute("BEGIN IMMEDIATE")
-        try:
+        with connection:
             yield
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.rollback()
-            raise
     except sqlite3.OperationalError as error:
         if _has_code(error, _BUSY_CODES):
             raise CatalogBusy from error

@@ -14,16 +14,23 @@ from typing import Literal, NamedTuple, get_args
 
 from pkgharvest.catalog import lookup
 from pkgharvest.catalog.columns import (
-    decode_strings,
+    decode_list,
     encode_instant,
     encode_list,
     stored_locator,
 )
-from pkgharvest.catalog.database import as_sqlite_utils, find_row, find_value, update_row
+from pkgharvest.catalog.database import (
+    Table,
+    as_sqlite_utils,
+    find_row,
+    find_value,
+    update_row,
+)
 from pkgharvest.catalog.package_update import (
     PackageUpdate,
     locator_columns,
     project_name_columns,
+    replace_grids,
 )
 from pkgharvest.model import slugs
 from pkgharvest.model.errors import InvalidValue, RepositoryTaken
@@ -117,9 +124,8 @@ def add_package(
     if existing is not None:
         return existing, False
     if new.slug is not None:
-        require_free_slug(connection, new.slug)
+        require_free_slug(connection, "packages", new.slug)
     slug = new.slug or _free_slug(connection, new.locator)
-    db = as_sqlite_utils(connection)
     columns = {
         "slug": slug,
         "title": new.title or new.locator.name,
@@ -133,11 +139,9 @@ def add_package(
         "pypi_source": new.pypi_source or "auto",
         **project_name_columns(new.pypi_name),
     }
-    package_id = db.table("packages").insert(columns).last_pk
-    db.table("grid_packages").insert_all(
-        {"package_id": package_id, "grid_id": grid, "position": position}
-        for position, grid in enumerate(grids)
-    )
+    package_id = as_sqlite_utils(connection).table("packages").insert(columns).last_pk
+    assert isinstance(package_id, int)
+    replace_grids(connection, package_id, grids)
     return slug, True
 
 
@@ -161,15 +165,16 @@ def repository_urls(connection: sqlite3.Connection) -> list[str]:
     ]
 
 
-def slug_is_taken(connection: sqlite3.Connection, slug: str) -> bool:
-    """Tell whether a package has this slug."""
-    return find_value(connection, "SELECT 1 FROM packages WHERE slug = ?", slug) is not None
+def slug_is_taken(connection: sqlite3.Connection, table: Table, slug: str) -> bool:
+    """Tell whether a package, a category or a grid has this slug."""
+    query = f"SELECT 1 FROM {table} WHERE slug = ?"  # noqa: S608 - one of three
+    return find_value(connection, query, slug) is not None
 
 
-def require_free_slug(connection: sqlite3.Connection, slug: str) -> None:
-    """Raise InvalidValue if ``slug`` is invalid, or is another package's."""
+def require_free_slug(connection: sqlite3.Connection, table: Table, slug: str) -> None:
+    """Raise InvalidValue if ``slug`` is invalid, or is another one's in ``table``."""
     require_slug(slug)
-    if slug_is_taken(connection, slug):
+    if slug_is_taken(connection, table, slug):
         raise InvalidValue(f"{slug!r} is taken", field="slug")
 
 
@@ -184,11 +189,11 @@ def require_slug(slug: str) -> None:
 
 
 def _free_slug(connection: sqlite3.Connection, locator: Locator, own: str | None = None) -> str:
-    """Return the first slug for ``locator`` that no other package has than the one with ``own``."""
+    """Return the first slug for ``locator`` that is free, or is the package's ``own``."""
     return next(
         slug
         for slug in slugs.slug_candidates(locator)
-        if slug == own or not slug_is_taken(connection, slug)
+        if slug == own or not slug_is_taken(connection, "packages", slug)
     )
 
 
@@ -204,7 +209,7 @@ def edit(
     row = find_row(connection, "packages", lookup.find_package(connection, name))
     assert row is not None
     # Only fields that a user has set can be reset.
-    user_fields = frozenset(decode_strings(row["user_fields"])) | changes.sets
+    user_fields = frozenset(decode_list(row["user_fields"])) | changes.sets
     changes = replace(changes, reset=changes.reset & user_fields)
     editor = _Editor(connection, row, changes, now)
     editor.set_repository()
@@ -218,7 +223,7 @@ def edit(
 def mark_user_field(connection: sqlite3.Connection, package_id: int, field: EditableField) -> None:
     """Record that a user has set ``field`` of a package."""
     stored = find_value(connection, "SELECT user_fields FROM packages WHERE id = ?", package_id)
-    user_fields = encode_list(_sort_fields({*decode_strings(stored), field}))
+    user_fields = encode_list(_sort_fields({*decode_list(stored), field}))
     update_row(connection, "packages", package_id, {"user_fields": user_fields})
 
 
@@ -275,7 +280,7 @@ class _Editor:
         if "slug" in self._changes.reset and self._locator is not None:
             slug = _free_slug(self._connection, self._locator, own=self._slug)
         if slug is not None and slug != self._slug:
-            require_free_slug(self._connection, slug)
+            require_free_slug(self._connection, "packages", slug)
             self._set("slug", "slug", slug)
             self._slug = slug
 
@@ -335,15 +340,11 @@ class _Editor:
             return
         self._changed.add("grids")
         self._update.has_changed = True
-        self._connection.execute("DELETE FROM grid_packages WHERE package_id = ?", (self._id,))
-        self._connection.executemany(
-            "INSERT INTO grid_packages (package_id, grid_id, position) VALUES (?, ?, ?)",
-            [(self._id, grid, position) for position, grid in enumerate(grids)],
-        )
+        replace_grids(self._connection, self._id, grids)
 
     def write(self) -> EditResult:
         """Write the changes, and which fields are the user's now."""
-        before = set(decode_strings(self._row["user_fields"]))
+        before = set(decode_list(self._row["user_fields"]))
         user_fields = (before | self._changes.sets) - self._changes.reset
         self._update.state["user_fields"] = encode_list(_sort_fields(user_fields))
         self._update.write()

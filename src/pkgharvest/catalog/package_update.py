@@ -18,8 +18,8 @@ from typing import Any, Literal
 from pkgharvest.catalog.columns import (
     RELEASE_COLUMNS,
     decode_instant,
+    decode_list,
     decode_required_instant,
-    decode_strings,
     empty_values,
     encode_instant,
 )
@@ -172,6 +172,15 @@ class PackageUpdate:
             update_row(self.connection, "packages", self.id, columns)
 
 
+def replace_grids(connection: sqlite3.Connection, package_id: int, grids: Iterable[int]) -> None:
+    """Put the package into exactly these grids, in this order."""
+    connection.execute("DELETE FROM grid_packages WHERE package_id = ?", (package_id,))
+    connection.executemany(
+        "INSERT INTO grid_packages (package_id, grid_id, position) VALUES (?, ?, ?)",
+        [(package_id, grid_id, position) for position, grid_id in enumerate(grids)],
+    )
+
+
 def locator_columns(locator: Locator | None) -> dict[str, str | None]:
     """Return the columns that say where the repository is."""
     return {
@@ -188,7 +197,7 @@ def project_name_columns(name: str | None) -> dict[str, str | None]:
 def _row_score(columns: Mapping[str, Any]) -> int:
     """Return the score of a package with these columns."""
     at = decode_instant(columns["last_fetched"]) or decode_required_instant(columns["modified"])
-    classifiers = decode_strings(columns["pypi_classifiers"])
+    classifiers = decode_list(columns["pypi_classifiers"])
     return score_breakdown(
         columns["repo_watchers"],
         decode_instant(columns["last_updated"]),

@@ -19,7 +19,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import assert_never
 
-from pkgharvest.catalog import commit_days, package_update
+from pkgharvest.catalog import history, package_update
 from pkgharvest.catalog.columns import (
     RELEASE_COLUMNS,
     encode_facts,
@@ -310,14 +310,14 @@ class _Saver:
             )
 
     def _set_activity(self, commits: Activity) -> None:
-        if commit_days.replace_days(self._connection, self._id, commits):
+        if history.replace_days(self._connection, self._id, commits):
             self._update.has_changed = True
         since = commits.since
         self._update.state |= {
             "head": commits.head,
             "days_known": 1,
             "days_since": None if since is None else since.isoformat(),
-            **commit_days.span_columns(self._row, since, self._today),
+            **history.span_columns(self._row, since, self._today),
         }
         self._update.content["last_updated"] = encode_instant(commits.committed_at)
         if commits.default_branch is not None:
@@ -337,7 +337,7 @@ class _Saver:
         ):
             return
         first = activity.window_start(self._today)
-        days = commit_days.read_days(self._connection, self._id, first)
+        days = history.read_days(self._connection, self._id, first)
         until = self._today.isoformat()
         self._update.state |= {
             "commits_over_52": encode_list(activity.weekly_counts(days, self._today)),

@@ -375,8 +375,12 @@ def run_loop(work: Coroutine[object, object, Result]) -> Result:
 
 
 @contextmanager
-def stopped_by(signals: Iterable[signal.Signals], stop: StopSignal) -> Iterator[None]:
-    """Let ``signals`` stop the run cleanly within the block. Call it inside the event loop.
+def stopped_by(
+    signals: Iterable[signal.Signals], stop: StopSignal, time_budget: dt.timedelta | None = None
+) -> Iterator[None]:
+    """Let ``signals``, or the end of the time, stop the run cleanly within the block.
+
+    Call it inside the event loop.
 
     A signal that the parent process ignored stays ignored: shells start background jobs with
     SIGINT ignored, and Ctrl-C in the foreground is not meant for them.
@@ -389,9 +393,14 @@ def stopped_by(signals: Iterable[signal.Signals], stop: StopSignal) -> Iterator[
     }
     for number in handlers:
         loop.add_signal_handler(number, stop.stop, "interrupted")
+    timer = None
+    if time_budget is not None:
+        timer = loop.call_later(time_budget.total_seconds(), stop.stop, "time-budget")
     try:
         yield
     finally:
+        if timer is not None:
+            timer.cancel()
         for number, handler in handlers.items():
             loop.remove_signal_handler(number)
             signal.signal(number, handler)  # asyncio would leave the system's default

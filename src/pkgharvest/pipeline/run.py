@@ -3,13 +3,11 @@
 Every package is committed as it comes, so a run that dies has lost nothing of what came before.
 """
 
-import asyncio
 import contextlib
 import json
 import math
 import sqlite3
 import time
-from collections.abc import Iterator
 
 from pkgharvest.catalog import database, runs, selection
 from pkgharvest.catalog.database import fetch_lock
@@ -117,7 +115,7 @@ class _Run:
         listener(RunStarted(packages=len(plan.packages), downloads=len(plan.background)))
         counters = RunCounters(selected=len(plan.selected))
         async with self._open_client() as client:
-            with stopped_by(self._context.stop_signals, self._stop), self._stopped_by_time():
+            with stopped_by(self._context.stop_signals, self._stop, options.time_budget):
                 run_id = await self._writer.save(
                     lambda: runs.begin_run(
                         self._connection,
@@ -267,19 +265,6 @@ class _Run:
             ),
             read_with_git=counters.read_with_git,
         )
-
-    @contextlib.contextmanager
-    def _stopped_by_time(self) -> Iterator[None]:
-        if self._options.time_budget is None:
-            yield
-            return
-        timer = asyncio.get_running_loop().call_later(
-            self._options.time_budget.total_seconds(), self._stop.stop, "time-budget"
-        )
-        try:
-            yield
-        finally:
-            timer.cancel()
 
 
 def _packages_at_once(options: FetchOptions, *, batches: bool) -> int:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pkgharvest.catalog import database, results, snapshots
+from pkgharvest.catalog import database, history, results
 from pkgharvest.catalog.package_update import Backoff
 from pkgharvest.catalog.results import SaveResult
 from pkgharvest.model.errors import CatalogBusy
@@ -109,7 +109,7 @@ class OutcomeWriter:
         if self.options.as_of is not None:
             return self._save_as_of(outcome, self.options.as_of)
         saved = results.save_outcome(self.writer.connection, outcome, self.run_id, self.backoff)
-        snapshots.take_snapshot(self.writer.connection, outcome.target.package_id, self.run_id)
+        history.take_snapshot(self.writer.connection, outcome.target.package_id, self.run_id)
         return saved
 
     def _save_as_of(self, outcome: FetchOutcome, instant: dt.datetime) -> SaveResult:

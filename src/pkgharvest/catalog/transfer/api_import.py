@@ -14,7 +14,7 @@ from pkgharvest.api_v4.decode import Resource, parse_project_name
 from pkgharvest.catalog.columns import (
     PACKAGE_COLUMNS,
     decode_instant,
-    decode_strings,
+    decode_list,
     encode_instant,
     encode_list,
     stored_locator,
@@ -86,17 +86,14 @@ def _import_collection(
     """
     table: Table = "grids" if resource.kind == "grid" else "categories"
     row = find_row(connection, table, resource.id)
-    user_fields = frozenset() if row is None else frozenset(decode_strings(row["user_fields"]))
+    user_fields = frozenset() if row is None else frozenset(decode_list(row["user_fields"]))
     columns: dict[str, object] = {
         key: value
         for key, value in _encode_values(resource).items()
         if key != "packages" and key not in user_fields
     }
     if row is not None:
-        created = columns.get("created")
-        require_same_collection(
-            table, row, resource.slug, None if created is None else str(created)
-        )
+        require_same_collection(table, row, resource.slug, columns.get("created"))
     if "slug" in columns:
         require_free_slug(connection, table, resource.id, resource.slug)
     extra = {} if row is None else json.loads(row["extra"])
@@ -169,7 +166,7 @@ class _PackageImport:
         project_name = parse_project_name(str(self._values.get("pypi_url") or ""))
         self._project_columns = project_name_columns(project_name)
         self._now = self._update.at
-        self._user_fields = frozenset(decode_strings(row["user_fields"]))
+        self._user_fields = frozenset(decode_list(row["user_fields"]))
         query = "SELECT source, last_success FROM fetches WHERE package_id = ?"
         fetched_here: dict[str, str | None] = dict(
             connection.execute(query, (row["id"],)).fetchall()

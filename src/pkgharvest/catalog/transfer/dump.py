@@ -313,7 +313,7 @@ def restore_line(connection: sqlite3.Connection, line: DumpLine, now: dt.datetim
             ensure_collection(connection, "categories", category, now_text)
     else:
         if row is not None:
-            require_same_collection(line.table, row, line.slug, str(columns["created"]))
+            require_same_collection(line.table, row, line.slug, columns["created"])
         require_free_slug(connection, line.table, line.id, line.slug)
     if row is None:
         insert_row(connection, line.table, {"id": line.id} | columns)

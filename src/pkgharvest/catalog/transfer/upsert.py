@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple
 
 from pkgharvest.catalog.database import Table, find_row, find_value
 from pkgharvest.catalog.lookup import find_by_repository
+from pkgharvest.catalog.package_update import replace_grids
 from pkgharvest.model.errors import Conflict
 from pkgharvest.model.locators import Locator
 
@@ -60,7 +61,7 @@ def require_free_slug(connection: sqlite3.Connection, table: Table, number: int,
         raise Conflict(f"the slug {slug} is that of another {NOUNS[table]}, id {other}")
 
 
-def require_same_collection(table: Table, row: sqlite3.Row, slug: str, created: str | None) -> None:
+def require_same_collection(table: Table, row: sqlite3.Row, slug: str, created: object) -> None:
     """Raise Conflict if ``row`` is another category or grid than the one with ``slug``.
 
     It is the same one if it was created at the same instant, or if it is a placeholder.
@@ -103,11 +104,7 @@ def grids_of(connection: sqlite3.Connection, package_id: int) -> list[int]:
 
 
 def set_grids(connection: sqlite3.Connection, package_id: int, grids: list[int], now: str) -> None:
-    """Put the package into exactly these grids, in this order."""
+    """Put the package into exactly these grids, in this order, and make those that are missing."""
     for number in grids:
         ensure_collection(connection, "grids", number, now)
-    connection.execute("DELETE FROM grid_packages WHERE package_id = ?", (package_id,))
-    connection.executemany(
-        "INSERT INTO grid_packages (package_id, grid_id, position) VALUES (?, ?, ?)",
-        [(package_id, number, position) for position, number in enumerate(grids)],
-    )
+    replace_grids(connection, package_id, grids)

@@ -1,4 +1,8 @@
-"""The history of packages: a snapshot for every run that changed something, and what follows.
+"""The history of packages: commits per day, and a snapshot for every run that changed something.
+
+Days are never discarded: a host's API only covers the last year, and what was read earlier is
+still right. ``days_from`` and ``days_until`` of a package say for which days all readings together
+are complete; ``days_since`` says where the last reading began. The 52 weeks are computed from them.
 
 Whether the stars of a package grew is not stored anywhere. ``star_deltas`` compares its stars now
 with the last snapshot before the period, or with the first one in it if there is none before.
@@ -14,11 +18,15 @@ import json
 import sqlite3
 import sys
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pkgharvest.catalog.columns import decode_required_instant, encode_instant
 from pkgharvest.catalog.database import find_value
+from pkgharvest.model import activity
 from pkgharvest.model.instants import format_instant
+
+if TYPE_CHECKING:
+    from pkgharvest.model.observations import Activity
 
 _SNAPSHOT_COLUMNS = "repo_id, stars, forks, open_issues, commits, version, downloads, status"
 
@@ -87,6 +95,9 @@ class StarDelta(NamedTuple):
     """The start of the period, or of its known part."""
 
 
+# ── snapshots ──
+
+
 def take_snapshot(connection: sqlite3.Connection, package_id: int, run_id: int) -> bool:
     """Store a snapshot if the package differs from its last one; return whether it does.
 
@@ -122,7 +133,7 @@ def take_snapshot(connection: sqlite3.Connection, package_id: int, run_id: int) 
     return True
 
 
-def history(
+def read_snapshots(
     connection: sqlite3.Connection, package_id: int, since: dt.datetime | None = None
 ) -> list[Snapshot]:
     """Return the snapshots of a package from ``since`` on, oldest first."""
@@ -238,3 +249,80 @@ def _select_deltas(
         positions = {package_id: position for position, package_id in enumerate(ids)}
         deltas.sort(key=lambda delta: positions[delta.package_id])
     return deltas[:limit]
+
+
+# ── commits per day ──
+
+
+class Span(NamedTuple):
+    """The days of which all commits are known."""
+
+    start: dt.date
+    """The first day; ``date.min`` if the whole history is known."""
+    end: dt.date
+    """The day after the last."""
+
+
+def read_days(
+    connection: sqlite3.Connection, package_id: int, since: dt.date | None = None
+) -> dict[dt.date, int]:
+    """Return the commits per UTC day of a package, from ``since`` on if given."""
+    return {
+        dt.date.fromisoformat(day): commits
+        for day, commits in connection.execute(
+            "SELECT day, commits FROM commit_days WHERE package_id = ? AND day >= ?",
+            (package_id, "" if since is None else since.isoformat()),
+        )
+    }
+
+
+def replace_days(connection: sqlite3.Connection, package_id: int, commits: "Activity") -> bool:
+    """Replace the days that ``commits`` is complete for; return whether anything changed."""
+    stored = read_days(connection, package_id, commits.since)
+    days = activity.merge_days(stored, commits.days, commits.since)
+    connection.executemany(
+        "DELETE FROM commit_days WHERE package_id = ? AND day = ?",
+        [(package_id, day.isoformat()) for day in stored.keys() - days.keys()],
+    )
+    connection.executemany(
+        "INSERT OR REPLACE INTO commit_days (package_id, day, commits) VALUES (?, ?, ?)",
+        [
+            (package_id, day.isoformat(), count)
+            for day, count in days.items()
+            if stored.get(day) != count
+        ],
+    )
+    return days != stored
+
+
+def known_span(row: sqlite3.Row) -> Span | None:
+    """Return the known days of a package from its row of ``packages``; None if there are none."""
+    if row["days_from"] is None or row["days_until"] is None:
+        return None
+    start, end = (dt.date.fromisoformat(row[name]) for name in ("days_from", "days_until"))
+    return Span(start=start, end=end)
+
+
+def span_columns(row: sqlite3.Row, since: dt.date | None, today: dt.date) -> dict[str, str]:
+    """Return the columns of the span after a reading that began at ``since``.
+
+    If days are unknown between the stored span and the reading, only the reading counts.
+    """
+    stored, start = known_span(row), since or dt.date.min
+    if stored is not None and start <= stored.end:
+        start = min(start, stored.start)
+    return {"days_from": start.isoformat(), "days_until": today.isoformat()}
+
+
+def weekly_commits(
+    connection: sqlite3.Connection, package_id: int, known: Span, count: int
+) -> list[tuple[dt.date, int]]:
+    """Return the first days and the commits of the last ``count`` weeks, oldest first.
+
+    The last week ends with the known days, and no week begins before them.
+    """
+    week = dt.timedelta(weeks=1)
+    count = min(count, (known.end - known.start) // week)
+    first = known.end - count * week
+    totals = activity.weekly_counts(read_days(connection, package_id, first), known.end, count)
+    return [(first + number * week, commits) for number, commits in enumerate(totals)]
