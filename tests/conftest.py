@@ -25,7 +25,8 @@ SLOW = (
     *("cli/test_edit.py", "cli/test_export.py", "cli/test_fetch_limits.py", "cli/test_grid.py"),
     *("cli/test_import.py", "cli/test_main.py", "cli/test_progress.py", "cli/test_quota.py"),
     *("cli/test_reasons.py", "cli/test_remove.py", "cli/test_replay.py", "cli/test_search.py"),
-    *("cli/test_stops.py", "cli/test_truth.py"),
+    *("cli/test_configured_hosts.py", "cli/test_import_merge.py", "cli/test_import_web.py"),
+    *("cli/test_stops.py", "cli/test_truth.py", "catalog/test_readonly.py"),
     *("sources/github/test_graphql_faults.py", "sources/github/test_parity.py"),
     "standins/test_histories.py",
 )
