@@ -8,7 +8,6 @@ import datetime as dt
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Literal
 
 from pkgharvest.catalog import edits, lookup, package_update
 from pkgharvest.catalog.columns import (
@@ -174,9 +173,9 @@ def change_grid_members(
     )
     for package_id in (*added, *removed):
         edits.mark_user_field(connection, package_id, "grids")
-    _set_modified(connection, "packages", (*added, *removed), now)
+    _set_modified(connection, (*added, *removed), now)
     if added or removed:
-        _set_modified(connection, "grids", (number,), now)
+        update_row(connection, "grids", number, {"modified": encode_instant(now)})
     return added, removed
 
 
@@ -189,7 +188,7 @@ def remove_collection(
     """
     query = f"SELECT id FROM packages WHERE {_MEMBERS[kind]}"  # noqa: S608
     members = [row[0] for row in connection.execute(query, (number,))]
-    _set_modified(connection, "packages", members, now)
+    _set_modified(connection, members, now)
     if kind == "categories":
         connection.execute(
             "UPDATE packages SET category_id = NULL WHERE category_id = ?", (number,)
@@ -198,17 +197,11 @@ def remove_collection(
 
 
 def _set_modified(
-    connection: sqlite3.Connection,
-    table: Literal["packages", "grids"],
-    ids: Sequence[int],
-    now: dt.datetime,
+    connection: sqlite3.Connection, package_ids: Sequence[int], now: dt.datetime
 ) -> None:
-    connection.executemany(
-        f"UPDATE {table} SET modified = ? WHERE id = ?",  # noqa: S608
-        [(encode_instant(now), number) for number in ids],
-    )
-    if table == "packages":
-        package_update.refresh_scores(connection, ids)  # they may depend on modified
+    for package_id in package_ids:
+        update_row(connection, "packages", package_id, {"modified": encode_instant(now)})
+    package_update.refresh_scores(connection, package_ids)  # they may depend on modified
 
 
 def _select_categories(

@@ -11,7 +11,7 @@ import operator
 import sqlite3
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from pkgharvest.catalog.columns import (
     DECODERS,
@@ -41,15 +41,7 @@ CARD_PARTS = RECORD_PARTS | {"collection_slugs"}
 """What a card shows: also the slugs of the category and the grids, which no record has."""
 
 SortKey = Literal["name", "stars", "updated", "fetched", "commits", "score", "downloads"]
-SORT_KEYS: tuple[SortKey, ...] = (
-    "name",
-    "stars",
-    "updated",
-    "fetched",
-    "commits",
-    "score",
-    "downloads",
-)
+SORT_KEYS: tuple[SortKey, ...] = get_args(SortKey)
 
 _ORDER: dict[str, str] = {
     "name": "title COLLATE NOCASE",

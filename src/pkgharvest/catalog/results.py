@@ -203,9 +203,10 @@ class _Saver:
         """Save what was read of a repository."""
         facts, problem = result.repository, result.problem
         if facts is not None:
-            duplicate = self._find_duplicate(facts)
-            if duplicate is not None:
-                return self._save_duplicate(duplicate)
+            if duplicate := self._find_duplicate(facts):
+                self._update.content["status"] = "moved"
+                self._update.write()
+                return self._save_partial_failure(Failure(kind="malformed", message=duplicate))
             self._set_facts(facts)
         if result.activity is not None:
             self._set_activity(result.activity)
@@ -225,9 +226,7 @@ class _Saver:
             return self._save_success()
         if isinstance(problem, RateLimited):
             return self.save_rate_limited(problem.message)
-        failure = Failure(kind=problem.kind, message=problem.message)
-        self._attempt.record_failure(failure, found=True)
-        return SaveResult(changed=self._update.has_changed, failure=failure)
+        return self._save_partial_failure(Failure(kind=problem.kind, message=problem.message))
 
     def save_project(self, result: ProjectResult) -> SaveResult:
         """Save what was read of a PyPI project."""
@@ -260,6 +259,11 @@ class _Saver:
         self._attempt.record_success()
         return SaveResult(changed=changed)
 
+    def _save_partial_failure(self, failure: Failure) -> SaveResult:
+        """Note a failure of a repository that exists."""
+        self._attempt.record_failure(failure, found=True)
+        return SaveResult(changed=self._update.has_changed, failure=failure)
+
     def _save_success(self) -> SaveResult:
         self._attempt.record_success()
         return SaveResult(changed=self._update.has_changed)
@@ -282,14 +286,6 @@ class _Saver:
         query = "SELECT slug FROM packages WHERE repo_id = ? AND repo_host = ? AND id <> ?"
         slug = find_value(self._connection, query, facts.repo_id, locator.host, self._id)
         return slug and f"the repository is already followed as {slug}"
-
-    def _save_duplicate(self, message: str) -> SaveResult:
-        """Note that the repository is another package's, and take nothing over."""
-        failure = Failure(kind="malformed", message=message)
-        self._update.content["status"] = "moved"
-        self._update.write()
-        self._attempt.record_failure(failure, found=True)
-        return SaveResult(changed=self._update.has_changed, failure=failure)
 
     def _set_facts(self, facts: RepositoryFacts) -> None:
         locator, content = facts.locator, self._update.content

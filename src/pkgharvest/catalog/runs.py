@@ -24,7 +24,7 @@ from typing import Literal
 from pkgharvest.catalog.columns import decode_instant, decode_required_instant, encode_instant
 from pkgharvest.catalog.database import fetch_lock, find_value
 from pkgharvest.model.errors import CatalogError, FetchLocked, Malformed
-from pkgharvest.model.json_node import JsonNode, parse_json
+from pkgharvest.model.json_node import parse_json
 
 _MAX_RUN_AGE = dt.timedelta(hours=12)
 """Runs that began earlier are not continued."""
@@ -227,7 +227,7 @@ def _run(connection: sqlite3.Connection, row: sqlite3.Row, unfinished: RunState)
 
 def _figures(report: str) -> RunFigures | None:
     try:
-        node = _parse_report(report)
+        node = parse_json(report.encode(), "report")
         packages = node["packages"]
         return RunFigures(
             selected=packages["selected"].integer(),
@@ -242,7 +242,8 @@ def _figures(report: str) -> RunFigures | None:
 
 
 def _quotas(report: str, reported: dt.datetime) -> Iterator[HostQuota]:
-    for host, metrics in _parse_report(report)["requests"]["by_host"].items():
+    hosts = parse_json(report.encode(), "report")["requests"]["by_host"]
+    for host, metrics in hosts.items():
         remaining = metrics.get("remaining")
         reset = metrics.get("reset")
         if remaining is not None:
@@ -252,7 +253,3 @@ def _quotas(report: str, reported: dt.datetime) -> Iterator[HostQuota]:
                 reset=None if reset is None else reset.instant(),
                 reported=reported,
             )
-
-
-def _parse_report(report: str) -> JsonNode:
-    return parse_json(report.encode(), "report")
