@@ -243,9 +243,7 @@ class _Editor:
         changes: PackageChanges,
         now: dt.datetime,
     ) -> None:
-        self._connection = connection
         self._row = row
-        self._id = int(row["id"])
         self._changes = changes
         self._update = PackageUpdate(connection, row, now)
         self._changed: set[EditableField] = set()
@@ -257,7 +255,7 @@ class _Editor:
         locator = self._changes.locator
         if locator is None or locator.url == self._row["repo_url"]:
             return
-        other = lookup.find_by_repository(self._connection, locator)
+        other = lookup.find_by_repository(self._update.connection, locator)
         if other is not None and other != self._slug:
             raise RepositoryTaken(locator.url, other)
         self._locator = locator
@@ -278,9 +276,9 @@ class _Editor:
             self._set("title", "title", title)
         slug = self._changes.slug
         if "slug" in self._changes.reset and self._locator is not None:
-            slug = _free_slug(self._connection, self._locator, own=self._slug)
+            slug = _free_slug(self._update.connection, self._locator, own=self._slug)
         if slug is not None and slug != self._slug:
-            require_free_slug(self._connection, "packages", slug)
+            require_free_slug(self._update.connection, "packages", slug)
             self._set("slug", "slug", slug)
             self._slug = slug
 
@@ -320,19 +318,19 @@ class _Editor:
         if "category" in changes.reset or changes.category == "":
             self._set("category", "category_id", None)
         elif changes.category is not None:
-            category = lookup.collection_id(self._connection, "categories", changes.category)
+            category = lookup.collection_id(self._update.connection, "categories", changes.category)
             self._set("category", "category_id", category)
         before = {
             str(row["slug"]): int(row["id"])
-            for row in self._connection.execute(
+            for row in self._update.connection.execute(
                 "SELECT slug, id FROM grids JOIN grid_packages ON grid_id = id"
                 " WHERE package_id = ? ORDER BY position",
-                (self._id,),
+                (self._update.id,),
             )
         }
         leaves_all = "grids" in changes.reset or ALL_GRIDS in changes.not_grids
         leaving = before if leaves_all else dict.fromkeys(changes.not_grids)
-        find_grid = functools.partial(lookup.open_grid_id, self._connection)
+        find_grid = functools.partial(lookup.open_grid_id, self._update.connection)
         left = {find_grid(slug) for slug in leaving if slug not in changes.grids}
         entered = map(find_grid, changes.grids)
         grids = [grid for grid in dict.fromkeys((*before.values(), *entered)) if grid not in left]
@@ -340,7 +338,7 @@ class _Editor:
             return
         self._changed.add("grids")
         self._update.has_changed = True
-        replace_grids(self._connection, self._id, grids)
+        replace_grids(self._update.connection, self._update.id, grids)
 
     def write(self) -> EditResult:
         """Write the changes, and which fields are the user's now."""
@@ -349,7 +347,7 @@ class _Editor:
         self._update.state["user_fields"] = encode_list(_sort_fields(user_fields))
         self._update.write()
         return EditResult(
-            self._id,
+            self._update.id,
             self._slug,
             tuple(field for field in EDITABLE_FIELDS if field in self._changed),
             tuple(field for field in EDITABLE_FIELDS if field in self._changes.reset),

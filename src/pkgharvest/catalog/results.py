@@ -162,15 +162,13 @@ class _Saver:
         run_id: int,
         backoff: package_update.Backoff,
     ) -> None:
-        self._connection = connection
         self._row = row
-        self._id = int(row["id"])
         self._followed = outcome.target.locator
         self._source = outcome.source
         self._today = utc_day(outcome.at)
         self._update = PackageUpdate(connection, row, outcome.at)
         self._attempt = package_update.Attempt(
-            connection, self._id, outcome.source, outcome.at, run_id, backoff
+            connection, self._update.id, outcome.source, outcome.at, run_id, backoff
         )
 
     # ── the kinds of results ──
@@ -276,15 +274,15 @@ class _Saver:
         The host's own id finds a repository that two packages name differently, for example on
         a host whose keys keep their case.
         """
-        locator = facts.locator
+        locator, update = facts.locator, self._update
         query = "SELECT slug FROM packages WHERE repo_key = ? AND id <> ?"
-        slug = find_value(self._connection, query, locator.key, self._id)
+        slug = find_value(update.connection, query, locator.key, update.id)
         if slug is not None:
             return f"the repository is now {locator.url}, which is the package {slug}"
         if facts.repo_id == self._row["repo_id"]:
             return None
         query = "SELECT slug FROM packages WHERE repo_id = ? AND repo_host = ? AND id <> ?"
-        slug = find_value(self._connection, query, facts.repo_id, locator.host, self._id)
+        slug = find_value(update.connection, query, facts.repo_id, locator.host, update.id)
         return slug and f"the repository is already followed as {slug}"
 
     def _set_facts(self, facts: RepositoryFacts) -> None:
@@ -300,13 +298,13 @@ class _Saver:
             self._update.delete_validators("repo")
         if self._followed is not None and self._followed.key != locator.key:
             self._update.add_previous_url(self._followed.key)
-            self._connection.execute(
+            self._update.connection.execute(
                 "DELETE FROM previous_urls WHERE package_id = ? AND key = ?",
-                (self._id, locator.key),
+                (self._update.id, locator.key),
             )
 
     def _set_activity(self, commits: Activity) -> None:
-        if history.replace_days(self._connection, self._id, commits):
+        if history.replace_days(self._update.connection, self._update.id, commits):
             self._update.has_changed = True
         since = commits.since
         self._update.state |= {
@@ -333,7 +331,7 @@ class _Saver:
         ):
             return
         first = activity.window_start(self._today)
-        days = history.read_days(self._connection, self._id, first)
+        days = history.read_days(self._update.connection, self._update.id, first)
         until = self._today.isoformat()
         self._update.state |= {
             "commits_over_52": encode_list(activity.weekly_counts(days, self._today)),

@@ -157,7 +157,6 @@ class _PackageImport:
         locator: Locator | None,
         now: dt.datetime,
     ) -> None:
-        self._connection = connection
         self._row = row
         self._update = PackageUpdate(connection, row, now)
         self._values = _encode_values(resource)
@@ -213,7 +212,7 @@ class _PackageImport:
         if "category" in self._values and "category" not in self._user_fields:
             number = self._values["category"]
             if isinstance(number, int):
-                ensure_collection(self._connection, "categories", number, self._now)
+                ensure_collection(self._update.connection, "categories", number, self._now)
             self._update.content["category_id"] = number
         if "documentation_url" in self._values and "docs" not in self._user_fields:
             url, stored = self._values["documentation_url"], self._row["documentation_url"]
@@ -224,14 +223,14 @@ class _PackageImport:
         values = self._values.get("grids")
         if not isinstance(values, tuple) or "grids" in self._user_fields:
             return
-        stored = grids_of(self._connection, self._row["id"])
+        stored = grids_of(self._update.connection, self._row["id"])
         grids = [int(number) for number in values]
-        if locked := locked_grids(self._connection):
+        if locked := locked_grids(self._update.connection):
             grids = [number for number in grids if number not in locked or number in stored]
             grids += [number for number in stored if number in locked and number not in grids]
         if grids != stored:
             self._update.has_changed = True
-            set_grids(self._connection, self._row["id"], grids, self._now)
+            set_grids(self._update.connection, self._row["id"], grids, self._now)
 
     # ── which repository and project it is ──
 
@@ -312,6 +311,6 @@ class _PackageImport:
         """Replace the participants; a record does not state their numbers of commits."""
         names = self._values.get("participants")
         query = "SELECT name FROM participants WHERE package_id = ? ORDER BY position"
-        stored = tuple(row[0] for row in self._connection.execute(query, (self._row["id"],)))
+        stored = tuple(row[0] for row in self._update.connection.execute(query, (self._row["id"],)))
         if isinstance(names, tuple) and names != stored:
             self._update.set_participants([(str(name), 0) for name in names])
