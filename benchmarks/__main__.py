@@ -54,7 +54,7 @@ def main(quick: bool, only: str | None, file: Path | None) -> None:
     """
     measurements: list[Measurement] = []
     benchmarks = _QUICK if quick else _WHOLE
-    chosen = [one for one in benchmarks if only is None or only in one[0]]
+    chosen = [(name, run) for name, run in benchmarks if only is None or only in name]
     if not chosen:
         names = ", ".join(name for name, _ in benchmarks)
         raise click.BadParameter(f"no such benchmark; there are: {names}", param_hint="--only")

@@ -131,12 +131,12 @@ def _seconds(path: Path, command: Sequence[str], repetitions: int = 3) -> float:
 
 def _timed(path: Path, command: Sequence[str]) -> Measurement:
     seconds = _seconds(path, command)
-    whole = scans(path, command)
-    plan = f"scans {', '.join(whole)}" if whole else "index"
+    scanned = scans(path, command)
+    plan = f"scans {', '.join(scanned)}" if scanned else "index"
     return Measurement(
         what=" ".join(command),
         measured=f"{seconds:.2f} s, {plan}",
-        values={"s": seconds, "scans": len(whole)},
+        values={"s": seconds, "scans": len(scanned)},
         target=f"<= {TARGET:.0f} s",
         met=seconds <= TARGET,
     )

@@ -85,7 +85,7 @@ def with_token(count: int) -> list[Measurement]:
         ),
         at_most(
             f"{title}, both runs: requests the reports miscount",
-            sum(abs(one.reported - one.sent) for one in (first, again)),
+            sum(abs(sample.reported - sample.sent) for sample in (first, again)),
             "requests",
             0,
         ),
@@ -140,11 +140,11 @@ def growth(counts: Sequence[int]) -> list[Measurement]:
             runs = {_FIRST: measure(testbed), _AGAIN: measure(testbed)}
         measurements += [
             _costs(
-                f"{count:,} packages, token, no limits, {name}", one, _GITHUB[name] + _PYPI[name]
+                f"{count:,} packages, token, no limits, {name}", sample, _GITHUB[name] + _PYPI[name]
             )
-            for name, one in runs.items()
+            for name, sample in runs.items()
         ]
-        peaks[count] = max(one.run.megabytes for one in runs.values())
+        peaks[count] = max(sample.run.megabytes for sample in runs.values())
         measurements.append(
             at_most(f"{count:,} packages: peak memory", peaks[count], "MB", _MAX_MEGABYTES)
         )

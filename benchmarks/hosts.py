@@ -121,7 +121,7 @@ def repositories(now: dt.datetime, *, young: bool) -> Callable[[str], FakeReposi
     """
 
     @functools.lru_cache(maxsize=256)  # a repository is asked for several times in a row
-    def made(key: str) -> FakeRepository | None:
+    def make(key: str) -> FakeRepository | None:
         if key.isdecimal():
             number = int(key) - _FIRST_ID
         elif re.fullmatch(rf"{OWNER}/{_PACKAGE.pattern}", key):
@@ -157,7 +157,7 @@ def repositories(now: dt.datetime, *, young: bool) -> Callable[[str], FakeReposi
             ],
         )
 
-    return made
+    return make
 
 
 def project(name: str) -> FakeProject | None:
@@ -169,8 +169,8 @@ def project(name: str) -> FakeProject | None:
 
 
 def _github(*, latency: float, limited: bool, young: bool) -> GitHubGraphQL:
-    made = repositories(dt.datetime.now(dt.UTC), young=young)
-    github = GitHubGraphQL(latency=latency, make=made)
+    make = repositories(dt.datetime.now(dt.UTC), young=young)
+    github = GitHubGraphQL(latency=latency, make=make)
     if limited:
         github.secondary = SecondaryLimits()
     else:

@@ -33,7 +33,7 @@ def at_most(what: str, value: float, unit: str, most: float | None = None) -> Me
 def _number(value: float) -> str:
     """Format with as many digits as are significant."""
     match abs(value):
-        case whole if whole == int(whole):
+        case number if number == int(number):
             return f"{value:,.0f}"
         case small if small < 1:
             return f"{value:.3f}"
@@ -51,7 +51,7 @@ def print_table(measurements: Sequence[Measurement]) -> None:
         table.add_row(measurement.what, measurement.measured, measurement.target, met)
     console = Console()
     if not console.is_terminal:
-        console.width = 200  # a file has room for whole lines
+        console.width = 200  # a file can hold whole lines
     console.print(table)
 
 

@@ -76,8 +76,8 @@ def seconds(command: Sequence[str]) -> float:
 def heavy_imports() -> list[str]:
     """Return which of the heavy modules ``--help`` imports."""
     command = [sys.executable, "-X", "importtime", *RUN, "--help"]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stderr
-    imported = {line.rpartition("|")[2].strip() for line in said.splitlines()}
+    times = subprocess.run(command, check=True, capture_output=True, text=True).stderr
+    imported = {line.rpartition("|")[2].strip() for line in times.splitlines()}
     return [name for name in HEAVY if name in imported]
 
 

@@ -24,7 +24,7 @@ PACKAGE = "mariocesar/django-ltree"
 _MAX_FILES = 45
 _MAX_HOPS = 1_000
 _MAX_STATEMENTS = 10_146
-"""As many as there were before the rooms were rearranged."""
+"""Raise it only for a new feature."""
 
 _PAIRS_SHOWN = 12
 

@@ -47,7 +47,7 @@ def published_at(full_name: str) -> dict[str, Any]:
     url = f"https://github.com/{full_name}".lower()
     if seed()["repo_url"].lower() == url:
         return seed()
-    return next(one for one in records() if one["repo_url"].lower() == url)
+    return next(record for record in records() if record["repo_url"].lower() == url)
 
 
 def repository(full_name: str) -> FakeRepository:
@@ -67,8 +67,8 @@ def repository(full_name: str) -> FakeRepository:
         forks=facts["repo_forks"],
         # Their order is published, their numbers are not: these only keep the order.
         contributors=[
-            FakeContributor(name=login, contributions=len(participants) - place)
-            for place, login in enumerate(participants)
+            FakeContributor(name=login, contributions=len(participants) - rank)
+            for rank, login in enumerate(participants)
         ],
     )
 
@@ -81,8 +81,8 @@ def recorded(
     db = directory / f"{source}.db"
     settings = load_settings({"db": Setting(str(db), "db")}, variables, directory=directory)
     add_packages(db, REPOSITORIES, clock.now())
-    around = RunContext(settings=settings, environ={}, clock=clock, listener=ignore_events)
-    report = fetch(FetchOptions(sources=(source,), record=har), around)
+    context = RunContext(settings=settings, environ={}, clock=clock, listener=ignore_events)
+    report = fetch(FetchOptions(sources=(source,), record=har), context)
     if report.failed or report.stopped:
         raise SystemExit(f"{source}: {report.to_dict()}")
     archive: dict[str, Any] = json.loads(har.read_text(encoding="utf-8"))
@@ -99,10 +99,9 @@ def main() -> None:
             now=lambda: int(instant.now().timestamp()),
         )
         with stand_in as github:
-            made = recorded("repo", instant, {"GITHUB_API_URL": github.url}, directory)
-            made = json.loads(json.dumps(made).replace(github.url, GITHUB_API_URL))
+            archive = recorded("repo", instant, {"GITHUB_API_URL": github.url}, directory)
+            archive = json.loads(json.dumps(archive).replace(github.url, GITHUB_API_URL))
         live = recorded("pypi", SystemClock(), {}, directory)
-    archive = made
     log, pypi = archive["log"], live["log"]
     log["pages"][0] |= {"id": "github", "title": "GitHub: made from published facts"}
     pypi["pages"][0] |= {"id": "pypi", "title": "PyPI: recorded live"}

@@ -1,4 +1,4 @@
-"""Fixtures that several rooms share. A module overrides one where it needs something else."""
+"""Fixtures that several folders share. A module overrides one where it needs something else."""
 
 import functools
 import shutil

@@ -269,9 +269,9 @@ def test_threads_share_a_file_with_a_catalog_each(tmp_path: Path) -> None:
     def work(number: int) -> None:
         try:
             with pkgharvest.open(path) as catalog:
-                for place in range(5):
-                    catalog.add(f"octo/r{number}-{place}")
-                    assert f"r{number}-{place}" in catalog
+                for index in range(5):
+                    catalog.add(f"octo/r{number}-{index}")
+                    assert f"r{number}-{index}" in catalog
         except BaseException as error:  # noqa: BLE001 - handed to the test
             problems.append(error)
 

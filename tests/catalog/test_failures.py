@@ -146,8 +146,8 @@ def test_a_rate_limit_after_some_parts_is_no_failure(cat: OpenCatalog) -> None:
     package = cat.package()
     assert package.repo_watchers == 7
     assert package.last_fetched is None
-    told = freshness(cat)
-    assert (told.last_error, told.last_success, told.next_due) == ("rate_limited", None, None)
+    state = freshness(cat)
+    assert (state.last_error, state.last_success, state.next_due) == ("rate_limited", None, None)
     assert [tuple(row) for row in cat.connection.execute("SELECT run_id FROM fetches")] == [
         (None,)
     ]  # it is left to be done
@@ -201,7 +201,7 @@ def test_a_repository_known_to_be_gone_is_no_failure(cat: OpenCatalog) -> None:
         assert cat.save(NOT_FOUND).failure is not None
     assert cat.save(NOT_FOUND) == results.SaveResult(changed=False)
     assert cat.save(failure("gone")) == results.SaveResult(changed=False)
-    assert freshness(cat).consecutive_failures == 5  # and is in back-off all the same
+    assert freshness(cat).consecutive_failures == 5  # and is backing off all the same
     assert cat.save(failure("timeout")).failure == failure("timeout")
 
 

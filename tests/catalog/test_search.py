@@ -161,8 +161,8 @@ def test_search_mixes_grids_and_packages_by_weight(cat: OpenCatalog) -> None:
     put_grid(cat, "tree-forms", "Forms for very many trees")
     put_grid(cat, "other", "Other", "where a tree is told of")
     put_grid(cat, "none", "None")
-    told = [(hit.item_type, hit.slug) for hit in found(cat, "trees")]
-    assert told == [("grid", "trees"), ("package", "django-trees"), ("grid", "tree-forms")]
+    hits = [(hit.item_type, hit.slug) for hit in found(cat, "trees")]
+    assert hits == [("grid", "trees"), ("package", "django-trees"), ("grid", "tree-forms")]
     assert [hit.slug for hit in found(cat, "tree told")] == ["other"]
     weights = [hit.weight for hit in found(cat, "tree", 50)]
     assert weights == sorted(weights, reverse=True)

@@ -143,7 +143,10 @@ def read(catalog: OpenCatalog, selected: list[Selected]) -> list[FetchTarget]:
 
 def test_targets_are_in_the_order_of_the_selection(catalog: OpenCatalog) -> None:
     found = read(catalog, [(3, ("pypi",)), (1, BOTH)])
-    assert [(one.slug, one.sources) for one in found] == [("three", ("pypi",)), ("one", BOTH)]
+    assert [(target.slug, target.sources) for target in found] == [
+        ("three", ("pypi",)),
+        ("one", BOTH),
+    ]
     assert found[1] == FetchTarget(
         package_id=1, slug="one", sources=BOTH, locator=parse_locator("octo/one")
     )
@@ -152,7 +155,7 @@ def test_targets_are_in_the_order_of_the_selection(catalog: OpenCatalog) -> None
 def test_targets_leave_out_packages_removed_meanwhile(catalog: OpenCatalog) -> None:
     selected = select(catalog)
     edits.remove_package(catalog.connection, 2)
-    assert [one.slug for one in read(catalog, selected)] == ["one", "three"]
+    assert [target.slug for target in read(catalog, selected)] == ["one", "three"]
 
 
 def test_targets_with_an_unreadable_url_have_no_locator(catalog: OpenCatalog) -> None:

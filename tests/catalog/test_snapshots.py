@@ -45,15 +45,15 @@ def run(
 
 def starred(stars: int, **changes: object) -> RepositoryResult:
     """Return a result with this number of stars."""
-    told = repository_facts(stars=stars, **changes)  # type: ignore[arg-type]
-    return repository_result(repository=told)
+    facts = repository_facts(stars=stars, **changes)  # type: ignore[arg-type]
+    return repository_result(repository=facts)
 
 
 def stored(cat: OpenCatalog, since: dt.datetime | None = None) -> list[Snapshot]:
     return history.read_snapshots(cat.connection, 1, since)
 
 
-def told(cat: OpenCatalog) -> list[tuple[dt.datetime, int | None]]:
+def stars_by_instant(cat: OpenCatalog) -> list[tuple[dt.datetime, int | None]]:
     return [(snapshot.at, snapshot.stars) for snapshot in stored(cat)]
 
 
@@ -80,7 +80,7 @@ def test_without_a_change_there_is_no_snapshot(cat: OpenCatalog) -> None:
     run(cat, repository_result(), project_result())
     assert not run(cat, NOTHING_NEW, at=NOW + HOUR)
     assert not run(cat, repository_result(), project_result(), at=NOW + 2 * HOUR)
-    assert told(cat) == [(NOW, 7)]
+    assert stars_by_instant(cat) == [(NOW, 7)]
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_run_makes_one_snapshot_of_a_package(cat: OpenCatalog) -> None:
 def test_a_change_undone_in_the_same_run_leaves_no_snapshot(cat: OpenCatalog) -> None:
     run(cat, repository_result())
     run(cat, starred(8), starred(7), at=NOW + HOUR)
-    assert told(cat) == [(NOW, 7)]
+    assert stars_by_instant(cat) == [(NOW, 7)]
 
 
 def test_a_package_without_values_has_no_snapshot(cat: OpenCatalog) -> None:
@@ -147,7 +147,12 @@ def test_a_snapshot_by_a_clock_that_is_behind_comes_last(cat: OpenCatalog) -> No
     run(cat, starred(3), at=NOW - 60 * DAY)
     run(cat, starred(4), at=NOW + HOUR)
     moment = dt.timedelta(microseconds=1)
-    assert told(cat) == [(NOW, 1), (NOW + moment, 2), (NOW + 2 * moment, 3), (NOW + HOUR, 4)]
+    assert stars_by_instant(cat) == [
+        (NOW, 1),
+        (NOW + moment, 2),
+        (NOW + 2 * moment, 3),
+        (NOW + HOUR, 4),
+    ]
 
 
 def test_a_removed_package_has_no_history(cat: OpenCatalog) -> None:
@@ -283,8 +288,8 @@ def test_star_deltas_are_sorted_and_limited(
             cat.add(f"octo/p{number}")
         for at, stars in ((NOW - 90 * DAY, first), (NOW, last)):
             name = "octo/cat" if number == 1 else f"octo/p{number}"
-            told = repository_facts(name, stars=stars, repo_id=str(number))
-            run(cat, repository_result(repository=told), at=at, package_id=number)
+            facts = repository_facts(name, stars=stars, repo_id=str(number))
+            run(cat, repository_result(repository=facts), at=at, package_id=number)
     then = NOW - 30 * DAY
 
     def ranked(sort: history.StarDeltaKey, **more: bool | int) -> list[int]:

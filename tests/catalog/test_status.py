@@ -170,7 +170,7 @@ def test_the_worst_sources_come_first(cat: OpenCatalog) -> None:
 AGES = st.lists(st.none() | st.integers(0, 72), max_size=12)
 
 
-@settings(deadline=None)  # it is the disk's, for each makes a catalogue
+@settings(deadline=None)  # it is the disk's, for each makes a catalog
 @given(st.tuples(AGES, AGES, AGES))
 def test_the_status_equals_counts_in_python(each: tuple[list[int | None], ...]) -> None:
     """``ages``: hours since each source of each package was fetched; None: never."""
@@ -212,7 +212,7 @@ def test_past_runs_are_newest_first(cat: OpenCatalog, path: Path) -> None:
     found = last(cat, path, 2)
     assert [run.started for run in found] == [NOW + 2 * DAY, NOW + DAY]
     assert [run.stopped for run in found] == [None, "quota"]
-    assert {one.state for one in found} == {"finished"}
+    assert {past_run.state for past_run in found} == {"finished"}
     assert found[0].finished == NOW + 2 * DAY + HOUR
     assert found[0].figures == RunFigures(
         selected=9, updated=5, unchanged=2, failed=1, deferred=1, requests=11
@@ -228,11 +228,11 @@ def test_a_past_run_without_an_end_is_at_work_or_killed(cat: OpenCatalog, path: 
     newest = run(cat, NOW)
     with database.fetch_lock(path):
         found = last(cat, path)
-    assert [(one.id, one.state, one.saved) for one in found] == [
+    assert [(past_run.id, past_run.state, past_run.saved) for past_run in found] == [
         (newest, "at_work", 0),
         (cat.run, "killed", 1),
     ]
-    assert [one.state for one in last(cat, path)] == ["killed", "killed"]
+    assert [past_run.state for past_run in last(cat, path)] == ["killed", "killed"]
     with database.fetch_lock(path):  # it was let go
         pass
 
@@ -240,13 +240,13 @@ def test_a_past_run_without_an_end_is_at_work_or_killed(cat: OpenCatalog, path: 
 def test_a_killed_run_stays_killed_after_another_run(cat: OpenCatalog, path: Path) -> None:
     run(cat, NOW, report())
     with database.fetch_lock(path):
-        assert [one.state for one in last(cat, path)] == ["finished", "killed"]
+        assert [past_run.state for past_run in last(cat, path)] == ["finished", "killed"]
 
 
 def test_a_past_run_is_unfinished_if_the_lock_cannot_be_tried(cat: OpenCatalog, path: Path) -> None:
     run(cat, NOW)
     path.with_name("cat.db-lock").mkdir()
-    assert [one.state for one in last(cat, path)] == ["unfinished", "killed"]
+    assert [past_run.state for past_run in last(cat, path)] == ["unfinished", "killed"]
 
 
 @pytest.mark.parametrize("ends", [True, False])
@@ -261,7 +261,7 @@ def test_a_past_run_that_ends_or_begins_meanwhile(
         return False
 
     monkeypatch.setattr(runs, "_is_locked", asked)
-    states = [one.state for one in last(cat, path)]
+    states = [past_run.state for past_run in last(cat, path)]
     assert states == (["finished"] if ends else ["at_work", "killed"])
 
 

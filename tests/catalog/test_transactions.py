@@ -224,5 +224,5 @@ def test_a_record_is_complete_while_a_fetch_writes(tmp_path: Path) -> None:
             seen = [next(packages.read_packages(conn, [1], packages.ALL_PARTS)) for _ in range(300)]
         assert writer.poll() is None
         writer.kill()
-    assert len({one.repo_watchers for one in seen}) > 1
-    assert all(one.participants == (str(one.repo_watchers),) for one in seen)
+    assert len({package.repo_watchers for package in seen}) > 1
+    assert all(package.participants == (str(package.repo_watchers),) for package in seen)

@@ -48,7 +48,7 @@ def test_a_validator_without_etag_and_date_is_not_stored(cat: OpenCatalog, key: 
     cat.save(repository_result())
     cat.save(RepositoryResult(validators=nothing))
     path = key.partition("?")[0]
-    kept = [one for one in cat.validator_keys("repo") if one.partition("?")[0] == path]
+    kept = [key for key in cat.validator_keys("repo") if key.partition("?")[0] == path]
     assert kept == []
     assert len(cat.validator_keys("repo")) == 1
 

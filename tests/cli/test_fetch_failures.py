@@ -66,7 +66,7 @@ def test_a_failed_package_is_in_back_off(shell: CommandLine, hosts: Hosts) -> No
     assert any("r001" in target for target in hosts.github.requests())
     assert (
         shell.run("fetch", "r001", "--source", "repo").code == 3
-    )  # a named package has no back-off
+    )  # a named package has no backoff
     hosts.github.heal()
     advance(shell, 7 * DAY)
     shell.ok("fetch", "--all")

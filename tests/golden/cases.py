@@ -131,7 +131,7 @@ def _grid(number: int = 3, slug: str = "cms", **changes: Any) -> dict[str, Any]:
 
 
 def _lines(*documents: object) -> str:
-    return "".join(json.dumps(one) + "\n" for one in documents)
+    return "".join(json.dumps(document) + "\n" for document in documents)
 
 
 def _page(*results: object, following: str | None = None) -> str:

@@ -35,9 +35,9 @@ def test_slugify(name: str, made: str) -> None:
 @given(st.text(st.characters()))
 @example("-1")
 def test_a_slug_is_valid_or_empty_or_digits(name: str) -> None:
-    made = slugify(name)
-    assert made == "" or is_slug(made) or (made.isascii() and made.isdigit())
-    assert slugify(made) == made
+    slug = slugify(name)
+    assert slug == "" or is_slug(slug) or (slug.isascii() and slug.isdigit())
+    assert slugify(slug) == slug
 
 
 @pytest.mark.parametrize(

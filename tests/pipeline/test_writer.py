@@ -1,4 +1,4 @@
-"""The transactions of a run, while another program holds the catalogue."""
+"""The transactions of a run, while another program holds the catalog."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ def rename(cat: OpenCatalog) -> str:
     return cat.package().title
 
 
-def test_a_free_catalogue_is_written_at_once(cat: OpenCatalog) -> None:
+def test_a_free_catalog_is_written_at_once(cat: OpenCatalog) -> None:
     async def run() -> None:
         saving = Writer(cat.connection, StopSignal())
         assert await saving.save(lambda: rename(cat)) == "cat+"

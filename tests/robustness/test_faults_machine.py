@@ -221,7 +221,7 @@ HANGING = Fault(delay=1e6)
         pytest.param("pypi", HANGING, (), id="pypi"),
         pytest.param("pypistats", HANGING, (), id="pypistats"),
         pytest.param("rest", Fault(drip=0.5), (), id="slow body"),
-        pytest.param("pypi", Fault(status=503, headers={"retry-after": "25"}), (), id="back-off"),
+        pytest.param("pypi", Fault(status=503, headers={"retry-after": "25"}), (), id="backoff"),
         pytest.param(
             "pypi", Fault(status=429, headers={"retry-after": "3600"}), ("--wait",), id="--wait"
         ),

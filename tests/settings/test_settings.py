@@ -179,7 +179,7 @@ def test_an_empty_pypistats_url_in_a_file_turns_downloads_off(person: Person) ->
     assert person.settings().pypistats is None
 
 
-# ── back-off ─────────────────────────────────────────────────────────────────────────────
+# ── backoff ──────────────────────────────────────────────────────────────────────────────
 
 
 def test_backoff_defaults() -> None:
@@ -319,12 +319,12 @@ def test_the_projects_file_overrides_host_limits_key_by_key(person: Person) -> N
         '[hosts."pypi.org"]\nconcurrency = 3\n'
     )
     person.projects.write_text('[hosts."api.github.com"]\nrequests_per_minute = 300\n')
-    told = person.settings()
-    assert told.host_limits == {
+    settings = person.settings()
+    assert settings.host_limits == {
         "api.github.com": HostLimits(300, 2),
         "pypi.org": HostLimits(None, 3),
     }
-    assert told.host_settings == {
+    assert settings.host_settings == {
         "api.github.com": {
             "concurrency": Setting("2", str(person.users)),
             "requests_per_minute": Setting("300", str(person.projects)),

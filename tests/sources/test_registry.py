@@ -93,12 +93,12 @@ def test_a_new_forge_has_its_spellings(text: str) -> None:
 @pytest.mark.usefixtures("example")
 def test_a_new_forge_has_its_settings(tmp_path: Path) -> None:
     shell = CommandLine(tmp_path, {"EXAMPLE_TOKEN": TOKEN})
-    told = shell.ok("config", "show", "--json").json()
-    assert told["example_api_url"] == {
+    settings = shell.ok("config", "show", "--json").json()
+    assert settings["example_api_url"] == {
         "value": "https://forge.example/api/v1",
         "origin": "default",
     }
-    assert told["example_token"] == {"value": f"***{TOKEN[-4:]}", "origin": "EXAMPLE_TOKEN"}
+    assert settings["example_token"] == {"value": f"***{TOKEN[-4:]}", "origin": "EXAMPLE_TOKEN"}
     (shell.cwd / "pkgharvest.toml").write_text('[hosts."git.example.org"]\nkind = "nope"\n')
     assert " example, " in shell.run("config", "show").hint
 

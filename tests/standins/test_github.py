@@ -1,4 +1,4 @@
-"""The manners of the stand-in itself: what tests and benchmarks lean on."""
+"""How the stand-in itself behaves: what tests and benchmarks rely on."""
 
 import datetime as dt
 

@@ -316,7 +316,7 @@ def test_a_replay_compares_posted_json_by_its_meaning(tmp_path: Path) -> None:
         tmp_path,
     )
     found = replay(archive, post('{"variables":{"x":1},"query":"a"}'), post('{"query":"b"}'))
-    assert [one.body for one in found] == [b"1", b"2"]
+    assert [response.body for response in found] == [b"1", b"2"]
     with pytest.raises(NotRecorded, match=r"with this body$"):
         replay(archive, post('{"query": "c"}'))
 

@@ -500,7 +500,7 @@ def test_wait_sleeps_until_the_reset_and_announces_it_once() -> None:
 def test_many_waiting_requests_announce_one_wait() -> None:
     class Slow(FixedClock):
         async def sleep(self, seconds: float) -> None:
-            await asyncio.sleep(0.01)  # time for the others to come to the door
+            await asyncio.sleep(0.01)  # time for the others to start waiting
             if self.monotonic() == 0:
                 await super().sleep(seconds)
 

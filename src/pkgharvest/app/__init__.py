@@ -1,1 +1,1 @@
-"""The use cases: the only door to the catalog and the pipeline. Nothing here prints or exits."""
+"""The use cases: the only way to the catalog and the pipeline. Nothing here prints or exits."""

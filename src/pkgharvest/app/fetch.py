@@ -1,6 +1,6 @@
 """Fetch packages: the options of a run, the run itself, and what it would do.
 
-The pipeline does the work; this is its door.
+The pipeline does the work; entry points reach it through this module.
 """
 
 from typing import NamedTuple

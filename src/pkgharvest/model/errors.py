@@ -2,8 +2,8 @@
 
 An error says what is wrong in one line without a full stop, carries what it is about as data, and
 may say what helps: a ``hint`` where that is a fact (``ISO 8601: 2026-02-15``), an ``advice`` where
-it is something to do in pkgharvest. Commands, options and exit codes are not known here: each door
-(the command line, an HTTP server) words fields and advice its own way.
+it is something to do in pkgharvest. Commands, options and exit codes are not known here: each entry
+point (the command line, an HTTP server) words fields and advice its own way.
 
     PkgharvestError
     ├── InvalidValue           a value that cannot be used, and the field it was given for

@@ -1,1 +1,1 @@
-"""Tables, cards and progress for a terminal; the only room that imports rich."""
+"""Tables, cards and progress for a terminal; the only layer that imports rich."""
