@@ -8,6 +8,7 @@ Each method opens the file for as long as it needs it, so threads can share a fi
 
 import dataclasses
 import datetime as dt
+import json
 import logging
 import os
 from collections.abc import Iterable, Iterator
@@ -16,9 +17,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 
 from pkgharvest.api_v4.encode import RECORD_FIELDS, OutputStyle, record_values
-from pkgharvest.app import maintenance, packages, queries
+from pkgharvest.app import history, maintenance, packages, queries
 from pkgharvest.app.packages import AddResult, EditResult, PackageChanges
 from pkgharvest.app.queries import PackageFilter, SortKey
+from pkgharvest.formats.fields import FULL_FIELDS
+from pkgharvest.model import events
 from pkgharvest.model import package as records
 from pkgharvest.model.clock import Clock, SystemClock
 from pkgharvest.model.errors import UnknownPackage
@@ -29,8 +32,6 @@ from pkgharvest.settings.spec import Setting
 
 if TYPE_CHECKING:
     from pkgharvest.app.fetch import FetchOptions, RunContext, RunReport
-    from pkgharvest.app.history import Snapshot
-    from pkgharvest.model.events import Event, Listener
     from pkgharvest.model.observations import PypiSource, SourceName
 
 _logger = logging.getLogger("pkgharvest")
@@ -54,15 +55,11 @@ class Package(records.Package):
         timestamps (an IANA name, or ``local``), ``full`` adds what is known beyond the 18 keys of
         the record. Raises InvalidValue for an unknown zone.
         """
-        fields = RECORD_FIELDS
-        if full:
-            from pkgharvest.formats.fields import FULL_FIELDS  # noqa: PLC0415 - seldom wanted
-
-            fields = FULL_FIELDS
         style = OutputStyle(now=dt.datetime.now(dt.UTC), zone=parse_zone(tz), base_url=base_url)
         record: records.Package = self
-        values = record_values(record, fields, style)
-        return {key: _as_json(value) for key, value in values.items()}
+        values = record_values(record, FULL_FIELDS if full else RECORD_FIELDS, style)
+        values_as_read: dict[str, Any] = json.loads(json.dumps(values))  # lists for tuples
+        return values_as_read
 
 
 class FetchKeywords(TypedDict, total=False):
@@ -194,13 +191,11 @@ class Catalog:
 
     def history(
         self, name: str, *, since: Duration | dt.datetime | None = None
-    ) -> "list[Snapshot]":
+    ) -> list[history.Snapshot]:
         """Return what a package was: a snapshot for each run that found a change, oldest first.
 
         ``since`` is how long ago (``"90d"``) or an instant. Raises UnknownPackage.
         """
-        from pkgharvest.app import history  # noqa: PLC0415 - seldom wanted
-
         start = since
         if isinstance(since, str | dt.timedelta):
             start = self._clock.now() - _timedelta(since)
@@ -292,7 +287,7 @@ class Catalog:
         self,
         *names: str,
         options: "FetchOptions | None" = None,
-        listener: "Listener | None" = None,
+        listener: events.Listener | None = None,
         **keywords: Unpack[FetchKeywords],
     ) -> "RunReport":
         """Fetch the packages called ``names``, or every package that is due, and report.
@@ -311,7 +306,7 @@ class Catalog:
         self,
         *names: str,
         options: "FetchOptions | None" = None,
-        listener: "Listener | None" = None,
+        listener: events.Listener | None = None,
         **keywords: Unpack[FetchKeywords],
     ) -> "RunReport":
         """Fetch as ``fetch`` does, inside a running event loop."""
@@ -319,10 +314,10 @@ class Catalog:
 
         return await fetch.afetch(_fetch_options(names, options, keywords), self._context(listener))
 
-    def _context(self, listener: "Listener | None") -> "RunContext":
+    def _context(self, listener: events.Listener | None) -> "RunContext":
         from pkgharvest.app.fetch import RunContext  # noqa: PLC0415 - brings the pipeline
 
-        def listen(event: "Event") -> None:
+        def listen(event: events.Event) -> None:
             _log(event)
             if listener is not None:
                 listener(event)
@@ -332,24 +327,19 @@ class Catalog:
         )
 
 
-def _log(event: "Event") -> None:
+def _log(event: events.Event) -> None:
     """Write a line for each request at DEBUG, for each failure at WARNING."""
-    from pkgharvest.model import events  # noqa: PLC0415 - only a fetch has any
-
-    match event:
-        case events.RequestFinished():
-            status = "no answer" if event.status is None else event.status
-            _logger.debug("%s %s %s %.2f s", event.method, event.url, status, event.seconds)
-        case events.SourceFinished(outcome=outcome, failure=failure) if failure is not None:
-            _logger.warning(
-                "%s: %s: %s: %s",
-                outcome.target.slug,
-                outcome.source,
-                failure.kind,
-                failure.message,
-            )
-        case _:
-            pass
+    if isinstance(event, events.RequestFinished):
+        status = "no answer" if event.status is None else event.status
+        _logger.debug("%s %s %s %.2f s", event.method, event.url, status, event.seconds)
+    elif isinstance(event, events.SourceFinished) and event.failure is not None:
+        _logger.warning(
+            "%s: %s: %s: %s",
+            event.outcome.target.slug,
+            event.outcome.source,
+            event.failure.kind,
+            event.failure.message,
+        )
 
 
 def _fetch_options(
@@ -381,14 +371,3 @@ def _pypi(pypi: str | Literal[False] | None) -> "tuple[PypiSource | None, str | 
     if pypi is None:
         return None, None
     return ("none", None) if pypi is False else ("set", pypi)
-
-
-def _as_json(value: Any) -> Any:
-    """Return ``value`` as ``json.loads`` would: lists for tuples."""
-    match value:
-        case tuple() | list():
-            return [_as_json(item) for item in value]
-        case dict():
-            return {key: _as_json(item) for key, item in value.items()}
-        case _:
-            return value

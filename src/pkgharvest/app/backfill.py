@@ -152,11 +152,11 @@ class _Run:
     def _without_reading(self, package_id: int) -> BackfillResult | None:
         """Return the result of a package that need not, or cannot, be read."""
         row = _row(self._connection, package_id)
-        refusal = "it has no repository" if row["repo_key"] is None else ""
         if row["status"] == "moved":  # another repository may be there
-            refusal = "its repository has moved, and cannot be followed"
-        if refusal:
-            return _failed(row["slug"], "not_found", refusal)
+            message = "its repository has moved, and cannot be followed"
+            return _failed(row["slug"], "not_found", message)
+        if row["repo_key"] is None:
+            return _failed(row["slug"], "not_found", "it has no repository")
         known = history.known_span(row)
         if self._options.again or known is None or known.start > self._start:
             return None

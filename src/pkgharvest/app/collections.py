@@ -173,6 +173,6 @@ def remove_collection(
 def _check_title(values: Mapping[str, str | int]) -> None:
     title = values.get("title")
     if isinstance(title, str):
-        from pkgharvest.app import validation  # noqa: PLC0415 - brings locators
+        from pkgharvest.app.packages import check_values  # noqa: PLC0415 - brings locators
 
-        validation.check(title=title, pypi_name=None, documentation_url=None)
+        check_values(title=title, pypi_name=None, documentation_url=None)

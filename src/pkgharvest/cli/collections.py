@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import click
 
@@ -20,6 +20,7 @@ from pkgharvest.cli.invocation import Invocation, global_options, pass_invocatio
 from pkgharvest.cli.output import (
     Output,
     fields_option,
+    print_drawing,
     print_record,
     print_records,
     printing_options,
@@ -30,9 +31,6 @@ from pkgharvest.formats import comparison
 from pkgharvest.formats.sanitize import sanitize
 from pkgharvest.model.collections import Category, Grid
 from pkgharvest.settings.load import prepare_default_directory
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 Collection = TypeVar("Collection", Category, Grid)
 Options = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -104,13 +102,16 @@ def _list_command(kind: CollectionKind[Collection]) -> click.Command:
         columns = output.choose_columns(kind.columns, kind.known_columns)
         records = kind.read_all(invocation.db_path)
 
-        def draw(console: "Console") -> None:
-            from pkgharvest.terminal.tables import print_collections  # noqa: PLC0415 - rich
+        if not output.is_usual_table:
+            print_records(records, columns, output)
+            return
+        from pkgharvest.terminal.tables import print_collections  # noqa: PLC0415 - rich
 
-            hint = f"no {kind.noun} yet: pkgharvest {kind.noun} add creates one"
-            print_collections(kind.noun, records, console, if_empty=hint)
-
-        print_records(records, columns, output, draw if output.fields is None else None)
+        hint = f"no {kind.noun} yet: pkgharvest {kind.noun} add creates one"
+        print_drawing(
+            lambda console: print_collections(kind.noun, records, console, if_empty=hint),
+            output.file,
+        )
 
     return list_
 
@@ -247,12 +248,16 @@ def show_category(invocation: Invocation, name: str, output: Output) -> None:
     """Show a category, by slug or id; with --json as in the Django Packages API."""
     record, packages = collections.show_category(invocation.db_path, name)
 
-    def draw(console: "Console") -> None:
-        from pkgharvest.terminal.tables import print_category  # noqa: PLC0415 - brings rich
+    if output.format != "table":
+        print_record(record, CATEGORY_FIELDS, output)
+        return
+    from pkgharvest.terminal.tables import print_category  # noqa: PLC0415 - brings rich
 
-        print_category(record, packages, CATEGORY_FIELDS, console, output.style)
-
-    print_record(record, CATEGORY_FIELDS, output, draw)
+    style = output.style
+    print_drawing(
+        lambda console: print_category(record, packages, CATEGORY_FIELDS, console, style),
+        output.file,
+    )
 
 
 @click.group("grid", no_args_is_help=False)
@@ -309,17 +314,19 @@ def show_grid(invocation: Invocation, name: str, output: Output) -> None:
     style = output.style
     record, entries = compare_grid(invocation.db_path, name, style)
 
-    def draw(console: "Console") -> None:
-        from pkgharvest.terminal.comparison_table import print_comparison  # noqa: PLC0415 - rich
-
-        hint = f"pkgharvest grid edit {record.slug} --add PACKAGE adds one"
-        print_comparison(record, entries, console, style, if_empty=hint)
-
     match output.format:
+        case "table":
+            from pkgharvest.terminal.comparison_table import print_comparison  # noqa: PLC0415
+
+            hint = f"pkgharvest grid edit {record.slug} --add PACKAGE adds one"
+            print_drawing(
+                lambda console: print_comparison(record, entries, console, style, if_empty=hint),
+                output.file,
+            )
         case "md":
             write_utf8(comparison.markdown_comparison(entries, style), output.file)
         case "csv" | "tsv":
             columns = comparison.transposed_columns(entries)
             print_records(comparison.COMPARISON_ROWS, columns, output)
         case _:
-            print_record(record, comparison.comparison_columns(entries), output, draw)
+            print_record(record, comparison.comparison_columns(entries), output)

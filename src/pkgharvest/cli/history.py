@@ -218,12 +218,13 @@ def _print_weeks(
         invocation.say(
             f"the commits of {slug} {known}: pkgharvest history backfill {slug} --weeks {count}"
         )
-    if not weeks and output.format == "table":
+    if not plot and (weeks or output.format != "table"):
+        print_records(weeks, _WEEK_COLUMNS, output, figures=_FIGURES)
+    if not plot or not weeks:
         return
+    from pkgharvest.terminal.plot import draw_bars  # noqa: PLC0415 - brings rich
 
     def draw(console: "Console") -> None:
-        from pkgharvest.terminal.plot import draw_bars  # noqa: PLC0415 - brings rich
-
         lines = draw_bars(
             [week.commits for week in weeks],
             weeks[0].week,
@@ -233,7 +234,7 @@ def _print_weeks(
         )
         _print_plot(console, f"{slug}: commits by week", lines)
 
-    print_records(weeks, _WEEK_COLUMNS, output, draw if plot else None, figures=_FIGURES)
+    print_drawing(draw, output.file)
 
 
 def _plot_snapshots(

@@ -154,8 +154,11 @@ def main(arguments: Sequence[str] | None = None, invocation: Invocation | None =
     # Names and descriptions may have characters that the terminal's encoding lacks, and lists
     # from standard input bytes that are not valid in any encoding.
     _open_missing_streams()
-    streams = ((sys.stdout, "backslashreplace"), (sys.stderr, "backslashreplace"))
-    for stream, errors in (*streams, (sys.stdin, "surrogateescape")):
+    for stream, errors in (
+        (sys.stdout, "backslashreplace"),
+        (sys.stderr, "backslashreplace"),
+        (sys.stdin, "surrogateescape"),
+    ):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors=errors)
     invocation = invocation or Invocation()

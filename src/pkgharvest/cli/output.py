@@ -26,9 +26,6 @@ from pkgharvest.model.package import Package
 if TYPE_CHECKING:
     from rich.console import Console
 
-Draw = Callable[["Console"], None]
-"""Prints for people."""
-
 Format = Literal["table", "json", "jsonl", "csv", "tsv", "md"]
 
 TZ_HELP = "Print times in this IANA zone, or local.  [env: PKGHARVEST_TZ; default: UTC]"
@@ -63,6 +60,11 @@ class Output(NamedTuple):
         return usual if self.fields is None else choose_columns(self.fields, known)
 
     @property
+    def is_usual_table(self) -> bool:
+        """Whether it is for people, who did not choose the fields."""
+        return self.format == "table" and self.fields is None
+
+    @property
     def columns(self) -> Sequence[Field]:
         """The fields of packages to print."""
         return self.choose_columns(FULL_FIELDS if self.full else RECORD_FIELDS, FULL_FIELDS)
@@ -84,8 +86,9 @@ def fields_option(command: Command) -> Command:
 
 def field_options(command: Command) -> Command:
     """Add ``--full`` and ``--fields`` to the options of ``printing_options``."""
-    full = click.option("--full", is_flag=True, help="Everything known, not only the record.")
-    return fields_option(full(command))
+    return fields_option(
+        click.option("--full", is_flag=True, help="Everything known, not only the record.")(command)
+    )
 
 
 def printing_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -136,62 +139,59 @@ def printing_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def print_package(package: Package, output: Output) -> None:
     """Print one package; as JSON it is an object, not a list of one."""
-    print_record(package, output.columns, output, _draw_packages([package], output, as_cards=True))
+    if output.format == "json":
+        print_record(package, output.columns, output)
+    else:
+        print_packages([package], output, as_cards=True)
 
 
 def print_packages(packages: Iterable[Package], output: Output, *, as_cards: bool) -> None:
     """Print packages; for people as a card each, or as a line each of one table."""
-    draw = _draw_packages(packages, output, as_cards=as_cards)
-    print_records(packages, output.columns, output, draw)
+    if output.format != "table":
+        print_records(packages, output.columns, output)
+        return
+    from pkgharvest.terminal import package_card, package_table  # noqa: PLC0415 - brings rich
 
-
-def _draw_packages(packages: Iterable[Package], output: Output, *, as_cards: bool) -> Draw:
     def draw(console: "Console") -> None:
-        from pkgharvest.terminal import package_card, package_table  # noqa: PLC0415 - brings rich
-
         if as_cards and output.fields is None:
             package_card.print_cards(packages, console, output.style, full=output.full)
         else:
             fields = None if output.fields is None else output.columns
             package_table.print_package_table(packages, console, output.style, fields)
 
-    return draw
+    print_drawing(draw, output.file)
 
 
-def print_record(
-    record: Record, columns: Sequence[Column[Record]], output: Output, draw: Draw
-) -> None:
+def print_record(record: Record, columns: Sequence[Column[Record]], output: Output) -> None:
     """Print one record; as JSON it is an object, not a list of one."""
     if output.format == "json":
         write_utf8([json_text.object_text(record, columns, output.style)], output.file)
     else:
-        print_records([record], columns, output, draw)
+        print_records([record], columns, output)
 
 
 def print_records(
     records: Iterable[Record],
     columns: Sequence[Column[Record]],
     output: Output,
-    draw: Draw | None = None,
     *,
     figures: frozenset[str] = frozenset(),
     dispensable: tuple[str, ...] = (),
 ) -> None:
-    """Print ``columns`` of the records for programs, or what ``draw`` prints for people.
+    """Print ``columns`` of the records, for programs or as a table.
 
-    Without ``draw`` people get a table of the columns, too. ``figures`` and ``dispensable`` are
-    those of ``terminal.tables.TextTable``.
+    ``figures`` and ``dispensable`` are those of ``terminal.tables.TextTable``.
     """
+    style = output.style
     if output.format != "table":
-        write_utf8(format_records(records, columns, output.style, output.format), output.file)
+        write_utf8(format_records(records, columns, style, output.format), output.file)
         return
+    from pkgharvest.terminal.tables import print_columns  # noqa: PLC0415 - brings rich
 
-    def draw_columns(console: "Console") -> None:
-        from pkgharvest.terminal.tables import print_columns  # noqa: PLC0415 - brings rich
-
-        print_columns(records, columns, console, output.style, figures, dispensable)
-
-    print_drawing(draw or draw_columns, output.file)
+    print_drawing(
+        lambda console: print_columns(records, columns, console, style, figures, dispensable),
+        output.file,
+    )
 
 
 def write_utf8(pieces: Iterable[str], file: str | None) -> None:
@@ -222,7 +222,7 @@ def format_records(
     return writers[format_](records, columns, style)
 
 
-def print_drawing(draw: Draw, file: str | None = None) -> None:
+def print_drawing(draw: Callable[["Console"], None], file: str | None = None) -> None:
     """Write what ``draw`` prints on a console as wide and colorful as the output."""
     from pkgharvest.terminal.console import open_console  # noqa: PLC0415 - brings rich
 

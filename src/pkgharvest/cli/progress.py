@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -63,7 +63,8 @@ class Progress:
         is_watched = self._on_terminal and not self._quiet
         self._prints_failures = is_watched or self._verbose
         self._display: ProgressDisplay | None = None
-        if is_watched and not environ.get("PKGHARVEST_NO_PROGRESS") and _can_redraw(self._console):
+        can_redraw = self._console.is_interactive and not self._console.is_dumb_terminal
+        if is_watched and not environ.get("PKGHARVEST_NO_PROGRESS") and can_redraw:
             self._display = ProgressDisplay(self._console, invocation.clock)
 
     def __enter__(self) -> Self:
@@ -93,8 +94,6 @@ class Progress:
                 self._line(f"{event.method} {event.url} {status} {event.seconds:.2f} s")
             case RequestRetried() if self._verbose:
                 self._line(f"retrying in {event.seconds:.1f} s: {event.url}: {event.reason}")
-            case _:
-                pass
 
     def summarize(self, report: "RunReport", options: "FetchOptions") -> None:
         """Print how the run went in one line, or nothing if all is well and ``--quiet`` given.
@@ -109,17 +108,13 @@ class Progress:
             )
         if self._quiet and not (report.failed or report.stopped):
             return
-        parts = [count_noun(report.selected, "package")]
-        parts += [
-            f"{number:,} {label}"
-            for label, number in (
-                ("updated", report.updated),
-                ("unchanged", report.unchanged),
-                ("failed", report.failed),
-                ("left for the next run", report.deferred),
-            )
-            if number
-        ]
+        counts = (
+            (report.updated, "updated"),
+            (report.unchanged, "unchanged"),
+            (report.failed, "failed"),
+            (report.deferred, "left for the next run"),
+        )
+        parts = [count_noun(report.selected, "package"), *_name_counts(counts)]
         line = (
             ", ".join(parts)
             + f"; {count_noun(report.traffic.requests, 'request')}{_format_duration(report)}"
@@ -135,19 +130,14 @@ class Progress:
             self._line("")  # end the line on which the terminal shows ^C
         self._line(line)
         if report.stopped == "quota":
-            hints = list(report.token_advice)
-            hints += [] if options.wait else ["--wait sleeps until the quota resets"]
-            self._hint("; ".join(hints))
+            waiting = () if options.wait else ("--wait sleeps until the quota resets",)
+            self._hint("; ".join((*report.token_advice, *waiting)))
 
     def explain_idle(self, idle: "IdleReason", options: "FetchOptions") -> None:
         """Print why there is nothing to fetch, and what helps."""
         if self._quiet:
             return
-        counts = [
-            f"{number:,} {label}"
-            for number, label in ((idle.fresh, "fresh"), (idle.backing_off, "in back-off"))
-            if number
-        ]
+        counts = _name_counts(((idle.fresh, "fresh"), (idle.backing_off, "in back-off")))
         if not idle.cataloged:
             self._line("the catalog is empty")
             self._hint("pkgharvest add OWNER/NAME adds a repository")
@@ -187,6 +177,11 @@ def count_noun(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def _name_counts(counts: Iterable[tuple[int, str]]) -> list[str]:
+    """Return each count that is not zero with its label."""
+    return [f"{number:,} {label}" for number, label in counts if number]
+
+
 def _name_failures(failures: "Sequence[SourceFailure]") -> str:
     """Name a few packages that failed, or describe a single failure, for the log."""
     if len(failures) == 1:
@@ -223,7 +218,3 @@ def make_context(invocation: Invocation, listener: Listener) -> "RunContext":
         listener=listener,
         stop_signals=(signal.SIGINT, signal.SIGTERM),
     )
-
-
-def _can_redraw(console: Console) -> bool:
-    return console.is_interactive and not console.is_dumb_terminal

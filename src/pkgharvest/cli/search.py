@@ -1,18 +1,19 @@
 """``pkgharvest search``."""
 
-from typing import TYPE_CHECKING
-
 import click
 
 from pkgharvest.api_v4.encode import SEARCH_FIELDS
 from pkgharvest.app import queries
 from pkgharvest.cli.invocation import Invocation, global_options, pass_invocation
-from pkgharvest.cli.output import Output, fields_option, print_records, printing_options
+from pkgharvest.cli.output import (
+    Output,
+    fields_option,
+    print_drawing,
+    print_records,
+    printing_options,
+)
 from pkgharvest.cli.parameters import TEXT
 from pkgharvest.formats.sanitize import sanitize
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 _DEFAULT_LIMIT = 20
 """As in the published API."""
@@ -44,13 +45,12 @@ def command(invocation: Invocation, query: tuple[str, ...], limit: int, output: 
     if not hits and limit:
         invocation.say(_explain_none(text, suggestions))
 
-    def draw(console: "Console") -> None:
+    if hits and output.is_usual_table:
         from pkgharvest.terminal.search_results import print_search_hits  # noqa: PLC0415 - rich
 
-        print_search_hits(hits, text, console, style)
-
-    if hits or output.format != "table":
-        print_records(hits, columns, output, draw if output.fields is None else None)
+        print_drawing(lambda console: print_search_hits(hits, text, console, style), output.file)
+    elif hits or output.format != "table":
+        print_records(hits, columns, output)
     if hits and len(hits) == limit and output.format == "table":
         invocation.say(f"showing the best {limit}; --limit shows more")
 

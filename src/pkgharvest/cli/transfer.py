@@ -66,12 +66,13 @@ def import_(invocation: Invocation, inputs: tuple[str, ...], as_json: bool) -> i
         if not as_json and not invocation.quiet:
             printer.end_input("standard input" if name == "-" else name)
     printer.close()
-    if any(isinstance(error, Unauthorized) for error in errors):
-        return ExitCode.CREDENTIALS
-    if any(isinstance(error, RateLimited) for error in errors):
-        return ExitCode.STOPPED
-    if errors:
-        return ExitCode.ERROR
+    for kind, code in (
+        (Unauthorized, ExitCode.CREDENTIALS),
+        (RateLimited, ExitCode.STOPPED),
+        (Exception, ExitCode.ERROR),
+    ):
+        if any(isinstance(error, kind) for error in errors):
+            return code
     return ExitCode.SOME_FAILED if printer.has_skipped else ExitCode.OK
 
 

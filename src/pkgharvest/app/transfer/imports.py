@@ -28,6 +28,7 @@ from pkgharvest.transport.client import open_client
 from pkgharvest.transport.credentials import Credentials
 
 _RESOURCES_PER_TRANSACTION = 200
+_NO_RESOURCE = "{}: neither a package nor a grid nor a category"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +136,9 @@ class _Batches:
                     f"{part.place}: written by a newer pkgharvest", hint="upgrade pkgharvest"
                 )
         if self._connection is None and not any(map(_is_resource, batch)):
-            self._held += [_skipped(part, _explain(part)) for part in batch]
+            self._held += [
+                _skipped(part, part.fault or _NO_RESOURCE.format(part.place)) for part in batch
+            ]
             return
         if self._connection is None:
             self._connection = self._stack.enter_context(
@@ -200,10 +203,6 @@ class _Batches:
 def _is_resource(part: DocumentPart) -> bool:
     node = part.node
     return node is not None and (dump.is_dump_line(node) or decode.resource_kind(node) is not None)
-
-
-def _explain(part: DocumentPart) -> str:
-    return part.fault or f"{part.place}: neither a package nor a grid nor a category"
 
 
 def _skipped(part: DocumentPart, message: str) -> ImportResult:
