@@ -285,7 +285,7 @@ def test_no_pypi_is_never_requested(shell: CommandLine, hosts: Hosts) -> None:
 def test_show_prints_the_project_names_that_were_tried(shell: CommandLine, hosts: Hosts) -> None:
     hosts.projects.remove("r001")
     shell.ok("fetch", "r001")
-    assert "tried r001: no such project at PyPI" in shell.ok("show", "r001").out
+    assert "r001: no such project at PyPI" in shell.ok("show", "r001").out
 
 
 # ── output ──

@@ -174,7 +174,7 @@ def test_search_finds_grids(shell: CommandLine) -> None:
     assert hits[0]["description"] == "Of all kinds"
     assert hits[0]["repo_watchers"] == hits[0]["score"] == 0
     lines = shell.ok("search", "tree").out.splitlines()
-    assert lines[0].split() == ["found", "type", "stars", "last", "commit", "what", "it", "is"]
+    assert lines[0].split() == ["name", "type", "stars", "last", "commit", "description"]
     assert lines[1].split()[:2] == ["trees", "grid"]
     assert lines[1].rstrip().endswith("Of all kinds")
 
@@ -261,12 +261,12 @@ def test_search_fits_every_width(shell: CommandLine, width: int) -> None:
     )
     header, *lines = shell.ok("search", "tree").out.splitlines()
     assert max(map(len, (header, *lines))) <= width
-    for column, min_width in (("found", 5), ("what it is", 30), ("type", 60), ("stars", 60)):
+    for column, min_width in (("name", 5), ("description", 30), ("type", 60), ("stars", 60)):
         assert (column in header) == (width >= min_width), (column, header)
     assert ("last commit" in header) == (width >= 80)
     if width >= 40:
         assert len(lines) <= 2 * 5
-        descriptions = [line[header.index("what it is") :].rstrip() for line in lines]
+        descriptions = [line[header.index("description") :].rstrip() for line in lines]
         assert sum(line.endswith("…") for line in descriptions) == 4
         assert sum("Of all kinds" in line for line in descriptions) == 1
         assert ("grid: Of all" in "".join(descriptions)) == ("type" not in header)
@@ -276,10 +276,10 @@ def test_short_descriptions_leave_room_for_columns(shell: CommandLine) -> None:
     shell.variables["COLUMNS"] = "40"
     shell.write("UPDATE packages SET repo_description = 'A cat' WHERE slug = 'cat'")
     header = shell.ok("search", "cat").out.splitlines()[0]
-    assert header.split() == ["found", "stars", "last", "commit", "what", "it", "is"]
+    assert header.split() == ["name", "stars", "last", "commit", "description"]
     shell.write("UPDATE packages SET repo_description = 'A cat'")
     header = shell.ok("search", "cat").out.splitlines()[0]
-    assert header.split() == ["found", "stars", "what", "it", "is"]
+    assert header.split() == ["name", "stars", "description"]
 
 
 def test_a_match_outside_the_description_has_its_own_line(shell: CommandLine) -> None:

@@ -274,7 +274,7 @@ def test_a_status_is_shown_in_words(status: Any) -> None:
 
 def test_a_card_without_a_pypi_project_shows_what_was_tried() -> None:
     text = printed(card(package(pypi_name=None, pypi_url="", pypi_lookup_note="django_ltree")))
-    assert re.search(r"PyPI +none; tried django_ltree", text)
+    assert re.search(r"PyPI +none; django_ltree", text)
 
 
 def test_a_card_shows_what_is_doubtful_about_a_pypi_project() -> None:

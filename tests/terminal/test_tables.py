@@ -91,3 +91,24 @@ def test_a_collection_names_its_first_packages(count: int, words: str) -> None:
 def test_a_locked_grid_is_marked() -> None:
     text_shown = printed(lambda console: tables.print_collections("grid", [grid("Apps")], console))
     assert "web-applications  locked  Apps" in text_shown
+
+
+def test_rows_become_blocks_on_a_screen_that_is_too_narrow_for_columns():
+    table = tables.TextTable(
+        columns=("failing", "source", "times", "message"),
+        rows=(("django-ltree", "repo", "3", "no connection"), ("django-otp", "pypi", "1", "")),
+        figures=frozenset({"times"}),
+    )
+    as_table = printed(lambda console: tables.print_tables([table], console), width=44)
+    assert as_table.splitlines()[0].split() == ["failing", "source", "times", "message"]
+    as_blocks = printed(lambda console: tables.print_tables([table], console), width=30)
+    assert [line.rstrip() for line in as_blocks.splitlines()] == [
+        "failing  django-ltree",
+        "source   repo",
+        "times    3",
+        "message  no connection",
+        "",
+        "failing  django-otp",
+        "source   pypi",
+        "times    1",
+    ]

@@ -218,8 +218,8 @@ def _links(package: Package, screen: Screen) -> Iterator[Row]:
         if note:
             yield "", screen.text(note, "yellow")
     else:
-        tried = f"; tried {note}" if note else ""
-        yield "PyPI", screen.text(f"{_missing_project(package)}{tried}", "dim")
+        reason = f"; {note}" if note else ""
+        yield "PyPI", screen.text(f"{_missing_project(package)}{reason}", "dim")
     docs = package.documentation_url
     yield "documentation", screen.text(docs) if docs else none
 

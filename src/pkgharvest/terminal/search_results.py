@@ -10,10 +10,10 @@ from pkgharvest.api_v4.encode import OutputStyle
 from pkgharvest.model.search_text import SearchHit, fold, match_spans, unique_words
 from pkgharvest.terminal.console import COLUMN_GAP, Screen, plain_table, relative_time
 
-_COLUMNS = ("found", "type", "stars", "last commit")
+_COLUMNS = ("name", "type", "stars", "last commit")
 """Columns before the description. A narrow screen loses the last one first, but never the names."""
 
-_DESCRIPTION = "what it is"
+_DESCRIPTION = "description"
 _DESCRIPTION_ROOM = 28
 """Width that a description gets before the other columns do."""
 
@@ -46,11 +46,11 @@ def print_search_hits(
     for hit, cells, lines in zip(hits, rows, descriptions, strict=True):
         if hit.item_type != "package" and "type" not in widths:
             lines[0] = f"{hit.item_type}: {lines[0]}"
-        texts = [_mark_matches(cells["found"], words, screen)]
+        texts = [_mark_matches(cells["name"], words, screen)]
         texts += [
             Text(cells[name], "cyan" if cells[name] == "grid" else "")
             for name in widths
-            if name != "found"
+            if name != "name"
         ]
         if room:
             marked = [
@@ -71,7 +71,7 @@ def _short_cells(hit: SearchHit, screen: Screen, style: OutputStyle) -> dict[str
     """Return the cells before the description, by the names of their columns."""
     committed = hit.last_committed
     return {
-        "found": screen.printable(hit.slug),
+        "name": screen.printable(hit.slug),
         "type": hit.item_type,
         "stars": str(hit.stars) if hit.item_type == "package" else screen.no_value,
         "last commit": relative_time(committed, style.now) if committed else screen.no_value,
@@ -87,7 +87,7 @@ def _choose_columns(
     is too little for a few words, the names stand alone and nothing is left for it.
     """
     widths = {name: max(len(name), *(len(cells[name]) for cells in rows)) for name in _COLUMNS}
-    widths["found"] = min(widths["found"], max(_MIN_WIDTH, screen_width // 3), screen_width)
+    widths["name"] = min(widths["name"], max(_MIN_WIDTH, screen_width // 3), screen_width)
     if all(cells["type"] == "package" for cells in rows):
         del widths["type"]
 

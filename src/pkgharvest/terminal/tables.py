@@ -22,6 +22,8 @@ from pkgharvest.terminal.console import (
 )
 
 _NAMED_PACKAGES = 10
+_MIN_FOLD = 12
+"""Words fold at no less than this, unless the screen itself is narrower."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,10 @@ class TextTable:
 
 
 def print_tables(tables: Iterable[TextTable], console: Console) -> None:
-    """Print ``tables`` with an empty line between them; words that are too long fold."""
+    """Print ``tables`` with an empty line between them; words that are too long fold.
+
+    If folded words would be hard to read, each row becomes a block of labels and values.
+    """
     screen = Screen(console)
     for number, table in enumerate(tables):
         if number:
@@ -47,6 +52,9 @@ def print_tables(tables: Iterable[TextTable], console: Console) -> None:
         if table.title:
             console.print(screen.text(table.title, "bold"))
         content = _drop_columns(table, screen.width)
+        if _min_width(content) > screen.width and any(content.columns):
+            _print_blocks(content, console, screen)
+            continue
         shown = plain_table(
             *content.columns, figures=content.figures, show_header=any(content.columns)
         )
@@ -128,6 +136,31 @@ def name_packages(packages: Sequence[str], limit: int) -> str:
     '3: a, b, +1 more'
     """
     return f"{len(packages)}: {name_first(packages, limit)}" if packages else "none"
+
+
+def _print_blocks(table: TextTable, console: Console, screen: Screen) -> None:
+    """Print a line for each cell, below the name of its column, and omit empty ones."""
+    for number, row in enumerate(table.rows):
+        if number:
+            console.print()
+        block = label_table(max(map(len, table.columns)))
+        for name, cell in zip(table.columns, row, strict=True):
+            if cell:
+                block.add_row(name, screen.value(cell))
+        console.print(block)
+
+
+def _min_width(table: TextTable) -> int:
+    """Return the width where numbers are whole, and words are whole up to `_MIN_FOLD`."""
+    widths = []
+    for number, name in enumerate(table.columns):
+        cells = [name, *(row[number] for row in table.rows)]
+        if name in table.figures:
+            widths.append(max(map(len, cells)))
+        else:
+            longest = max((len(word) for cell in cells for word in cell.split()), default=0)
+            widths.append(min(longest, _MIN_FOLD))
+    return sum(widths) + COLUMN_GAP * (len(widths) - 1)
 
 
 def _drop_columns(table: TextTable, width: int) -> TextTable:

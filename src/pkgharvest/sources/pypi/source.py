@@ -74,7 +74,7 @@ class PypiIndexSource:
         """Read the project of ``target``, or look for one that is named like its repository.
 
         A project found by its name becomes the package's if one of its links points back to the
-        repository; otherwise ``lookup_note`` says what was tried. If such a project stops
+        repository; otherwise ``lookup_note`` says why not. If such a project stops
         pointing back, somebody else may own its name now, and nothing more is read from it.
         Raises SourceError; BudgetSpent passes through.
         """
@@ -90,7 +90,7 @@ class PypiIndexSource:
             return await self._read_project(target, name, unlinked_note=note, is_adopted=True)
         if locator is None or locator.is_local:
             return ProjectResult(
-                lookup_note="no name given, and no repository that a link can point to"
+                lookup_note="not looked for: no name is given, and the repository is local"
             )
         name = canonical_name(locator.name)
         if name is None:
