@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from pkgharvest.api_v4.encode import CATEGORY_FIELDS, GRID_FIELDS, RECORD_FIELDS
+from pkgharvest.catalog.columns import COLUMNS
 from pkgharvest.catalog.transfer.dump import DUMP_VERSION
 from pkgharvest.formats.fields import FULL_FIELDS
 from pkgharvest.model.observations import Failure
@@ -133,6 +134,20 @@ def test_importing_an_export_undoes_later_changes(shell: CommandLine) -> None:
     assert [result["outcome"] for result in results] == ["unchanged", *["updated"] * 3, "added"]
     assert shell.ok("export").out == exported
     assert shell.rows("SELECT count(*) FROM validators") == [(0,)]
+
+
+def test_importing_an_export_from_before_a_column_keeps_its_values(
+    shell: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    column = COLUMNS["packages"]["homepage"]._replace(since=6)
+    monkeypatch.setitem(COLUMNS["packages"], "homepage", column)
+    header, *dumped = lines(shell)
+    for line in dumped:
+        line.pop("homepage", None)
+    older = "\n".join(json.dumps(line) for line in (header, *dumped)).encode()
+    shell.write("UPDATE packages SET homepage = 'https://cat.example', repo_watchers = 1")
+    assert "2 updated" in shell.ok("import", "-", stdin=older).out
+    assert shell.rows("SELECT homepage FROM packages") == [("https://cat.example",)] * 2
 
 
 def test_importing_an_export_keeps_later_snapshots(shell: CommandLine) -> None:

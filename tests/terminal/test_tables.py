@@ -93,7 +93,7 @@ def test_a_locked_grid_is_marked() -> None:
     assert "web-applications  locked  Apps" in text_shown
 
 
-def test_rows_become_blocks_on_a_screen_that_is_too_narrow_for_columns():
+def test_rows_become_blocks_on_a_screen_that_is_too_narrow_for_columns() -> None:
     table = tables.TextTable(
         columns=("failing", "source", "times", "message"),
         rows=(("django-ltree", "repo", "3", "no connection"), ("django-otp", "pypi", "1", "")),

@@ -2,8 +2,8 @@
 
 ``PRAGMA user_version`` is the number of migrations that have run; all pending ones run in one
 transaction. Names are plain, so that the file makes sense in Datasette or ``sqlite-utils``. A
-released migration never changes, so none that is written here uses the registry in ``columns``. A
-new plain column of ``packages`` needs an entry there and nothing here.
+released migration never changes, so the ones written here do not use the registry in ``columns``.
+A new plain column of ``packages`` needs only an entry there: its migration is made from it.
 """
 
 from collections import defaultdict

@@ -1,7 +1,7 @@
 """Changing one package: its columns, its child rows, its score, and how its sources are doing.
 
-Every change made by a fetch or an edit goes through ``PackageUpdate``. Imports and restores write
-whole rows themselves and then call ``refresh_score``.
+Every change by a fetch, an edit or an import goes through ``PackageUpdate``. Only a restored dump
+writes whole rows itself, and then calls ``refresh_scores``.
 
 The table ``fetches`` has the last success, the failures since, and when a source is due again.
 The table ``validators`` has what a host gave for conditional requests (RFC 9110, section 8.8).

@@ -1,8 +1,8 @@
 """The engine: targets go in, outcomes come out, many packages at once.
 
-    plan -> repository -> index -> downloads
-                 \\          \\         \\
-                  +----------+---------+--> writer
+    targets -> repository -> index    downloads (in the background)
+                   |           |          |
+                   +-----------+----------+--> write
 
 It knows neither SQLite nor the terminal: ``write`` saves and shows what comes out. What crosses a
 queue is a ``FetchTarget`` on the way in and a ``FetchOutcome`` on the way out. Both can be pickled,

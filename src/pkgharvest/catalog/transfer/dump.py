@@ -229,13 +229,19 @@ class DumpReader:
     def _read_row(
         self, table: str, members: Mapping[str, JsonNode], path: str
     ) -> dict[str, object]:
-        """Read the columns of a row: all that have no default, and no unknown ones."""
+        """Read the columns of a row: all that have no default, and no unknown ones.
+
+        A column that the dump is too old to have is left out, so that a restore keeps its value.
+        """
         columns: dict[str, object] = {}
         unread = dict(members)
         for name, sqlite_type, required, default in self._schema[table]:
             member = unread.pop(name, None)
+            column = COLUMNS.get(table, {}).get(name)
             if member is not None and member.value is not None:
-                columns[name] = _read_value(COLUMNS.get(table, {}).get(name), sqlite_type, member)
+                columns[name] = _read_value(column, sqlite_type, member)
+            elif member is None and column is not None and column.since:
+                continue
             elif not required:
                 columns[name] = None
             elif member is not None or default is None:
