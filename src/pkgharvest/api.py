@@ -298,9 +298,9 @@ class Catalog:
         FetchLocked if another fetch is at work, UnknownPackage, ArchiveError and InvalidValue. Use
         ``afetch`` inside a running event loop.
         """
-        from pkgharvest.app import fetch  # noqa: PLC0415 - brings the pipeline
+        from pkgharvest.app.fetch import fetch  # noqa: PLC0415 - brings the pipeline
 
-        return fetch.fetch(_fetch_options(names, options, keywords), self._context(listener))
+        return fetch(*self._prepare_fetch(names, options, keywords, listener))
 
     async def afetch(
         self,
@@ -310,21 +310,28 @@ class Catalog:
         **keywords: Unpack[FetchKeywords],
     ) -> "RunReport":
         """Fetch as ``fetch`` does, inside a running event loop."""
-        from pkgharvest.app import fetch  # noqa: PLC0415 - brings the pipeline
+        from pkgharvest.app.fetch import afetch  # noqa: PLC0415 - brings the pipeline
 
-        return await fetch.afetch(_fetch_options(names, options, keywords), self._context(listener))
+        return await afetch(*self._prepare_fetch(names, options, keywords, listener))
 
-    def _context(self, listener: events.Listener | None) -> "RunContext":
-        from pkgharvest.app.fetch import RunContext  # noqa: PLC0415 - brings the pipeline
+    def _prepare_fetch(
+        self,
+        names: tuple[str, ...],
+        options: "FetchOptions | None",
+        keywords: FetchKeywords,
+        listener: events.Listener | None,
+    ) -> "tuple[FetchOptions, RunContext]":
+        from pkgharvest.app.fetch import FetchOptions, RunContext  # noqa: PLC0415 - as above
 
         def listen(event: events.Event) -> None:
             _log(event)
             if listener is not None:
                 listener(event)
 
-        return RunContext(
+        context = RunContext(
             settings=self._settings, environ=os.environ, clock=self._clock, listener=listen
         )
+        return dataclasses.replace(options or FetchOptions(), **_given(names, keywords)), context
 
 
 def _log(event: events.Event) -> None:
@@ -342,11 +349,8 @@ def _log(event: events.Event) -> None:
         )
 
 
-def _fetch_options(
-    names: tuple[str, ...], options: "FetchOptions | None", keywords: FetchKeywords
-) -> "FetchOptions":
-    from pkgharvest.app.fetch import FetchOptions  # noqa: PLC0415 - brings the pipeline
-
+def _given(names: tuple[str, ...], keywords: FetchKeywords) -> dict[str, Any]:
+    """Return the fields of ``FetchOptions`` that were given, each of its type there."""
     given: dict[str, Any] = dict(keywords)
     if names:
         given["names"] = names
@@ -360,7 +364,7 @@ def _fetch_options(
             given[key] = Path(given[key])
     if "sources" in given:
         given["sources"] = tuple(given["sources"])
-    return dataclasses.replace(options or FetchOptions(), **given)
+    return given
 
 
 def _timedelta(duration: Duration) -> dt.timedelta:

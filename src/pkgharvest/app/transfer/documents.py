@@ -7,9 +7,9 @@ on each line (JSON lines). The latter is read line by line, whatever its size.
 import io
 import itertools
 import re
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from http import HTTPStatus
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from pkgharvest.api_v4 import decode
@@ -100,7 +100,7 @@ def _split_with_note(
     """Split ``document``, with a note if it is one page of several."""
     next_url = document["next"].value if is_page(document) else None
     if isinstance(next_url, str):
-        count = document.value.get("count") if isinstance(document.value, dict) else None
+        count = _members(document).get("count")
         total = f"{count:,}" if isinstance(count, int) else "more"
         on_note(
             f"{name}: one page of a list of {total}; import its URL to read all pages: {next_url}"
@@ -118,21 +118,22 @@ def _parse_line(name: str, number: int, line: bytes) -> DocumentPart:
 
 def _split(document: JsonNode) -> Iterator[DocumentPart]:
     """Yield the document itself, the items of a list, or the results of a page."""
-    items: Iterable[JsonNode]
-    if isinstance(document.value, list):
-        items = document.sequence()
-    elif is_page(document):
+    if is_page(document):
         items = document["results"].sequence()
     else:
-        items = [document]
+        items = document.sequence() if isinstance(document.value, list) else [document]
     for item in items:
         yield DocumentPart(item.path, item)
 
 
 def is_page(document: JsonNode) -> bool:
     """Return whether it is a page of a list."""
-    value = document.value
-    return isinstance(value, dict) and "results" in value and "next" in value
+    return {"results", "next"} <= _members(document).keys()
+
+
+def _members(node: JsonNode) -> dict[str, Any]:
+    """Return the members of an object; none of any other value."""
+    return node.value if isinstance(node.value, dict) else {}
 
 
 async def download_parts(client: Transport, url: str) -> AsyncGenerator[list[DocumentPart], None]:
@@ -171,15 +172,13 @@ async def download_parts(client: Transport, url: str) -> AsyncGenerator[list[Doc
 
 
 def _id(node: JsonNode) -> object:
-    value = node.value.get("id") if isinstance(node.value, dict) else None
+    value = _members(node).get("id")
     return value if isinstance(value, int | str) else None
 
 
 def _is_root(document: JsonNode) -> bool:
-    value = document.value
-    return isinstance(value, dict) and all(
-        isinstance(value.get(key), str) and is_url(value[key]) for key in _ROOT_LISTS
-    )
+    links = [_members(document).get(key) for key in _ROOT_LISTS]
+    return all(isinstance(link, str) and is_url(link) for link in links)
 
 
 def _resolve_link(link: JsonNode, page: str) -> str:

@@ -53,6 +53,7 @@ class ImportResult:
         }
 
 
+@dataclass(frozen=True, slots=True)
 class Importer:
     """Imports files and URLs into the catalog, which is created when the first resource comes.
 
@@ -60,26 +61,18 @@ class Importer:
     anything else that a person should know.
     """
 
-    def __init__(
-        self,
-        db_path: Path,
-        now: dt.datetime,
-        *,
-        on_result: Callable[[ImportResult], None],
-        on_note: Callable[[str], None] = lambda _: None,
-    ) -> None:
-        self._db_path = db_path
-        self._now = now
-        self._on_result = on_result
-        self._on_note = on_note
+    db_path: Path
+    now: dt.datetime
+    on_result: Callable[[ImportResult], None]
+    on_note: Callable[[str], None] = lambda _: None
 
     def import_stream(self, name: str, stream: BinaryIO) -> None:
         """Import the resources in ``stream``; ``name`` says where they are from.
 
         Raises CatalogError, and Malformed if there is no resource in it.
         """
-        with _Batches(self._db_path, self._now, self._on_result) as batches:
-            parts = documents.split_document(name, stream, self._on_note)
+        with _Batches(self.db_path, self.now, self.on_result) as batches:
+            parts = documents.split_document(name, stream, self.on_note)
             while batch := list(itertools.islice(parts, _RESOURCES_PER_TRANSACTION)):
                 batches.write(batch)
             batches.require_resources(name)
@@ -93,7 +86,7 @@ class Importer:
         run_loop(self._download(url, clock, listener))
 
     async def _download(self, url: str, clock: Clock, listener: Listener) -> None:
-        with _Batches(self._db_path, self._now, self._on_result) as batches:
+        with _Batches(self.db_path, self.now, self.on_result) as batches:
             async with open_client(
                 clock=clock,
                 listener=listener,
