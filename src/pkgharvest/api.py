@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pkgharvest.model.observations import PypiSource, SourceName
 
 _logger = logging.getLogger("pkgharvest")
+_logger.addHandler(logging.NullHandler())  # else Python prints warnings to stderr by itself
 
 PathLike = str | os.PathLike[str]
 Duration = str | dt.timedelta

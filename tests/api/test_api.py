@@ -226,6 +226,20 @@ def test_fetch_reports_logs_and_tells_a_listener(
     assert fresh["django-ltree"].repo_watchers == 72
 
 
+def test_fetch_prints_nothing_in_a_program_without_logging(tmp_path: Path) -> None:
+    program = """if True:
+        import pkgharvest
+        from pkgharvest.app.demo import archive_path
+        with pkgharvest.open("packages.db", create=True) as catalog:
+            catalog.add("octo/unheard-of")
+            assert catalog.fetch(replay=archive_path()).failed == 1
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, cwd=tmp_path, timeout=30, check=True
+    )
+    assert (done.stdout, done.stderr) == (b"", b"")
+
+
 def test_fetch_inside_a_running_loop(fresh: pkgharvest.Catalog) -> None:
     async def act() -> pkgharvest.RunReport:
         return await fresh.afetch("django-ltree", replay=str(ARCHIVE))
