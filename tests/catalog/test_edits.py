@@ -106,7 +106,7 @@ def test_a_reset_releases_every_field(cat: OpenCatalog) -> None:
     assert cat.package().grid_ids == (number,)
     edited = edit(cat, "s", reset=frozenset(EDITABLE_FIELDS))
     fields: tuple[EditableField, ...] = ("title", "slug", "pypi", "docs", "category", "grids")
-    assert edited == EditResult(1, "cat", changed=fields, given_back=fields)
+    assert edited == EditResult(1, "cat", changed=fields, reset=fields)
     assert theirs(cat) == []
     cat.save(project_result(), LATER)
     after = cat.package()._replace(modified=before.modified, fetches=before.fetches)

@@ -90,7 +90,7 @@ def test_fetch_explains_why_nothing_is_due(
     hosts.request_counts()
     result = shell.ok("fetch", "--all", "--source", "repo", "--stale", "1h", *more)
     assert hosts.request_counts() == (0, 0)
-    assert "nothing is due: 2 fresh, 1 in back-off\n" in result.err
+    assert "nothing is due: 2 fresh, 1 in backoff\n" in result.err
     assert "--retry-failed" in result.err.partition("\n\nhint: ")[2]
     shell.ok("remove", "r002", "--yes")
     result = shell.ok("fetch", "--all", "--source", "repo", "--stale", "1h", *more)

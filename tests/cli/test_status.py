@@ -105,12 +105,17 @@ def test_status_for_a_terminal(shell: CommandLine) -> None:
     assert lines[0] == str(shell.db)
     assert "packages 3: 3 active" in lines
     assert "never fetched 2" in lines
-    assert "failing 1, 1 of them in back-off" in lines
+    assert "failing 1, 1 of them in backoff" in lines
     assert "repo 3 2 0 1 30 min ago 30 min ago" in lines
     [failing] = [line for line in lines if line.startswith("nothere ")]
     assert failing.startswith("nothere repo 1 never in 30 min not_found ")
     [run] = [line for line in lines if line.endswith("1 0 1 0 1 finished")]
     assert run.startswith("2026-02-")
+
+
+def test_status_says_how_many_failures_it_does_not_show(shell: CommandLine) -> None:
+    assert "more:" not in shell.ok("status").out
+    assert "\n1 more: pkgharvest list --failing" in shell.ok("status", "--failures", "0").out
 
 
 def test_status_on_a_narrow_terminal_truncates_no_numbers(shell: CommandLine) -> None:

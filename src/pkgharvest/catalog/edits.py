@@ -101,8 +101,8 @@ class EditResult(NamedTuple):
     """The slug after the edit."""
     changed: tuple[EditableField, ...]
     """The fields that differ from before."""
-    given_back: tuple[EditableField, ...] = ()
-    """The fields that were released."""
+    reset: tuple[EditableField, ...] = ()
+    """The fields that fetches and imports may change again."""
 
 
 def add_package(

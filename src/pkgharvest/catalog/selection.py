@@ -32,7 +32,7 @@ class SourceSelection:
     """Which packages and sources to fetch."""
 
     package_ids: tuple[int, ...] | None
-    """None: every package, except those in back-off and those that ``continues`` has done."""
+    """None: every package, except those in backoff and those that ``continues`` has done."""
     sources: tuple[SourceName, ...] = SOURCES
     older_than: Mapping[SourceName, dt.datetime] = field(default_factory=dict)
     """Fetch these sources only if they last succeeded before the instant, or never."""

@@ -191,7 +191,7 @@ def edit(
             print_package(package, Output(invocation, "json"))
     elif not invocation.quiet:
         write([f"{result.slug}: {', '.join(result.changed) or 'nothing changed'}\n"])
-    released = [field for field in result.given_back if field not in result.changed]
+    released = [field for field in result.reset if field not in result.changed]
     if released:
         invocation.say(f"imports may change again: {', '.join(released)}")
 

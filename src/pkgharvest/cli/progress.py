@@ -137,13 +137,13 @@ class Progress:
         """Print why there is nothing to fetch, and what helps."""
         if self._quiet:
             return
-        counts = _name_counts(((idle.fresh, "fresh"), (idle.backing_off, "in back-off")))
+        counts = _name_counts(((idle.fresh, "fresh"), (idle.backing_off, "in backoff")))
         if not idle.cataloged:
             self._line("the catalog is empty")
             self._hint("pkgharvest add OWNER/NAME adds a repository")
         elif counts:
             self._line(f"nothing is due: {', '.join(counts)}")
-            self._hint("--retry-failed fetches packages in back-off" if idle.backing_off else "")
+            self._hint("--retry-failed fetches packages in backoff" if idle.backing_off else "")
         elif idle.done:
             self._line("nothing is due: the last run did everything, though it did not finish")
         else:

@@ -133,6 +133,9 @@ def _tables(view: _View, path: str) -> "Iterator[TextTable]":
             ),
             figures=frozenset({"times"}),
         )
+    sources_failing = sum(summary.failing for summary in view.report.catalog.sources)
+    if others := sources_failing - len(view.report.catalog.worst):
+        yield TextTable(columns=("",), rows=((f"{others:,} more: pkgharvest list --failing",),))
     if view.report.quotas:
         yield TextTable(
             columns=("quota", "left", "reset", "reported"),
@@ -153,7 +156,7 @@ def _totals(view: _View) -> Iterator[tuple[str, str]]:
     yield "packages", f"{totals.packages:,}" + (f": {statuses}" if statuses else "")
     yield "never fetched", f"{totals.never_fetched:,}"
     yield "stale", f"{totals.stale:,}, fetched more than {_format_span(view.report.stale)} ago"
-    waiting = f", {totals.backing_off:,} of them in back-off" if totals.backing_off else ""
+    waiting = f", {totals.backing_off:,} of them in backoff" if totals.backing_off else ""
     yield "failing", f"{totals.failing:,}{waiting}"
 
 

@@ -180,7 +180,7 @@ def export(
         where = "a directory" if format_ == "v4" else "a file"
         raise click.UsageError(f"--format {format_} writes to {where}: name it with -o")
     if format_ == "sqlite" and (category is not None or grid is not None):
-        raise click.UsageError("--format sqlite is a copy of the whole catalogue")
+        raise click.UsageError("--format sqlite is a copy of the whole catalog")
     path = invocation.db_path
     wanted = PackageFilter(category=category, grid=grid)
     style = Output(invocation, tz=tz, base_url=base_url).style
