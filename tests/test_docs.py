@@ -1,5 +1,6 @@
 """The documentation: its generated pages are complete, its links lead somewhere, it builds."""
 
+import builtins
 import contextlib
 import importlib.util
 import re
@@ -14,6 +15,13 @@ from pkgharvest.cli.main import cli
 from tests.support.documents import commands_in, expect_command_exists
 
 ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "pkgharvest"
+CLASSES = set(vars(builtins)) | {
+    name
+    for folder in (SOURCE, ROOT / "tests")
+    for path in folder.rglob("*.py")
+    for name in re.findall(r"^class (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+}
 PAGES = sorted(
     path
     for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"))
@@ -48,6 +56,40 @@ def test_the_reference_of_tables_describes_each_table_of_a_new_catalog() -> None
 def test_links_between_documents_lead_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
         assert (page.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_and_classes_that_a_document_names_exist(page: Path) -> None:
+    missing = []
+    for line in page.read_text(encoding="utf-8").splitlines():
+        spans = re.findall(r"`([^`]+)`", line)
+        names = [name for name in spans if _is_path(name)]
+        # In a row of the map, a file without a folder is in the folder that the row begins with.
+        folders = [path for name in names for path in _find_files(name) if path.is_dir()]
+        for name in names:
+            beside = [folder / name for folder in folders] if line.startswith("|") else []
+            anywhere = [] if beside or "/" in name else ROOT.glob(f"[!.]*/**/{name}")
+            found = (*_find_files(name), *anywhere, *(path for path in beside if path.exists()))
+            missing += [] if found else [name]
+        missing += [name for name in spans if _is_class_name(name) and name not in CLASSES]
+    assert missing == []
+
+
+def _is_path(text: str) -> bool:
+    """Return whether a text is a file or folder of the project, without a placeholder in it."""
+    if not re.fullmatch(r"\w[\w./-]*(/|\.py)", text):
+        return False
+    path = Path(text)
+    return path.stem != "example" and not any(Path(part).stem.isupper() for part in path.parts)
+
+
+def _find_files(name: str) -> list[Path]:
+    """Return the file or folder with this path in the repository, or in the package."""
+    return [path for path in (ROOT / name, SOURCE / name) if path.exists()]
+
+
+def _is_class_name(text: str) -> bool:
+    return re.fullmatch(r"(?:[A-Z]+[a-z0-9]+){2,}", text) is not None
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))

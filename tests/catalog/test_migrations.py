@@ -70,6 +70,7 @@ def test_migrating_the_first_schema_loses_nothing(tmp_path: Path, to_write: bool
         "days_from": None,
         "days_until": None,
         "score": 6,  # of 7 stars, for no commit is known
+        **{column.name: column.empty for column in PACKAGE_COLUMNS if column.since},
     }
     assert row == {**old, **dict.fromkeys(DOWNLOAD_COLUMNS), **added}
     assert package.downloads is None
@@ -157,9 +158,9 @@ def test_a_migration_makes_every_project_be_read_again_for_its_license(tmp_path:
 
 def test_a_plain_new_column_of_the_registry_migrates_by_itself(tmp_path: Path) -> None:
     new = (
-        Column("mirror_url", owner="repository", since=SCHEMA_VERSION + 1),
-        Column("sponsors", "integer", "repository", 0, since=SCHEMA_VERSION + 1),
-        Column("mirrors", "strings", "repository", "[]", since=SCHEMA_VERSION + 2),
+        Column("made_up_text", owner="repository", since=SCHEMA_VERSION + 1),
+        Column("made_up_number", "integer", "repository", 0, since=SCHEMA_VERSION + 1),
+        Column("made_up_list", "strings", "repository", "[]", since=SCHEMA_VERSION + 2),
     )
     migrations = list(MIGRATIONS)
     add_column_migrations(migrations, [*PACKAGE_COLUMNS, *new])
@@ -167,5 +168,7 @@ def test_a_plain_new_column_of_the_registry_migrates_by_itself(tmp_path: Path) -
     with database.open_writer(make_catalog(tmp_path / "cat.db")) as connection:
         for step in migrations[SCHEMA_VERSION:]:
             step(database.as_sqlite_utils(connection))
-        row = connection.execute("SELECT mirror_url, sponsors, mirrors FROM packages").fetchone()
+        row = connection.execute(
+            "SELECT made_up_text, made_up_number, made_up_list FROM packages"
+        ).fetchone()
     assert tuple(row) == (None, 0, "[]")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pkgharvest.formats.fields import FULL_FIELDS
 from pkgharvest.model.clock import FixedClock
 from tests.standins.github import FakeRepository
 from tests.standins.server import Fault
@@ -20,10 +21,8 @@ from tests.support.hosts import Hosts, make_repositories
 
 RECORD_KEYS = list(json.loads((TRUTH / "seed-record.json").read_text(encoding="utf-8")))
 
-FULL_KEYS = """repo_host repo_id default_branch commit_count archived archived_at
-status previous_urls topics license homepage open_issues pypi_name
-pypi_status pypi_requires_python pypi_license pypi_classifiers
-pypi_summary supports_python versions downloads score fetches""".split()  # noqa: SIM905
+FULL_KEYS = [field.name for field in FULL_FIELDS[len(RECORD_KEYS) :]]
+"""What ``--full`` adds; ``tests/formats/test_fields.py`` lists the names."""
 
 
 def repositories() -> list[FakeRepository]:

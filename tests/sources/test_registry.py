@@ -1,7 +1,10 @@
 """A forge is two files: those in CONTRIBUTING.md are put in their places, and read through."""
 
+import importlib.util
 import json
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +28,19 @@ TOKEN = "a-token-of-some-length"
 @pytest.fixture
 def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Put the guide's two files into folders that the two packages are looked for in, too."""
+    write_example(tmp_path / "extra")
+    for package in (pkgharvest.model.forges, pkgharvest.sources):
+        folder = package.__name__.removeprefix("pkgharvest.").replace(".", "/")
+        paths = [*package.__path__, str(tmp_path / "extra" / folder)]
+        monkeypatch.setattr(package, "__path__", paths)
+    _forget()
+    yield
+    monkeypatch.undo()
+    _forget()
+
+
+def write_example(directory: Path) -> list[Path]:
+    """Write the guide's two files below ``directory``, and return their paths."""
     files = dict(
         re.findall(
             r"^`src/pkgharvest/(\S+/example\.py)`:\n\n```python\n(.*?)^```$",
@@ -34,17 +50,10 @@ def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     )
     assert set(files) == {"model/forges/example.py", "sources/example.py"}
     for name, text in files.items():
-        path = tmp_path / "extra" / name
+        path = directory / name
         path.parent.mkdir(parents=True)
         path.write_text(text, encoding="utf-8")
-    for package in (pkgharvest.model.forges, pkgharvest.sources):
-        folder = package.__name__.removeprefix("pkgharvest.").replace(".", "/")
-        paths = [*package.__path__, str(tmp_path / "extra" / folder)]
-        monkeypatch.setattr(package, "__path__", paths)
-    _forget()
-    yield
-    monkeypatch.undo()
-    _forget()
+    return [directory / name for name in files]
 
 
 def _forget() -> None:
@@ -72,6 +81,21 @@ def test_a_forge_without_a_source_is_read_by_git() -> None:
     assert find_source("github") is not None
     assert find_source("gitlab") is None
     assert find_source("git") is None
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("mypy") is None, reason="mypy is not installed")
+def test_the_files_of_a_new_forge_have_correct_types(tmp_path: Path) -> None:
+    paths = [str(path) for path in write_example(tmp_path)]
+    done = subprocess.run(
+        (sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), *paths),
+        cwd=GUIDE.parent,
+        env={**os.environ, "MYPYPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.usefixtures("example")

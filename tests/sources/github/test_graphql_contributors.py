@@ -6,6 +6,7 @@ import pytest
 
 from pkgharvest.model.errors import Malformed, NotFound
 from pkgharvest.model.observations import RepositoryResult, Validator
+from pkgharvest.sources.github.rest import PARSER_REVISION
 from tests.standins.github import FakeCommit, FakeContributor
 from tests.standins.github_graphql import GitHubGraphQL
 from tests.support.github_case import NOW, commits, read, repository
@@ -158,7 +159,7 @@ def test_rest_validators_of_unchanged_data_stay(github: GitHubGraphQL) -> None:
 def test_counted_authors_replace_listed_contributors(github: GitHubGraphQL) -> None:
     github.add(repository(commits=written("a")))
     url = f"{github.url}/repos/Octo/Cat/contributors?per_page=100"
-    validator = Validator(key=url, etag='"x"', last_modified=None, parser=1)
+    validator = Validator(key=url, etag='"x"', last_modified=None, parser=PARSER_REVISION)
 
     result = read_one(github, replace(new_target(), validators={url: validator}))
 
