@@ -25,8 +25,6 @@ _CLONE_NAME = re.compile(r"[a-z0-9][a-z0-9.-]*-[0-9a-f]{16}\.git")
 _LEFTOVERS = ("*.lock", "tmp_*", ".tmp-*", "*.keep")
 """Files that a killed git leaves behind. The next one would fail on them, or pile them up."""
 
-_POLL_SECONDS = 0.05
-
 
 @dataclass(frozen=True, slots=True)
 class CloneCache:
@@ -54,7 +52,7 @@ class CloneCache:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             async with asyncio.timeout(seconds):
                 while not _try_acquire(lock):  # noqa: ASYNC110 - a file lock has no event
-                    await asyncio.sleep(_POLL_SECONDS)
+                    await asyncio.sleep(0.05)
             _remove_leftovers(path)
         except TimeoutError as error:
             raise TimedOut(f"the clone of {locator.url} is in use by another process") from error
@@ -85,18 +83,15 @@ class CloneCache:
         Return the bytes freed. Clones in use are not touched.
         """
         kept = {self.path_of(locator).name for locator in locators}
-        freed = 0
-        for path in self._clones():
-            freed += _tidy(path) if path.name in kept else _remove(path)
-        return freed
+        return sum(_tidy(path) if path.name in kept else _remove(path) for path in self._clones())
 
     def _clones(self) -> Iterator[Path]:
         """Yield the clones, including those of which only the lock file is left."""
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             names = {path.name.removesuffix(".lock") for path in self.directory.iterdir()}
-            for name in sorted(names):
-                if _CLONE_NAME.fullmatch(name):
-                    yield self.directory / name
+            yield from (
+                self.directory / name for name in sorted(filter(_CLONE_NAME.fullmatch, names))
+            )
 
 
 def remove_path(path: Path) -> None:

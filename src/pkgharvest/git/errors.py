@@ -61,14 +61,6 @@ _HOST_ERRORS: tuple[tuple[str, type[SourceError], str], ...] = (
 _QUOTED_NAMES = re.compile(r"'[^'\n]*'|\S*/\S*")
 """Names in git's message, which say nothing: a repository may be called ``timeout``."""
 
-_ASKED_FOR_USER_NAME = re.compile(
-    r"could not read username|terminal prompts disabled", re.IGNORECASE
-)
-_RATE_LIMITED = re.compile(r"returned error: 429")
-_DISK_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
-_DUBIOUS_OWNERSHIP = re.compile(r"dubious ownership|unsafe repository", re.IGNORECASE)
-_NOT_A_REPOSITORY = re.compile(r"not a git repository", re.IGNORECASE)
-
 
 def from_host(error: GitError, locator: Locator, *, signed_in: bool = False) -> SourceError | None:
     """Return the error that the host of ``locator`` reported, or None if it is git's own.
@@ -79,11 +71,13 @@ def from_host(error: GitError, locator: Locator, *, signed_in: bool = False) -> 
     if not error.networked:
         return None
     message = _QUOTED_NAMES.sub("", error.stderr)
-    if _DISK_FULL.search(message):
+    if re.search(r"no space left on device|disk quota exceeded", message, re.IGNORECASE):
         return Unavailable(f"no space left for the clone of {locator.url}")
-    if _RATE_LIMITED.search(message):
+    if re.search(r"returned error: 429", message):
         return RateLimited(locator.host, None)
-    if signed_in and _ASKED_FOR_USER_NAME.search(message):
+    if signed_in and re.search(
+        r"could not read username|terminal prompts disabled", message, re.IGNORECASE
+    ):
         return Unauthorized(f"{locator.url}: the password in your netrc is rejected")
     for pattern, kind, summary in _HOST_ERRORS:
         if re.search(pattern, message, re.IGNORECASE):
@@ -93,12 +87,12 @@ def from_host(error: GitError, locator: Locator, *, signed_in: bool = False) -> 
 
 def from_disk(error: GitError, locator: Locator) -> SourceError:
     """Return what is wrong with the repository of ``locator`` on this machine."""
-    if _DUBIOUS_OWNERSHIP.search(error.stderr):
+    if re.search(r"dubious ownership|unsafe repository", error.stderr, re.IGNORECASE):
         return Unavailable(
             f"git does not trust {locator.path}: another user owns it",
             hint=f"git config --global --add safe.directory {locator.path}",
         )
-    if _NOT_A_REPOSITORY.search(error.stderr):
+    if re.search(r"not a git repository", error.stderr, re.IGNORECASE):
         return NotFound(f"{locator.path} is not a git repository")
     return Malformed(f"{locator.url}: git cannot read it ({error_line(error)})")
 

@@ -72,9 +72,6 @@ _OWN_VARIABLES = {
     "SSH_ASKPASS_REQUIRE": "never",
 }
 
-# ControlMaster would leave a process that holds git's standard error open.
-_SSH_COMMAND = "ssh -oBatchMode=yes -oConnectTimeout=30 -oControlMaster=no"
-
 _TRACED_PACKET = re.compile(r"^\d\d:\d\d:\d\d\.\d+ .*\bpacket: +(\S+[<>] .*)\n?", re.MULTILINE)
 """A line of GIT_TRACE_PACKET, which git writes to standard error."""
 
@@ -83,9 +80,7 @@ _MAX_OUTPUT_BYTES = 1 << 22
 """Of a command whose output is read as a whole."""
 
 _MAX_STDERR_BYTES = 1 << 13
-_SIZE_CHECK_SECONDS = 0.25
 _KILL_GRACE_SECONDS = 5.0
-_SETTINGS_TIMEOUT_SECONDS = 30.0
 
 
 class GitError(Malformed):
@@ -123,14 +118,14 @@ class GitCommand:
     """Whether to collect the packets of git's protocol in ``RunningGit.packets``."""
 
 
+@dataclass(slots=True)
 class RunningGit:
     """A running git, whose output is read as it comes."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-        self.ended = False
-        self.packets: tuple[str, ...] = ()
-        """The last packets of the exchange, once git has ended. ``git<`` marks received ones."""
+    _process: asyncio.subprocess.Process
+    ended: bool = False
+    packets: tuple[str, ...] = ()
+    """The last packets of the exchange, once git has ended. ``git<`` marks received ones."""
 
     async def read(self) -> bytes:
         """Return the next part of the output; empty at its end."""
@@ -170,9 +165,8 @@ class GitProcess:
         if self._prepared is None:
             self._prepared = await self._prepare()
         executable, settings = self._prepared
+        directory = command.directory or (command.clone.parent if command.clone else Path(os.sep))
         environment = self._environment(command, settings)
-        root = Path(os.sep)
-        directory = command.directory or (command.clone.parent if command.clone else root)
         async with _supervised(executable, command, environment, directory) as running:
             yield running
 
@@ -196,7 +190,7 @@ class GitProcess:
         environment = {**self.environ, "GIT_DIR": os.devnull, "LC_ALL": "C"}
 
         async def query(*arguments: str) -> bytes:
-            command = GitCommand(arguments=arguments, seconds=_SETTINGS_TIMEOUT_SECONDS)
+            command = GitCommand(arguments=arguments, seconds=30)
             async with _supervised(executable, command, environment, Path(os.sep)) as running:
                 return await _read_all(running)
 
@@ -207,22 +201,24 @@ class GitProcess:
             output = await query("config", "--null", "--get-regexp", r"^(http|core|safe)\.")
         except GitError:  # nothing is set, or git cannot read its configuration
             return executable, ()
-        settings = []
-        for entry in output.decode(errors="surrogateescape").split("\0"):
-            key, has_value, value = entry.partition("\n")
-            if has_value and _USER_SETTINGS.fullmatch(key):
-                settings.append((key, value))
-        return executable, tuple(settings)
+        entries = output.decode(errors="surrogateescape").split("\0")
+        return executable, tuple(
+            (key, value)
+            for key, has_value, value in (entry.partition("\n") for entry in entries)
+            if has_value and _USER_SETTINGS.fullmatch(key)
+        )
 
     def _environment(
         self, command: GitCommand, settings: tuple[tuple[str, str], ...]
     ) -> dict[str, str]:
         environment = {
             name: value for name, value in self.environ.items() if _INHERITED_VARIABLES.match(name)
-        }
-        environment |= _OWN_VARIABLES
+        } | _OWN_VARIABLES
         if "GIT_SSH" not in environment:
-            environment.setdefault("GIT_SSH_COMMAND", _SSH_COMMAND)
+            # ControlMaster would leave a process that holds git's standard error open.
+            environment.setdefault(
+                "GIT_SSH_COMMAND", "ssh -oBatchMode=yes -oConnectTimeout=30 -oControlMaster=no"
+            )
         # http may redirect to https, but not the other way round.
         allowed = "http:https" if command.protocol == "http" else command.protocol
         environment["GIT_ALLOW_PROTOCOL"] = allowed or ""
@@ -328,16 +324,18 @@ async def _read_tail(stream: asyncio.StreamReader) -> bytes:
 async def _kill_oversized(process: asyncio.subprocess.Process, command: GitCommand) -> None:
     """Kill git as soon as its clone is too large."""
     while command.max_clone_bytes is not None:
-        await asyncio.sleep(_SIZE_CHECK_SECONDS)
+        await asyncio.sleep(0.25)
         if _is_oversized(command):
             _kill(process)
             return
 
 
 def _is_oversized(command: GitCommand) -> bool:
-    if command.max_clone_bytes is None or command.clone is None:
-        return False
-    return directory_size(command.clone) > command.max_clone_bytes
+    return (
+        command.max_clone_bytes is not None
+        and command.clone is not None
+        and directory_size(command.clone) > command.max_clone_bytes
+    )
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:

@@ -16,16 +16,13 @@ from pkgharvest.model.activity import count_by_day
 from pkgharvest.model.errors import Malformed
 from pkgharvest.model.observations import Activity, Contributor
 
-_SHORT_COMMAND_SECONDS = 60.0
-"""The time-out of commands that print one line."""
-
 _MAX_ROW_BYTES = 1 << 20
 _UNIX_TIME = re.compile(rb"\d{1,18}")
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
-_MAX_NAME_CHARACTERS = 200
 _BEFORE_ALL_DATES = -(2**63)
 """The date of a commit whose date cannot be read."""
+
 
 History = tuple[Activity, tuple[Contributor, ...]]
 
@@ -53,8 +50,11 @@ class GitRepository:
     directory: Path | None = None
     clone: Path | None = None
 
-    def command(self, *arguments: str, seconds: float = _SHORT_COMMAND_SECONDS) -> GitCommand:
-        """Return the command that runs git with ``arguments`` in this repository."""
+    def command(self, *arguments: str, seconds: float = 60) -> GitCommand:
+        """Return the command that runs git with ``arguments`` in this repository.
+
+        The default time-out is for commands that print one line.
+        """
         return GitCommand(
             arguments=arguments, seconds=seconds, directory=self.directory, clone=self.clone
         )
@@ -106,7 +106,9 @@ class GitRepository:
                     if second is not None:
                         author_times.append(second)
                     count += 1
-                    authors.add(_text(name), _text(address), second)
+                    authors.add(
+                        name.decode(errors="replace"), address.decode(errors="replace"), second
+                    )
                 days.update(count_by_day(author_times))
         activity = Activity(
             head=head,
@@ -163,10 +165,6 @@ class _RowReader:
         if len(self._rest) > _MAX_ROW_BYTES:
             raise Malformed(f"a commit has more than {_MAX_ROW_BYTES} bytes of author data")
         return (tuple(fields[at : at + self._width]) for at in range(0, complete, self._width))
-
-
-def _text(field: bytes) -> str:
-    return field.decode(errors="replace")
 
 
 def _unix_time(field: bytes) -> int | None:
@@ -234,4 +232,4 @@ class Authors:
 
 def _hide_address(name: str) -> str:
     """Return ``name`` up to its ``@``, in case it is an e-mail address."""
-    return name.strip().lstrip("@").partition("@")[0].strip()[:_MAX_NAME_CHARACTERS].rstrip()
+    return name.strip().lstrip("@").partition("@")[0].strip()[:200].rstrip()

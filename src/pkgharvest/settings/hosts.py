@@ -11,16 +11,15 @@ token_env = "EXAMPLE_TOKEN"
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from pkgharvest.model.errors import InvalidValue, LocatorError, Malformed
+from pkgharvest.model.forges.base import Forge, ForgeRegistry, LocatorRefused, find_forges
+from pkgharvest.model.locators import Locator
+from pkgharvest.model.origin import strip_userinfo
+from pkgharvest.settings.load import Settings
 from pkgharvest.settings.spec import Setting, api_url_setting, graphql_url_setting
-
-if TYPE_CHECKING:
-    from pkgharvest.model.forges.base import Forge, ForgeRegistry
-    from pkgharvest.model.locators import Locator
-    from pkgharvest.settings.load import Settings
 
 _LIMITS: dict[str, tuple[type, float, str]] = {
     "requests_per_minute": (float, 1_000_000, "a number above 0, 1000000 at most"),
@@ -125,7 +124,7 @@ def _normalize_host(name: str) -> str | None:
 class ForgeHost(NamedTuple):
     """A host of a known kind. To ask its API, the forge must have one."""
 
-    forge: "Forge"
+    forge: Forge
     host: str
     """As `pkgharvest.model.locators.Locator.host_with_port` returns it."""
     api_url: Setting | None = None
@@ -155,15 +154,12 @@ class ForgeHost(NamedTuple):
         """
         return tuple(clean_url(url) for url in (self.api_url, self.graphql_url) if url is not None)
 
-    def locator(self, path: str, *, exact: bool = True) -> "Locator":
+    def locator(self, path: str, *, exact: bool = True) -> Locator:
         """Return the locator of a repository on this host from its path, as its API returns it.
 
         With ``exact=False`` the path may be that of one of its pages. Raises LocatorError for a
         path that no repository of this forge can have.
         """
-        from pkgharvest.model.forges.base import LocatorRefused  # noqa: PLC0415 - not at start-up
-        from pkgharvest.model.locators import Locator  # noqa: PLC0415
-
         try:
             path = self.forge.repository_path(path.split("/"), host=self.host, exact=exact)
         except LocatorRefused as error:
@@ -190,23 +186,21 @@ class HostTable(NamedTuple):
         """The hosts that have an API."""
         return [host for host in self.hosts.values() if host.api_url is not None]
 
-    def find(self, locator: "Locator") -> ForgeHost | None:
+    def find(self, locator: Locator) -> ForgeHost | None:
         """Return the host of ``locator``; None where nothing but git is known of it."""
         return self.hosts.get(locator.host_with_port)
 
-    def kind_of(self, locator: "Locator") -> str:
+    def kind_of(self, locator: Locator) -> str:
         """Return the kind of the host of ``locator``."""
         host = self.find(locator)
         return GIT if host is None else host.forge.kind
 
     @classmethod
-    def from_settings(cls, settings: "Settings") -> "HostTable":
+    def from_settings(cls, settings: Settings) -> "HostTable":
         """Return the table that configuration files and the environment describe.
 
         Raises InvalidValue for an unknown kind, and for keys without a kind.
         """
-        from pkgharvest.model.forges.base import find_forges  # noqa: PLC0415 - not at start-up
-
         forges = find_forges()
         kinds = {host: forge.kind for host, forge in forges.by_host.items()}
         for host, values in settings.host_settings.items():
@@ -223,8 +217,6 @@ class HostTable(NamedTuple):
     @classmethod
     def from_archive(cls, urls: Mapping[str, str]) -> "HostTable":
         """Return the table of a recording, from its base addresses by `ForgeHost.name`."""
-        from pkgharvest.model.forges.base import find_forges  # noqa: PLC0415 - not at start-up
-
         forges = find_forges().by_kind
         public = {forge.kind: forge.api.public_url for forge in forges.values() if forge.api}
         hosts = {}
@@ -241,15 +233,13 @@ def clean_url(setting: Setting) -> str:
 
     Raises InvalidValue for what is no http or https URL.
     """
-    from pkgharvest.model.origin import strip_userinfo  # noqa: PLC0415 - not at start-up
-
     try:
         return strip_userinfo(setting.value)
     except Malformed as error:
         raise InvalidValue(f"{setting.origin}: {error.message}") from error
 
 
-def _checked_kind(host: str, values: Mapping[str, Setting], forges: "ForgeRegistry") -> str:
+def _checked_kind(host: str, values: Mapping[str, Setting], forges: ForgeRegistry) -> str:
     own, kind = forges.by_host.get(host), values.get("kind")
     hint: str | None = f"known: {', '.join((*forges.by_kind, GIT))}"
     key = "kind"
@@ -267,7 +257,7 @@ def _checked_kind(host: str, values: Mapping[str, Setting], forges: "ForgeRegist
     raise InvalidValue(f'{values[key].origin}: hosts."{host}": {problem}', hint=hint)
 
 
-def _forge_host(forge: "Forge", host: str, settings: "Settings") -> ForgeHost:
+def _forge_host(forge: Forge, host: str, settings: Settings) -> ForgeHost:
     if forge.api is None:
         return ForgeHost(forge, host)
     values = settings.host_settings.get(host, {})
@@ -282,9 +272,17 @@ def _forge_host(forge: "Forge", host: str, settings: "Settings") -> ForgeHost:
         api_url = settings.lookup(api_url_setting(forge))
         graphql_url = settings.lookup(graphql_url_setting(forge)) if forge.api.graphql_url else None
     else:
-        derived = Setting(forge.api.url_template.format(host=host), kind.origin)
-        api_url = values.get("api", derived)
+        api_url = values.get("api") or Setting(
+            forge.api.url_template.format(host=host), kind.origin
+        )
     if forge.api.graphql_url is not None and not (graphql_url and graphql_url.value):
         graphql_url = Setting(forge.api.graphql_url(api_url.value), api_url.origin)
-    token_env, token_file = values.get("token_env"), values.get("token_file")
-    return ForgeHost(forge, host, api_url, graphql_url, variables, token_env, token_file)
+    return ForgeHost(
+        forge,
+        host,
+        api_url,
+        graphql_url,
+        variables,
+        token_env=values.get("token_env"),
+        token_file=values.get("token_file"),
+    )
