@@ -75,6 +75,12 @@ def test_files_and_classes_that_a_document_names_exist(page: Path) -> None:
     assert missing == []
 
 
+def test_the_map_of_the_code_has_every_layer() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    layers = [path.parent.name for path in SOURCE.glob("*/__init__.py")]
+    assert [name for name in layers if f"\n| `{name}/` | " not in page] == []
+
+
 def _is_path(text: str) -> bool:
     """Return whether a text is a file or folder of the project, without a placeholder in it."""
     if not re.fullmatch(r"\w[\w./-]*(/|\.py)", text):
