@@ -188,7 +188,8 @@ class Catalog:
 
     def search(self, query: str, *, limit: int = 20) -> list[SearchHit]:
         """Return the packages and grids that ``query`` finds, best first."""
-        return queries.search(self.path, query, limit=limit).hits
+        hits, _ = queries.search(self.path, query, limit=limit)
+        return hits
 
     def history(
         self, name: str, *, since: Duration | dt.datetime | None = None

@@ -1,5 +1,6 @@
 """Foreign text on its way to a terminal: nothing in it acts, hides or reorders."""
 
+import re
 import unicodedata
 
 import pytest
@@ -33,7 +34,7 @@ def test_every_control_and_format_character_of_unicode_is_sanitized() -> None:
         f"U+{number:04X}"
         for number in range(0x20, 0x110000)
         if unicodedata.category(chr(number)) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
-        and not HIDDEN_CHARACTERS.fullmatch(chr(number))
+        and not re.fullmatch(HIDDEN_CHARACTERS, chr(number))
     ]
     assert missed == []
 

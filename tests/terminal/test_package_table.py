@@ -476,7 +476,7 @@ def test_hostile_text_is_only_text_in_cards_and_tables(encoding: str) -> None:
     ):
         text = printed(printer, width=100, encoding=encoding)
         assert not re.search(r"[\x00-\x09\x0b-\x1f]", text)
-        assert not HIDDEN_CHARACTERS.search(text)
+        assert not re.search(HIDDEN_CHARACTERS, text)
     assert "[red]x[/red] :gear: \\x1b[31m" in unframed(printed(card(hostile()), 100, encoding))
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeAlias, TypeVar, Union
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeAlias, TypeVar
 
 from pkgharvest.model.errors import InvalidValue
 from pkgharvest.model.instants import format_instant
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from pkgharvest.model.package import Package
     from pkgharvest.model.search_text import SearchHit
 
-Json: TypeAlias = Union[  # noqa: UP007 - a forward reference cannot be joined by |
-    str, int, float, bool, Sequence["Json"], Mapping[str, "Json"], None
-]
+Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 """A value that JSON can represent."""
 
 

@@ -11,7 +11,7 @@ import contextlib
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pkgharvest.catalog import database, lookup, packages
 from pkgharvest.catalog.packages import (
@@ -36,7 +36,6 @@ __all__ = [
     "RECORD_PARTS",
     "SORT_KEYS",
     "PackageFilter",
-    "SearchResult",
     "SortKey",
     "compare_grid",
     "count_packages",
@@ -129,16 +128,13 @@ def _find(connection: sqlite3.Connection, names: Sequence[str]) -> dict[int, Non
     return dict.fromkeys(lookup.find_package(connection, name) for name in names)
 
 
-class SearchResult(NamedTuple):
-    """What a search found, the best first."""
+def search(
+    db_path: Path, query: str, *, limit: int = 20
+) -> "tuple[list[SearchHit], tuple[str, ...]]":
+    """Find packages and grids by words, the best first; see ``catalog.search``.
 
-    hits: "list[SearchHit]"
-    suggestions: tuple[str, ...] = ()
-    """Slugs that look like the query, if nothing was found."""
-
-
-def search(db_path: Path, query: str, *, limit: int = 20) -> SearchResult:
-    """Find packages and grids by words; see ``catalog.search``. Raises CatalogError."""
+    If nothing was found, also return slugs that look like ``query``. Raises CatalogError.
+    """
     from pkgharvest.catalog.search import search as search_catalog  # noqa: PLC0415
     from pkgharvest.model.search_text import unique_words  # noqa: PLC0415
 
@@ -146,7 +142,7 @@ def search(db_path: Path, query: str, *, limit: int = 20) -> SearchResult:
         hits = search_catalog(connection, query, limit=limit)
         name = "" if hits or not limit else "-".join(unique_words(query))
         suggestions = lookup.suggest_slugs(connection, "packages", name) if name else ()
-    return SearchResult(hits, suggestions)
+    return hits, suggestions
 
 
 def compare_grid(

@@ -88,7 +88,7 @@ def _escape_hidden(document: str) -> str:
     # In ASCII, `json` has escaped every hidden character but DEL. Most documents end here.
     if document.isascii() and "\x7f" not in document:
         return document
-    return HIDDEN_CHARACTERS.sub(_escape_match, document)
+    return re.sub(HIDDEN_CHARACTERS, _escape_match, document)
 
 
 def _escape_match(match: re.Match[str]) -> str:

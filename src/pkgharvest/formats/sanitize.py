@@ -20,10 +20,10 @@ _HIDDEN = (
     "\U000e0000-\U000e007f"  # tags: can spell out entire messages, invisibly
 )
 
-HIDDEN_CHARACTERS = re.compile(f"[{_HIDDEN}]")
+# Not compiled here, because `show --json` seldom needs them; `re` caches them on first use.
+HIDDEN_CHARACTERS = f"[{_HIDDEN}]"
 """Every control, format and surrogate character except C0, which JSON always escapes."""
 
-# Not compiled here, because `show --json` does not need it; `re` caches it on first use.
 _DANGEROUS = f"\r\n|[\x00-\x1f{_HIDDEN}]"
 _SPACES = frozenset("\t\n\v\f\r\x85\u2028\u2029")
 _JOINERS = frozenset("\u200c\u200d")

@@ -5,7 +5,7 @@ import re
 
 from pkgharvest.model.errors import InvalidValue
 
-_DURATION = re.compile(r"(\d{1,9})([smhdw])", re.ASCII)
+_DURATION = r"([0-9]{1,9})([smhdw])"
 _MAX_DURATION_SECONDS = 100 * 365 * 86_400
 """A duration is subtracted from today, and the result must still be a date."""
 
@@ -22,7 +22,7 @@ def parse_duration(text: str) -> dt.timedelta:
     >>> parse_duration("2w")
     datetime.timedelta(days=14)
     """
-    match = _DURATION.fullmatch(text.strip())
+    match = re.fullmatch(_DURATION, text.strip())
     if match is None:
         raise InvalidValue(
             f"{text!r} is not a duration", hint="a number with s, m, h, d or w: 90s, 50m, 24h, 7d"
