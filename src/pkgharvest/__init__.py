@@ -1,5 +1,7 @@
 """pkgharvest: track repository and PyPI metadata for many packages in one SQLite file.
 
+For example::
+
     import pkgharvest
 
     with pkgharvest.open("packages.db", create=True) as catalog:
