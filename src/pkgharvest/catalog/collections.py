@@ -7,7 +7,7 @@ imports may do with collections is decided in ``transfer.upsert``.
 import datetime as dt
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from pkgharvest.catalog import edits, lookup, package_update
 from pkgharvest.catalog.columns import (
@@ -20,6 +20,7 @@ from pkgharvest.catalog.database import (
     CollectionTable,
     as_sqlite_utils,
     find_row,
+    find_values,
     read_transaction,
     update_row,
 )
@@ -35,11 +36,6 @@ _MEMBERS: Mapping[CollectionTable, str] = {
 """The condition that a package is in a collection."""
 
 
-def list_categories(connection: sqlite3.Connection) -> list[Category]:
-    """Return all categories, by title."""
-    return list(_select_categories(connection))
-
-
 def get_category(connection: sqlite3.Connection, name: str) -> Category:
     """Return the category with the slug ``name``, or else with that id.
 
@@ -47,12 +43,7 @@ def get_category(connection: sqlite3.Connection, name: str) -> Category:
     """
     with read_transaction(connection):
         number = lookup.find_collection(connection, "categories", name)
-        return next(_select_categories(connection, number))
-
-
-def list_grids(connection: sqlite3.Connection) -> list[Grid]:
-    """Return all grids, by title."""
-    return list(_select_grids(connection))
+        return list_categories(connection, number)[0]
 
 
 def get_grid(connection: sqlite3.Connection, name: str) -> Grid:
@@ -62,7 +53,7 @@ def get_grid(connection: sqlite3.Connection, name: str) -> Grid:
     """
     with read_transaction(connection):
         number = lookup.find_collection(connection, "grids", name)
-        return next(_select_grids(connection, number))
+        return list_grids(connection, number)[0]
 
 
 def name_of(
@@ -77,7 +68,7 @@ def name_of(
 def member_slugs(connection: sqlite3.Connection, kind: CollectionTable, number: int) -> list[str]:
     """Return the slugs of a collection's packages, sorted."""
     query = f"SELECT slug FROM packages WHERE {_MEMBERS[kind]} ORDER BY slug"  # noqa: S608
-    return [str(row[0]) for row in connection.execute(query, (number,))]
+    return find_values(connection, query, number)
 
 
 def add_collection(
@@ -154,7 +145,7 @@ def change_grid_members(
         "SELECT slug, is_locked FROM grids WHERE id = ?", (number,)
     ).fetchone()
     query = "SELECT package_id FROM grid_packages WHERE grid_id = ?"
-    members = {int(row[0]) for row in connection.execute(query, (number,))}
+    members = set(find_values(connection, query, number))
     added = [package_id for package_id in dict.fromkeys(wanted) if package_id not in members]
     removed = [package_id for package_id in dict.fromkeys(unwanted) if package_id in members]
     if is_locked and (added or removed):
@@ -187,8 +178,7 @@ def remove_collection(
     Call inside a transaction.
     """
     query = f"SELECT id FROM packages WHERE {_MEMBERS[kind]}"  # noqa: S608
-    members = [row[0] for row in connection.execute(query, (number,))]
-    _set_modified(connection, members, now)
+    _set_modified(connection, find_values(connection, query, number), now)
     if kind == "categories":
         connection.execute(
             "UPDATE packages SET category_id = NULL WHERE category_id = ?", (number,)
@@ -204,9 +194,8 @@ def _set_modified(
     package_update.refresh_scores(connection, package_ids)  # they may depend on modified
 
 
-def _select_categories(
-    connection: sqlite3.Connection, number: int | None = None
-) -> Iterator[Category]:
+def list_categories(connection: sqlite3.Connection, number: int | None = None) -> list[Category]:
+    """Return all categories, by title; only the one with the id ``number`` if there is one."""
     condition = "" if number is None else "WHERE id = :id"
     rows = connection.execute(
         f"""
@@ -215,8 +204,8 @@ def _select_categories(
         """,  # noqa: S608
         {"id": number},
     )
-    for row in rows:
-        yield Category(
+    return [
+        Category(
             id=row["id"],
             title=row["title"],
             slug=row["slug"],
@@ -227,9 +216,12 @@ def _select_categories(
             modified=decode_required_instant(row["modified"]),
             size=row["size"],
         )
+        for row in rows
+    ]
 
 
-def _select_grids(connection: sqlite3.Connection, number: int | None = None) -> Iterator[Grid]:
+def list_grids(connection: sqlite3.Connection, number: int | None = None) -> list[Grid]:
+    """Return all grids, by title; only the one with the id ``number`` if there is one."""
     condition = "" if number is None else "WHERE grids.id = :id"
     members: dict[int, list[int]] = defaultdict(list)
     for grid_id, package_id in connection.execute(
@@ -245,8 +237,8 @@ def _select_grids(connection: sqlite3.Connection, number: int | None = None) -> 
         f"SELECT * FROM grids {condition} ORDER BY {_ORDER}",  # noqa: S608
         {"id": number},
     )
-    for row in rows:
-        yield Grid(
+    return [
+        Grid(
             id=row["id"],
             title=row["title"],
             slug=row["slug"],
@@ -257,3 +249,5 @@ def _select_grids(connection: sqlite3.Connection, number: int | None = None) -> 
             created=decode_required_instant(row["created"]),
             modified=decode_required_instant(row["modified"]),
         )
+        for row in rows
+    ]

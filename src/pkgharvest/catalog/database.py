@@ -198,6 +198,11 @@ def find_value(connection: sqlite3.Connection, query: str, *values: object) -> A
     return None if row is None else row[0]
 
 
+def find_values(connection: sqlite3.Connection, query: str, *values: object) -> list[Any]:
+    """Return the first column of all rows that ``query`` finds."""
+    return [row[0] for row in connection.execute(query, values)]
+
+
 def find_row(connection: sqlite3.Connection, table: Table, number: int) -> sqlite3.Row | None:
     """Return the row of ``table`` with the id ``number``."""
     row: sqlite3.Row | None = connection.execute(

@@ -24,6 +24,7 @@ from pkgharvest.catalog.database import (
     as_sqlite_utils,
     find_row,
     find_value,
+    find_values,
     update_row,
 )
 from pkgharvest.catalog.package_update import (
@@ -151,18 +152,13 @@ def remove_package(connection: sqlite3.Connection, package_id: int) -> tuple[str
     Returns None if it was removed already. Call inside a transaction.
     """
     row = find_row(connection, "packages", package_id)
-    if row is None:
-        return None
     connection.execute("DELETE FROM packages WHERE id = ?", (package_id,))
-    return str(row["slug"]), str(row["repo_url"])
+    return None if row is None else (str(row["slug"]), str(row["repo_url"]))
 
 
 def repository_urls(connection: sqlite3.Connection) -> list[str]:
     """Return the URLs of all repositories."""
-    return [
-        str(row[0])
-        for row in connection.execute("SELECT repo_url FROM packages WHERE repo_url <> ''")
-    ]
+    return find_values(connection, "SELECT repo_url FROM packages WHERE repo_url <> ''")
 
 
 def slug_is_taken(connection: sqlite3.Connection, table: Table, slug: str) -> bool:
@@ -332,8 +328,8 @@ class _Editor:
         leaving = before if leaves_all else dict.fromkeys(changes.not_grids)
         find_grid = functools.partial(lookup.open_grid_id, self._update.connection)
         left = {find_grid(slug) for slug in leaving if slug not in changes.grids}
-        entered = map(find_grid, changes.grids)
-        grids = [grid for grid in dict.fromkeys((*before.values(), *entered)) if grid not in left]
+        wanted = dict.fromkeys((*before.values(), *map(find_grid, changes.grids)))
+        grids = [grid for grid in wanted if grid not in left]
         if grids == list(before.values()):
             return
         self._changed.add("grids")

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pkgharvest.catalog.database import CollectionTable, Table, find_value
+from pkgharvest.catalog.database import CollectionTable, Table, find_value, find_values
 from pkgharvest.model.errors import (
     GridLocked,
     LocatorError,
@@ -109,8 +109,6 @@ def suggest_slugs(connection: sqlite3.Connection, table: Table, name: str) -> tu
     """Return up to three slugs of ``table`` that are similar to ``name``, the closest first."""
     import difflib  # noqa: PLC0415 - only wrong names need it
 
-    rows = connection.execute(
-        f"SELECT slug FROM {table} ORDER BY abs(length(slug) - ?), slug LIMIT ?",  # noqa: S608
-        (len(name), _MAX_COMPARED_SLUGS),
-    )
-    return tuple(difflib.get_close_matches(name.lower(), [str(row[0]) for row in rows], n=3))
+    query = f"SELECT slug FROM {table} ORDER BY abs(length(slug) - ?), slug LIMIT ?"  # noqa: S608
+    compared = find_values(connection, query, len(name), _MAX_COMPARED_SLUGS)
+    return tuple(difflib.get_close_matches(name.lower(), compared, n=3))

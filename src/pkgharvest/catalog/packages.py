@@ -75,6 +75,17 @@ class PackageFilter(NamedTuple):
     """Only packages with a source whose last attempt failed."""
 
 
+_CONDITIONS = {
+    "category": "category_id = (SELECT id FROM categories WHERE slug = :category)",
+    "grid": "id IN (SELECT package_id FROM grid_packages JOIN grids ON grids.id = grid_id"
+    " WHERE grids.slug = :grid)",
+    "status": "status = :status",
+    "fetched_before": "(last_fetched IS NULL OR last_fetched < :fetched_before)",
+    "failing": "id IN (SELECT package_id FROM fetches WHERE consecutive_failures > 0)",
+}
+"""The condition of each field of a PackageFilter."""
+
+
 def count_packages(connection: sqlite3.Connection) -> int:
     """Return how many packages there are."""
     return int(find_value(connection, "SELECT count(*) FROM packages"))
@@ -93,32 +104,16 @@ def select_ids(
     Names ascend, numbers and dates descend, and ``reverse`` turns that round. Null is last either
     way.
     """
-    conditions, values = ["1"], []
-    if wanted.category is not None:
-        conditions.append("category_id = (SELECT id FROM categories WHERE slug = ?)")
-        values.append(wanted.category)
-    if wanted.grid is not None:
-        conditions.append(
-            "id IN (SELECT package_id FROM grid_packages JOIN grids ON grids.id = grid_id"
-            " WHERE grids.slug = ?)"
-        )
-        values.append(wanted.grid)
-    if wanted.status is not None:
-        conditions.append("status = ?")
-        values.append(wanted.status)
-    if wanted.fetched_before is not None:
-        conditions.append("(last_fetched IS NULL OR last_fetched < ?)")
-        values.append(str(encode_instant(wanted.fetched_before)))
-    if wanted.failing:
-        conditions.append("id IN (SELECT package_id FROM fetches WHERE consecutive_failures > 0)")
+    values = wanted._asdict() | {"fetched_before": encode_instant(wanted.fetched_before)}
+    conditions = [_CONDITIONS[name] for name, value in values.items() if value not in {None, False}]
     order = (_REVERSED if reverse else _ORDER)[sort]
-    max_rows = -1 if limit is None else min(limit, sys.maxsize)
+    values["limit"] = -1 if limit is None else min(limit, sys.maxsize)
     rows = connection.execute(
-        f"SELECT id FROM packages WHERE {' AND '.join(conditions)}"  # noqa: S608 - fixed pieces
-        f" ORDER BY {order}, slug LIMIT {max_rows:d}",
+        f"SELECT id FROM packages WHERE {' AND '.join(['1', *conditions])}"  # noqa: S608
+        f" ORDER BY {order}, slug LIMIT :limit",
         values,
     )
-    return [int(row[0]) for row in rows]
+    return [row[0] for row in rows]
 
 
 def read_packages(

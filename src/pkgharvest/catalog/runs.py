@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Literal
 
 from pkgharvest.catalog.columns import decode_instant, decode_required_instant, encode_instant
-from pkgharvest.catalog.database import fetch_lock, find_value
+from pkgharvest.catalog.database import fetch_lock, find_value, find_values
 from pkgharvest.model.errors import CatalogError, FetchLocked, Malformed
 from pkgharvest.model.json_node import parse_json
 
@@ -72,7 +72,8 @@ def unfinished_runs(connection: sqlite3.Connection, now: dt.datetime) -> tuple[i
     See the top of this module for the rules. Call while holding the fetch lock, because a run at
     work looks like a killed one.
     """
-    rows = connection.execute(
+    found = find_values(
+        connection,
         """
         WITH RECURSIVE chain (id, continues, started, depth) AS (
             SELECT * FROM (
@@ -87,9 +88,9 @@ def unfinished_runs(connection: sqlite3.Connection, now: dt.datetime) -> tuple[i
         )
         SELECT id FROM chain WHERE started > ? ORDER BY depth
         """,
-        (encode_instant(now - _MAX_RUN_AGE),),
+        encode_instant(now - _MAX_RUN_AGE),
     )
-    return tuple(int(row[0]) for row in rows)
+    return tuple(found)
 
 
 _MAX_REPORTS = 50
@@ -242,8 +243,7 @@ def _figures(report: str) -> RunFigures | None:
 
 
 def _quotas(report: str, reported: dt.datetime) -> Iterator[HostQuota]:
-    hosts = parse_json(report.encode(), "report")["requests"]["by_host"]
-    for host, metrics in hosts.items():
+    for host, metrics in parse_json(report.encode(), "report")["requests"]["by_host"].items():
         remaining = metrics.get("remaining")
         reset = metrics.get("reset")
         if remaining is not None:

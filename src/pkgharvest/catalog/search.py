@@ -14,8 +14,7 @@ import datetime as dt
 import json
 import sqlite3
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
 
 from pkgharvest.catalog import packages
 from pkgharvest.catalog.columns import SEARCH_WEIGHTS, decode_instant
@@ -27,11 +26,6 @@ _NAMES_BASE_WEIGHT, _ANYWHERE_BASE_WEIGHT = 50, 0
 _STEP_WEIGHT, _STEPS = 5, 9
 
 
-class _Hit(NamedTuple):
-    weight: int
-    package_id: int
-
-
 def search(connection: sqlite3.Connection, text: str, *, limit: int) -> list[SearchHit]:
     """Return the ``limit`` best hits for ``text``, the best first; none if it has no words.
 
@@ -40,21 +34,21 @@ def search(connection: sqlite3.Connection, text: str, *, limit: int) -> list[Sea
     words = unique_words(text)
     if not words or not limit:
         return []
-    hits = {hit.package_id: hit for hit in _exact_hits(connection, text, list(words))}
+    weights = _exact_hits(connection, text, list(words))
     for columns, base_weight in (
         (_NAME_COLUMNS, _NAMES_BASE_WEIGHT),
         (tuple(SEARCH_WEIGHTS), _ANYWHERE_BASE_WEIGHT),
     ):
-        if len(hits) < limit:
-            for hit in _word_hits(connection, list(words.values()), columns, base_weight, limit):
-                hits.setdefault(hit.package_id, hit)
-    best = sorted(hits.values(), key=lambda hit: -hit.weight)[:limit]
-    found = [*_search_grids(connection, text, list(words)), *_read_hits(connection, best)]
+        if len(weights) < limit:
+            hits = _word_hits(connection, list(words.values()), columns, base_weight, limit)
+            weights |= {number: hits[number] for number in hits if number not in weights}
+    best = sorted(weights.items(), key=lambda hit: -hit[1])[:limit]
+    found = [*_search_grids(connection, text, list(words)), *_read_hits(connection, dict(best))]
     return sorted(found, key=lambda hit: -hit.weight)[:limit]
 
 
-def _exact_hits(connection: sqlite3.Connection, text: str, words: Sequence[str]) -> Iterator[_Hit]:
-    """Yield the packages that have this title, slug or PyPI project."""
+def _exact_hits(connection: sqlite3.Connection, text: str, words: Sequence[str]) -> dict[int, int]:
+    """Return the packages that have this title, slug or PyPI project, with their weights."""
     # One query for each index: SQLite would not use them for an OR.
     name = text.strip().encode("utf-8", "replace").decode("utf-8")  # SQLite refuses surrogates
     rows = connection.execute(
@@ -67,8 +61,7 @@ def _exact_hits(connection: sqlite3.Connection, text: str, words: Sequence[str])
         """,
         {"title": name, "slug": name.lower(), "dashed": "-".join(words)},
     )
-    for row in rows:
-        yield _Hit(_EXACT_WEIGHT, int(row[0]))
+    return {row[0]: _EXACT_WEIGHT for row in rows}
 
 
 def _word_hits(
@@ -77,8 +70,11 @@ def _word_hits(
     columns: Sequence[str],
     base_weight: int,
     limit: int,
-) -> Iterator[_Hit]:
-    """Yield the best packages that have all words in ``columns``, up to twice the ``limit``."""
+) -> dict[int, int]:
+    """Return the best packages that have all words in ``columns``, with their weights.
+
+    These are up to twice the ``limit``.
+    """
     # Quoted words contain no syntax. They are not folded here: the index does that its own way.
     prefixes = " ".join(f'"{word}"*' for word in words)
     weights = ", ".join(map(str, SEARCH_WEIGHTS.values()))
@@ -94,12 +90,10 @@ def _word_hits(
         """,  # noqa: S608 - numbers of ours
         (f"{{{' '.join(columns)}}} : ({prefixes})", _STEPS, min(2 * limit, sys.maxsize)),
     )
-    for package_id, step in rows:
-        yield _Hit(base_weight + _STEP_WEIGHT * max(1, step or 0), int(package_id))
+    return {number: base_weight + _STEP_WEIGHT * max(1, step or 0) for number, step in rows}
 
 
-def _read_hits(connection: sqlite3.Connection, hits: Iterable[_Hit]) -> Iterator[SearchHit]:
-    weights = {hit.package_id: hit.weight for hit in hits}
+def _read_hits(connection: sqlite3.Connection, weights: Mapping[int, int]) -> Iterator[SearchHit]:
     uploaded = _upload_times(connection, list(weights))
     categories = dict(connection.execute("SELECT id, title FROM categories").fetchall())
     for package in packages.read_packages(connection, weights):
@@ -142,8 +136,8 @@ def _search_grids(
     The larger the share of the title that the words make up, the higher the weight.
     """
     hits = []
-    for row in connection.execute("SELECT title, slug, description FROM grids ORDER BY slug"):
-        title, slug, description = row
+    query = "SELECT title, slug, description FROM grids ORDER BY slug"
+    for title, slug, description in connection.execute(query):
         title_words = unique_words(title)
         names = [*title_words, *unique_words(slug)]
         if not _all_begin(words, [*names, *unique_words(description)]):

@@ -54,11 +54,16 @@ def select_due(
     Packages of which only downloads are due come last. Instants in the future were written by a
     wrong clock, and postpone nothing.
     """
-    values: dict[str, object] = {"now": encode_instant(now), "limit": -1}
+    values: dict[str, object] = {
+        "now": encode_instant(now),
+        "ids": json.dumps(wanted.package_ids),
+        "runs": json.dumps(wanted.continues),
+        "limit": -1 if wanted.limit is None else min(wanted.limit, sys.maxsize),
+        **{f"{source}_before": encode_instant(at) for source, at in wanted.older_than.items()},
+    }
     conditions = ["1"]
     if wanted.package_ids is not None:
         conditions.append("p.id IN (SELECT value FROM json_each(:ids))")
-        values["ids"] = json.dumps(wanted.package_ids)
     elif not wanted.retry_failed:
         conditions.append("(f.next_due IS NULL OR f.next_due <= :now OR f.last_attempt > :now)")
     if wanted.continues:
@@ -66,18 +71,14 @@ def select_due(
         conditions.append(
             "(f.run_id IS NULL OR f.run_id NOT IN (SELECT value FROM json_each(:runs)))"
         )
-        values["runs"] = json.dumps(wanted.continues)
-    if wanted.limit is not None:
-        values["limit"] = min(wanted.limit, sys.maxsize)
 
     def select_source(source: SourceName) -> str:
         source_conditions = [HAS_SOURCE[source], *conditions]
         if source in wanted.older_than:
             source_conditions.append(
-                f"(f.last_success IS NULL OR f.last_success < :older_than_{source}"
+                f"(f.last_success IS NULL OR f.last_success < :{source}_before"
                 " OR f.last_success > :now)"
             )
-            values[f"older_than_{source}"] = encode_instant(wanted.older_than[source])
         return f"""
             SELECT p.id, '{source}' AS source, coalesce(f.last_success, '') AS age
             FROM packages AS p

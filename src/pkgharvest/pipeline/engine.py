@@ -113,8 +113,7 @@ class LocalExecutor:
             case "repo":
                 if target.locator is None:
                     raise SourceError("the repository's URL cannot be understood")
-                repository = self.sources.repositories(target.locator)
-                return await repository.read(target, self.today)
+                return await self.sources.repositories(target.locator).read(target, self.today)
             case "pypi":
                 if self.sources.projects is None:
                     raise SourceError("this run reads no package index")
@@ -302,8 +301,9 @@ class Engine:
                 continue
             target = background.load(package_id)
             if target is not None:
-                outcome = await self._outcome(background.stage, StageItem(target, target))
-                self._outcomes.put_nowait(outcome)
+                self._outcomes.put_nowait(
+                    await self._outcome(background.stage, StageItem(target, target))
+                )
         self._backlog.put_nowait(None)  # the end is for the other workers too
 
     # ── one read ──

@@ -74,8 +74,7 @@ def preview_plan(
     options, clock, _ = resolve_options(options, context)
     with database.open_reader(context.settings.db_path) as conn:
         selected = make_plan(conn, options, clock.now()).selected
-        targets = selection.fetch_targets(conn, selected)
-        return [(target.slug, target.sources) for target in targets]
+        return [(target.slug, target.sources) for target in selection.fetch_targets(conn, selected)]
 
 
 def explain_idle(options: FetchOptions, context: RunContext) -> IdleReason:

@@ -77,8 +77,7 @@ class Services:
 
     def find_credentials(self, environ: Mapping[str, str]) -> Credentials:
         """Return the tokens for these services; a replay has none. Raises InvalidValue."""
-        hosts = () if self.is_replay else self.hosts.api_hosts
-        return Credentials.find(hosts, environ)
+        return Credentials.find(() if self.is_replay else self.hosts.api_hosts, environ)
 
     def rate_limits(self, requests_per_minute: Mapping[str, float]) -> Mapping[str, RateLimit]:
         """Return how fast each service may be asked; limits by host are a person's own."""

@@ -126,8 +126,9 @@ class OutcomeWriter:
             return outcome
         assert self.writer.stop.reason is not None
         message = "the run was stopped before this was saved"
-        skipped = Skipped(reason=self.writer.stop.reason, message=message)
-        return dataclasses.replace(outcome, result=skipped)
+        return dataclasses.replace(
+            outcome, result=Skipped(reason=self.writer.stop.reason, message=message)
+        )
 
     def _was_read_with_git(self, outcome: FetchOutcome) -> bool:
         """Tell whether git went to the network for it: no recording holds that."""

@@ -71,8 +71,11 @@ class JsonApi:
         last_modified = response.headers.get("last-modified")
         if not etag and not last_modified:
             return ()
-        revision = self._parser_revision
-        return (Validator(key=url, etag=etag, last_modified=last_modified, parser=revision),)
+        return (
+            Validator(
+                key=url, etag=etag, last_modified=last_modified, parser=self._parser_revision
+            ),
+        )
 
     async def send(self, url: str, validator: Validator | None = None) -> Response:
         """GET ``url`` and return the response, whatever its status.

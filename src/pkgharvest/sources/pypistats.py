@@ -48,8 +48,7 @@ class PypistatsSource:
         if name is None:
             return DownloadsResult()
         url = f"{self._api.base_url}/api/packages/{name}/recent"
-        validator = self._api.usable_validator(target.validators, url)
-        response = await self._api.get(url, validator)
+        response = await self._api.get(url, self._api.usable_validator(target.validators, url))
         if response.status != HTTPStatus.OK:
             return DownloadsResult()
         return DownloadsResult(

@@ -79,8 +79,9 @@ async def open_client(
             # Imported here, as a replay should not pay for httpx.
             from pkgharvest.transport.httpx_transport import HttpxTransport  # noqa: PLC0415
 
-            network = HttpxTransport(credentials=credentials, user_agent=USER_AGENT)
-            chain = await stack.enter_async_context(network)
+            chain = await stack.enter_async_context(
+                HttpxTransport(credentials=credentials, user_agent=USER_AGENT)
+            )
         chain = metrics = MetricsTransport(
             chain, credentials=credentials, clock=clock, listener=listener
         )

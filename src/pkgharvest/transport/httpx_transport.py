@@ -55,8 +55,9 @@ class HttpxTransport:
         self._read_timeout = read_timeout
         self._total_timeout = total_timeout
         self._max_body = max_body
-        timeout = httpx.Timeout(read_timeout, connect=connect_timeout, pool=total_timeout)
-        self._client = _open_client(timeout)
+        self._client = _open_client(
+            httpx.Timeout(read_timeout, connect=connect_timeout, pool=total_timeout)
+        )
 
     async def __aenter__(self) -> Self:
         """Return the transport; leaving the context closes all connections."""

@@ -15,7 +15,7 @@ import itertools
 import sqlite3
 from typing import Literal, NamedTuple
 
-from pkgharvest.catalog.database import Table, find_row, find_value
+from pkgharvest.catalog.database import Table, find_row, find_value, find_values
 from pkgharvest.catalog.lookup import find_by_repository
 from pkgharvest.catalog.package_update import replace_grids
 from pkgharvest.model.errors import Conflict
@@ -88,19 +88,17 @@ def ensure_collection(
 
 def locked_grids(connection: sqlite3.Connection) -> frozenset[int]:
     """Return the ids of grids that a user has locked, whose packages no import changes."""
-    rows = connection.execute(
-        """
+    query = """
         SELECT id FROM grids
         WHERE is_locked AND EXISTS (SELECT 1 FROM json_each(user_fields) WHERE value = 'is_locked')
-        """
-    )
-    return frozenset(int(row[0]) for row in rows)
+    """
+    return frozenset(find_values(connection, query))
 
 
 def grids_of(connection: sqlite3.Connection, package_id: int) -> list[int]:
     """Return the ids of a package's grids, in order."""
     query = "SELECT grid_id FROM grid_packages WHERE package_id = ? ORDER BY position"
-    return [int(row[0]) for row in connection.execute(query, (package_id,))]
+    return find_values(connection, query, package_id)
 
 
 def set_grids(connection: sqlite3.Connection, package_id: int, grids: list[int], now: str) -> None:

@@ -170,8 +170,13 @@ def _name_variables(paths: Sequence[str]) -> dict[str, str]:
 
 
 def _build_request(url: str, query: str, variables: Mapping[str, str | None]) -> Request:
-    body = json.dumps({"query": query, "variables": variables}, separators=(",", ":")).encode()
-    return Request(url=url, method="POST", headers=_HEADERS, body=body, resource="graphql")
+    return Request(
+        url=url,
+        method="POST",
+        headers=_HEADERS,
+        body=json.dumps({"query": query, "variables": variables}, separators=(",", ":")).encode(),
+        resource="graphql",
+    )
 
 
 # ── responses ────────────────────────────────────────────────────────────────────────────

@@ -110,8 +110,7 @@ class GitHubGraphqlSource:
             # gone, the statuses of REST must confirm it.
             had_commits = target.head is not None
             if target.default_branch is None or (had_commits and not facts.is_empty):
-                result = await self._rest.read(target, today)
-                return _add_archived_at(result, repository)
+                return _add_archived_at(await self._rest.read(target, today), repository)
             repository = repository._replace(default_branch=target.default_branch)
         return await self._read_parts(target, repository, facts.head, today)
 
@@ -227,8 +226,11 @@ class GitHubGraphqlSource:
     async def _fetch_commit_pages(
         self, queries: Sequence[CommitQuery]
     ) -> Sequence[CommitPage | Exception]:
-        request = graphql.build_commits_request(self._url, queries)
-        return await self._send_query(request, len(queries), graphql.decode_commit_page)
+        return await self._send_query(
+            graphql.build_commits_request(self._url, queries),
+            len(queries),
+            graphql.decode_commit_page,
+        )
 
     async def _send_query(
         self, request: Request, count: int, decode: Callable[[JsonNode], T]

@@ -89,7 +89,6 @@ class HarRecorder:
 
         Entries are recorded as they end, but sorted by their start, as HAR 1.2 prefers.
         """
-        entries = sorted(self._entries, key=itemgetter(0))
         return {
             "log": {
                 "version": "1.2",
@@ -102,7 +101,7 @@ class HarRecorder:
                         "pageTimings": {},
                     }
                 ],
-                "entries": [entry for _, entry in entries],
+                "entries": [entry for _, entry in sorted(self._entries, key=itemgetter(0))],
                 "_pkgharvest": {"hosts": dict(self._hosts)},
             }
         }
@@ -118,8 +117,9 @@ class HarRecorder:
         Raises ArchiveError if it cannot be written.
         """
         # Lone surrogates, which UTF-8 cannot encode, become JSON escapes.
-        text = json.dumps(self.har(), ensure_ascii=False, indent=1)
-        raw = text.encode("utf-8", "backslashreplace")
+        raw = json.dumps(self.har(), ensure_ascii=False, indent=1).encode(
+            "utf-8", "backslashreplace"
+        )
         if path.suffix == ".gz":
             raw = gzip.compress(raw, mtime=0)
         _write_atomically(path, raw)

@@ -398,5 +398,6 @@ class RateLimiter:
         reset = self._clock.now() + dt.timedelta(seconds=seconds)
         if block.quota_used_up:
             return RateLimited(host_name, reset)
-        message = f"{host_name} is rate limited until {reset:%H:%M:%S} UTC"
-        return RateLimited(host_name, reset, message)
+        return RateLimited(
+            host_name, reset, f"{host_name} is rate limited until {reset:%H:%M:%S} UTC"
+        )
