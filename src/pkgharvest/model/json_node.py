@@ -27,16 +27,13 @@ class DecodeError(Malformed):
     """A value does not have the expected shape; ``path`` names its place in the document."""
 
     def __init__(self, path: str, expected: str, got: object) -> None:
-        shown = repr(got) if isinstance(got, str | int | float) else _type_name(got)
+        names = {type(None): "null", dict: "an object", list: "a list"}
+        name = names.get(type(got), type(got).__name__)
+        shown = repr(got) if isinstance(got, str | int | float) else name
         if len(shown) > _MAX_SHOWN_CHARACTERS:
             shown = shown[: _MAX_SHOWN_CHARACTERS - 3] + "..."
         super().__init__(f"{path}: expected {expected}, got {shown}")
         self.path = path
-
-
-def _type_name(value: object) -> str:
-    names = {type(None): "null", dict: "an object", list: "a list"}
-    return names.get(type(value), type(value).__name__)
 
 
 def _reject_constant(name: str) -> NoReturn:

@@ -8,6 +8,7 @@ Error messages never repeat a credential: reasons are fixed sentences, and other
 gets into a message through `redact`.
 """
 
+import contextlib
 import posixpath
 import re
 from collections.abc import Iterable
@@ -24,16 +25,9 @@ __all__ = ["Locator", "Scheme", "normalize_name", "parse_locator", "points_back"
 
 Scheme = Literal["https", "http", "ssh", "git", "file"]
 
-_DEFAULT_KIND = "github"
-"""The forge of ``owner/name`` without a host."""
-
 _MAX_CHARACTERS = 2048
 """Of a text, and of a printed locator."""
 
-_ACCEPTED_FORMS = (
-    "accepted: owner/name, a GitHub URL, an https, ssh or git URL, file://, "
-    "a path that starts with / or ."
-)
 _DEFAULT_PORTS = {"https": 443, "http": 80, "ssh": 22, "git": 9418}
 
 # Patterns are text: re compiles them when first used, and start-up does without them.
@@ -47,15 +41,10 @@ _REFUSED_TEXTS = (
     (r"[\w+.-]*::", "git's transport:: syntax, which can run programs"),
 )
 _AUTHORITY_AND_PATH = r"//([^/?#]*)([^?#]*)"
-_HOST_AND_PORT = r"(\[[^\]]*\]|(?!\[)[^:]*)(?::(.*))?"
-_SCP_ADDRESS = r"(?:([^@:/\[\]]*)@)?(\[[^\]/@]*\]|[^@:/\[\]]+):(.*)"
-_USER = r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}"
 _HOST_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST = rf"(?=.{{1,253}}\Z){_HOST_LABEL}(\.{_HOST_LABEL})*"
 # The revision in https://host/@group/name@revision.
 _REVISION = r"(?<=[^/])@[^@]*\Z"
-# RFC 3986, section 3.3: a segment is made of pchar; a leading "-" could be read as an option.
-_SEGMENT = r"(?!-)([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-F]{2})+"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +163,12 @@ def parse_locator(
         _check_length(locator.url)  # an escaped path is longer than what was typed
     except LocatorRefused as refused:
         raise LocatorError(
-            f"'{redact(text)}': {refused}", hint=refused.hint or _ACCEPTED_FORMS
+            f"'{redact(text)}': {refused}",
+            hint=refused.hint
+            or (
+                "accepted: owner/name, a GitHub URL, an https, ssh or git URL, file://, "
+                "a path that starts with / or ."
+            ),
         ) from None
     return locator
 
@@ -191,12 +185,9 @@ def points_back(links: Iterable[str], locators: Iterable[Locator]) -> bool:
     """
     wanted = {_link_target(locator) for locator in locators if not locator.is_local}
     for link in links if wanted else ():
-        try:
-            locator = parse_locator(link)
-        except LocatorError:
-            continue
-        if not locator.is_local and _link_target(locator) in wanted:
-            return True
+        with contextlib.suppress(LocatorError):
+            if _link_target(parse_locator(link)) in wanted:
+                return True
     return False
 
 
@@ -210,8 +201,8 @@ def normalize_name(name: str) -> str:
 
 
 def _link_target(locator: Locator) -> tuple[str, str, str]:
-    owners = locator.path.rpartition("/")[0]
-    return locator.host, owners.lower(), normalize_name(locator.name)
+    owners = locator.path.rpartition("/")[0].lower()
+    return locator.host, owners, normalize_name(locator.name)
 
 
 def _parse(text: str, base: PurePosixPath | None, home: PurePosixPath | None) -> Locator:
@@ -267,7 +258,7 @@ def _shorthand(text: str) -> Locator:
         )
     if "." in first:
         raise LocatorRefused("neither owner/name nor a URL", "write https:// in front of a host")
-    forge = forges.by_kind[_DEFAULT_KIND]
+    forge = forges.by_kind["github"]
     return _on_forge(forge, forge.hosts[0], segments, exact=True)
 
 
@@ -319,9 +310,8 @@ def _directory(path: str) -> Locator:
     if not path.startswith("/"):
         raise LocatorRefused("a path that is not absolute")
     path = posixpath.normpath("/" + path.lstrip("/"))
-    while path.endswith("/.git"):  # the work tree is the repository, however it was named
-        path = posixpath.dirname(path)
-    return Locator(scheme="file", host="", path=path)
+    # The work tree is the repository, however it was named.
+    return Locator(scheme="file", host="", path=re.sub(r"(/\.git)+\Z", "", path) or "/")
 
 
 def _url(scheme: Scheme, rest: str, *, pip: bool) -> Locator:
@@ -335,9 +325,9 @@ def _url(scheme: Scheme, rest: str, *, pip: bool) -> Locator:
         raise LocatorRefused(
             "credentials in a URL", "leave them out: tokens come from the environment"
         )
-    if pip:  # https://pip.pypa.io/en/stable/topics/vcs-support/
-        path = re.sub(_REVISION, "", path)
-    host_and_port = re.fullmatch(_HOST_AND_PORT, server)
+    # https://pip.pypa.io/en/stable/topics/vcs-support/
+    path = re.sub(_REVISION, "", path) if pip else path
+    host_and_port = re.fullmatch(r"(\[[^\]]*\]|(?!\[)[^:]*)(?::(.*))?", server)
     if host_and_port is None:
         raise LocatorRefused("an invalid character in the host")
     host, port = host_and_port.groups("")
@@ -349,7 +339,7 @@ def _url(scheme: Scheme, rest: str, *, pip: bool) -> Locator:
 
 
 def _scp_address(text: str) -> Locator:
-    parts = re.fullmatch(_SCP_ADDRESS, text)
+    parts = re.fullmatch(r"(?:([^@:/\[\]]*)@)?(\[[^\]/@]*\]|[^@:/\[\]]+):(.*)", text)
     if parts is None:
         raise LocatorRefused("cannot be understood")
     user, host, path = parts.groups()
@@ -385,7 +375,7 @@ def _host(text: str) -> str:
 
 
 def _remote(scheme: Scheme, user: str | None, host: str, port: int | None, path: str) -> Locator:
-    if user is not None and not re.fullmatch(_USER, user):
+    if user is not None and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}", user):
         raise LocatorRefused("an invalid character in the user name")
     if port is not None and not 0 < port < 1 << 16:
         raise LocatorRefused("port out of range (1-65535)")
@@ -404,10 +394,19 @@ def _remote(scheme: Scheme, user: str | None, host: str, port: int | None, path:
         return _on_forge(forge, host, segments, exact=scheme == "ssh")
     if not segments:
         raise LocatorRefused("a host without a path")
-    if not all(re.fullmatch(_SEGMENT, segment) for segment in segments):
+    # RFC 3986, section 3.3: a segment is made of pchar; a leading "-" could be read as an option.
+    if not all(
+        re.fullmatch(r"(?!-)([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-F]{2})+", segment)
+        for segment in segments
+    ):
         raise LocatorRefused("an invalid character in the path, or a segment that starts with -")
-    port = None if port == _DEFAULT_PORTS[scheme] else port
-    return Locator(scheme=scheme, host=host, path="/".join(segments), port=port, user=user or "")
+    return Locator(
+        scheme=scheme,
+        host=host,
+        path="/".join(segments),
+        port=None if port == _DEFAULT_PORTS[scheme] else port,
+        user=user or "",
+    )
 
 
 def _segments(path: str) -> list[str]:

@@ -38,6 +38,4 @@ def _mask_userinfo(match: re.Match[str]) -> str:
 
 
 def _escape(character: str) -> str:
-    if character.isprintable():
-        return character
-    return character.encode("unicode_escape").decode()
+    return character if character.isprintable() else character.encode("unicode_escape").decode()

@@ -89,10 +89,12 @@ def score_breakdown(
     >>> score_breakdown(72, None, python3=False, at=at).score
     43
     """
-    quarters = None
-    if last_updated is not None:
-        quarters = _count_months(last_updated, at) // _QUARTER_MONTHS
-    return ScoreBreakdown(stars=stars, quarters=quarters, python3=python3)
+    months = None if last_updated is None else _count_months(last_updated, at)
+    return ScoreBreakdown(
+        stars=stars,
+        quarters=None if months is None else months // _QUARTER_MONTHS,
+        python3=python3,
+    )
 
 
 def _count_months(since: dt.datetime, until: dt.datetime) -> int:

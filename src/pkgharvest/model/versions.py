@@ -29,13 +29,6 @@ _LOWER_BOUNDS = frozenset({">=", ">", "~=", "=="})
 _MAX_FILENAME_CHARACTERS = 512
 """No file system allows a longer name; longer ones are ignored."""
 
-_SUFFIX = re.compile(r"(?:\.tar)?\.[^.]+\Z")
-_BUILT_SUFFIXES = (".whl", ".egg", ".rpm")
-"""File types whose version ends at the first dash; a build number or a tag follows it."""
-
-_SEPARATOR = re.compile("[-._]")
-_OTHER_NAME = re.compile(r"-v?(?=\d)")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexFile:
@@ -227,14 +220,14 @@ def _candidate_versions(filename: str, prefix: re.Pattern[str]) -> Iterator[str]
     dash (``x-1.0-py2.4-win32.egg``) or a platform after a dot (``x-1.0.win32-py2.6.exe``,
     ``x-1.0.macosx-10.13-x86_64.tar.gz``). Old versions contain dashes themselves (``1.0-beta``).
     """
-    begin = prefix.match(filename) or _OTHER_NAME.search(filename)
+    begin = prefix.match(filename) or re.search(r"-v?(?=\d)", filename)
     if begin is None or len(filename) > _MAX_FILENAME_CHARACTERS:
         return
-    rest = _SUFFIX.sub("", filename[begin.end() :])
-    if filename.lower().endswith(_BUILT_SUFFIXES):
-        rest = rest.partition("-")[0]
+    rest = re.sub(r"(?:\.tar)?\.[^.]+\Z", "", filename[begin.end() :])
+    if filename.lower().endswith((".whl", ".egg", ".rpm")):
+        rest = rest.partition("-")[0]  # a build number or a tag follows
     yield rest
-    for separator in reversed(list(_SEPARATOR.finditer(rest))):
+    for separator in reversed(list(re.finditer("[-._]", rest))):
         yield rest[: separator.start()]
 
 

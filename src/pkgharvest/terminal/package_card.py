@@ -28,7 +28,6 @@ from pkgharvest.terminal.console import (
 
 _LABEL_WIDTH = 13
 _FRAME_WIDTH = 4
-_URL_INDENT = 2
 _MAX_LISTED = 10
 """Participants and versions that are shown; the rest is counted."""
 
@@ -45,9 +44,6 @@ _STATUS_TEXT = {
 
 _SOURCE_LABELS = {"repo": "repo data", "pypi": "pypi data", "downloads": "download data"}
 """No longer than ``_LABEL_WIDTH``."""
-
-_SHOWN_ABOVE = frozenset({"fetches", "pypi_name"})
-"""Fields that every card shows, so that ``--full`` does not add them."""
 
 Row = tuple[str, RenderableType]
 """A label and its value."""
@@ -69,12 +65,13 @@ def print_cards(
     for number, package in enumerate(packages):
         if number:
             console.print()
-        if fields is None:
-            content = _card(package, screen, style, full=full)
-        else:
-            content = _stack(
-                ((field.name, screen.field(field, package, style)) for field in fields), screen
+        content = (
+            _card(package, screen, style, full=full)
+            if fields is None
+            else _stack(
+                [(field.name, screen.field(field, package, style)) for field in fields], screen
             )
+        )
         console.print(_frame(package, content, screen))
 
 
@@ -100,20 +97,19 @@ def _card(
         yield Text()
     yield _fill([*_popularity(package, screen, style), *_activity(package, screen, style)])
     yield Text()
-    yield from _stack(_links(package, screen), screen)
+    yield from _stack([*_links(package, screen)], screen)
     yield Text()
     yield _fill([*_catalog(package, screen, style), *_source_ages(package, screen, style)])
     if full:
         yield Text()
-        yield from _stack(_other_fields(package, screen, style), screen)
+        yield from _stack([*_other_fields(package, screen, style)], screen)
 
 
-def _stack(rows: Iterable[Row], screen: Screen) -> Iterator[RenderableType]:
+def _stack(rows: Sequence[Row], screen: Screen) -> Iterator[RenderableType]:
     """Yield ``rows`` as tables.
 
     A URL that does not fit beside its label gets a line of its own, so that it can be copied.
     """
-    rows = list(rows)
     label_width = max(_LABEL_WIDTH, *(cell_len(label) for label, _ in rows))
     width = screen.card_width - _FRAME_WIDTH
     room = width - label_width - COLUMN_GAP
@@ -124,7 +120,7 @@ def _stack(rows: Iterable[Row], screen: Screen) -> Iterator[RenderableType]:
             if pending:
                 yield _fill(pending, label_width)
             yield Text(label, "dim")
-            yield Padding(value, (0, 0, 0, max(0, min(_URL_INDENT, width - value.cell_len))))
+            yield Padding(value, (0, 0, 0, max(0, min(2, width - value.cell_len))))
             pending, was_split = [], True
         else:
             pending.append((label, value))
@@ -148,8 +144,10 @@ def _popularity(package: Package, screen: Screen, style: OutputStyle) -> Iterato
     if package.status != "active":
         at = package.archived_at
         since = f" (since {format_day(at, style)})" if at else ""
-        text = _STATUS_TEXT[package.status] + since
-        yield "status", Text(text, style=STATUS_COLORS[package.status])
+        yield (
+            "status",
+            Text(f"{_STATUS_TEXT[package.status]}{since}", style=STATUS_COLORS[package.status]),
+        )
     if package.has_star_counts:
         star = "* " if screen.ascii_only else "★ "
         forks = f"{package.repo_forks} {'fork' if package.repo_forks == 1 else 'forks'}"
@@ -193,20 +191,19 @@ def _histogram(package: Package, screen: Screen) -> RenderableType:
         return Text("unknown", style="dim")
     room = screen.card_width - _FRAME_WIDTH - _LABEL_WIDTH - COLUMN_GAP
     cells = next((cells for cells in SPARKLINE_WIDTHS if cells <= room), SPARKLINE_WIDTHS[-1])
-    end = package.commits_until
-    first = window_start(end) if end else None
     total = Text(f"{sum(counts)} in 52 weeks")
-    if any(counts):
-        peak = max(counts)
+    peak = max(counts)
+    if peak:
         total.append(f", at most {peak} in one")
-        if first:
-            total.append(f" (from {first + dt.timedelta(weeks=counts.index(peak))})")
-    parts: list[Text] = [total, screen.sparkline(counts, cells)]
-    if first and end:
-        last = end - dt.timedelta(days=1)
-        gap = max(1, cells - len(f"{first}{last}"))
-        parts.append(Text(f"{first}{' ' * gap}{last}", style="dim"))
-    return Group(*parts)
+    bars = screen.sparkline(counts, cells)
+    if package.commits_until is None:
+        return Group(total, bars)
+    first = window_start(package.commits_until)
+    last = package.commits_until - dt.timedelta(days=1)
+    if peak:
+        total.append(f" (from {first + dt.timedelta(weeks=counts.index(peak))})")
+    gap = max(1, cells - len(f"{first}{last}"))
+    return Group(total, bars, Text(f"{first}{' ' * gap}{last}", style="dim"))
 
 
 def _links(package: Package, screen: Screen) -> Iterator[Row]:
@@ -274,24 +271,26 @@ def _source_age(state: SourceState, screen: Screen, style: OutputStyle) -> Text:
 
 
 def _other_fields(package: Package, screen: Screen, style: OutputStyle) -> Iterator[Row]:
-    shown = _SHOWN_ABOVE if package.downloads is None else _SHOWN_ABOVE | {"downloads"}
+    shown_above = {"fetches", "pypi_name"} | ({"downloads"} if package.downloads else set())
     for field in FULL_FIELDS[len(RECORD_FIELDS) :]:
         if field.name == "versions":
             yield "versions", _releases(package, screen, style)
         elif field.name == "score":
             yield "score", _score(package, style)
-        elif field.name not in shown:
+        elif field.name not in shown_above:
             yield field.name, screen.field(field, package, style)
 
 
 def _score(package: Package, style: OutputStyle) -> RenderableType:
     """Explain a score step by step: an amount, and the reason for it."""
     breakdown = package_breakdown(package)
-    if package.has_star_counts:
-        steps = [(_stars(breakdown.stars * 10), "one point per star")]
-    else:
-        steps = [(_stars(0), "number of stars unknown")]
-    steps += [_age_step(breakdown), _python_step(breakdown)]
+    steps = [
+        (_stars(breakdown.stars * 10), "one point per star")
+        if package.has_star_counts
+        else (_stars(0), "number of stars unknown"),
+        _age_step(breakdown),
+        _python_step(breakdown),
+    ]
     correction = breakdown.score * 10 - breakdown.tenths
     if breakdown.is_at_the_floor:
         steps.append((_stars(correction), "the lowest score is -500"))
@@ -302,9 +301,11 @@ def _score(package: Package, style: OutputStyle) -> RenderableType:
     table.add_column(style="dim", overflow="fold")
     for amount, reason in steps:
         table.add_row(Text(amount), Text(reason))
-    when = f"the last change on {format_day(package.modified, style)}, never fetched"
-    if package.last_fetched:
-        when = f"the last fetch on {format_day(package.last_fetched, style)}"
+    when = (
+        f"the last fetch on {format_day(package.last_fetched, style)}"
+        if package.last_fetched
+        else f"the last change on {format_day(package.modified, style)}, never fetched"
+    )
     return Group(Text(f"{breakdown.score:,}, as of {when}"), table)
 
 

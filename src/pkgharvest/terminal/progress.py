@@ -9,9 +9,9 @@ import datetime as dt
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Literal, assert_never
+from typing import assert_never
 
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleOptions, OverflowMethod, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
@@ -32,11 +32,6 @@ from pkgharvest.model.events import (
 )
 from pkgharvest.model.observations import FetchOutcome
 
-_REFRESH_SECONDS = 0.2
-
-_RATE_WINDOW_SECONDS = 60.0
-"""The time over which a rate is averaged; batches finish all at once, with pauses in between."""
-
 _MIN_RATE_SECONDS = 3.0
 """Before this, a rate would be a guess."""
 
@@ -49,8 +44,6 @@ _LAYOUTS: tuple[tuple[int, tuple[str, ...], int | None], ...] = (
     (0, ("name", "count"), None),
 )
 """Minimum screen width, columns, and the bar's width (None: all the room that is left)."""
-
-_Overflow = Literal["crop", "ellipsis"]
 
 _MIN_WIDTHS = {"rate": 6, "left": 12}
 """Reserved from the start, so that nothing moves once the values are known."""
@@ -75,11 +68,14 @@ class _Lane:
         self.slug = slug
 
     def rate(self) -> float | None:
-        """Return packages per second over the last minute; None if it is too early to tell."""
+        """Return packages per second over the last minute; None if it is too early to tell.
+
+        Batches finish all at once, with pauses in between, so a shorter time would mislead.
+        """
         now = self._clock.monotonic()
         if now - self._samples[-1][0] >= 1:
             self._samples.append((now, self.done))
-        while len(self._samples) > 1 and self._samples[1][0] <= now - _RATE_WINDOW_SECONDS:
+        while len(self._samples) > 1 and self._samples[1][0] <= now - 60:
             self._samples.popleft()
         start, done_before = self._samples[0]
         if now - start < _MIN_RATE_SECONDS or self.done == done_before:
@@ -161,7 +157,7 @@ class ProgressDisplay:
     def _draw_until_stopped(self) -> None:
         while not self._stopped.is_set():
             self._draw()
-            self._stopped.wait(_REFRESH_SECONDS)
+            self._stopped.wait(0.2)
 
     def _draw(self) -> None:
         with self._lock:
@@ -196,15 +192,17 @@ class ProgressDisplay:
         self, console: Console, options: ConsoleOptions
     ) -> Iterator[RenderableType]:
         """Draw the display within the width that ``options`` allows."""
-        overflow: _Overflow = "crop" if options.ascii_only else "ellipsis"
+        overflow: OverflowMethod = "crop" if options.ascii_only else "ellipsis"
         with self._lock:
             lanes = [lane for lane in (self._packages, self._downloads) if lane.total or lane.done]
             table = _lane_table(lanes, options.max_width, overflow)
-            lines = [*self._wait_lines(), quota_line(self._current_quotas(), options.max_width)]
+            now = self._clock.now()
+            quotas = [
+                quota for quota in self._quotas.values() if quota.reset is None or quota.reset > now
+            ]
+            lines = [*self._wait_lines(), quota_line(quotas, options.max_width)]
         yield table
-        for line in lines:
-            if line:
-                yield Text(line, no_wrap=True, overflow=overflow)
+        yield from (Text(line, no_wrap=True, overflow=overflow) for line in lines if line)
 
     def _wait_lines(self) -> Iterator[str]:
         now = self._clock.monotonic()
@@ -217,12 +215,6 @@ class ProgressDisplay:
                 )
                 yield sanitize(f"waiting {_format_seconds(end - now)} for {host}, {reason}")
 
-    def _current_quotas(self) -> list[QuotaReported]:
-        now = self._clock.now()
-        return [
-            quota for quota in self._quotas.values() if quota.reset is None or quota.reset > now
-        ]
-
 
 def quota_line(quotas: Sequence[QuotaReported], width: int) -> str:
     """Return what is left at each host, the scarcest first, in as many details as fit ``width``.
@@ -231,7 +223,13 @@ def quota_line(quotas: Sequence[QuotaReported], width: int) -> str:
     (graphql), if both are known.
     """
     hosts: dict[str, dict[str | None, QuotaReported]] = {}
-    for quota in sorted(quotas, key=_scarcity):
+    for quota in sorted(
+        quotas,
+        key=lambda quota: (
+            quota.remaining / quota.limit if quota.limit else 1.0,
+            quota.remaining,
+        ),
+    ):
         hosts.setdefault(quota.host, {})[quota.resource] = quota
     lines = [
         sanitize(
@@ -266,11 +264,7 @@ def _describe_quotas(
     return text
 
 
-def _scarcity(quota: QuotaReported) -> tuple[float, int]:
-    return (quota.remaining / quota.limit if quota.limit else 1.0, quota.remaining)
-
-
-def _lane_table(lanes: Sequence[_Lane], width: int, overflow: _Overflow) -> Table:
+def _lane_table(lanes: Sequence[_Lane], width: int, overflow: OverflowMethod) -> Table:
     names, bar_width = next(
         (names, bar_width) for min_width, names, bar_width in _LAYOUTS if width >= min_width
     )

@@ -21,7 +21,6 @@ _MIN_WIDTH = 16
 """Names fold at no less than this; a description with less room is omitted."""
 
 _MAX_DESCRIPTION_LINES = 2
-_MATCH_STYLE = "bold underline"
 _SEPARATORS = re.compile(r"[\W_]+")
 
 
@@ -111,10 +110,8 @@ def _shorten(text: Text, max_lines: int, width: int, screen: Screen) -> Text:
 
 def _describe(hit: SearchHit, words: Sequence[str]) -> Iterator[str]:
     """Yield the description, then a line for other text that alone contains one of the words."""
-    parts = (hit.title, hit.description)
-    if _bare_name(hit.title) == _bare_name(hit.slug):
-        parts = ("", hit.description)
-    description = ": ".join(part for part in parts if part)
+    title = "" if _bare_name(hit.title) == _bare_name(hit.slug) else hit.title
+    description = ": ".join(filter(None, (title, hit.description)))
     yield description
     shown = f"{hit.slug} {description}"
     for label, texts in (
@@ -136,5 +133,5 @@ def _bare_name(name: str) -> str:
 def _mark_matches(foreign: str, words: Sequence[str], screen: Screen) -> Text:
     text = screen.text(foreign)
     for start, end in match_spans(text.plain, words):
-        text.stylize(_MATCH_STYLE, start, end)
+        text.stylize("bold underline", start, end)
     return text

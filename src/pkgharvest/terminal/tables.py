@@ -152,15 +152,14 @@ def _print_blocks(table: TextTable, console: Console, screen: Screen) -> None:
 
 def _min_width(table: TextTable) -> int:
     """Return the width where numbers are whole, and words are whole up to `_MIN_FOLD`."""
-    widths = []
-    for number, name in enumerate(table.columns):
-        cells = [name, *(row[number] for row in table.rows)]
+    width = COLUMN_GAP * (len(table.columns) - 1)
+    for name, *cells in zip(table.columns, *table.rows, strict=True):
         if name in table.figures:
-            widths.append(max(map(len, cells)))
+            width += max(map(len, (name, *cells)))
         else:
-            longest = max((len(word) for cell in cells for word in cell.split()), default=0)
-            widths.append(min(longest, _MIN_FOLD))
-    return sum(widths) + COLUMN_GAP * (len(widths) - 1)
+            words = " ".join((name, *cells)).split()
+            width += min(max(map(len, words), default=0), _MIN_FOLD)
+    return width
 
 
 def _drop_columns(table: TextTable, width: int) -> TextTable:
