@@ -170,11 +170,13 @@ def compare_packages(
         score = _score(entry, style)
         return score is None, -(score or 0), entry.package.slug
 
-    def make_entry(package: Package) -> ComparisonEntry:
-        number = package.category_id
-        return ComparisonEntry(package, None if number is None else categories.get(number))
-
-    return sorted(map(make_entry, packages), key=sort_key)
+    entries = (
+        ComparisonEntry(
+            package, None if package.category_id is None else categories.get(package.category_id)
+        )
+        for package in packages
+    )
+    return sorted(entries, key=sort_key)
 
 
 def best_ids(
@@ -231,10 +233,12 @@ def transposed_columns(entries: Sequence[ComparisonEntry]) -> tuple[Column[Compa
 
 
 def visible_rows(entries: Sequence[ComparisonEntry], style: OutputStyle) -> Iterator[ComparisonRow]:
-    """Yield the rows to show to people."""
-    for row in COMPARISON_ROWS:
-        if not row.optional or any(row.text(entry, style) for entry in entries):
-            yield row
+    """Return the rows to show to people."""
+    return (
+        row
+        for row in COMPARISON_ROWS
+        if not row.optional or any(row.text(entry, style) for entry in entries)
+    )
 
 
 def markdown_comparison(entries: Sequence[ComparisonEntry], style: OutputStyle) -> Iterator[str]:
@@ -242,12 +246,10 @@ def markdown_comparison(entries: Sequence[ComparisonEntry], style: OutputStyle) 
 
     def cell(entry: ComparisonEntry, row: ComparisonRow, best: frozenset[int]) -> str:
         text = markdown_cell(sanitize(row.text(entry, style)))
-        if entry.package.id in best:
-            text = f"**{text}**"
-        detail = row.detail(entry)
-        if row.name == "commits":
-            detail = sparkline(entry.package.commits_over_52)
-        return f"{text} {markdown_cell(sanitize(detail))}" if detail else text
+        marked = f"**{text}**" if entry.package.id in best else text
+        is_weekly = row.name == "commits"
+        detail = sparkline(entry.package.commits_over_52) if is_weekly else row.detail(entry)
+        return f"{marked} {markdown_cell(sanitize(detail))}" if detail else marked
 
     slugs = (markdown_cell(sanitize(entry.package.slug)) for entry in entries)
     yield markdown_row(("", *slugs))

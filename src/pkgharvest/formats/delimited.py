@@ -47,15 +47,13 @@ def cell_rows(
 def csv_lines(
     records: Iterable[Record], columns: Sequence[Column[Record]], style: OutputStyle
 ) -> Iterator[str]:
-    """Yield the lines of a CSV file (RFC 4180 apart from the line ends)."""
+    """Return the lines of a CSV file (RFC 4180 apart from the line ends)."""
     writer = csv.writer(_LineReturner(), lineterminator="\n")
-    for row in cell_rows(records, columns, style):
-        yield writer.writerow(row)
+    return map(writer.writerow, cell_rows(records, columns, style))
 
 
 def tsv_lines(
     records: Iterable[Record], columns: Sequence[Column[Record]], style: OutputStyle
 ) -> Iterator[str]:
-    """Yield the lines of a TSV file. Nothing is quoted: no cell contains a tab or a line break."""
-    for row in cell_rows(records, columns, style):
-        yield "\t".join(row) + "\n"
+    """Return the lines of a TSV file. Nothing is quoted: no cell contains a tab or a line break."""
+    return ("\t".join(row) + "\n" for row in cell_rows(records, columns, style))

@@ -49,9 +49,8 @@ def array_pieces(
 def jsonl_lines(
     records: Iterable[Record], columns: Sequence[Column[Record]], style: OutputStyle
 ) -> Iterator[str]:
-    """Yield one object per line (JSON lines)."""
-    for record in records:
-        yield f"{compact_json(record_values(record, columns, style))}\n"
+    """Return one object per line (JSON lines)."""
+    return (f"{compact_json(record_values(record, columns, style))}\n" for record in records)
 
 
 def _indented_object(

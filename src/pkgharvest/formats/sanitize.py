@@ -25,8 +25,10 @@ HIDDEN_CHARACTERS = f"[{_HIDDEN}]"
 """Every control, format and surrogate character except C0, which JSON always escapes."""
 
 _DANGEROUS = f"\r\n|[\x00-\x1f{_HIDDEN}]"
-_SPACES = frozenset("\t\n\v\f\r\x85\u2028\u2029")
-_JOINERS = frozenset("\u200c\u200d")
+_REPLACEMENTS = {
+    **dict.fromkeys("\t\n\v\f\r\x85\u2028\u2029", " "),
+    **dict.fromkeys("\u200c\u200d", ""),
+}
 
 
 def sanitize(text: str) -> str:
@@ -44,10 +46,8 @@ def sanitize(text: str) -> str:
 
 def _show(match: re.Match[str]) -> str:
     character = match[0][-1]
-    if character in _SPACES:
-        return " "
-    if character in _JOINERS:
-        return ""
+    if character in _REPLACEMENTS:
+        return _REPLACEMENTS[character]
     if character > "\x7f":
         return character.encode("ascii", "backslashreplace").decode("ascii")
     return f"\\x{ord(character):02x}"

@@ -6,7 +6,7 @@ Nothing here uses the network; ``sources/git.py`` clones and fetches.
 import contextlib
 import datetime as dt
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,11 +185,11 @@ def _instant(field: bytes) -> dt.datetime:
 
 @dataclass(slots=True)
 class _Author:
-    name: str
+    name: str = ""
     """The latest name that was used with the address."""
-    named_at: int
-    commits: int
-    latest_at: int
+    named_at: int = _BEFORE_ALL_DATES
+    commits: int = 0
+    latest_at: int = _BEFORE_ALL_DATES
 
 
 class Authors:
@@ -199,7 +199,7 @@ class Authors:
     """
 
     def __init__(self) -> None:
-        self._by_address: dict[str, _Author] = {}
+        self._by_address: defaultdict[str, _Author] = defaultdict(_Author)
 
     def add(self, name: str, address: str, at: int | None) -> None:
         """Count a commit. ``at`` is its author date as a Unix time, or None if unreadable."""
@@ -207,10 +207,7 @@ class Authors:
         authored_at = _BEFORE_ALL_DATES if at is None else at
         # An author without an address is identified by name. No address contains a line feed.
         key = address.strip().lower() or f"\n{name.strip()}"
-        author = self._by_address.get(key)
-        if author is None:
-            self._by_address[key] = _Author(shown, authored_at, 1, authored_at)
-            return
+        author = self._by_address[key]
         author.commits += 1
         author.latest_at = max(author.latest_at, authored_at)
         if shown and (not author.name or authored_at > author.named_at):

@@ -47,16 +47,17 @@ class HostLimits(NamedTuple):
 
 def host_limits(settings: Mapping[str, Mapping[str, Setting]]) -> dict[str, HostLimits]:
     """Return the limits of the hosts that have any, from what files say by host and key."""
-    limits: dict[str, HostLimits] = {}
-    for host, values in settings.items():
-        numbers = {
-            key: number_type(values[key].value)
-            for key, (number_type, _, _) in _LIMITS.items()
-            if key in values
-        }
-        if numbers:
-            limits[host] = HostLimits(**numbers)
-    return limits
+    return {
+        host: HostLimits(
+            **{
+                key: number_type(values[key].value)
+                for key, (number_type, _, _) in _LIMITS.items()
+                if key in values
+            }
+        )
+        for host, values in settings.items()
+        if values.keys() & _LIMITS.keys()
+    }
 
 
 def read_host_tables(tables: object, path: str) -> dict[str, dict[str, str]]:

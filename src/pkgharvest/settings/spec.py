@@ -57,8 +57,11 @@ _SETTINGS_BEFORE_FORGES = 3
 
 def all_settings() -> tuple[SettingSpec, ...]:
     """Return all settings, those of forges included, in the order in which they are shown."""
-    first, last = SETTINGS[:_SETTINGS_BEFORE_FORGES], SETTINGS[_SETTINGS_BEFORE_FORGES:]
-    return (*first, *_forge_settings(), *last)
+    return (
+        *SETTINGS[:_SETTINGS_BEFORE_FORGES],
+        *_forge_settings(),
+        *SETTINGS[_SETTINGS_BEFORE_FORGES:],
+    )
 
 
 def api_url_setting(forge: "Forge") -> SettingSpec:

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import TextIO
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from pkgharvest.api_v4.encode import Field, Json, OutputStyle
@@ -48,14 +48,13 @@ _SPARKLINE_WIDTH_BY_SCREEN = ((100, 52), (60, 26), (0, 13))
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
-_MONTH = 30.44 * _DAY
 _YEAR = 365.25 * _DAY
 
 _STEPS: tuple[tuple[float, float, str], ...] = (
     (_HOUR, _MINUTE, "min"),
     (2 * _DAY, _HOUR, "h"),
     (60 * _DAY, _DAY, "d"),
-    (2 * _YEAR, _MONTH, "mo"),
+    (2 * _YEAR, 30.44 * _DAY, "mo"),
 )
 """Below how many seconds to use which unit, and its name."""
 
@@ -95,10 +94,11 @@ def plain_table(*names: str, figures: Container[str] = (), show_header: bool = T
 
 def label_table(label_width: int = 0) -> Table:
     """Return an empty table with two columns: dim labels, and values that fold."""
-    table = plain_table(show_header=False)
-    table.add_column(style="dim", min_width=label_width, overflow="fold")
-    table.add_column(overflow="fold")
-    return table
+    return Table.grid(
+        Column(style="dim", min_width=label_width, overflow="fold"),
+        Column(overflow="fold"),
+        padding=(0, COLUMN_GAP, 0, 0),
+    )
 
 
 def relative_time(moment: dt.datetime, now: dt.datetime) -> str:

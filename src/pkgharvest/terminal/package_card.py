@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.panel import Panel
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from pkgharvest.api_v4.encode import RECORD_FIELDS, Field, OutputStyle
@@ -22,7 +22,6 @@ from pkgharvest.terminal.console import (
     STATUS_COLORS,
     Screen,
     label_table,
-    plain_table,
     relative_time,
 )
 
@@ -296,9 +295,11 @@ def _score(package: Package, style: OutputStyle) -> RenderableType:
         steps.append((_stars(correction), "the lowest score is -500"))
     elif correction:
         steps.append((_stars(correction), "rounded toward zero"))
-    table = plain_table(show_header=False)
-    table.add_column(style="dim", justify="right", overflow="fold")
-    table.add_column(style="dim", overflow="fold")
+    table = Table.grid(
+        Column(style="dim", justify="right", overflow="fold"),
+        Column(style="dim", overflow="fold"),
+        padding=(0, COLUMN_GAP, 0, 0),
+    )
     for amount, reason in steps:
         table.add_row(Text(amount), Text(reason))
     when = (

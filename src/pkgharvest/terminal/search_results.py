@@ -45,11 +45,11 @@ def print_search_hits(
     for hit, cells, lines in zip(hits, rows, descriptions, strict=True):
         if hit.item_type != "package" and "type" not in widths:
             lines[0] = f"{hit.item_type}: {lines[0]}"
-        texts = [_mark_matches(cells["name"], words, screen)]
-        texts += [
-            Text(cells[name], "cyan" if cells[name] == "grid" else "")
+        texts = [
+            _mark_matches(cells[name], words, screen)
+            if name == "name"
+            else Text(cells[name], "cyan" if cells[name] == "grid" else "")
             for name in widths
-            if name != "name"
         ]
         if room:
             marked = [

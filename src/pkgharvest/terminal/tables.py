@@ -164,8 +164,6 @@ def _min_width(table: TextTable) -> int:
 
 def _drop_columns(table: TextTable, width: int) -> TextTable:
     """Return ``table`` without as many dispensable columns as it takes to fit ``width``."""
-    if not table.dispensable:
-        return table
     cells = [table.columns, *table.rows]
     widths = {
         name: max(len(row[number]) for row in cells) + COLUMN_GAP

@@ -101,10 +101,11 @@ class Forge:
         """
         if self.page_owners and segments and re.fullmatch(self.page_owners, segments[0].lower()):
             raise LocatorRefused(f"a page of {self.name}, not a repository")
-        if self.page_marker is None:
-            path = list(segments[:2])
-        else:
-            path = list(itertools.takewhile(lambda part: part != self.page_marker, segments))
+        path = list(
+            segments[:2]
+            if self.page_marker is None
+            else itertools.takewhile(lambda part: part != self.page_marker, segments)
+        )
         if len(path) < 2:  # noqa: PLR2004
             raise LocatorRefused("an owner without a name" if path else "no owner and no name")
         if exact and len(path) < len(segments):
