@@ -59,7 +59,11 @@ def commands_page() -> str:
 
 def command_helps() -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield every command, as its words, with its help, parents first."""
-    yield from _helps(cli, click.Context(cli, info_name="pkgharvest", max_content_width=98))
+    yield from _helps(cli, click.Context(cli, info_name="pkgharvest", **_SETTINGS))
+
+
+_SETTINGS = {**cli.context_settings, "max_content_width": 98}
+"""Those of the command line, because click keeps the first help option that it makes."""
 
 
 def _helps(command: click.Command, context: click.Context) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -68,7 +72,7 @@ def _helps(command: click.Command, context: click.Context) -> Iterator[tuple[tup
         for name in command.list_commands(context):
             part = command.get_command(context, name)
             assert part is not None
-            inner = click.Context(part, info_name=name, parent=context, max_content_width=98)
+            inner = click.Context(part, info_name=name, parent=context, **_SETTINGS)
             yield from _helps(part, inner)
 
 

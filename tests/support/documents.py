@@ -24,7 +24,7 @@ def expect_command_exists(text: str) -> None:
         return
     command = cli.get_command(context, name)
     assert command is not None, text
-    meant = command.make_context(name, [*others], resilient_parsing=True).command
+    meant = command.make_context(name, [*others], parent=context, resilient_parsing=True).command
     params = [*meant.params, *command.params, *cli.params]
     if isinstance(command, click.Group) and others:
         part = command.get_command(context, others[0])
