@@ -24,7 +24,7 @@ from pkgharvest.formats.fields import FULL_FIELDS
 from pkgharvest.model import events
 from pkgharvest.model import package as records
 from pkgharvest.model.clock import Clock, SystemClock
-from pkgharvest.model.errors import UnknownPackage
+from pkgharvest.model.errors import InvalidValue, UnknownPackage
 from pkgharvest.model.instants import parse_duration, parse_instant, parse_zone
 from pkgharvest.model.search_text import SearchHit
 from pkgharvest.settings.load import load
@@ -134,6 +134,8 @@ class Catalog:
 
     def __getitem__(self, name: str) -> Package:
         """Return the package called ``name``; KeyError if there is none."""
+        if not isinstance(name, str):
+            raise KeyError(name)
         try:
             (package,) = queries.show_packages(self.path, [name], queries.ALL_PARTS)
         except UnknownPackage as error:
@@ -170,8 +172,8 @@ class Catalog:
         """Yield packages lazily, a few hundred in memory at a time; the filters are ``list``'s.
 
         Names ascend, numbers and dates descend, unknown values come last, ties go by slug. All of
-        them are of one moment, whatever is written meanwhile. Raises UnknownCategory and
-        UnknownGrid when the first one is asked for.
+        them are of one moment, whatever is written meanwhile. Raises UnknownCategory, UnknownGrid
+        and InvalidValue when the first one is asked for.
         """
         wanted = PackageFilter(
             category=category,
@@ -196,12 +198,13 @@ class Catalog:
     ) -> list[history.Snapshot]:
         """Return what a package was: a snapshot for each run that found a change, oldest first.
 
-        ``since`` is how long ago (``"90d"``) or an instant. Raises UnknownPackage.
+        ``since`` is how long ago (``"90d"``) or an instant. Raises UnknownPackage and InvalidValue.
         """
         start = since
-        if isinstance(since, str | dt.timedelta):
-            start = self._clock.now() - _timedelta(since)
-        assert start is None or isinstance(start, dt.datetime)
+        if not isinstance(start, dt.datetime):
+            start = None if start is None else self._clock.now() - _timedelta(start)
+        elif start.tzinfo is None:
+            raise InvalidValue(f"{start} has no time zone", field="since")
         return history.read_history(self.path, name, since=start).snapshots
 
     # ── writing ──

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -147,6 +148,44 @@ def test_a_record_is_key_for_key_what_show_prints(tmp_path: Path, full: bool) ->
     json.dumps(record)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"jobs": jobs} for jobs in (0, -1, 65)),
+        *({"limit": limit} for limit in (0, -1)),
+        *({"sources": sources} for sources in ((), "repo", ["elsewhere"])),
+        {"request_budget": -1},
+        {"history": "elsewhere"},
+        {"stale": "soon"},
+    ],
+    ids=str,
+)
+def test_fetch_refuses_a_value_out_of_range(
+    catalog: pkgharvest.Catalog, options: dict[str, Any]
+) -> None:
+    with pytest.raises(pkgharvest.InvalidValue) as caught:
+        catalog.fetch(**options)
+    assert "--" not in caught.value.message
+
+
+@pytest.mark.parametrize("options", [{"sort": "size"}, {"status": "lost"}, {"limit": -1}], ids=str)
+def test_packages_refuses_a_value_out_of_range(
+    catalog: pkgharvest.Catalog, options: dict[str, Any]
+) -> None:
+    with pytest.raises(pkgharvest.InvalidValue):
+        list(catalog.packages(**options))
+
+
+def test_history_refuses_an_instant_without_a_zone(catalog: pkgharvest.Catalog) -> None:
+    with pytest.raises(pkgharvest.InvalidValue, match="has no time zone"):
+        catalog.history("cat", since=dt.datetime(2026, 2, 15))  # noqa: DTZ001
+
+
+def test_only_text_names_a_package(catalog: pkgharvest.Catalog) -> None:
+    with pytest.raises(KeyError):
+        catalog[1]  # type: ignore[index]
+
+
 def test_a_record_in_an_unknown_zone_is_refused(catalog: pkgharvest.Catalog) -> None:
     with pytest.raises(pkgharvest.InvalidValue):
         catalog["cat"].to_dict(tz="Mars/Olympus")
@@ -245,6 +284,15 @@ def test_fetch_inside_a_running_loop(fresh: pkgharvest.Catalog) -> None:
         return await fresh.afetch("django-ltree", replay=str(ARCHIVE))
 
     assert asyncio.run(act()).updated == 1
+
+
+@pytest.mark.filterwarnings("error")
+def test_fetch_inside_a_running_loop_says_what_to_use(fresh: pkgharvest.Catalog) -> None:
+    async def act() -> None:
+        fresh.fetch(replay=ARCHIVE)
+
+    with pytest.raises(RuntimeError, match="await afetch"):
+        asyncio.run(act())
 
 
 def test_fetch_takes_the_options_of_the_command(fresh: pkgharvest.Catalog) -> None:

@@ -10,7 +10,7 @@ import pytest
 from pkgharvest.catalog import database, lookup, packages
 from pkgharvest.catalog.columns import DOWNLOAD_COLUMNS, PACKAGE_COLUMNS, Column
 from pkgharvest.catalog.migrations import MIGRATIONS, SCHEMA_VERSION, add_column_migrations
-from pkgharvest.model.errors import CatalogError
+from pkgharvest.model.errors import CatalogError, FetchLocked
 from tests.support.catalogs import downloads_result, make_catalog, make_first_catalog, open_catalog
 
 
@@ -108,6 +108,25 @@ def test_a_reader_of_an_older_schema_cannot_write(
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
             conn.execute("UPDATE packages SET repo_watchers = 8")
     assert path.read_bytes() == before
+
+
+def test_a_fetch_of_an_older_program_keeps_its_schema(tmp_path: Path) -> None:
+    """Its next statement would not find the renamed columns. Readers read a migrated copy."""
+    path = make_first_catalog(tmp_path / "cat.db")
+    with database.fetch_lock(path):
+        with database.open_reader(path) as conn:
+            assert lookup.find_package(conn, "cat") == 1
+        with pytest.raises(FetchLocked), database.open_writer(path):
+            pass
+        assert stored_version(path) == 1
+    with database.open_reader(path) as conn:
+        assert lookup.find_package(conn, "cat") == 1
+    assert stored_version(path) == SCHEMA_VERSION
+
+
+def stored_version(path: Path) -> int:
+    with contextlib.closing(sqlite3.connect(path)) as conn:
+        return int(conn.execute("PRAGMA user_version").fetchone()[0])
 
 
 @pytest.mark.parametrize("code", [sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CORRUPT, None])

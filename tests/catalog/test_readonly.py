@@ -12,7 +12,7 @@ from tests.support.catalogs import make_catalog, make_first_catalog, open_catalo
 
 READER = """
 import os, pathlib, sys
-import sqlite_utils
+import filelock, sqlite_utils
 import pkgharvest.catalog.package_update
 from pkgharvest.catalog import database, lookup, packages
 from pkgharvest.model.errors import CatalogError

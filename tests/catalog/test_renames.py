@@ -140,6 +140,14 @@ def test_removing_a_package_removes_its_previous_names(cat: OpenCatalog) -> None
 SELF_HOSTED = "https://git.example/Octo/Cat"
 
 
+def test_two_servers_of_one_host_name_may_use_the_same_id(catalog: OpenCatalog) -> None:
+    for number, port in enumerate((8443, 9443), start=1):
+        url = f"https://git.example:{port}/octo/cat"
+        catalog.add(url, slug=f"cat-{port}")
+        saved = catalog.save(repository_result(repository=repository_facts(url)), package_id=number)
+        assert saved.failure is None
+
+
 def test_a_repository_that_another_package_follows_by_the_hosts_id_is_not_taken_over(
     catalog: OpenCatalog,
 ) -> None:

@@ -22,7 +22,8 @@ from pkgharvest.catalog.packages import (
     PackageFilter,
     SortKey,
 )
-from pkgharvest.model.package import Package
+from pkgharvest.model.errors import InvalidValue
+from pkgharvest.model.package import STATUSES, Package
 
 if TYPE_CHECKING:
     from pkgharvest.api_v4.encode import OutputStyle
@@ -105,8 +106,15 @@ def select_ids(
 ) -> list[int]:
     """Return the ids of the packages that match ``wanted``, sorted.
 
-    Raises UnknownCategory and UnknownGrid.
+    Raises UnknownCategory, UnknownGrid, and InvalidValue for an order, a status or a limit that
+    does not exist.
     """
+    if sort not in SORT_KEYS:
+        raise InvalidValue(f"no order {sort!r}", hint=f"one of {', '.join(SORT_KEYS)}")
+    if wanted.status not in {None, *STATUSES}:
+        raise InvalidValue(f"no status {wanted.status!r}", hint=f"one of {', '.join(STATUSES)}")
+    if limit is not None and limit < 0:
+        raise InvalidValue(f"the limit {limit} is negative")
     if wanted.category is not None:
         lookup.collection_id(connection, "categories", wanted.category)
     if wanted.grid is not None:

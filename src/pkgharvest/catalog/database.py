@@ -69,9 +69,10 @@ _MESSAGES: dict[int, tuple[str, str | None, Advice | None]] = {
 def open_reader(path: Path) -> Iterator[sqlite3.Connection]:
     """Open the catalog at ``path`` for reading; an older schema is migrated first.
 
-    A read-only file can be read too, and so can one in a read-only directory or on a full disk.
-    If its schema is older, a copy in memory is migrated. Raises CatalogError if the file is
-    missing, damaged, another program's, or written by a newer version.
+    A read-only file can be read too, and so can one in a read-only directory or on a full disk,
+    and one that an older program is fetching into. If its schema is older, a copy in memory is
+    migrated. Raises CatalogError if the file is missing, damaged, another program's, or written by
+    a newer version.
     """
     require_sqlite_version()
     if not _exists(path):
@@ -96,7 +97,7 @@ def open_writer(
 
     ``create``: make a missing file; its directory must exist. ``busy_seconds``: the longest wait
     for another writer. Raises CatalogError as ``open_reader`` does, and if the file cannot be
-    written.
+    written; FetchLocked if the schema is older and a fetch of that older program is at work.
     """
     require_sqlite_version()
     if not _exists(path):
@@ -115,7 +116,7 @@ def open_writer(
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA foreign_keys = ON")
             if version != SCHEMA_VERSION:
-                _migrate(connection, path)
+                _migrate(connection, path, fetch_lock(path) if version else None)
             _enable_wal(connection, busy_seconds)
             yield connection
         finally:
@@ -374,9 +375,14 @@ def _schema_version(
     return int(version)
 
 
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+def _migrate(
+    connection: sqlite3.Connection,
+    path: Path,
+    lock: contextlib.AbstractContextManager[None] | None = None,
+) -> None:
+    """Run the pending migrations under ``lock``, as a fetch cannot go on with renamed columns."""
     db = as_sqlite_utils(connection)
-    with transaction(connection):
+    with transaction(connection), lock or contextlib.nullcontext():
         # Another process may have migrated it before this one got the lock.
         version = _schema_version(connection, path, allow_empty=True)
         for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
@@ -394,11 +400,13 @@ def _open_migrated(path: Path) -> sqlite3.Connection:
     try:
         with open_writer(path):
             pass  # opening it migrates it
-    except CatalogError as error:
-        if not _has_code(error.__cause__, _READ_ONLY_CODES | _DISK_FULL_CODES):
-            raise
-    else:
         return _open_read_only(path)
+    except FetchLocked:
+        pass
+    except CatalogError as error:
+        is_unwritable = _has_code(error.__cause__, _READ_ONLY_CODES | _DISK_FULL_CODES)
+        if not is_unwritable and not isinstance(error.__cause__, OSError):
+            raise
     copy = sqlite3.connect(":memory:", isolation_level=None)
     try:
         with contextlib.closing(_open_read_only(path)) as connection:

@@ -281,9 +281,15 @@ class _Saver:
             return f"the repository is now {locator.url}, which is the package {slug}"
         if facts.repo_id == self._row["repo_id"]:
             return None
-        query = "SELECT slug FROM packages WHERE repo_id = ? AND repo_host = ? AND id <> ?"
-        slug = find_value(update.connection, query, facts.repo_id, locator.host, update.id)
-        return slug and f"the repository is already followed as {slug}"
+        rows = update.connection.execute(
+            "SELECT slug, repo_url FROM packages WHERE repo_id = ? AND repo_host = ? AND id <> ?",
+            (facts.repo_id, locator.host, update.id),
+        )
+        for slug, url in rows:
+            other = stored_locator(url)  # ids of the same host at another port are other ids
+            if other is not None and other.host_with_port == locator.host_with_port:
+                return f"the repository is already followed as {slug}"
+        return None
 
     def _set_facts(self, facts: RepositoryFacts) -> None:
         locator, content = facts.locator, self._update.content

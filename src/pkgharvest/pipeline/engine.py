@@ -367,8 +367,15 @@ def run_loop(work: Coroutine[object, object, Result]) -> Result:
     """Run ``work`` to its end, as ``asyncio.run`` does, without waiting for busy threads.
 
     Host names are looked up in threads. Without a network a resolver may take half a minute, which
-    is too long for a user who has pressed Ctrl-C.
+    is too long for a user who has pressed Ctrl-C. Raises RuntimeError inside a running event loop.
     """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        pass
+    else:
+        work.close()
+        raise RuntimeError("an event loop is running: await afetch(...) instead")
     with asyncio.Runner() as runner:
         runner.get_loop().set_default_executor(_AbandonedThreads())
         return runner.run(work)

@@ -5,7 +5,7 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pkgharvest.model.clock import Clock
 from pkgharvest.model.errors import InvalidValue
@@ -16,6 +16,8 @@ from pkgharvest.settings.load import Settings
 History = Literal["auto", "api", "git"]
 """Where to read the commits of a host with an API: from it (``auto``, ``api``) or from a clone."""
 
+MAX_JOBS = 64
+
 _DOWNLOADS_MIN_AGE = dt.timedelta(hours=22)
 """New figures come once a day: a day, less what a nightly run may start earlier than the last."""
 
@@ -24,7 +26,7 @@ _DOWNLOADS_MIN_AGE = dt.timedelta(hours=22)
 class FetchOptions:
     """What a fetch is asked to do.
 
-    Raises InvalidValue for options that contradict each other.
+    Raises InvalidValue for a value out of its range, and for options that contradict each other.
     """
 
     names: tuple[str, ...] = ()
@@ -37,7 +39,7 @@ class FetchOptions:
     time_budget: dt.timedelta | None = None
     request_budget: int | None = None
     jobs: int = 8
-    """Requests at once to each host."""
+    """Requests at once to each host, from 1 to `MAX_JOBS`."""
     as_of: dt.datetime | None = None
     """Read the history as it was at this instant, from git, and nothing else."""
     history: History = "auto"
@@ -51,7 +53,17 @@ class FetchOptions:
     """Take the answers from this HAR file; no network is used."""
 
     def __post_init__(self) -> None:
-        """Refuse options that contradict each other."""
+        """Refuse values out of range, and options that contradict each other."""
+        ranges = {"jobs": (1, MAX_JOBS), "limit": (1, None), "request_budget": (0, None)}
+        for name, (lowest, highest) in ranges.items():
+            value = getattr(self, name)
+            if value is not None and not lowest <= value <= (highest or value):
+                most = f" to {highest}" if highest else ""
+                raise InvalidValue(f"{value} is not a number from {lowest}{most}", field=name)
+        if not self.sources or not set(self.sources) <= set(SOURCES):
+            raise InvalidValue(f"give one or more of {', '.join(SOURCES)}", field="sources")
+        if self.history not in get_args(History):
+            raise InvalidValue(f"{self.history!r} is not auto, api or git", field="history")
         if self.as_of is not None and self.history == "api":
             raise InvalidValue(
                 "the past is read from git only", field="as_of", other_field="history"
