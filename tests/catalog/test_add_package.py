@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 
-from pkgharvest.catalog import edits, lookup
+from pkgharvest.catalog import edits, lookup, maintenance
 from pkgharvest.model.errors import InvalidValue, UnknownCategory, UnknownGrid, UnknownPackage
 from pkgharvest.model.locators import parse_locator
 from tests.support.catalogs import NOW, OpenCatalog, project_result, repository_result
@@ -87,7 +87,7 @@ def test_adding_to_an_unknown_category_or_grid_is_refused(catalog: OpenCatalog) 
         add(catalog, "octo/cat", category="x")
     with pytest.raises(UnknownGrid, match="no grid 'y'"):
         add(catalog, "octo/cat", grids=("cats", "y"))
-    assert edits.repository_urls(catalog.connection) == []
+    assert maintenance.repository_locators(catalog.connection) == []
 
 
 # ── find ──
@@ -163,7 +163,8 @@ def test_removing_a_package_removes_its_rows_everywhere(catalog: OpenCatalog) ->
     assert catalog.validator_keys("repo") == []
     assert catalog.package(2).pypi_name == "cat"
     assert edits.remove_package(catalog.connection, 1) is None
-    assert edits.repository_urls(catalog.connection) == ["https://github.com/octo/dog"]
+    [locator] = maintenance.repository_locators(catalog.connection)
+    assert locator.url == "https://github.com/octo/dog"
 
 
 def test_the_id_of_a_removed_package_is_not_used_again(catalog: OpenCatalog) -> None:

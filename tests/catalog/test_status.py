@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pkgharvest.catalog import database, runs
-from pkgharvest.catalog.runs import PastRun, RunFigures
+from pkgharvest.catalog.runs import PastRun
 from pkgharvest.catalog.status import CatalogStatus, catalog_status
 from pkgharvest.model.observations import SOURCES, Failure, SourceName
 from tests.support.catalogs import (
@@ -214,9 +214,14 @@ def test_past_runs_are_newest_first(cat: OpenCatalog, path: Path) -> None:
     assert [run.stopped for run in found] == [None, "quota"]
     assert {past_run.state for past_run in found} == {"finished"}
     assert found[0].finished == NOW + 2 * DAY + HOUR
-    assert found[0].figures == RunFigures(
-        selected=9, updated=5, unchanged=2, failed=1, deferred=1, requests=11
-    )
+    assert found[0].figures == {
+        "selected": 9,
+        "updated": 5,
+        "unchanged": 2,
+        "failed": 1,
+        "deferred": 1,
+        "requests": 11,
+    }
     assert found[0].saved is None
     assert not path.with_name("cat.db-lock").exists()  # the lock was not tried
 

@@ -5,13 +5,12 @@ import datetime as dt
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pkgharvest.catalog import database, history, lookup, selection
 from pkgharvest.catalog.database import fetch_lock
 from pkgharvest.git.clones import CloneCache
 from pkgharvest.git.process import GitProcess
-from pkgharvest.model.errors import ErrorKind
 from pkgharvest.model.events import RunFinished, RunStarted, SourceFinished
 from pkgharvest.model.instants import utc_day
 from pkgharvest.model.observations import (
@@ -66,8 +65,7 @@ class BackfillResult:
     outcome: Literal["read", "known", "failed"]
     since: dt.date | None = None
     """The first of the days asked for, if they are known now."""
-    error: ErrorKind | None = None
-    message: str = ""
+    failure: Failure | None = None
 
     def to_dict(self) -> dict[str, str | None]:
         """Return the object that ``history backfill --json`` prints."""
@@ -75,8 +73,8 @@ class BackfillResult:
             "slug": self.slug,
             "outcome": self.outcome,
             "since": None if self.since is None else self.since.isoformat(),
-            "error": self.error,
-            "message": self.message,
+            "error": None if self.failure is None else self.failure.kind,
+            "message": "" if self.failure is None else self.failure.message,
         }
 
 
@@ -151,12 +149,12 @@ class _Run:
 
     def _without_reading(self, package_id: int) -> BackfillResult | None:
         """Return the result of a package that need not, or cannot, be read."""
-        row = _row(self._connection, package_id)
+        row = database.find_row(self._connection, "packages", package_id)
+        assert row is not None
         if row["status"] == "moved":  # another repository may be there
-            message = "its repository has moved, and cannot be followed"
-            return _failed(row["slug"], "not_found", message)
+            return _not_found(row["slug"], "its repository has moved, and cannot be followed")
         if row["repo_key"] is None:
-            return _failed(row["slug"], "not_found", "it has no repository")
+            return _not_found(row["slug"], "it has no repository")
         known = history.known_span(row)
         if self._options.again or known is None or known.start > self._start:
             return None
@@ -166,7 +164,7 @@ class _Run:
         """Save what was read of a package; nothing if the run was stopped before."""
         match outcome.result:
             case Failure() as failure:
-                result = _failed(outcome.target.slug, failure.kind, failure.message)
+                result = BackfillResult(slug=outcome.target.slug, outcome="failed", failure=failure)
             case RepositoryResult(activity=activity) if activity is not None:
                 saved = await self._writer.save(lambda: self._save(outcome.target, activity))
                 if saved is None:
@@ -174,11 +172,10 @@ class _Run:
                 result = saved
             case _:
                 return
-        failed = None
-        if result.error is not None:
-            failed = Failure(kind=result.error, message=result.message)
         self._context.listener(
-            SourceFinished(outcome=outcome, changed=result.outcome == "read", failure=failed)
+            SourceFinished(
+                outcome=outcome, changed=result.outcome == "read", failure=result.failure
+            )
         )
         self._results[outcome.target.package_id] = result
 
@@ -189,33 +186,29 @@ class _Run:
         a rewritten history differs from its beginning on.
         """
         conn, package_id = self._connection, target.package_id
-        row = _row(conn, package_id)
+        row = database.find_row(conn, "packages", package_id)
         if row is None or target.locator is None or row["repo_key"] != target.locator.key:
-            message = "it was given another repository meanwhile"
-            return _failed(target.slug, "not_found", message)
+            return _not_found(target.slug, "it was given another repository meanwhile")
         known, start = history.known_span(row), self._start
         if self._options.again and known is not None:
             start = min(start, known.start)
         since = start if any(day < start for day in activity.days) else None
         history.replace_days(conn, package_id, dataclasses.replace(activity, since=since))
-        columns = history.span_columns(row, since, self._today)
-        database.update_row(conn, "packages", package_id, columns)
+        span = history.span_columns(row, since, self._today)
+        database.update_row(conn, "packages", package_id, span)
         return BackfillResult(slug=target.slug, outcome="read", since=self._start)
 
 
-def _failed(slug: str, error: ErrorKind, message: str) -> BackfillResult:
-    return BackfillResult(slug=slug, outcome="failed", error=error, message=message)
+def _not_found(slug: str, message: str) -> BackfillResult:
+    failure = Failure(kind="not_found", message=message)
+    return BackfillResult(slug=slug, outcome="failed", failure=failure)
 
 
 def _ids(conn: sqlite3.Connection, options: BackfillOptions) -> list[int]:
     if options.names:
-        return list(dict.fromkeys(lookup.find_package(conn, name) for name in options.names))
-    rows = conn.execute(
+        return lookup.find_packages(conn, options.names)
+    return database.find_values(
+        conn,
         "SELECT id FROM packages"
-        " WHERE repo_key IS NOT NULL AND status NOT IN ('moved', 'gone', 'blocked') ORDER BY slug"
+        " WHERE repo_key IS NOT NULL AND status NOT IN ('moved', 'gone', 'blocked') ORDER BY slug",
     )
-    return [int(row["id"]) for row in rows]
-
-
-def _row(conn: sqlite3.Connection, package_id: int) -> Any:
-    return conn.execute("SELECT * FROM packages WHERE id = ?", (package_id,)).fetchone()

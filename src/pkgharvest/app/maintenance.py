@@ -67,17 +67,9 @@ def vacuum_catalog(db_path: Path) -> VacuumResult:
         before = maintenance.file_size(db_path)
         maintenance.vacuum_catalog(connection)
     freed = max(0, before - maintenance.file_size(db_path))
-    return VacuumResult(file_bytes=freed, clones_bytes=_remove_unused_clones(db_path))
-
-
-def _remove_unused_clones(db_path: Path) -> int:
-    from pkgharvest.catalog import edits  # noqa: PLC0415 - needed by vacuum alone
-    from pkgharvest.catalog.columns import stored_locator  # noqa: PLC0415
-
     with database.open_reader(db_path) as connection:
-        urls = edits.repository_urls(connection)
-    locators = map(stored_locator, urls)
-    return clone_cache(db_path).keep_only([locator for locator in locators if locator is not None])
+        locators = maintenance.repository_locators(connection)
+    return VacuumResult(file_bytes=freed, clones_bytes=clone_cache(db_path).keep_only(locators))
 
 
 def clone_cache(db_path: Path) -> "CloneCache":

@@ -179,15 +179,12 @@ def parse_editable_fields(names: Iterable[str]) -> frozenset[EditableField]:
 
 def remove_packages(db_path: Path, package_ids: Iterable[int]) -> list[str]:
     """Remove packages and their clones; return the slugs of those that were still there."""
-    removed = []
     with (
         database.open_writer(db_path) as connection,
         database.transaction(connection),
     ):
-        for package_id in package_ids:
-            package = edits.remove_package(connection, package_id)
-            if package is not None:
-                removed.append(package)
+        found = [edits.remove_package(connection, package_id) for package_id in package_ids]
+    removed = list(filter(None, found))
     clones = clone_cache(db_path)
     for _, url in removed:
         locator = stored_locator(url)

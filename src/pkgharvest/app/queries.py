@@ -56,7 +56,7 @@ def find_packages(db_path: Path, names: Sequence[str]) -> dict[int, str]:
     UnknownPackage and CatalogError.
     """
     with database.open_reader(db_path) as connection:
-        ids = _find(connection, names)
+        ids = lookup.find_packages(connection, names)
         return {package.id: package.slug for package in packages.read_packages(connection, ids, ())}
 
 
@@ -68,7 +68,8 @@ def show_packages(
     ``parts`` are the parts to read beyond the columns of the package. Raises as ``find_packages``.
     """
     with database.open_reader(db_path) as connection:
-        return list(packages.read_packages(connection, _find(connection, names), parts))
+        ids = lookup.find_packages(connection, names)
+        return list(packages.read_packages(connection, ids, parts))
 
 
 def count_packages(db_path: Path) -> int:
@@ -130,10 +131,6 @@ def open_snapshot(db_path: Path) -> Iterator[sqlite3.Connection]:
         database.read_transaction(connection),
     ):
         yield connection
-
-
-def _find(connection: sqlite3.Connection, names: Sequence[str]) -> dict[int, None]:
-    return dict.fromkeys(lookup.find_package(connection, name) for name in names)
 
 
 def search(

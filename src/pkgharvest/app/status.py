@@ -75,7 +75,7 @@ def read_status(
 
 
 def _run_dict(run: PastRun, zone: dt.tzinfo | None) -> dict[str, object]:
-    counts = None if run.figures is None else _to_dict(run.figures, zone)
+    counts = None if run.figures is None else dict(run.figures)
     requests = None if counts is None else counts.pop("requests")
     return {
         "started": format_instant(run.started, zone),

@@ -24,7 +24,6 @@ from pkgharvest.catalog.database import (
     as_sqlite_utils,
     find_row,
     find_value,
-    find_values,
     update_row,
 )
 from pkgharvest.catalog.package_update import (
@@ -154,11 +153,6 @@ def remove_package(connection: sqlite3.Connection, package_id: int) -> tuple[str
     row = find_row(connection, "packages", package_id)
     connection.execute("DELETE FROM packages WHERE id = ?", (package_id,))
     return None if row is None else (str(row["slug"]), str(row["repo_url"]))
-
-
-def repository_urls(connection: sqlite3.Connection) -> list[str]:
-    """Return the URLs of all repositories."""
-    return find_values(connection, "SELECT repo_url FROM packages WHERE repo_url <> ''")
 
 
 def slug_is_taken(connection: sqlite3.Connection, table: Table, slug: str) -> bool:

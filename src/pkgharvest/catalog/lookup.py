@@ -3,7 +3,7 @@
 import contextlib
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from pkgharvest.catalog.database import CollectionTable, Table, find_value, find_values
@@ -37,6 +37,11 @@ def find_package(connection: sqlite3.Connection, name: str) -> int:
     from pkgharvest.model.locators import redact  # noqa: PLC0415 - as in _candidates
 
     raise UnknownPackage(redact(name), suggest_slugs(connection, "packages", name))
+
+
+def find_packages(connection: sqlite3.Connection, names: Iterable[str]) -> list[int]:
+    """Return the ids of the packages called ``names``, each once; raises UnknownPackage."""
+    return list(dict.fromkeys(find_package(connection, name) for name in names))
 
 
 def find_by_repository(connection: sqlite3.Connection, locator: "Locator") -> str | None:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pkgharvest.catalog.columns import PACKAGE_COLUMNS, Column
-from pkgharvest.catalog.database import find_value, open_reader
+from pkgharvest.catalog.columns import PACKAGE_COLUMNS, Column, stored_locator
+from pkgharvest.catalog.database import find_value, find_values, open_reader
 from pkgharvest.model.errors import CatalogError
+from pkgharvest.model.locators import Locator
 
 _TABLES = (
     "packages",
@@ -85,6 +86,12 @@ def _requirements(column: Column) -> Iterator[tuple[str, str]]:
     if column.choices:
         choices = ", ".join(f"'{choice}'" for choice in column.choices)
         yield f"unknown {name}", f"{name} IN ({choices})"
+
+
+def repository_locators(connection: sqlite3.Connection) -> list[Locator]:
+    """Return the repositories of all packages whose URLs can be understood."""
+    urls = find_values(connection, "SELECT repo_url FROM packages")
+    return list(filter(None, map(stored_locator, urls)))
 
 
 def file_size(path: Path) -> int:

@@ -16,7 +16,7 @@ end was killed, or is at work right now: only the fetch lock knows which.
 
 import datetime as dt
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -101,18 +101,6 @@ RunState = Literal["finished", "at_work", "killed", "unfinished"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunFigures:
-    """The numbers in the report of a finished run."""
-
-    selected: int
-    updated: int
-    unchanged: int
-    failed: int
-    deferred: int
-    requests: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PastRun:
     """One run; the newest may still be at work."""
 
@@ -122,8 +110,8 @@ class PastRun:
     state: RunState
     stopped: str | None
     """Why the run was stopped early."""
-    figures: RunFigures | None
-    """None without a report that can be read."""
+    figures: Mapping[str, int] | None
+    """The numbers of packages, and of ``requests``, in its report; None if it cannot be read."""
     saved: int | None
     """For a run without an end: the number of packages it has saved something of."""
 
@@ -226,18 +214,12 @@ def _run(connection: sqlite3.Connection, row: sqlite3.Row, unfinished: RunState)
     )
 
 
-def _figures(report: str) -> RunFigures | None:
+def _figures(report: str) -> dict[str, int] | None:
+    names = ("selected", "updated", "unchanged", "failed", "deferred")
     try:
         node = parse_json(report.encode(), "report")
-        packages = node["packages"]
-        return RunFigures(
-            selected=packages["selected"].integer(),
-            updated=packages["updated"].integer(),
-            unchanged=packages["unchanged"].integer(),
-            failed=packages["failed"].integer(),
-            deferred=packages["deferred"].integer(),
-            requests=node["requests"]["total"].integer(),
-        )
+        figures = {name: node["packages"][name].integer() for name in names}
+        return figures | {"requests": node["requests"]["total"].integer()}
     except Malformed:
         return None
 

@@ -327,15 +327,15 @@ def _backfill(
     if as_json:
         write_json([result.to_dict() for result in report.packages])
     for result in report.packages:
-        if result.outcome == "failed":
-            print_error(f"{result.slug}: {result.message}")
+        if result.failure is not None:
+            print_error(f"{result.slug}: {result.failure.message}")
         elif not as_json and not invocation.quiet:
             label = "counted" if result.outcome == "read" else "already known:"
             write([f"{label} {result.slug}  since {result.since}\n"])
     if report.interrupted:
         invocation.say("interrupted; what was counted is saved")
         return ExitCode.INTERRUPTED
-    errors = [result.error for result in report.packages if result.error is not None]
+    errors = [result.failure.kind for result in report.packages if result.failure is not None]
     if "unauthorized" in errors:
         return ExitCode.CREDENTIALS
     return ExitCode.SOME_FAILED if errors else ExitCode.OK

@@ -187,8 +187,8 @@ def _run_cells(run: PastRun, view: _View) -> tuple[str, ...]:
     counts = run.figures
     if counts is None:
         return started, took, "", "", "", "", "", end
-    numbers = (counts.selected, counts.updated, counts.failed, counts.deferred)
-    return started, took, *(f"{number:,}" for number in (*numbers, counts.requests)), end
+    names = ("selected", "updated", "failed", "deferred", "requests")
+    return started, took, *(f"{counts[name]:,}" for name in names), end
 
 
 def _ago(moment: dt.datetime | None, view: _View) -> str:

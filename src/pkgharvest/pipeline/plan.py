@@ -3,6 +3,7 @@
 import datetime as dt
 import sqlite3
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from pkgharvest.catalog import database, lookup, packages, runs, selection
 from pkgharvest.model.clock import Clock, FixedClock
@@ -41,13 +42,28 @@ class IdleReason:
     """Already read by the unfinished run that this one continues."""
 
 
+class PlannedFetch(NamedTuple):
+    """A package that a run would fetch, and the sources that it would read."""
+
+    slug: str
+    sources: tuple[SourceName, ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the object that ``fetch --dry-run --json`` prints.
+
+        >>> PlannedFetch("django", ("repo", "pypi")).to_dict()
+        {'slug': 'django', 'sources': ['repo', 'pypi']}
+        """
+        return {"slug": self.slug, "sources": list(self.sources)}
+
+
 def make_plan(conn: sqlite3.Connection, options: FetchOptions, now: dt.datetime) -> FetchPlan:
     """Return what a run with ``options`` reads at ``now``.
 
     Raises UnknownPackage.
     """
     continues = runs.unfinished_runs(conn, now) if options.is_whole else ()
-    wanted = _selection(options, _package_ids(conn, options), continues, now)
+    wanted = _selection(conn, options, continues, now)
     selected = tuple(selection.select_due(conn, wanted, now))
     if wanted.sources == ("downloads",):
         return FetchPlan(selected=selected, packages=selected, continues=continues)
@@ -67,14 +83,16 @@ def make_plan(conn: sqlite3.Connection, options: FetchOptions, now: dt.datetime)
     )
 
 
-def preview_plan(
-    options: FetchOptions, context: RunContext
-) -> list[tuple[str, tuple[SourceName, ...]]]:
-    """Return the slugs that a run would fetch now, each with its sources. Nothing is read."""
+def preview(options: FetchOptions, context: RunContext) -> list[PlannedFetch]:
+    """Return what a run with ``options`` would fetch now. Nothing is requested or written.
+
+    Raises UnknownPackage, CatalogError, ArchiveError and InvalidValue.
+    """
     options, clock, _ = resolve_options(options, context)
     with database.open_reader(context.settings.db_path) as conn:
         selected = make_plan(conn, options, clock.now()).selected
-        return [(target.slug, target.sources) for target in selection.fetch_targets(conn, selected)]
+        targets = selection.fetch_targets(conn, selected)
+        return [PlannedFetch(target.slug, target.sources) for target in targets]
 
 
 def explain_idle(options: FetchOptions, context: RunContext) -> IdleReason:
@@ -82,7 +100,7 @@ def explain_idle(options: FetchOptions, context: RunContext) -> IdleReason:
     options, clock, _ = resolve_options(options, context)
     with database.open_reader(context.settings.db_path) as conn:
         now = clock.now()
-        due = _selection(replace(options, limit=None), _package_ids(conn, options), (), now)
+        due = _selection(conn, replace(options, limit=None), (), now)
         with_failed = replace(due, retry_failed=True)
         ever = replace(with_failed, older_than={})
         due_count, with_failed_count, ever_count = (
@@ -122,22 +140,17 @@ def _without_downloads(sources: tuple[SourceName, ...]) -> tuple[SourceName, ...
     return tuple(source for source in sources if source != "downloads")
 
 
-def _package_ids(conn: sqlite3.Connection, options: FetchOptions) -> tuple[int, ...] | None:
-    if not options.names:
-        return None
-    return tuple(dict.fromkeys(lookup.find_package(conn, name) for name in options.names))
-
-
 def _selection(
+    conn: sqlite3.Connection,
     options: FetchOptions,
-    package_ids: tuple[int, ...] | None,
     continues: tuple[int, ...],
     now: dt.datetime,
 ) -> selection.SourceSelection:
+    package_ids = tuple(lookup.find_packages(conn, options.names))
     sources = options.sources if options.as_of is None else ("repo",)
     due_before = {source: options.due_before(source, now) for source in sources}
     return selection.SourceSelection(
-        package_ids=package_ids,
+        package_ids=package_ids or None,
         sources=sources,
         older_than={source: then for source, then in due_before.items() if then is not None},
         retry_failed=options.retry_failed,
