@@ -1,7 +1,6 @@
 """The demo: a catalog with the packages of the recording that comes with pkgharvest."""
 
 import datetime as dt
-from collections.abc import Iterable
 from pathlib import Path
 
 from pkgharvest.app.packages import add_packages
@@ -45,8 +44,8 @@ def create_demo_catalog(db: Path) -> dt.datetime:
     if db.exists():
         _require_demo_catalog(db)
         with fetch_lock(db):
-            for path in _files(db):
-                path.unlink(missing_ok=True)
+            for suffix in ("", "-wal", "-shm"):
+                db.with_name(db.name + suffix).unlink(missing_ok=True)
     started = HarArchive.read(archive_path()).started
     with database.open_writer(db, create=True) as connection:
         insert_row(connection, "properties", {"name": "made_by", "value": _MADE_BY})
@@ -65,7 +64,3 @@ def _require_demo_catalog(db: Path) -> None:
         raise refusal from error
     if mark is None or mark["value"] != _MADE_BY:
         raise refusal
-
-
-def _files(db: Path) -> Iterable[Path]:
-    return (db, db.with_name(db.name + "-wal"), db.with_name(db.name + "-shm"))

@@ -256,12 +256,8 @@ def decode_list(text: str) -> tuple[Any, ...]:
     return tuple(json.loads(text))
 
 
-def _decode_flag(value: int | None) -> bool | None:
-    return None if value is None else bool(value)
-
-
 DECODERS: Mapping[Kind, Callable[[Any], Any]] = {
-    "flag": _decode_flag,
+    "flag": lambda value: None if value is None else bool(value),
     "instant": decode_instant,
     "day": decode_day,
     "strings": decode_list,

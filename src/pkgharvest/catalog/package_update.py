@@ -228,7 +228,7 @@ _WITHOUT_BACKOFF: frozenset[ErrorKind] = frozenset({"unauthorized", "not_recorde
 """Failures that are not the package's: with another token, or live, it is due at once."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Backoff:
     """How long to leave a failing source alone; each failure in a row doubles the wait.
 

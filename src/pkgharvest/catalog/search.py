@@ -14,7 +14,7 @@ import datetime as dt
 import json
 import sqlite3
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from pkgharvest.catalog import packages
 from pkgharvest.catalog.columns import SEARCH_WEIGHTS, decode_instant
@@ -93,11 +93,11 @@ def _word_hits(
     return {number: base_weight + _STEP_WEIGHT * max(1, step or 0) for number, step in rows}
 
 
-def _read_hits(connection: sqlite3.Connection, weights: Mapping[int, int]) -> Iterator[SearchHit]:
+def _read_hits(connection: sqlite3.Connection, weights: Mapping[int, int]) -> list[SearchHit]:
     uploaded = _upload_times(connection, list(weights))
     categories = dict(connection.execute("SELECT id, title FROM categories").fetchall())
-    for package in packages.read_packages(connection, weights):
-        yield SearchHit(
+    return [
+        SearchHit(
             item_type="package",
             title=package.title,
             slug=package.slug,
@@ -114,6 +114,8 @@ def _read_hits(connection: sqlite3.Connection, weights: Mapping[int, int]) -> It
             last_committed=package.last_updated,
             last_released=uploaded.get((package.id, package.pypi_version or "")),
         )
+        for package in packages.read_packages(connection, weights)
+    ]
 
 
 def _upload_times(

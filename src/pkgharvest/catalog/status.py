@@ -7,7 +7,7 @@ report such a failure either.
 
 import datetime as dt
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pkgharvest.catalog.columns import decode_instant, encode_instant
@@ -90,7 +90,7 @@ def catalog_status(
         return CatalogStatus(
             totals=totals,
             sources=sources,
-            worst=tuple(_worst_sources(connection, values)),
+            worst=_worst_sources(connection, values),
         )
 
 
@@ -216,7 +216,7 @@ def _summarize(
 
 def _worst_sources(
     connection: sqlite3.Connection, values: Mapping[str, object]
-) -> Iterator[FailingSource]:
+) -> tuple[FailingSource, ...]:
     # CROSS JOIN makes SQLite begin with the index of failing sources, which are few.
     rows = connection.execute(
         f"""
@@ -230,8 +230,8 @@ def _worst_sources(
         """,  # noqa: S608 - fixed pieces
         values,
     )
-    for slug, source, error, message, failures, success, attempt, due in rows:
-        yield FailingSource(
+    return tuple(
+        FailingSource(
             slug=slug,
             source=source,
             error=error or "",
@@ -241,3 +241,5 @@ def _worst_sources(
             last_attempt=decode_instant(attempt),
             next_due=decode_instant(due),
         )
+        for slug, source, error, message, failures, success, attempt, due in rows
+    )

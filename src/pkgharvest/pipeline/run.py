@@ -188,12 +188,11 @@ class _Run:
             packages_at_once=at_once,
             background=background,
         )
-        first, most = self._context.settings.backoff
         writer = OutcomeWriter(
             self._writer,
             run_id=run_id,
             options=options,
-            backoff=Backoff(first=first, most=most),
+            backoff=Backoff(*self._context.settings.backoff),
             counters=counters,
             listener=self._context.listener,
             reads_with_git=self._services.reads_with_git,
@@ -244,9 +243,7 @@ class _Run:
     def _report(self, counters: RunCounters, client: Client) -> RunReport:
         counts = counters.by_outcome
         done = counts.total() - counts["deferred"]
-        stopped: Stopped | None = self._stop.reason
-        if stopped is None and counters.out_of_quota:
-            stopped = "quota"
+        stopped: Stopped | None = self._stop.reason or ("quota" if counters.out_of_quota else None)
         token_advice = self._services.token_advice(self._credentials)
         return RunReport(
             started=self._started,

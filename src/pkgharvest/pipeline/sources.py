@@ -13,9 +13,9 @@ from pathlib import Path
 from pkgharvest.git.clones import CloneCache
 from pkgharvest.git.process import GitProcess
 from pkgharvest.model.clock import Clock
-from pkgharvest.model.errors import LocatorError, NotFound, NotRecorded
+from pkgharvest.model.errors import LocatorError, NotFound
 from pkgharvest.model.locators import Locator
-from pkgharvest.model.observations import Activity, FetchTarget, RepositoryResult
+from pkgharvest.model.observations import FetchTarget, RepositoryResult
 from pkgharvest.model.origin import Origin
 from pkgharvest.pipeline.engine import SourceSet
 from pkgharvest.pipeline.options import FetchOptions
@@ -63,8 +63,7 @@ class Services:
 
     def recorded_urls(self) -> Mapping[str, str]:
         """Return the base addresses by name, as an archive remembers them."""
-        urls = {host.name: host.urls[0] for host in self.hosts.api_hosts}
-        urls["pypi"] = self.pypi
+        urls = {host.name: host.urls[0] for host in self.hosts.api_hosts} | {"pypi": self.pypi}
         return urls if self.pypistats is None else {**urls, "pypistats": self.pypistats}
 
     def forges_besides(self, asked: Container[str]) -> list[str]:
@@ -72,8 +71,8 @@ class Services:
 
         ``asked`` has network locations.
         """
-        urls = {host.name: host.urls[0] for host in self.hosts.api_hosts}
-        return [name for name, url in urls.items() if Origin.of(url).netloc not in asked]
+        hosts = self.hosts.api_hosts
+        return [host.name for host in hosts if Origin.of(host.urls[0]).netloc not in asked]
 
     def find_credentials(self, environ: Mapping[str, str]) -> Credentials:
         """Return the tokens for these services; a replay has none. Raises InvalidValue."""
@@ -131,8 +130,9 @@ def open_sources(
     # A recording and its replay must ask the same of a catalog that knows nothing.
     conditional = options.record is None and options.replay is None
     clones = CloneCache(clones_directory(cache))
-    git_source = GitSource(GitProcess(environ), clones, concurrency=options.jobs)
-    git = _LocalOnly(git_source) if services.is_replay else git_source
+    git = GitSource(
+        GitProcess(environ), clones, concurrency=options.jobs, local_only=services.is_replay
+    )
     past = None if options.as_of is None else _PastSource(git, options.as_of)
 
     @functools.cache
@@ -173,57 +173,31 @@ def _has_token(host: ForgeHost, credentials: Credentials) -> bool:
     return credentials.header(Origin.of(host.urls[0])) is not None
 
 
+@dataclass(frozen=True, slots=True)
 class _ConfiguredHostSource:
     """Applies the forge's rules to locators that were read without knowing the host's kind."""
 
-    def __init__(self, source: RepositorySource, host: ForgeHost) -> None:
-        self._source = source
-        self._host = host
+    source: RepositorySource
+    host: ForgeHost
 
     async def read(self, target: FetchTarget, today: dt.date) -> RepositoryResult:
         """Read the repository; NotFound if its path is none that the forge allows."""
         assert target.locator is not None
         path = target.locator.path.removeprefix("~/")
         try:
-            locator = self._host.locator(path, exact=False)
+            locator = self.host.locator(path, exact=False)
         except LocatorError as error:
             raise NotFound(f"{target.locator.url}: {error.message}") from error
-        return await self._source.read(dataclasses.replace(target, locator=locator), today)
+        return await self.source.read(dataclasses.replace(target, locator=locator), today)
 
 
+@dataclass(frozen=True, slots=True)
 class _PastSource:
     """Reads the activity that repositories had at an instant, from their histories."""
 
-    def __init__(self, git: HistorySource, instant: dt.datetime) -> None:
-        self._git = git
-        self._instant = instant
+    git: HistorySource
+    instant: dt.datetime
 
     async def read(self, target: FetchTarget, today: dt.date) -> RepositoryResult:
         """Read the activity at the instant, whatever ``today`` is."""
-        return RepositoryResult(activity=await self._git.history_at(target, self._instant))
-
-
-class _LocalOnly:
-    """Git in a replay: repositories on this machine are read, others would need the network."""
-
-    def __init__(self, git: GitSource) -> None:
-        self._git = git
-
-    async def read(self, target: FetchTarget, today: dt.date) -> RepositoryResult:
-        """Read a local repository; NotRecorded for any other."""
-        return await self.history(target, today)
-
-    async def history(self, target: FetchTarget, today: dt.date) -> RepositoryResult:
-        """Read a local repository; NotRecorded for any other."""
-        _require_local(target)
-        return await self._git.history(target, today)
-
-    async def history_at(self, target: FetchTarget, instant: dt.datetime) -> Activity:
-        """Read a local repository; NotRecorded for any other."""
-        _require_local(target)
-        return await self._git.history_at(target, instant)
-
-
-def _require_local(target: FetchTarget) -> None:
-    if target.locator is None or not target.locator.is_local:
-        raise NotRecorded("an archive holds no git repositories")
+        return RepositoryResult(activity=await self.git.history_at(target, self.instant))

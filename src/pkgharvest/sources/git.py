@@ -15,7 +15,7 @@ from pkgharvest.git.clones import CloneCache, remove_path
 from pkgharvest.git.errors import from_disk, from_host
 from pkgharvest.git.process import CloneTooLarge, GitCommand, GitError, GitProcess
 from pkgharvest.git.repository import GitRepository, History, Tip, branch_of
-from pkgharvest.model.errors import Malformed, NotFound, Unavailable
+from pkgharvest.model.errors import Malformed, NotFound, NotRecorded, Unavailable
 from pkgharvest.model.locators import Locator
 from pkgharvest.model.observations import Activity, FetchTarget, RepositoryResult
 
@@ -62,11 +62,13 @@ class GitSource:
         *,
         limits: GitLimits | None = None,
         concurrency: int = 8,
+        local_only: bool = False,
     ) -> None:
         self._slots = asyncio.Semaphore(concurrency)
         self._process = process
         self._clones = clones
         self._limits = limits or GitLimits()
+        self._local_only = local_only
 
     async def read(self, target: FetchTarget, today: dt.date) -> RepositoryResult:
         """Read a repository that has no API: its commits, authors and whether it is empty.
@@ -102,6 +104,8 @@ class GitSource:
         locator = target.locator
         if locator is None:
             raise NotFound(f"{target.slug} has no repository")
+        if self._local_only and not locator.is_local:
+            raise NotRecorded("an archive holds no git repositories")
         try:
             async with self._slots:
                 if locator.is_local:

@@ -8,7 +8,7 @@ the way as well, because a repository that redirects was renamed.
 """
 
 import random
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from urllib.parse import quote, urljoin
 
 from pkgharvest.model.clock import Clock
@@ -29,12 +29,12 @@ _RETRYABLE_POST_STATUSES = frozenset({500, 503})
 """GitHub answers 502 or 504 to a query that is too large, and charges for it: do not repeat it."""
 
 
+@dataclass(frozen=True, slots=True)
 class Redirects:
     """The transport that follows redirects: a few, never in a loop, never from https to http."""
 
-    def __init__(self, inner: Transport, *, max_redirects: int = 5) -> None:
-        self._inner = inner
-        self._max_redirects = max_redirects
+    inner: Transport
+    max_redirects: int = 5
 
     async def send(self, request: Request) -> Response:
         """Send ``request``, and follow redirects; the response lists the URLs on the way.
@@ -47,7 +47,7 @@ class Redirects:
         request = replace(request, url=strip_userinfo(request.url))
         visited: list[str] = []
         while True:
-            response = await self._inner.send(request)
+            response = await self.inner.send(request)
             if response.status not in statuses:
                 return replace(response, redirects=tuple(visited)) if visited else response
             target = _redirect_target(request.url, response.headers.get("location"))
@@ -55,8 +55,8 @@ class Redirects:
             host = Origin.of(visited[0])
             if target in visited:
                 raise Malformed(f"{host} redirects in a loop")
-            if len(visited) > self._max_redirects:
-                raise Malformed(f"{host} redirects more than {self._max_redirects} times")
+            if len(visited) > self.max_redirects:
+                raise Malformed(f"{host} redirects more than {self.max_redirects} times")
             request = replace(request, url=target)
 
 
@@ -76,6 +76,7 @@ def _redirect_target(url: str, location: str | None) -> str:
     return target
 
 
+@dataclass(frozen=True, slots=True)
 class Retry:
     """The transport that retries.
 
@@ -85,43 +86,31 @@ class Retry:
     ``budget_seconds`` after the first one; time spent in our own rate limiter does not count.
     """
 
-    def __init__(
-        self,
-        inner: Transport,
-        *,
-        clock: Clock,
-        listener: Listener,
-        randomness: random.Random,
-        attempts: int = 3,
-        base: float = 0.5,
-        cap: float = 30.0,
-        budget_seconds: float = 120.0,
-    ) -> None:
-        self._inner = inner
-        self._clock = clock
-        self._listener = listener
-        self._randomness = randomness
-        self._attempts = attempts
-        self._base = base
-        self._cap = cap
-        self._budget_seconds = budget_seconds
+    inner: Transport
+    clock: Clock
+    listener: Listener
+    randomness: random.Random
+    attempts: int = 3
+    base: float = 0.5
+    cap: float = 30.0
+    budget_seconds: float = 120.0
 
     async def send(self, request: Request) -> Response:
         """Send ``request``. Return the last response, or raise the last error."""
         retryable = _RETRYABLE_STATUSES if request.method != "POST" else _RETRYABLE_POST_STATUSES
-        deadline = self._active_seconds(request) + self._budget_seconds
+        deadline = self._active_seconds(request) + self.budget_seconds
         attempt = 1
         while True:
             outcome: Response | Unavailable | TimedOut
             try:
-                outcome = await self._inner.send(request)
+                outcome = await self.inner.send(request)
             except (Unavailable, TimedOut) as error:
                 outcome, reason, delay = error, str(error), None
             else:
                 if outcome.status not in retryable:
                     return outcome
                 reason = f"status {outcome.status}"
-                delay = retry_after(outcome.headers, self._clock.now())
+                delay = retry_after(outcome.headers, self.clock.now())
             if delay is None:
                 delay = self._jitter(attempt)
             if not self._may_retry(request, attempt, delay, deadline):
@@ -129,22 +118,22 @@ class Retry:
                     return outcome
                 raise outcome
             attempt += 1
-            self._listener(
+            self.listener(
                 RequestRetried(
                     url=strip_userinfo(request.url), attempt=attempt, seconds=delay, reason=reason
                 )
             )
-            await self._clock.sleep(delay)
+            await self.clock.sleep(delay)
 
     def _jitter(self, attempt: int) -> float:
-        return self._randomness.uniform(0, min(self._cap, self._base * 2.0 ** (attempt - 1)))
+        return self.randomness.uniform(0, min(self.cap, self.base * 2.0 ** (attempt - 1)))
 
     def _may_retry(self, request: Request, attempt: int, delay: float, deadline: float) -> bool:
         return (
-            attempt < self._attempts
-            and delay <= self._cap
+            attempt < self.attempts
+            and delay <= self.cap
             and self._active_seconds(request) + delay <= deadline
         )
 
     def _active_seconds(self, request: Request) -> float:
-        return self._clock.monotonic() - request.limiter_wait.seconds
+        return self.clock.monotonic() - request.limiter_wait.seconds

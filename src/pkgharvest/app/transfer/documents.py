@@ -116,14 +116,13 @@ def _parse_line(name: str, number: int, line: bytes) -> DocumentPart:
         return DocumentPart(place, None, error.message)
 
 
-def _split(document: JsonNode) -> Iterator[DocumentPart]:
-    """Yield the document itself, the items of a list, or the results of a page."""
+def _split(document: JsonNode) -> list[DocumentPart]:
+    """Return the document itself, the items of a list, or the results of a page."""
     if is_page(document):
         items = document["results"].sequence()
     else:
         items = document.sequence() if isinstance(document.value, list) else [document]
-    for item in items:
-        yield DocumentPart(item.path, item)
+    return [DocumentPart(item.path, item) for item in items]
 
 
 def is_page(document: JsonNode) -> bool:
@@ -159,7 +158,7 @@ async def download_parts(client: Transport, url: str) -> AsyncGenerator[list[Doc
         if _is_root(document):
             queue[:0] = [_resolve_link(document[key], final_url) for key in _ROOT_LISTS]
             continue
-        page = list(_split(document))
+        page = _split(document)
         yield page
         if is_page(document) and document["next"].value is not None:
             resources = {

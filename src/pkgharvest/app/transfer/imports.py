@@ -9,9 +9,9 @@ import datetime as dt
 import itertools
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
 from pkgharvest.api_v4 import decode
 from pkgharvest.app.transfer import documents
@@ -71,7 +71,8 @@ class Importer:
 
         Raises CatalogError, and Malformed if there is no resource in it.
         """
-        with _Batches(self.db_path, self.now, self.on_result) as batches:
+        with contextlib.ExitStack() as stack:
+            batches = _Batches(self, stack)
             parts = documents.split_document(name, stream, self.on_note)
             while batch := list(itertools.islice(parts, _RESOURCES_PER_TRANSACTION)):
                 batches.write(batch)
@@ -86,7 +87,8 @@ class Importer:
         run_loop(self._download(url, clock, listener))
 
     async def _download(self, url: str, clock: Clock, listener: Listener) -> None:
-        with _Batches(self.db_path, self.now, self.on_result) as batches:
+        with contextlib.ExitStack() as stack:
+            batches = _Batches(self, stack)
             async with open_client(
                 clock=clock,
                 listener=listener,
@@ -100,26 +102,17 @@ class Importer:
             batches.require_resources(url)
 
 
+@dataclass(slots=True)
 class _Batches:
     """Writes batches of resources, each in a transaction; opens the catalog for the first one."""
 
-    def __init__(
-        self, path: Path, now: dt.datetime, on_result: Callable[[ImportResult], None]
-    ) -> None:
-        self._path = path
-        self._now = now
-        self._on_result = on_result
-        self._stack = contextlib.ExitStack()
-        self._connection: sqlite3.Connection | None = None
-        self._reader: dump.DumpReader | None = None
-        self._held: list[ImportResult] = []
-        """Results from before the first resource."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
+    importer: Importer
+    stack: contextlib.ExitStack
+    """What closes the catalog."""
+    connection: sqlite3.Connection | None = None
+    reader: dump.DumpReader | None = None
+    held: list[ImportResult] = field(default_factory=list)
+    """Results from before the first resource."""
 
     def write(self, batch: list[DocumentPart]) -> None:
         """Import a batch; raises Malformed for the dump of a newer program."""
@@ -128,28 +121,28 @@ class _Batches:
                 raise Malformed(
                     f"{part.place}: written by a newer pkgharvest", hint="upgrade pkgharvest"
                 )
-        if self._connection is None and not any(map(_is_resource, batch)):
-            self._held += [
+        if self.connection is None and not any(map(_is_resource, batch)):
+            self.held += [
                 _skipped(part, part.fault or _NO_RESOURCE.format(part.place)) for part in batch
             ]
             return
-        if self._connection is None:
-            self._connection = self._stack.enter_context(
-                database.open_writer(self._path, create=True)
+        if self.connection is None:
+            self.connection = self.stack.enter_context(
+                database.open_writer(self.importer.db_path, create=True)
             )
-            self._reader = dump.DumpReader(self._connection)
+            self.reader = dump.DumpReader(self.connection)
         with (
-            database.translate_sqlite_errors(self._path),
-            database.transaction(self._connection),
+            database.translate_sqlite_errors(self.importer.db_path),
+            database.transaction(self.connection),
         ):
-            results = list(self._import_batch(self._connection, batch))
-        for result in (*self._held, *results):
-            self._on_result(result)
-        self._held.clear()
+            results = list(self._import_batch(self.connection, batch))
+        for result in (*self.held, *results):
+            self.importer.on_result(result)
+        self.held.clear()
 
     def require_resources(self, name: str) -> None:
         """Raise Malformed if there was something, and none of it a resource."""
-        if self._held:
+        if self.held:
             raise Malformed(
                 f"{name}: neither resources of the API v4 nor an export of pkgharvest",
                 hint="a package, grid or category, a list or a page of them, or one a line",
@@ -178,15 +171,15 @@ class _Batches:
     ) -> ImportResult | None:
         upserted: UpsertResult
         if dump.is_dump_line(node):
-            assert self._reader is not None
-            line = self._reader.read(node)
+            assert self.reader is not None
+            line = self.reader.read(node)
             if line is None:
                 return None
-            upserted = dump.restore_line(connection, line, self._now)
+            upserted = dump.restore_line(connection, line, self.importer.now)
             kind, slug = NOUNS[line.table], line.slug
         else:
             resource = decode.decode_resource(node)
-            upserted = api_import.import_resource(connection, resource, self._now)
+            upserted = api_import.import_resource(connection, resource, self.importer.now)
             kind, slug = resource.kind, resource.slug
         return ImportResult(
             input=place, outcome=upserted.outcome, type=kind, slug=slug, message=upserted.message

@@ -186,9 +186,8 @@ def _decode_files(response: Response, name: str, spelling: str) -> tuple[str | N
     files = []
     for node in page["files"].sequence():
         yanked = node.get("yanked")
-        reason = None
-        if yanked is not None and not isinstance(yanked.value, bool):
-            reason = yanked.text().strip()  # PEP 691: true, false or a reason; "" is false
+        # PEP 691: true, false or a reason; "" is false.
+        reason = None if yanked is None or isinstance(yanked.value, bool) else yanked.text().strip()
         files.append(
             IndexFile(
                 filename=node["filename"].text(),

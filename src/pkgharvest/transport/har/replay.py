@@ -115,7 +115,8 @@ class HarReplay:
             recorded.setdefault(_request_key(request), []).append(response)
         # A 304 has no body to start from. If the full response is there, it makes the 304s.
         self._responses = {
-            key: [response for response in responses if not _is_304(response)] or responses
+            key: [response for response in responses if response.status != HTTPStatus.NOT_MODIFIED]
+            or responses
             for key, responses in recorded.items()
         }
 
@@ -125,7 +126,7 @@ class HarReplay:
         conditions = {name.lower(): value for name, value in request.headers.items()}
         is_conditional = "if-none-match" in conditions or "if-modified-since" in conditions
         responses = self._responses.get(_request_key(request))
-        if not responses or (_is_304(responses[0]) and not is_conditional):
+        if not responses or (responses[0].status == HTTPStatus.NOT_MODIFIED and not is_conditional):
             suffix = " with this body" if request.body is not None else ""
             raise NotRecorded(f"the archive does not hold {request.method} {url}{suffix}")
         response = responses.pop(0) if len(responses) > 1 else responses[0]
@@ -263,10 +264,6 @@ def _expect(value: object, kind: type[_Kind], path: str) -> _Kind:
 
 
 # ── matching requests ────────────────────────────────────────────────────────────────────
-
-
-def _is_304(response: Response) -> bool:
-    return response.status == HTTPStatus.NOT_MODIFIED
 
 
 def _is_unchanged(conditions: Mapping[str, str], headers: Mapping[str, str]) -> bool:
