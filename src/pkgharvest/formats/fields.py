@@ -6,7 +6,8 @@ The first 18 are the package resource of the Django Packages API v4, which `api_
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime as dt
+from collections.abc import Sequence
 
 from pkgharvest.api_v4.encode import (
     RECORD_FIELDS,
@@ -16,12 +17,7 @@ from pkgharvest.api_v4.encode import (
     choose_columns,
     format_instant_field,
 )
-
-if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Sequence
-
-    from pkgharvest.model.package import Package
+from pkgharvest.model.package import Package
 
 
 def format_day(moment: dt.datetime, style: OutputStyle) -> str:

@@ -51,7 +51,10 @@ class CloneCache:
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             async with asyncio.timeout(seconds):
-                while not _try_acquire(lock):  # noqa: ASYNC110 - a file lock has no event
+                while True:  # a file lock has no event to wait for
+                    with contextlib.suppress(Timeout):
+                        lock.acquire()
+                        break
                     await asyncio.sleep(0.05)
             _remove_leftovers(path)
         except TimeoutError as error:
@@ -114,14 +117,6 @@ def directory_size(directory: Path) -> int:
 
 def _file_lock(path: Path) -> FileLock:
     return FileLock(path.with_name(f"{path.name}.lock"), timeout=0)
-
-
-def _try_acquire(lock: FileLock) -> bool:
-    try:
-        lock.acquire()
-    except Timeout:
-        return False
-    return True
 
 
 def _remove_leftovers(path: Path) -> int:

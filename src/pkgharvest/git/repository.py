@@ -110,15 +110,17 @@ class GitRepository:
                         name.decode(errors="replace"), address.decode(errors="replace"), second
                     )
                 days.update(count_by_day(author_times))
-        activity = Activity(
-            head=head,
-            committed_at=_instant(committed or b""),
-            default_branch=tip.branch,
-            commit_count=count,
-            since=None,
-            days=dict(sorted(days.items())),
+        return (
+            Activity(
+                head=head,
+                committed_at=_instant(committed or b""),
+                default_branch=tip.branch,
+                commit_count=count,
+                since=None,
+                days=dict(sorted(days.items())),
+            ),
+            authors.contributors(),
         )
-        return activity, authors.contributors()
 
     async def _head_at(self, head: str, instant: dt.datetime) -> str | None:
         """Follow first parents from ``head`` to the first commit not later than ``instant``."""
@@ -151,20 +153,20 @@ def branch_of(ref: str) -> str | None:
     return None if name == ref else name
 
 
+@dataclass(slots=True)
 class _RowReader:
     """Splits a stream of NUL-terminated fields into rows of ``width`` fields."""
 
-    def __init__(self, width: int) -> None:
-        self._width = width
-        self._rest = b""
+    width: int
+    _rest: bytes = b""
 
     def feed(self, chunk: bytes) -> Iterator[tuple[bytes, ...]]:
         *fields, rest = (self._rest + chunk).split(b"\0")
-        complete = len(fields) - len(fields) % self._width
+        complete = len(fields) - len(fields) % self.width
         self._rest = b"\0".join((*fields[complete:], rest))
         if len(self._rest) > _MAX_ROW_BYTES:
             raise Malformed(f"a commit has more than {_MAX_ROW_BYTES} bytes of author data")
-        return (tuple(fields[at : at + self._width]) for at in range(0, complete, self._width))
+        return (tuple(fields[at : at + self.width]) for at in range(0, complete, self.width))
 
 
 def _unix_time(field: bytes) -> int | None:

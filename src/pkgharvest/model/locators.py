@@ -93,8 +93,7 @@ class Locator:
             return self.url
         forge = find_forges().by_host.get(self.host)
         if forge is not None:
-            key = f"{self.host}/{self.path}"
-            return key.lower() if forge.ignores_case else key
+            return f"{self.host}/{self.path.lower() if forge.ignores_case else self.path}"
         port = f":{self.port}" if self.port is not None and self.scheme != "ssh" else ""
         return f"{self.host}{port}/{self._bare_path}"
 

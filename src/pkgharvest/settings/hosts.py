@@ -89,8 +89,7 @@ def _check_value(where: str, key: str, value: Any) -> None:
     if key in _TEXTS:
         if not isinstance(value, str) or not value:
             raise InvalidValue(f"{where}: {key} must be a string that is not empty")
-        return
-    if key not in _LIMITS:
+    elif key not in _LIMITS:
         # A name with dots and without quotes is tables inside tables.
         hint = (
             f"a name with dots stands in quotes: {_EXAMPLE}"
@@ -98,10 +97,11 @@ def _check_value(where: str, key: str, value: Any) -> None:
             else f"known: {', '.join((*_LIMITS, *_TEXTS))}"
         )
         raise InvalidValue(f"{where}: unknown key {key!r}", hint=hint)
-    number_type, highest, words = _LIMITS[key]
-    is_number = isinstance(value, int | number_type) and not isinstance(value, bool)
-    if not (is_number and 0 < value <= highest):
-        raise InvalidValue(f"{where}: {key} must be {words}")
+    else:
+        number_type, highest, words = _LIMITS[key]
+        is_number = isinstance(value, int | number_type) and not isinstance(value, bool)
+        if not (is_number and 0 < value <= highest):
+            raise InvalidValue(f"{where}: {key} must be {words}")
 
 
 def _normalize_host(name: str) -> str | None:

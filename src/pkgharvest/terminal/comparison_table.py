@@ -76,8 +76,7 @@ class _Layout:
         if self._labels_above:
             self._per_block, self._width = 1, screen.width
         else:
-            fitting = max(1, room // (_MIN_COLUMN_WIDTH + COLUMN_GAP))
-            self._per_block = min(len(entries), fitting)
+            self._per_block = min(len(entries), max(1, room // (_MIN_COLUMN_WIDTH + COLUMN_GAP)))
             self._width = min(_MAX_COLUMN_WIDTH, room // self._per_block - COLUMN_GAP)
 
     def lines(self) -> Iterator[Text]:

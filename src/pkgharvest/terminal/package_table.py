@@ -33,7 +33,6 @@ _MIN_WIDTH = 16
 name folds at no less either to make room for an unusual status."""
 
 _WEEKS = "52 weeks"
-_RIGHT_ALIGNED = frozenset({"stars", "forks", "commits"})
 _PRIORITIES = ("stars", "last commit", _WEEKS, "version", "commits", "fetched", "forks", "status")
 """Most important first. If a status is unusual, ``status`` comes before all others; if a title
 cannot be guessed from its slug, ``title`` comes after ``fetched``."""
@@ -174,7 +173,7 @@ def _fold_line(line: _Line, widths: Mapping[str, int], screen: Screen) -> Iterat
 
 
 def _pad(name: str, piece: Text, width: int) -> Text:
-    piece.align("right" if name in _RIGHT_ALIGNED else "left", width)
+    piece.align("right" if name in {"stars", "forks", "commits"} else "left", width)
     return piece
 
 
