@@ -317,6 +317,7 @@ def test_an_unknown_kind_of_host_is_an_error_with_the_valid_kinds(
         ('[hosts."h.test"]\napi = "https://h.test/api"', 'hosts."h.test": api without a kind'),
         ('[hosts."github.com"]\nkind = "gitlab"', "the kind of this host is 'github'"),
         ('[hosts."github.com"]\napi = "https://x.test"', "api is for other hosts"),
+        ('[hosts."h.test"]\nkind = "git"\ntoken_env = "T"', "token_env is for hosts with an API"),
         ('[hosts."h.test"]\nkind = 3', "kind must be a string that is not empty"),
         ('[hosts."h.test"]\nkind = "github"\napi = "h.test"', "the address is not an http or"),
     ],

@@ -380,13 +380,19 @@ def test_errors_in_host_tables_have_hints(person: Person) -> None:
     [
         *("", " ", "h.test ", "a b", "https://h.test", "h.test/api", "h.test?q", "h.test#f"),
         *("me@h.test", ":8080", "h.test:x", "h.test:99999", "::1", "[::1", "a\\b", 'a"b', "a\x1bb"),
-        *("a\nb", "a\tb"),
+        *("a\nb", "a\tb", "münchen.de", "h.test:0"),
     ],
 )
 def test_an_invalid_host_name_is_an_error(host: str) -> None:
     with pytest.raises(InvalidValue, match="is not a host") as caught:
         read_host_tables({host: {"concurrency": 1}}, "f.toml")
     assert caught.value.message.isprintable()
+
+
+def test_two_tables_for_one_host_are_an_error() -> None:
+    tables = {"H.test:443": {"concurrency": 1}, "h.test": {"concurrency": 2}}
+    with pytest.raises(InvalidValue, match="another table is for the same host"):
+        read_host_tables(tables, "f.toml")
 
 
 @pytest.mark.parametrize(

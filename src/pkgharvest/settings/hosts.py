@@ -74,9 +74,12 @@ def read_host_tables(tables: object, path: str) -> dict[str, dict[str, str]]:
         if host is None:
             raise InvalidValue(
                 f"{path}: hosts: {name!r} is not a host",
-                hint='a name, and a port where the URL has one: [hosts."git.example.org:8443"]',
+                hint="a name in ASCII, and a port where the URL has one:"
+                ' [hosts."git.example.org:8443"]',
             )
         where = f'{path}: hosts."{name}"'
+        if host in values:
+            raise InvalidValue(f"{where}: another table is for the same host")
         if not isinstance(table, dict):
             raise InvalidValue(f"{where} must be a table", hint=f"such as {_EXAMPLE}")
         for key, value in table.items():
@@ -106,14 +109,14 @@ def _check_value(where: str, key: str, value: Any) -> None:
 
 def _normalize_host(name: str) -> str | None:
     """Return the host in lower case, with a port other than 443; None where it is no host."""
-    if not name.isprintable() or set(name) & set(' "\\@'):
+    if not name.isascii() or not name.isprintable() or set(name) & set(' "\\@'):
         return None
     try:
         parts = urlsplit(f"//{name}")
         host, port = parts.hostname, parts.port
     except ValueError:
         return None
-    if not host or parts.netloc != name:
+    if not host or parts.netloc != name or port == 0:
         return None
     host = f"[{host}]" if ":" in host else host
     return host if port in {None, 443} else f"{host}:{port}"
@@ -244,6 +247,9 @@ def _checked_kind(host: str, values: Mapping[str, Setting], forges: ForgeRegistr
     own, kind = forges.by_host.get(host), values.get("kind")
     hint: str | None = f"known: {', '.join((*forges.by_kind, GIT))}"
     key = "kind"
+    chosen = own.kind if own else kind.value if kind else GIT
+    with_api = {forge.kind for forge in forges.by_kind.values() if forge.api is not None}
+    unused = [] if chosen in with_api else [name for name in TRUSTED_KEYS if name in values]
     if own is None and kind is None:
         key = next(key for key in values if key in _TEXTS)
         problem = f"{key} without a kind"
@@ -253,8 +259,10 @@ def _checked_kind(host: str, values: Mapping[str, Setting], forges: ForgeRegistr
         problem, hint = f"the kind of this host is {own.kind!r}", None
     elif own is not None and "api" in values:
         key, problem, hint = "api", "api is for other hosts", f"{api_url_setting(own).name} sets it"
+    elif unused:
+        key, problem, hint = unused[0], f"{unused[0]} is for hosts with an API", None
     else:
-        return own.kind if own else kind.value if kind else GIT
+        return chosen
     raise InvalidValue(f'{values[key].origin}: hosts."{host}": {problem}', hint=hint)
 
 
