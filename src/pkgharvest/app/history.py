@@ -66,7 +66,7 @@ def read_history(db_path: Path, name: str, *, since: dt.datetime | None = None) 
     Raises UnknownPackage and CatalogError.
     """
     with queries.open_snapshot(db_path) as connection:
-        row = _package_row(connection, name)
+        row = lookup.find_package_row(connection, name)
         found = history.read_snapshots(connection, row["id"], since)
     span = None if found else history.known_span(row)
     known_weeks = 0 if span is None else (span.end - span.start) // dt.timedelta(weeks=1)
@@ -79,18 +79,10 @@ def read_weekly_commits(db_path: Path, name: str, weeks: int) -> WeeklyCommits:
     Raises UnknownPackage and CatalogError.
     """
     with queries.open_snapshot(db_path) as connection:
-        row = _package_row(connection, name)
+        row = lookup.find_package_row(connection, name)
         span = history.known_span(row)
         counts = [] if span is None else history.weekly_commits(connection, row["id"], span, weeks)
     return WeeklyCommits(str(row["slug"]), [Week(day, commits) for day, commits in counts])
-
-
-def _package_row(connection: sqlite3.Connection, name: str) -> sqlite3.Row:
-    package_id = lookup.find_package(connection, name)
-    row: sqlite3.Row = connection.execute(
-        "SELECT * FROM packages WHERE id = ?", (package_id,)
-    ).fetchone()
-    return row
 
 
 # ── stars gained and lost ──

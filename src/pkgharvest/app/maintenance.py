@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CatalogCheck",
-    "VacuumResult",
     "backup",
     "check_catalog",
     "require_catalog",
@@ -27,14 +26,6 @@ class CatalogCheck:
     file: CheckResult
     clones: Path
     """The directory of the clones."""
-    clones_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VacuumResult:
-    """The space that was freed, in bytes."""
-
-    file_bytes: int
     clones_bytes: int
 
 
@@ -58,10 +49,10 @@ def check_catalog(db_path: Path) -> CatalogCheck:
     return CatalogCheck(file=result, clones=clones.directory, clones_bytes=clones.size())
 
 
-def vacuum_catalog(db_path: Path) -> VacuumResult:
+def vacuum_catalog(db_path: Path) -> tuple[int, int]:
     """Free unused space in the file, and remove the clones that no package needs.
 
-    Raises CatalogError.
+    Returns the bytes that were freed in the file, and those of clones. Raises CatalogError.
     """
     with database.open_writer(db_path) as connection:
         before = maintenance.file_size(db_path)
@@ -69,7 +60,7 @@ def vacuum_catalog(db_path: Path) -> VacuumResult:
     freed = max(0, before - maintenance.file_size(db_path))
     with database.open_reader(db_path) as connection:
         locators = maintenance.repository_locators(connection)
-    return VacuumResult(file_bytes=freed, clones_bytes=clone_cache(db_path).keep_only(locators))
+    return freed, clone_cache(db_path).keep_only(locators)
 
 
 def clone_cache(db_path: Path) -> "CloneCache":

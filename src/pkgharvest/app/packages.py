@@ -38,8 +38,6 @@ __all__ = [
     "remove_packages",
 ]
 
-_FIELD_ALIASES: dict[str, EditableField] = {"grid": "grids"}
-
 _MAX_NAME_CHARACTERS = 200
 """Of a PyPI project: a file of a longer name, with its version, could not be stored."""
 
@@ -166,7 +164,7 @@ def edit_package(db_path: Path, name: str, changes: PackageChanges, now: dt.date
 
 def parse_editable_fields(names: Iterable[str]) -> frozenset[EditableField]:
     """Return the editable fields called ``names``; raises InvalidValue for any other name."""
-    known = {field: field for field in EDITABLE_FIELDS} | _FIELD_ALIASES
+    known: dict[str, EditableField] = {"grid": "grids", **{name: name for name in EDITABLE_FIELDS}}
     unknown = [name for name in names if name not in known]
     if unknown:
         raise InvalidValue(

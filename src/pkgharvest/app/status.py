@@ -1,7 +1,7 @@
 """The state of the catalog for a person or a monitor: freshness, failures, quotas and last runs."""
 
 import datetime as dt
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,8 +90,7 @@ def _run_dict(run: PastRun, zone: dt.tzinfo | None) -> dict[str, object]:
 
 def _to_dict(record: "DataclassInstance", zone: dt.tzinfo | None) -> dict[str, object]:
     """Return the fields of a record in their order, instants as text."""
-    values = {field.name: getattr(record, field.name) for field in fields(record)}
     return {
         name: format_instant(value, zone) if isinstance(value, dt.datetime) else value
-        for name, value in values.items()
+        for name, value in asdict(record).items()
     }

@@ -271,8 +271,9 @@ def translate_sqlite_errors(path: Path) -> Iterator[None]:
             raise CatalogBusy(path) from error
         known = _MESSAGES.get(code) or _MESSAGES.get(code & _PRIMARY_CODE_MASK)
         message, hint, advice = known or ("{path}: {error}", None, None)
-        message = message.format(path=path, error=error)
-        raise CatalogError(message, hint=hint, advice=advice) from error
+        raise CatalogError(
+            message.format(path=path, error=error), hint=hint, advice=advice
+        ) from error
 
 
 def require_sqlite_version(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> None:

@@ -196,8 +196,7 @@ def edit(
     UnknownPackage, UnknownCategory, UnknownGrid, GridLocked, RepositoryTaken, and InvalidValue for
     a slug that is invalid or taken.
     """
-    row = find_row(connection, "packages", lookup.find_package(connection, name))
-    assert row is not None
+    row = lookup.find_package_row(connection, name)
     # Only fields that a user has set can be reset.
     user_fields = frozenset(decode_list(row["user_fields"])) | changes.sets
     changes = replace(changes, reset=changes.reset & user_fields)

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from pkgharvest.catalog.database import CollectionTable, Table, find_value, find_values
+from pkgharvest.catalog.database import CollectionTable, Table, find_row, find_value, find_values
 from pkgharvest.model.errors import (
     GridLocked,
     LocatorError,
@@ -37,6 +37,13 @@ def find_package(connection: sqlite3.Connection, name: str) -> int:
     from pkgharvest.model.locators import redact  # noqa: PLC0415 - as in _candidates
 
     raise UnknownPackage(redact(name), suggest_slugs(connection, "packages", name))
+
+
+def find_package_row(connection: sqlite3.Connection, name: str) -> sqlite3.Row:
+    """Return the row of the package called ``name``; raises UnknownPackage."""
+    row = find_row(connection, "packages", find_package(connection, name))
+    assert row is not None
+    return row
 
 
 def find_packages(connection: sqlite3.Connection, names: Iterable[str]) -> list[int]:

@@ -12,7 +12,7 @@ import datetime as dt
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from pkgharvest.catalog.columns import (
@@ -145,15 +145,11 @@ class PackageUpdate:
                 (self.id, source, path, len(path) + 1, path + "?"),
             )
             if validator.etag is not None or validator.last_modified is not None:
-                columns = {
-                    "package_id": self.id,
-                    "source": source,
-                    "key": validator.key,
-                    "etag": validator.etag,
-                    "last_modified": validator.last_modified,
-                    "parser": validator.parser,
-                }
-                insert_row(self.connection, "validators", columns)
+                insert_row(
+                    self.connection,
+                    "validators",
+                    {"package_id": self.id, "source": source, **asdict(validator)},
+                )
 
     def changed_content(self) -> dict[str, object]:
         """Return the columns of ``content`` that differ from the stored ones."""
@@ -197,11 +193,10 @@ def project_name_columns(name: str | None) -> dict[str, str | None]:
 def _row_score(columns: Mapping[str, Any]) -> int:
     """Return the score of a package with these columns."""
     at = decode_instant(columns["last_fetched"]) or decode_required_instant(columns["modified"])
-    classifiers = decode_list(columns["pypi_classifiers"])
     return score_breakdown(
         columns["repo_watchers"],
         decode_instant(columns["last_updated"]),
-        runs_on_python3(columns["pypi_requires_python"], classifiers),
+        runs_on_python3(columns["pypi_requires_python"], decode_list(columns["pypi_classifiers"])),
         at,
     ).score
 

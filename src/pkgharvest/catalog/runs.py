@@ -141,10 +141,8 @@ def past_runs(connection: sqlite3.Connection, path: Path, *, limit: int) -> tupl
     unfinished_id = rows[0]["id"]
     # The run may have ended, and another one begun, before the lock was tried.
     rows = _rows(connection, limit)
-    newest: RunState
-    if held is None:
-        newest = "unfinished"
-    else:
+    newest: RunState = "unfinished"
+    if held is not None:
         has_newer = any(row["id"] > unfinished_id for row in rows)
         newest = "at_work" if held or has_newer else "killed"
     # Only one run is at work at a time, so every older one without an end was killed.

@@ -60,8 +60,7 @@ def backup(invocation: Invocation, file: Path) -> None:
 @pass_invocation
 def vacuum(invocation: Invocation) -> None:
     """Free unused space in the file, and remove cached clones that no package needs."""
-    freed = maintenance.vacuum_catalog(invocation.db_path)
-    file, clones = _size(freed.file_bytes), _size(freed.clones_bytes)
+    file, clones = map(_size, maintenance.vacuum_catalog(invocation.db_path))
     invocation.say(f"freed {file} in the file, {clones} of cached clones")
 
 

@@ -175,8 +175,11 @@ class StageItem:
 def found_project(outcome: FetchOutcome) -> bool:
     """Tell whether the index stage found a project, whose downloads nobody could ask for before."""
     result = outcome.result
-    has_project = isinstance(result, ProjectResult) and result.project is not None
-    return has_project and outcome.target.pypi_name is None
+    return (
+        isinstance(result, ProjectResult)
+        and result.project is not None
+        and outcome.target.pypi_name is None
+    )
 
 
 class Engine:

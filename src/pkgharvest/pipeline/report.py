@@ -75,8 +75,9 @@ class RunCounters:
         if result == "deferred" and outcome.source == "downloads":
             self._downloads_deferred.add(package_id)
         else:
-            before = self._packages.get(package_id, "unchanged")
-            self._packages[package_id] = max(before, result, key=_BY_SEVERITY.index)
+            self._packages[package_id] = max(
+                self._packages.get(package_id, "unchanged"), result, key=_BY_SEVERITY.index
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

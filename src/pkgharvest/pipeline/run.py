@@ -270,8 +270,9 @@ def _packages_at_once(options: FetchOptions, *, batches: bool) -> int:
     if batches:
         packages = options.jobs * 4 if options.history == "git" else _BATCHED_PACKAGES_AT_ONCE
     if options.time_budget is not None:
-        seconds = options.time_budget.total_seconds()
-        packages = min(packages, int(seconds * _MAX_PACKAGES_PER_SECOND))
+        packages = min(
+            packages, int(options.time_budget.total_seconds() * _MAX_PACKAGES_PER_SECOND)
+        )
     if options.request_budget is not None:
         packages = min(packages, options.request_budget // _REQUESTS_PER_NEW_PACKAGE)
     return max(1, packages)

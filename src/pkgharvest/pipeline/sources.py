@@ -141,17 +141,18 @@ def open_sources(
         spec = find_source(host.forge.kind)
         if spec is None:
             return git
-        context = SourceContext(
-            host=host,
-            client=client,
-            clock=clock,
-            has_token=_has_token(host, credentials),
-            conditional=conditional,
-            may_batch=options.may_batch,
-            git=git,
-            prefers_git=options.history == "git",
+        source = spec.open(
+            SourceContext(
+                host=host,
+                client=client,
+                clock=clock,
+                has_token=_has_token(host, credentials),
+                conditional=conditional,
+                may_batch=options.may_batch,
+                git=git,
+                prefers_git=options.history == "git",
+            )
         )
-        source = spec.open(context)
         return source if name in host.forge.hosts else _ConfiguredHostSource(source, host)
 
     def find_repository_source(locator: Locator) -> RepositorySource:

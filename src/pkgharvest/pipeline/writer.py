@@ -117,8 +117,9 @@ class OutcomeWriter:
         past = result.activity if isinstance(result, RepositoryResult) else None
         if past is not None:
             results.save_as_of(self.writer.connection, outcome.target, past, instant)
-        failure = result if isinstance(result, Failure) else None
-        return SaveResult(changed=past is not None, failure=failure)
+        return SaveResult(
+            changed=past is not None, failure=result if isinstance(result, Failure) else None
+        )
 
     def _unsaved(self, outcome: FetchOutcome) -> FetchOutcome:
         """Return what to report of an outcome that could not be saved before the run ended."""

@@ -63,14 +63,17 @@ def import_resource(
     require_package_identity(connection, row, resource.id, resource.slug, locator)
     is_new = row is None
     if row is None:
-        columns = {
-            "id": resource.id,
-            "slug": resource.slug,
-            "title": resource.values["title"],
-            "created": encode_instant(now),
-            "modified": "",  # before every instant, so that the record's is later
-        }
-        insert_row(connection, "packages", columns)
+        insert_row(
+            connection,
+            "packages",
+            {
+                "id": resource.id,
+                "slug": resource.slug,
+                "title": resource.values["title"],
+                "created": encode_instant(now),
+                "modified": "",  # before every instant, so that the record's is later
+            },
+        )
         row = find_row(connection, "packages", resource.id)
         assert row is not None
     return _PackageImport(connection, row, resource, locator, now).apply(is_new=is_new)

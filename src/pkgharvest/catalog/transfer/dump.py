@@ -144,9 +144,8 @@ def _row_dict(row: sqlite3.Row) -> dict[str, Any]:
 
 def _decode_row(table: Table, row: sqlite3.Row) -> dict[str, object]:
     """Return the values of a row as JSON, without what a dump leaves out."""
-    columns = COLUMNS[table]
     return {
-        name: json.loads(value) if _is_json(columns.get(name)) else value
+        name: json.loads(value) if _is_json(COLUMNS[table].get(name)) else value
         for name, value in _row_dict(row).items()
         if table != "packages" or name not in _NOT_DUMPED
     }
