@@ -28,7 +28,6 @@ _MIN_RUN_LENGTH = 3
 """From this length on, consecutive Python versions are shortened to the first and the last."""
 
 _MATURITY = "Development Status :: "
-_LINE_END = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
 class ComparisonEntry(NamedTuple):
@@ -61,7 +60,8 @@ def _score(entry: ComparisonEntry, _: OutputStyle) -> int | None:
 
 def _license(entry: ComparisonEntry, _: OutputStyle) -> str:
     text = (entry.package.license or entry.package.pypi_license or "").strip()
-    return _LINE_END.split(text, maxsplit=1)[0]  # some projects state the full license text
+    # Some projects state the full license text.
+    return re.split(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]", text, maxsplit=1)[0]
 
 
 def _maturity(entry: ComparisonEntry, _: OutputStyle) -> str:

@@ -22,7 +22,6 @@ _MARKUP = re.compile(
     """,
     re.VERBOSE,
 )
-_ENTITY = re.compile(r"&(?=#|\w+;)")
 
 
 def markdown_lines(
@@ -55,5 +54,5 @@ def markdown_cell(text: str) -> str:
     """
     if _URL.fullmatch(text):
         return text
-    escaped = _MARKUP.sub(r"\\\g<0>", _ENTITY.sub("&amp;", text))
+    escaped = _MARKUP.sub(r"\\\g<0>", re.sub(r"&(?=#|\w+;)", "&amp;", text))
     return escaped.replace("<", "&lt;")

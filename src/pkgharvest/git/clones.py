@@ -124,8 +124,7 @@ def _remove_leftovers(path: Path) -> int:
     freed = 0
     for pattern in _LEFTOVERS:
         for leftover in list(path.rglob(pattern)):
-            is_file = leftover.is_file()
-            freed += leftover.lstat().st_size if is_file else directory_size(leftover)
+            freed += leftover.lstat().st_size if leftover.is_file() else directory_size(leftover)
             remove_path(leftover)
     return freed
 

@@ -220,8 +220,9 @@ class GitProcess:
                 "GIT_SSH_COMMAND", "ssh -oBatchMode=yes -oConnectTimeout=30 -oControlMaster=no"
             )
         # http may redirect to https, but not the other way round.
-        allowed = "http:https" if command.protocol == "http" else command.protocol
-        environment["GIT_ALLOW_PROTOCOL"] = allowed or ""
+        environment["GIT_ALLOW_PROTOCOL"] = (
+            "http:https" if command.protocol == "http" else command.protocol or ""
+        )
         if command.trace_packets:
             environment["GIT_TRACE_PACKET"] = "1"
         if command.directory is not None:

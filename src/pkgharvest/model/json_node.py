@@ -20,7 +20,6 @@ _MAX_SHOWN_CHARACTERS = 60
 """Enough foreign text to recognize in a message, and short enough for one line."""
 
 _Value = TypeVar("_Value")
-_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class DecodeError(Malformed):
@@ -156,4 +155,4 @@ class JsonNode:
 
 
 def _replace_surrogates(text: str) -> str:
-    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
+    return text if text.isascii() else re.sub("[\ud800-\udfff]", "\ufffd", text)

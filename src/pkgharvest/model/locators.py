@@ -426,5 +426,6 @@ def _normalize_escape(escape: re.Match[str]) -> str:
 
 
 def _on_forge(forge: Forge, host: str, segments: list[str], *, exact: bool) -> Locator:
-    path = forge.repository_path(segments, host=host, exact=exact)
-    return Locator(scheme="https", host=host, path=path)
+    return Locator(
+        scheme="https", host=host, path=forge.repository_path(segments, host=host, exact=exact)
+    )

@@ -13,7 +13,6 @@ from typing import Literal, NamedTuple
 ItemType = Literal["package", "grid"]
 
 _ASCII_WORD = re.compile("[0-9A-Za-z]+")
-_ACCENT = re.compile("[\u0300-\u036f]")
 
 
 class SearchHit(NamedTuple):
@@ -73,7 +72,7 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     decomposed = unicodedata.normalize("NFD", text.lower())
-    return unicodedata.normalize("NFC", _ACCENT.sub("", decomposed))
+    return unicodedata.normalize("NFC", re.sub("[\u0300-\u036f]", "", decomposed))
 
 
 def unique_words(text: str) -> dict[str, str]:

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 
 from pkgharvest.model.locators import Locator
 
-_SLUG = re.compile(r"(?!-)(?![0-9]+\Z)[a-z0-9_-]+")
-
 
 def slugify(name: str) -> str:
     """Return a slug for a name; it may be empty or all digits, which no slug may be.
@@ -39,4 +37,4 @@ def is_slug(text: str) -> bool:
     >>> is_slug("django-ltree"), is_slug("42"), is_slug("-x")
     (True, False, False)
     """
-    return _SLUG.fullmatch(text) is not None
+    return re.fullmatch(r"(?!-)(?![0-9]+\Z)[a-z0-9_-]+", text) is not None

@@ -30,8 +30,6 @@ _FRAME_WIDTH = 4
 _MAX_LISTED = 10
 """Participants and versions that are shown; the rest is counted."""
 
-_URL = re.compile(r"https?://\S+")
-
 _STATUS_TEXT = {
     "active": "active",
     "archived": "archived by its owner",
@@ -115,7 +113,11 @@ def _stack(rows: Sequence[Row], screen: Screen) -> Iterator[RenderableType]:
     pending: list[Row] = []
     was_split = False
     for label, value in rows:
-        if isinstance(value, Text) and value.cell_len > room and _URL.fullmatch(value.plain):
+        if (
+            isinstance(value, Text)
+            and value.cell_len > room
+            and re.fullmatch(r"https?://\S+", value.plain)
+        ):
             if pending:
                 yield _fill(pending, label_width)
             yield Text(label, "dim")

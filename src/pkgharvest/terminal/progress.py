@@ -114,7 +114,6 @@ class ProgressDisplay:
         self._lock = threading.Lock()
         self._lines: list[Text] = []
         """Lines to print above the display."""
-        self._console = console
         # Standard output is left alone: it carries data, and may be a file.
         self._live = Live(
             self, console=console, auto_refresh=False, transient=True, redirect_stdout=False
@@ -163,7 +162,7 @@ class ProgressDisplay:
         with self._lock:
             lines, self._lines = self._lines, []
         if lines:
-            self._console.print(Text("\n").join(lines), soft_wrap=True)
+            self._live.console.print(Text("\n").join(lines), soft_wrap=True)
         else:
             self._live.refresh()
 

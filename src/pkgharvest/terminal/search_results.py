@@ -21,7 +21,6 @@ _MIN_WIDTH = 16
 """Names fold at no less than this; a description with less room is omitted."""
 
 _MAX_DESCRIPTION_LINES = 2
-_SEPARATORS = re.compile(r"[\W_]+")
 
 
 def print_search_hits(
@@ -127,7 +126,7 @@ def _describe(hit: SearchHit, words: Sequence[str]) -> Iterator[str]:
 
 
 def _bare_name(name: str) -> str:
-    return _SEPARATORS.sub("", fold(name))
+    return re.sub(r"[\W_]+", "", fold(name))
 
 
 def _mark_matches(foreign: str, words: Sequence[str], screen: Screen) -> Text:

@@ -54,13 +54,13 @@ def print_tables(tables: Iterable[TextTable], console: Console) -> None:
         content = _drop_columns(table, screen.width)
         if _min_width(content) > screen.width and any(content.columns):
             _print_blocks(content, console, screen)
-            continue
-        shown = plain_table(
-            *content.columns, figures=content.figures, show_header=any(content.columns)
-        )
-        for row in content.rows:
-            shown.add_row(*map(screen.value, row))
-        console.print(shown)
+        else:
+            shown = plain_table(
+                *content.columns, figures=content.figures, show_header=any(content.columns)
+            )
+            for row in content.rows:
+                shown.add_row(*map(screen.value, row))
+            console.print(shown)
 
 
 def print_collections(
