@@ -30,7 +30,6 @@ from pkgharvest.pipeline.engine import (
     Engine,
     Executor,
     LocalExecutor,
-    SourceSet,
     Stage,
     StopSignal,
 )
@@ -96,8 +95,11 @@ def make_engine(
     timeout: float = 60,
     starts_last: bool = False,
 ) -> Engine:
-    sources = SourceSet(
-        repositories=lambda _: Repositories(), projects=Projects(found), downloads=downloads
+    local = LocalExecutor(
+        today=NOW.date(),
+        repositories=lambda _: Repositories(),
+        projects=Projects(found),
+        downloads=downloads,
     )
     stages = [
         Stage(source=source, concurrency=packages_at_once, timeout_seconds=timeout)
@@ -105,7 +107,7 @@ def make_engine(
     ]
     return Engine(
         stages,
-        executor or LocalExecutor(sources, NOW.date()),
+        executor or local,
         clock=FixedClock(NOW),
         stop=stop or StopSignal(),
         packages_at_once=packages_at_once,
@@ -264,13 +266,15 @@ def test_every_stage_feeds_the_writer_before_the_package_is_through() -> None:
 
     async def act() -> list[FetchOutcome]:
         projects = Waiting()
-        sources = SourceSet(repositories=lambda _: Repositories(), projects=projects)
+        local = LocalExecutor(
+            today=NOW.date(), repositories=lambda _: Repositories(), projects=projects
+        )
 
         async def write(outcome: FetchOutcome) -> None:
             if outcome.source == "repo":
                 projects.may_answer.set()
 
-        engine = make_engine(Slow(0), executor=LocalExecutor(sources, NOW.date()))
+        engine = make_engine(Slow(0), executor=local)
         return await run(engine, targets(1, "repo", "pypi"), write)
 
     assert [outcome.source for outcome in asyncio.run(act())] == ["repo", "pypi"]
@@ -289,8 +293,8 @@ def test_a_rename_that_the_repository_stage_finds_is_known_to_the_index_stage() 
             asked.extend([target.locator.path, *(former.path for former in target.previous)])
             return ProjectResult()
 
-    sources = SourceSet(repositories=lambda _: Renamed(), projects=Names())
-    engine = make_engine(Slow(0), executor=LocalExecutor(sources, NOW.date()))
+    local = LocalExecutor(today=NOW.date(), repositories=lambda _: Renamed(), projects=Names())
+    engine = make_engine(Slow(0), executor=local)
     outcomes = asyncio.run(run(engine, targets(1, "repo", "pypi")))
     assert asked == ["octo/lion", "octo/cat"]
     assert {outcome.target.locator for outcome in outcomes} == {new_target().locator}

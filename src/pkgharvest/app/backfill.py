@@ -24,7 +24,6 @@ from pkgharvest.model.observations import (
 from pkgharvest.pipeline.engine import (
     Engine,
     LocalExecutor,
-    SourceSet,
     Stage,
     StopSignal,
     run_loop,
@@ -129,7 +128,7 @@ class _Run:
         engine = Engine(
             [Stage(source="repo", concurrency=options.jobs, timeout_seconds=_TIMEOUT_SECONDS)],
             # git reads them all, whatever API their hosts have.
-            LocalExecutor(SourceSet(repositories=lambda _: git), self._today),
+            LocalExecutor(today=self._today, repositories=lambda _: git),
             clock=self._context.clock,
             stop=self._stop,
             packages_at_once=options.jobs,

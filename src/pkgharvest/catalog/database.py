@@ -316,8 +316,12 @@ def _connect(path: Path, mode: str, busy_seconds: float = BUSY_SECONDS) -> sqlit
     # https://sqlite.org/uri.html; urllib.parse would slow every start
     for special in (b"%", b"?", b"#"):
         name = name.replace(special, b"%%%02X" % ord(special))
-    uri = b"file:%s?mode=%s" % (name, mode.encode())
-    return sqlite3.connect(uri, uri=True, timeout=busy_seconds, isolation_level=None)
+    return sqlite3.connect(
+        b"file:%s?mode=%s" % (name, mode.encode()),
+        uri=True,
+        timeout=busy_seconds,
+        isolation_level=None,
+    )
 
 
 def _open_read_only(path: Path) -> sqlite3.Connection:

@@ -110,15 +110,14 @@ def save_as_of(
     if row is None or _has_other_repository(row, target):
         return
     today = utc_day(instant)
-    columns = {
+    update = PackageUpdate(connection, row, instant)
+    update.state |= {
         "commits_over_52": encode_list(activity.weekly_counts(past.days, today)),
         "commits_until": today.isoformat(),
         "last_updated": encode_instant(past.committed_at),
         "commit_count": past.commit_count,
         "head": None,
     }
-    update = PackageUpdate(connection, row, instant)
-    update.state |= columns
     update.write()
     update.delete_validators("repo")
 

@@ -89,23 +89,16 @@ class Executor(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceSet:
-    """The sources of one run."""
+class LocalExecutor:
+    """Reads in this process: each read is a coroutine of the run's own event loop."""
 
+    today: dt.date
+    """The UTC day at whose start the 52 weeks end."""
     repositories: Callable[[Locator], RepositorySource]
     """Returns the source that reads a repository."""
     projects: IndexSource | None = None
     downloads: DownloadsSource | None = None
     """None if no service counts the downloads of the index that ``projects`` reads."""
-
-
-@dataclass(frozen=True, slots=True)
-class LocalExecutor:
-    """Reads in this process: each read is a coroutine of the run's own event loop."""
-
-    sources: SourceSet
-    today: dt.date
-    """The UTC day at whose start the 52 weeks end."""
 
     async def read(self, source: SourceName, target: FetchTarget) -> SourceResult:
         """Read ``source`` of ``target``, as ``Executor.read`` says."""
@@ -113,15 +106,15 @@ class LocalExecutor:
             case "repo":
                 if target.locator is None:
                     raise SourceError("the repository's URL cannot be understood")
-                return await self.sources.repositories(target.locator).read(target, self.today)
+                return await self.repositories(target.locator).read(target, self.today)
             case "pypi":
-                if self.sources.projects is None:
+                if self.projects is None:
                     raise SourceError("this run reads no package index")
-                return await self.sources.projects.read(target)
+                return await self.projects.read(target)
             case "downloads":
-                if self.sources.downloads is None:
+                if self.downloads is None:
                     raise SourceError("no service counts the downloads of this package index")
-                return await self.sources.downloads.read(target)
+                return await self.downloads.read(target)
             case _:
                 assert_never(source)
 

@@ -19,7 +19,6 @@ from pkgharvest.model.observations import SOURCES, FetchTarget
 from pkgharvest.pipeline.engine import (
     BackgroundStage,
     Engine,
-    LocalExecutor,
     Stage,
     StopSignal,
     run_loop,
@@ -153,7 +152,7 @@ class _Run:
     ) -> None:
         options = self._options
         batches = options.may_batch and self._services.can_batch(self._credentials)
-        sources = open_sources(
+        executor = open_sources(
             client,
             self._services,
             self._credentials,
@@ -161,6 +160,7 @@ class _Run:
             environ=self._context.environ,
             cache=cache_directory(self._context.settings.db_path),
             options=options,
+            today=utc_day(self._started),
         )
         at_once = _packages_at_once(options, batches=batches)
         timeout = _SOURCE_TIMEOUT_SECONDS + (_MAX_QUOTA_WAIT_SECONDS if options.wait else 0)
@@ -182,7 +182,7 @@ class _Run:
             )
         engine = Engine(
             stages,
-            LocalExecutor(sources, utc_day(self._started)),
+            executor,
             clock=self._clock,
             stop=self._stop,
             packages_at_once=at_once,

@@ -17,7 +17,7 @@ from pkgharvest.model.errors import LocatorError, NotFound
 from pkgharvest.model.locators import Locator
 from pkgharvest.model.observations import FetchTarget, RepositoryResult
 from pkgharvest.model.origin import Origin
-from pkgharvest.pipeline.engine import SourceSet
+from pkgharvest.pipeline.engine import LocalExecutor
 from pkgharvest.pipeline.options import FetchOptions
 from pkgharvest.settings.hosts import ForgeHost, HostTable, clean_url
 from pkgharvest.settings.load import PYPI_URL, Setting, Settings
@@ -90,8 +90,9 @@ class Services:
         for host in () if self.is_replay else self.hosts.api_hosts:
             variables = (host.token_env.value,) if host.token_env else host.token_variables
             if variables and not _has_token(host, credentials):
-                location = Origin.of(host.urls[0]).netloc
-                advice[location] = f"set {variables[0]} for a larger quota at {host.forge.name}"
+                advice[Origin.of(host.urls[0]).netloc] = (
+                    f"set {variables[0]} for a larger quota at {host.forge.name}"
+                )
         return advice
 
     def can_batch(self, credentials: Credentials) -> bool:
@@ -122,7 +123,8 @@ def open_sources(
     environ: Mapping[str, str],
     cache: Path,
     options: FetchOptions,
-) -> SourceSet:
+    today: dt.date,
+) -> LocalExecutor:
     """Return the sources of one run. In a replay, git only reads what is on this machine.
 
     The source of a host is opened when the first of its repositories is to be read.
@@ -159,7 +161,8 @@ def open_sources(
         host = services.hosts.find(locator)
         return past or (git if host is None else open_host(host.host))
 
-    return SourceSet(
+    return LocalExecutor(
+        today=today,
         repositories=find_repository_source,
         projects=PypiIndexSource(client, url=services.pypi, conditional=conditional),
         downloads=(

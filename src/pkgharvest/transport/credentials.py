@@ -8,6 +8,7 @@ import ipaddress
 import netrc
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple
@@ -151,6 +152,7 @@ class Credentials:
         return f"Credentials({', '.join(sorted(map(str, self._tokens)))})"
 
 
+@dataclass(slots=True)
 class AuthGuard:
     """The transport that takes one 401 to a token as the answer to every request with that token.
 
@@ -158,27 +160,26 @@ class AuthGuard:
     request without a token is returned: it is about that request alone.
     """
 
-    def __init__(self, inner: Transport, *, credentials: Credentials) -> None:
-        self._inner = inner
-        self._credentials = credentials
-        self._rejecting: set[Origin] = set()
+    inner: Transport
+    credentials: Credentials
+    _rejecting: set[Origin] = field(default_factory=set, init=False)
 
     async def send(self, request: Request) -> Response:
         """Send ``request``, unless its host has rejected the token before."""
         origin = Origin.of(request.url)
         if origin in self._rejecting:
             raise self._rejection(origin, request.url)
-        response = await self._inner.send(request)
+        response = await self.inner.send(request)
         if (
             response.status == HTTPStatus.UNAUTHORIZED
-            and self._credentials.header(origin) is not None
+            and self.credentials.header(origin) is not None
         ):
             self._rejecting.add(origin)
             raise self._rejection(origin, request.url)
         return response
 
     def _rejection(self, origin: Origin, url: str) -> Unauthorized:
-        last_four = self._credentials.last_four(url)
+        last_four = self.credentials.last_four(url)
         token = f"the token that ends in {last_four}" if last_four else "the token"
         return Unauthorized(
             f"{origin.host} rejects {token}",

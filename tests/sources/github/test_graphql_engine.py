@@ -17,7 +17,7 @@ from pkgharvest.model.observations import (
     Skipped,
 )
 from pkgharvest.model.origin import Origin
-from pkgharvest.pipeline.engine import Engine, LocalExecutor, SourceSet, Stage, StopSignal
+from pkgharvest.pipeline.engine import Engine, LocalExecutor, Stage, StopSignal
 from pkgharvest.sources.github.graphql_source import GitHubGraphqlSource
 from pkgharvest.transport.client import open_client
 from pkgharvest.transport.credentials import Credentials
@@ -56,13 +56,15 @@ async def run(
     credentials = Credentials.find([github_host(github.url)], {"GH_TOKEN": "a-token"})
     async with open_client(clock=clock, listener=ignore_events, credentials=credentials) as client:
         github_source = GitHubGraphqlSource(client, api_url=github.url, clock=clock)
-        sources = SourceSet(repositories=lambda _: github_source, projects=Index())
+        local = LocalExecutor(
+            today=now.date(), repositories=lambda _: github_source, projects=Index()
+        )
         engine = Engine(
             [
                 Stage(source=source, concurrency=100, timeout_seconds=60)
                 for source in ("repo", "pypi")
             ],
-            LocalExecutor(sources, now.date()),
+            local,
             clock=clock,
             stop=stop,
             packages_at_once=100,

@@ -161,7 +161,9 @@ class _Batches:
                 result = self._import_resource(connection, part.place, part.node)
             except (Malformed, Conflict, sqlite3.IntegrityError) as error:
                 connection.execute("ROLLBACK TO resource")
-                result = _skipped(part, _error_message(part.place, error))
+                # The message about malformed JSON already starts with its place.
+                placed = error.message if isinstance(error, Malformed) else f"{part.place}: {error}"
+                result = _skipped(part, placed)
             connection.execute("RELEASE resource")
             if result is not None:
                 yield result
@@ -205,8 +207,3 @@ def _skipped(part: DocumentPart, message: str) -> ImportResult:
         slug=slug if isinstance(slug, str) else None,
         message=message,
     )
-
-
-def _error_message(place: str, error: Malformed | Conflict | sqlite3.IntegrityError) -> str:
-    # The message about malformed JSON already starts with its place.
-    return error.message if isinstance(error, Malformed) else f"{place}: {error}"

@@ -336,11 +336,13 @@ def moved_result(target: FetchTarget, found: RepositoryFacts) -> RepositoryResul
 
     Nothing of that repository is taken over.
     """
-    problem = Malformed(
-        f"{found.locator.path} is another repository now: its id is {found.repo_id}, "
-        f"that of the package's was {target.repo_id}"
+    return RepositoryResult(
+        status="moved",
+        problem=Malformed(
+            f"{found.locator.path} is another repository now: its id is {found.repo_id}, "
+            f"that of the package's was {target.repo_id}"
+        ),
     )
-    return RepositoryResult(status="moved", problem=problem)
 
 
 def _commits_url(base: str, since: dt.date) -> str:

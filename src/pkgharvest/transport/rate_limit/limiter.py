@@ -396,8 +396,5 @@ class RateLimiter:
     def _rate_limited(self, host_name: str, block: Block) -> RateLimited:
         seconds = max(0.0, block.until - self._clock.monotonic())
         reset = self._clock.now() + dt.timedelta(seconds=seconds)
-        if block.quota_used_up:
-            return RateLimited(host_name, reset)
-        return RateLimited(
-            host_name, reset, f"{host_name} is rate limited until {reset:%H:%M:%S} UTC"
-        )
+        message = f"{host_name} is rate limited until {reset:%H:%M:%S} UTC"
+        return RateLimited(host_name, reset, None if block.quota_used_up else message)
