@@ -199,9 +199,9 @@ def test_output_without_end_is_malformed(tmp_path: Path) -> None:
 def test_a_time_out_kills_the_whole_process_group(tmp_path: Path) -> None:
     git = stand_in(tmp_path, f"sleep 60 & echo $! > {tmp_path}/pid; wait")
     began = time.monotonic()
-    with pytest.raises(TimedOut, match=r"git fetch timed out after 0\.5 s"):
-        run(git, GitCommand(arguments=("fetch",), seconds=0.5))
-    assert time.monotonic() - began < 5
+    with pytest.raises(TimedOut, match=r"git fetch timed out after 2 s"):
+        run(git, GitCommand(arguments=("fetch",), seconds=2))
+    assert time.monotonic() - began < 30
     assert not alive(int((tmp_path / "pid").read_text("utf-8")))
 
 
