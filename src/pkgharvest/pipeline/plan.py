@@ -127,12 +127,13 @@ def resolve_options(
     clock = context.clock if archive is None else FixedClock(archive.started)
     has_downloads = "downloads" in options.sources
     if has_downloads and Services.choose(context.settings, archive).pypistats is None:
-        options = replace(options, sources=_without_downloads(options.sources))
-        if not options.sources:
+        sources = _without_downloads(options.sources)
+        if not sources:
             raise InvalidValue(
                 "no service is known that counts the downloads of this package index",
                 hint="PKGHARVEST_PYPISTATS_URL names one",
             )
+        options = replace(options, sources=sources)
     return options, clock, archive
 
 
