@@ -1,6 +1,7 @@
 """Fixtures that several folders share. A module overrides one where it needs something else."""
 
 import functools
+import os
 import shutil
 import signal
 import tempfile
@@ -26,13 +27,23 @@ SLOW = (
     *("cli/test_import.py", "cli/test_main.py", "cli/test_progress.py", "cli/test_quota.py"),
     *("cli/test_reasons.py", "cli/test_remove.py", "cli/test_replay.py", "cli/test_search.py"),
     *("cli/test_configured_hosts.py", "cli/test_import_merge.py", "cli/test_import_web.py"),
-    *("cli/test_stops.py", "cli/test_truth.py", "catalog/test_readonly.py"),
+    *("cli/test_stops.py", "cli/test_truth.py", "cli/test_add.py", "cli/test_credentials.py"),
+    *("cli/test_fetch.py", "cli/test_fetch_failures.py", "catalog/test_readonly.py"),
+    *("catalog/test_maintenance.py", "catalog/test_snapshots.py", "git/test_process.py"),
+    *("pipeline/test_writer.py", "transport/test_httpx_transport.py"),
     *("sources/github/test_graphql_faults.py", "sources/github/test_parity.py"),
     "standins/test_histories.py",
 )
 """Below ``tests``: many runs of the program, processes, real git."""
 
 SLOW_TEST_TIMEOUT_SECONDS = 300
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Start one worker more than there are cores, because many slow tests wait for a process."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+    return cores if config.option.markexpr == "not slow" else cores + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
