@@ -9,6 +9,8 @@ import shlex
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from tests.support import api_records
+
 Comparison = Literal["exact", "dump", "tokens", "frame", "streams"]
 """Which parts of the output must not change.
 
@@ -80,54 +82,14 @@ def _comparison(argv: tuple[str, ...]) -> Comparison:
 
 
 def _record(number: int = 7, name: str = "cat", **changes: Any) -> dict[str, Any]:
-    """Return a package as in the API v4."""
-    return {
-        "category": f"{_SITE}/categories/1/",
-        "grids": [f"{_SITE}/grids/9/", f"{_SITE}/grids/3/"],
-        "id": number,
+    """Return a package as in the API v4, with the values of the recorded output."""
+    values = {
         "title": name.upper(),
-        "slug": name,
-        "last_updated": "2026-01-03T17:13:40-05:00",
         "last_fetched": "2026-02-15T18:04:11.230084-05:00",
-        "repo_url": f"https://github.com/octo/{name}",
         "pypi_version": "1.0",
-        "created": "2020-02-13T11:09:23.697029-05:00",
-        "modified": "2026-01-28T14:23:45.386202-05:00",
-        "repo_forks": 3,
         "repo_description": f"A {name}",
-        "pypi_url": f"http://pypi.python.org/pypi/{name}",
-        "documentation_url": None,
-        "repo_watchers": 7,
-        "commits_over_52": [0] * 51 + [2],
-        "participants": ["ann", "bob"],
-    } | changes
-
-
-def _category(number: int = 1, slug: str = "apps", **changes: Any) -> dict[str, Any]:
-    return {
-        "id": number,
-        "title": slug.title(),
-        "slug": slug,
-        "description": "Small ones",
-        "title_plural": f"{slug.title()}s",
-        "show_pypi": True,
-        "created": "2010-08-14T22:47:52Z",
-        "modified": "2022-03-04T12:18:15.544000Z",
-    } | changes
-
-
-def _grid(number: int = 3, slug: str = "cms", **changes: Any) -> dict[str, Any]:
-    return {
-        "id": number,
-        "title": slug.upper(),
-        "slug": slug,
-        "description": "Compared",
-        "is_locked": False,
-        "packages": [f"{_SITE}/packages/7/"],
-        "header": True,
-        "created": "2010-08-14T22:47:52Z",
-        "modified": "2022-03-04T12:18:15.544000Z",
-    } | changes
+    }
+    return api_records.record(number, name, **(values | changes))
 
 
 def _lines(*documents: object) -> str:
@@ -843,8 +805,11 @@ SCENARIOS: tuple[Scenario, ...] = (
             run("status --json"),
             run("import - --json", _lines(_record(9_007, "cat-of-mine"))),
             run("import -", json.dumps([_record(9_007, "cat-of-mine"), _record(9_008, "dog")])),
-            run("import - --json", _lines(_category(), _grid(), _grid(9, "wide"))),
-            run("import - --json", _lines(_category(77, "apps"))),
+            run(
+                "import - --json",
+                _lines(api_records.category(), api_records.grid(), api_records.grid(9, "wide")),
+            ),
+            run("import - --json", _lines(api_records.category(77, "apps"))),
             run("import - --json", "this is no json\n" + _lines(_record(9_009, "fox"))),
             run("import -", _lines(_record(9_010, "owl", repo_forks="many"))),
             run("import - --json", _lines(_record(9_011, "elk", slug=None), {"x": 1})),
@@ -869,7 +834,10 @@ SCENARIOS: tuple[Scenario, ...] = (
             run("edit cat-of-mine --title Mine --grid cms"),
             run("import - --json", _lines(_record(9_007, "cat-of-mine", title="Theirs"))),
             run("grid edit wide --title Narrow"),
-            run("import - --json", _lines(_grid(9, "wide", title="Wide again", packages=[]))),
+            run(
+                "import - --json",
+                _lines(api_records.grid(9, "wide", title="Wide again", packages=[])),
+            ),
             run("show cat-of-mine --full --json"),
             do(
                 "page",
@@ -967,7 +935,10 @@ SCENARIOS: tuple[Scenario, ...] = (
             run("edit cat --docs https://new.example/ --json"),
             run("edit r001 --reset title --json"),
             run("grid edit trees --reset title"),
-            run("import - --json", _lines(_grid(3, "cms", packages=[]), _category())),
+            run(
+                "import - --json",
+                _lines(api_records.grid(3, "cms", packages=[]), api_records.category()),
+            ),
             run("category list --json"),
             run("list --full --json"),
         ),
